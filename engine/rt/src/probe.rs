@@ -1,0 +1,22 @@
+//! Places at which a simulation looks in. All of them compile to nothing here.
+
+/// A place between two steps of a protocol, at which a simulation may switch threads or crash.
+#[inline(always)]
+pub fn at(_label: &'static str) {}
+
+/// Whether this is a simulation. Code must not behave differently by it, except to do expensive checks.
+pub const SIMULATED: bool = false;
+
+/// Marks a rare situation that a campaign of simulations must have reached to count.
+#[macro_export]
+macro_rules! reached {
+    ($name:literal) => {};
+}
+
+/// Whether the named deliberate bug is switched on: never, outside of simulations.
+#[macro_export]
+macro_rules! mutant {
+    ($name:ident) => {
+        false
+    };
+}

@@ -1,0 +1,1 @@
+//! Stormproof: an embeddable, in-memory-first transactional store.

@@ -1,0 +1,1 @@
+//! Reports of simulations: text, JSON, JUnit, Markdown, HTML, trace-viewer files.

@@ -1,0 +1,1 @@
+//! Isolation and durability checkers that see recorded histories only.
