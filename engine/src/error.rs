@@ -1,0 +1,206 @@
+//! What can go wrong, and what the caller can do about it.
+
+use std::io;
+use std::time::Duration;
+
+use rt::sync::Arc;
+
+use crate::conflict::{ConflictInfo, describe};
+use crate::run_id::RunId;
+use crate::value::ValueError;
+
+/// A result of the engine.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong. Every message ends with what to do.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Aborted: another transaction committed first. Nothing happened.
+    #[error("conflict: {}: run the transaction again", describe(.0))]
+    Conflict(Vec<ConflictInfo>),
+
+    /// Aborted as often as the retry policy allows. Nothing happened.
+    #[error("still in conflict after {attempts} attempts: {}: raise the retry limit, or contend less", describe(.conflicts))]
+    MaxRetriesExceeded {
+        /// How many attempts there were.
+        attempts: u32,
+        /// The conflicts of the last one.
+        conflicts: Vec<ConflictInfo>,
+    },
+
+    /// Aborted: the transaction ran for too long. Nothing happened.
+    #[error("the transaction passed its timeout of {limit:?}: do less in it, or raise the timeout")]
+    Timeout {
+        /// The limit.
+        limit: Duration,
+    },
+
+    /// Aborted: the transaction grew too large. Nothing happened.
+    #[error(
+        "the transaction has {actual} {what}, more than the limit of {limit}: split it, or raise the limit"
+    )]
+    LimitExceeded {
+        /// What there is too much of.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+        /// What it would have had.
+        actual: usize,
+    },
+
+    /// The transaction has ended already.
+    #[error("the transaction is {status}: begin another one")]
+    NotActive {
+        /// How it ended.
+        status: &'static str,
+    },
+
+    /// A write in a read-only transaction.
+    #[error("the transaction is read-only: begin one that may write")]
+    ReadOnly,
+
+    /// No such run.
+    #[error("there is no run {0} in this database: begin one")]
+    RunNotFound(RunId),
+
+    /// The run exists already.
+    #[error("there is a run {0} already: begin one with another id")]
+    RunExists(RunId),
+
+    /// The run has ended: it may read, and not write.
+    #[error("the run {0} has ended: begin another one to write")]
+    RunEnded(RunId),
+
+    /// The value has another type than asked for.
+    #[error(transparent)]
+    Value(#[from] ValueError),
+
+    /// A key, value or argument that can't be.
+    #[error("{0}")]
+    Invalid(String),
+
+    /// A state machine is not in a state from which the transition is declared.
+    #[error("{machine}: no transition from {from:?} to {to:?}: from {from:?} it may go to {allowed:?}")]
+    InvalidTransition {
+        /// The machine.
+        machine: String,
+        /// The state that it is in.
+        from: String,
+        /// The state that was asked for.
+        to: String,
+        /// The states that it may go to.
+        allowed: Vec<String>,
+    },
+
+    /// Two entries of an event log do not fit together.
+    #[error("event log {stream:?}: entry {sequence} {problem}: restore the data from a copy")]
+    BrokenChain {
+        /// The stream.
+        stream: String,
+        /// The first entry that does not fit.
+        sequence: u64,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
+    /// The commit may have happened whole, or not at all: the next recovery decides. Not an abort.
+    #[error("the outcome of the commit is not known ({cause}): read back what it wrote before you repeat it")]
+    Indeterminate {
+        /// Why.
+        cause: Arc<Error>,
+    },
+
+    /// A sync failed, so nothing is known of what it covered: no more writes. Reads go on.
+    #[error(
+        "closed for writing after a failed sync ({cause}): reads go on; check the disk, then reopen the database"
+    )]
+    Poisoned {
+        /// Why.
+        cause: Arc<Error>,
+    },
+
+    /// The database is closed, or closing.
+    #[error("the database is closed: open it again")]
+    Closed,
+
+    /// No space left. Nothing happened, and writes work again once there is room.
+    #[error("{file}: no space left: free some, then run the transaction again")]
+    DiskFull {
+        /// The file that could not grow.
+        file: String,
+    },
+
+    /// An operation on a file failed.
+    #[error("{file}: {operation} failed: {source}")]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// On which file.
+        file: String,
+        /// The error of the operating system.
+        source: Arc<io::Error>,
+    },
+
+    /// What had been synced is damaged. Nothing was cut or overwritten.
+    #[error(
+        "{file}: damaged at byte {offset}: {problem}: restore it from a copy, or open with salvage and lose what it reports"
+    )]
+    Corruption {
+        /// The file.
+        file: String,
+        /// Where in it.
+        offset: u64,
+        /// What is wrong.
+        problem: String,
+    },
+
+    /// A file that must be there is not.
+    #[error("{file} is missing: {problem}: restore it from a copy")]
+    Missing {
+        /// The file.
+        file: String,
+        /// How that is known.
+        problem: String,
+    },
+
+    /// Written by a later version of this library.
+    #[error("{file} has format version {found}, and this library reads up to {supported}: use a later one")]
+    NewerFormat {
+        /// The file.
+        file: String,
+        /// Its version.
+        found: u32,
+        /// The latest that this library knows.
+        supported: u32,
+    },
+
+    /// Somebody else has the database open.
+    #[error("{directory} is open elsewhere: close it there, or share one handle (they are cheap to clone)")]
+    Locked {
+        /// The directory.
+        directory: String,
+    },
+}
+
+impl Error {
+    /// Whether nothing happened and running the same transaction again may succeed.
+    pub const fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict(_))
+    }
+
+    /// The error of an operation on a file; running out of space is a kind of its own.
+    pub(crate) fn io(operation: &'static str, file: impl Into<String>, source: io::Error) -> Self {
+        if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+            Self::DiskFull { file: file.into() }
+        } else {
+            Self::Io { operation, file: file.into(), source: Arc::new(source) }
+        }
+    }
+}
+
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}

@@ -1,0 +1,343 @@
+//! Keys: where (namespace), what (type tag), which (user key), in one ordered sequence of bytes.
+//!
+//! ```text
+//! system     00                                     tag  user key
+//! default    01                                     tag  user key
+//! named      02  tenant 0 1 app 0 1 agent 0 1 run 0 1  tag  user key
+//! ```
+//! Inside a component of a named namespace a zero byte is written `00 FF`, so that `00 01` ends it and the order of
+//! encoded keys is the order of their components.
+//!
+//! INV-KEY-1: the order of keys is the order of (namespace, tag, user key). INV-KEY-2: no encoded namespace is a
+//! prefix of another.
+
+use std::fmt;
+
+use smallvec::SmallVec;
+
+use crate::run_id::RunId;
+
+const SYSTEM: u8 = 0;
+const DEFAULT: u8 = 1;
+const NAMED: u8 = 2;
+
+/// What kind of data a key holds; keys of different kinds never meet, even under one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum TypeTag {
+    /// Key-value data.
+    Kv = 1,
+    /// Entries of event logs.
+    Event = 2,
+    /// States of state machines.
+    State = 3,
+    /// Run records.
+    Run = 4,
+}
+
+impl TypeTag {
+    const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::Kv),
+            2 => Some(Self::Event),
+            3 => Some(Self::State),
+            4 => Some(Self::Run),
+            _ => None,
+        }
+    }
+}
+
+/// Where a key lives. The default namespace is shared by all runs; [`Namespace::of_run`] is private to one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Namespace {
+    /// The customer.
+    pub tenant: String,
+    /// The application.
+    pub app: String,
+    /// The agent.
+    pub agent: String,
+    /// The run, if the data are private to one.
+    pub run: Option<RunId>,
+}
+
+impl Namespace {
+    /// The namespace that all runs share.
+    pub fn shared() -> Self {
+        Self::default()
+    }
+
+    /// A namespace that belongs to one run.
+    pub fn of_run(run: RunId) -> Self {
+        Self { run: Some(run), ..Self::default() }
+    }
+
+    /// The key of that name in this namespace, for key-value data.
+    pub fn key(&self, user_key: impl AsRef<[u8]>) -> Key {
+        self.tagged(TypeTag::Kv, user_key.as_ref())
+    }
+
+    pub(crate) fn tagged(&self, tag: TypeTag, user_key: &[u8]) -> Key {
+        let mut bytes = KeyBytes::new();
+        if *self == Self::default() {
+            bytes.push(DEFAULT);
+        } else {
+            bytes.push(NAMED);
+            for component in [self.tenant.as_bytes(), self.app.as_bytes(), self.agent.as_bytes()] {
+                push_component(&mut bytes, component);
+            }
+            push_component(&mut bytes, self.run.as_ref().map_or(&[], |run| run.as_bytes().as_slice()));
+        }
+        bytes.push(tag as u8);
+        bytes.extend_from_slice(user_key);
+        Key(bytes)
+    }
+}
+
+type KeyBytes = SmallVec<[u8; 24]>;
+
+/// A whole key. Short ones (up to 22 bytes of user key in the shared namespace) are stored without an allocation.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(KeyBytes);
+
+impl Key {
+    /// The encoded bytes, in whose order keys are ordered.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The name that the user gave, without namespace and type tag.
+    pub fn user_key(&self) -> &[u8] {
+        &self.0[self.user_key_start()..]
+    }
+
+    /// The namespace.
+    pub fn namespace(&self) -> Namespace {
+        let mut namespace = Namespace::default();
+        if self.0.first() == Some(&NAMED) {
+            let mut rest = &self.0[1..];
+            let mut next = || {
+                let (component, tail) = split_component(rest);
+                rest = tail;
+                component
+            };
+            namespace.tenant = String::from_utf8_lossy(&next()).into_owned();
+            namespace.app = String::from_utf8_lossy(&next()).into_owned();
+            namespace.agent = String::from_utf8_lossy(&next()).into_owned();
+            namespace.run = <[u8; 16]>::try_from(next().as_slice()).ok().map(RunId::from_bytes);
+        }
+        namespace
+    }
+
+    /// What kind of data the key holds.
+    pub fn tag(&self) -> Option<TypeTag> {
+        self.0.get(self.user_key_start().checked_sub(1)?).copied().and_then(TypeTag::from_byte)
+    }
+
+    pub(crate) fn system(tag: TypeTag, user_key: &[u8]) -> Self {
+        let mut bytes = KeyBytes::new();
+        bytes.push(SYSTEM);
+        bytes.push(tag as u8);
+        bytes.extend_from_slice(user_key);
+        Self(bytes)
+    }
+
+    #[inline]
+    pub(crate) fn shared(tag: TypeTag, user_key: &[u8]) -> Self {
+        let mut bytes = KeyBytes::new();
+        bytes.extend_from_slice(&[DEFAULT, tag as u8]);
+        bytes.extend_from_slice(user_key);
+        Self(bytes)
+    }
+
+    /// From bytes that [`Key::as_bytes`] gave, or from the bound of a range.
+    #[inline]
+    pub(crate) fn from_encoded(bytes: &[u8]) -> Self {
+        Self(KeyBytes::from_slice(bytes))
+    }
+
+    /// The first key behind all those that start with this one; `None` if there is none.
+    pub(crate) fn prefix_end(&self) -> Option<Self> {
+        let mut end = self.0.clone();
+        while let Some(last) = end.last_mut() {
+            if *last < u8::MAX {
+                *last += 1;
+                return Some(Self(end));
+            }
+            end.pop();
+        }
+        None
+    }
+
+    /// The smallest key greater than this one.
+    pub(crate) fn successor(&self) -> Self {
+        let mut bytes = self.0.clone();
+        bytes.push(0);
+        Self(bytes)
+    }
+
+    fn user_key_start(&self) -> usize {
+        if self.0.first() != Some(&NAMED) {
+            return self.0.len().min(2);
+        }
+        let mut rest = &self.0[1..];
+        for _ in 0..4 {
+            rest = split_component(rest).1;
+        }
+        (self.0.len() - rest.len() + 1).min(self.0.len())
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Key {
+    /// The user key, quoted and escaped, behind its namespace if that is not the shared one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.first() == Some(&NAMED) {
+            let Namespace { tenant, app, agent, run } = self.namespace();
+            write!(f, "{}/{}/{}/", tenant.escape_debug(), app.escape_debug(), agent.escape_debug())?;
+            if let Some(run) = run {
+                write!(f, "{run}")?;
+            }
+            f.write_str(":")?;
+        }
+        match self.tag() {
+            Some(TypeTag::Kv) | None => {}
+            Some(tag) => write!(f, "{tag:?}:")?,
+        }
+        write!(f, "\"{}\"", self.user_key().escape_ascii())
+    }
+}
+
+/// What names a key: plain bytes or text for a key of the shared namespace, or a whole [`Key`].
+pub trait IntoKey {
+    /// The whole key.
+    fn into_key(self) -> Key;
+}
+
+macro_rules! shared_key {
+    ($($type:ty),*) => {$(
+        impl IntoKey for $type {
+            #[inline]
+            fn into_key(self) -> Key {
+                Key::shared(TypeTag::Kv, self.as_ref())
+            }
+        }
+    )*};
+}
+
+shared_key!(&str, &String, String, &[u8], &Vec<u8>, Vec<u8>);
+
+impl<const N: usize> IntoKey for &[u8; N] {
+    #[inline]
+    fn into_key(self) -> Key {
+        Key::shared(TypeTag::Kv, self)
+    }
+}
+
+impl<const N: usize> IntoKey for [u8; N] {
+    #[inline]
+    fn into_key(self) -> Key {
+        Key::shared(TypeTag::Kv, &self)
+    }
+}
+
+impl IntoKey for Key {
+    #[inline]
+    fn into_key(self) -> Key {
+        self
+    }
+}
+
+impl IntoKey for &Key {
+    #[inline]
+    fn into_key(self) -> Key {
+        self.clone()
+    }
+}
+
+fn push_component(bytes: &mut KeyBytes, component: &[u8]) {
+    for &byte in component {
+        bytes.push(byte);
+        if byte == 0 {
+            bytes.push(u8::MAX);
+        }
+    }
+    bytes.extend_from_slice(&[0, 1]);
+}
+
+fn split_component(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
+    let mut component = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        match (bytes[at], bytes.get(at + 1)) {
+            (0, Some(1)) => return (component, &bytes[at + 2..]),
+            (0, _) => {
+                component.push(0);
+                at += 2;
+            }
+            (byte, _) => {
+                component.push(byte);
+                at += 1;
+            }
+        }
+    }
+    (component, &[])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Key, Namespace, TypeTag};
+    use crate::run_id::RunId;
+
+    fn namespaces() -> impl Strategy<Value = Namespace> {
+        let part = "[\\x00\\x01a\u{ff}]{0,3}";
+        (part, part, part, proptest::option::of(any::<[u8; 16]>())).prop_map(|(tenant, app, agent, run)| {
+            Namespace { tenant, app, agent, run: run.map(RunId::from_bytes) }
+        })
+    }
+
+    fn tags() -> impl Strategy<Value = TypeTag> {
+        prop_oneof![Just(TypeTag::Kv), Just(TypeTag::Event), Just(TypeTag::State), Just(TypeTag::Run)]
+    }
+
+    proptest! {
+        #[test]
+        fn inv_key_1_order_is_that_of_the_parts(
+            a in (namespaces(), tags(), any::<Vec<u8>>()),
+            b in (namespaces(), tags(), any::<Vec<u8>>()),
+        ) {
+            let encode = |(namespace, tag, user): &(Namespace, TypeTag, Vec<u8>)| namespace.tagged(*tag, user);
+            let (left, right) = (encode(&a), encode(&b));
+            prop_assert_eq!(left.cmp(&right), a.cmp(&b));
+        }
+
+        #[test]
+        fn parts_come_back(namespace in namespaces(), tag in tags(), user in any::<Vec<u8>>()) {
+            let key = namespace.tagged(tag, &user);
+            prop_assert_eq!(key.namespace(), namespace);
+            prop_assert_eq!(key.tag(), Some(tag));
+            prop_assert_eq!(key.user_key(), user.as_slice());
+        }
+
+        #[test]
+        fn prefix_end_is_the_first_key_behind(prefix in any::<Vec<u8>>(), other in any::<Vec<u8>>()) {
+            let (prefix, other) = (Key::from_encoded(&prefix), Key::from_encoded(&other));
+            let inside = prefix <= other && prefix.prefix_end().is_none_or(|end| other < end);
+            prop_assert_eq!(inside, other.as_bytes().starts_with(prefix.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn a_key_reads_well() {
+        assert_eq!(Key::shared(TypeTag::Kv, b"a\n").to_string(), "\"a\\n\"");
+        let namespace = Namespace { tenant: "t".into(), app: "x".into(), ..Namespace::default() };
+        assert_eq!(namespace.key("k").to_string(), "t/x//:\"k\"");
+    }
+}

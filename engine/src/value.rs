@@ -1,0 +1,401 @@
+//! Values: what keys hold.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use bincode::de::{BorrowDecoder, Decoder};
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
+use bincode::{BorrowDecode, Decode, Encode};
+use bytes::Bytes;
+
+/// Arrays and maps nest no deeper.
+pub const VALUE_DEPTH_MAX: usize = 64;
+
+/// A value. Bytes are shared: cloning them copies nothing.
+#[derive(Clone, Debug, Default)]
+pub enum Value {
+    /// Nothing, but present: a key that holds it exists.
+    #[default]
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// An integer.
+    I64(i64),
+    /// A floating-point number.
+    F64(f64),
+    /// Text.
+    String(String),
+    /// Bytes.
+    Bytes(Bytes),
+    /// Values in order.
+    Array(Vec<Value>),
+    /// Values by name.
+    Map(BTreeMap<String, Value>),
+}
+
+impl Value {
+    /// The name of its type, for messages.
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::Null => "Null",
+            Self::Bool(_) => "Bool",
+            Self::I64(_) => "I64",
+            Self::F64(_) => "F64",
+            Self::String(_) => "String",
+            Self::Bytes(_) => "Bytes",
+            Self::Array(_) => "Array",
+            Self::Map(_) => "Map",
+        }
+    }
+
+    /// Bytes that the value takes in memory, about.
+    pub fn size(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Null | Self::Bool(_) | Self::I64(_) | Self::F64(_) => 0,
+                Self::String(text) => text.len(),
+                Self::Bytes(bytes) => bytes.len(),
+                Self::Array(values) => values.iter().map(Self::size).sum(),
+                Self::Map(values) => values.iter().map(|(name, value)| name.len() + value.size()).sum(),
+            }
+    }
+
+    /// How deep arrays and maps nest: 0 for a plain value.
+    pub fn depth(&self) -> usize {
+        match self {
+            Self::Array(values) => 1 + values.iter().map(Self::depth).max().unwrap_or(0),
+            Self::Map(values) => 1 + values.values().map(Self::depth).max().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    const fn tag(&self) -> u8 {
+        match self {
+            Self::Null => 0,
+            Self::Bool(false) => 1,
+            Self::Bool(true) => 2,
+            Self::I64(_) => 3,
+            Self::F64(_) => 4,
+            Self::String(_) => 5,
+            Self::Bytes(_) => 6,
+            Self::Array(_) => 7,
+            Self::Map(_) => 8,
+        }
+    }
+}
+
+/// Values are equal if they are the same: a NaN equals itself, and 0.0 is not -0.0, so that compare-and-set is total.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::I64(a), Self::I64(b)) => a == b,
+            (Self::F64(a), Self::F64(b)) => a.to_bits() == b.to_bits(),
+            (Self::String(a), Self::String(b)) => a == b,
+            (Self::Bytes(a), Self::Bytes(b)) => a == b,
+            (Self::Array(a), Self::Array(b)) => a == b,
+            (Self::Map(a), Self::Map(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Value {}
+
+/// The value is of another type than asked for, or does not fit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// Another type.
+    #[error("the value is {found}, not {expected}: read it as {found}, or write {expected}")]
+    Type {
+        /// The type asked for.
+        expected: &'static str,
+        /// The type that is there.
+        found: &'static str,
+    },
+    /// The right type, but too large or too small a number.
+    #[error("{number} does not fit in {target}: use a type that holds it")]
+    Range {
+        /// The number.
+        number: i128,
+        /// The type that does not hold it.
+        target: &'static str,
+    },
+}
+
+macro_rules! integer {
+    (from: $($small:ty),*; try_from: $($large:ty),*) => {
+        $(
+            impl From<$small> for Value {
+                fn from(number: $small) -> Self {
+                    Self::I64(i64::from(number))
+                }
+            }
+            integer!(read: $small);
+        )*
+        $(
+            impl TryFrom<$large> for Value {
+                type Error = ValueError;
+
+                fn try_from(number: $large) -> Result<Self, ValueError> {
+                    i64::try_from(number)
+                        .map(Self::I64)
+                        .map_err(|_| ValueError::Range { number: number as i128, target: "I64" })
+                }
+            }
+            integer!(read: $large);
+        )*
+    };
+    (read: $type:ty) => {
+        impl TryFrom<Value> for $type {
+            type Error = ValueError;
+
+            fn try_from(value: Value) -> Result<Self, ValueError> {
+                match value {
+                    Value::I64(number) => <$type>::try_from(number)
+                        .map_err(|_| ValueError::Range { number: i128::from(number), target: stringify!($type) }),
+                    other => Err(ValueError::Type { expected: "I64", found: other.type_name() }),
+                }
+            }
+        }
+    };
+}
+
+integer!(from: i8, i16, i32, i64, u8, u16, u32; try_from: u64, usize, isize);
+
+macro_rules! plain {
+    ($($variant:ident($type:ty)),*) => {$(
+        impl From<$type> for Value {
+            fn from(value: $type) -> Self {
+                Self::$variant(value)
+            }
+        }
+
+        impl TryFrom<Value> for $type {
+            type Error = ValueError;
+
+            fn try_from(value: Value) -> Result<Self, ValueError> {
+                match value {
+                    Value::$variant(value) => Ok(value),
+                    other => Err(ValueError::Type { expected: stringify!($variant), found: other.type_name() }),
+                }
+            }
+        }
+    )*};
+}
+
+plain!(Bool(bool), F64(f64), String(String), Bytes(Bytes), Array(Vec<Value>), Map(BTreeMap<String, Value>));
+
+impl TryFrom<Value> for Vec<u8> {
+    type Error = ValueError;
+
+    fn try_from(value: Value) -> Result<Self, ValueError> {
+        Bytes::try_from(value).map(Self::from)
+    }
+}
+
+impl From<()> for Value {
+    fn from((): ()) -> Self {
+        Self::Null
+    }
+}
+
+impl From<f32> for Value {
+    fn from(number: f32) -> Self {
+        Self::F64(f64::from(number))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
+}
+
+impl From<&String> for Value {
+    fn from(text: &String) -> Self {
+        Self::String(text.clone())
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes.into())
+    }
+}
+
+impl From<&[u8]> for Value {
+    fn from(bytes: &[u8]) -> Self {
+        Self::Bytes(Bytes::copy_from_slice(bytes))
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Value {
+    fn from(bytes: &[u8; N]) -> Self {
+        Self::Bytes(Bytes::copy_from_slice(bytes))
+    }
+}
+
+impl From<&Self> for Value {
+    fn from(value: &Self) -> Self {
+        value.clone()
+    }
+}
+
+/// The layout on disk: one tag byte, then the content.
+impl Encode for Value {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        self.tag().encode(encoder)?;
+        match self {
+            Self::Null | Self::Bool(_) => Ok(()),
+            Self::I64(number) => number.encode(encoder),
+            Self::F64(number) => number.to_bits().encode(encoder),
+            Self::String(text) => text.encode(encoder),
+            Self::Bytes(bytes) => bytes.as_ref().encode(encoder),
+            Self::Array(values) => values.encode(encoder),
+            Self::Map(values) => values.encode(encoder),
+        }
+    }
+}
+
+impl<C> Decode<C> for Value {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        decode_nested(decoder, 0)
+    }
+}
+
+impl<'de, C> BorrowDecode<'de, C> for Value {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        decode_nested(decoder, 0)
+    }
+}
+
+fn decode_nested<C, D: Decoder<Context = C>>(decoder: &mut D, depth: usize) -> Result<Value, DecodeError> {
+    if depth > VALUE_DEPTH_MAX {
+        return Err(DecodeError::Other("values nest too deep"));
+    }
+    Ok(match u8::decode(decoder)? {
+        0 => Value::Null,
+        1 => Value::Bool(false),
+        2 => Value::Bool(true),
+        3 => Value::I64(i64::decode(decoder)?),
+        4 => Value::F64(f64::from_bits(u64::decode(decoder)?)),
+        5 => Value::String(String::decode(decoder)?),
+        6 => Value::Bytes(Vec::<u8>::decode(decoder)?.into()),
+        7 => {
+            // No reservation: a length that lies must not allocate.
+            let mut values = Vec::new();
+            for _ in 0..u64::decode(decoder)? {
+                values.push(decode_nested(decoder, depth + 1)?);
+            }
+            Value::Array(values)
+        }
+        8 => {
+            let mut values = BTreeMap::new();
+            for _ in 0..u64::decode(decoder)? {
+                let name = String::decode(decoder)?;
+                values.insert(name, decode_nested(decoder, depth + 1)?);
+            }
+            Value::Map(values)
+        }
+        _ => return Err(DecodeError::Other("unknown type of value")),
+    })
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::I64(number) => write!(f, "{number}"),
+            Self::F64(number) => write!(f, "{number:?}"),
+            Self::String(text) => write!(f, "{text:?}"),
+            Self::Bytes(bytes) => write!(f, "b\"{}\"", bytes.escape_ascii()),
+            Self::Array(values) => f.debug_list().entries(values.iter().map(Shown)).finish(),
+            Self::Map(values) => {
+                f.debug_map().entries(values.iter().map(|(name, value)| (name, Shown(value)))).finish()
+            }
+        }
+    }
+}
+
+struct Shown<'a>(&'a Value);
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.0, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::{VALUE_DEPTH_MAX, Value, ValueError};
+
+    fn values() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(Value::I64),
+            any::<u64>().prop_map(|bits| Value::F64(f64::from_bits(bits))),
+            ".*".prop_map(Value::String),
+            any::<Vec<u8>>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+                prop::collection::btree_map(".*", inner, 0..4).prop_map(Value::Map),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn encoded_values_come_back(value in values()) {
+            let bytes = bincode::encode_to_vec(&value, bincode::config::standard()).unwrap();
+            let (decoded, used): (Value, usize) =
+                bincode::decode_from_slice(&bytes, bincode::config::standard()).unwrap();
+            prop_assert_eq!(&decoded, &value);
+            prop_assert_eq!(used, bytes.len());
+        }
+    }
+
+    #[test]
+    fn a_wrong_type_names_both() {
+        let error = u64::try_from(Value::from("text")).unwrap_err();
+        assert_eq!(error, ValueError::Type { expected: "I64", found: "String" });
+        assert!(error.to_string().contains("is String, not I64"));
+    }
+
+    #[test]
+    fn integers_that_do_not_fit_are_refused_both_ways() {
+        assert!(matches!(Value::try_from(u64::MAX), Err(ValueError::Range { .. })));
+        assert!(matches!(u8::try_from(Value::I64(256)), Err(ValueError::Range { .. })));
+        assert_eq!(u64::try_from(Value::try_from(7_u64).unwrap()), Ok(7));
+    }
+
+    #[test]
+    fn nesting_without_end_is_an_error_and_not_an_overflow() {
+        let bytes: Vec<u8> = [7, 1].repeat(1_000_000);
+        let decoded: Result<(Value, usize), _> =
+            bincode::decode_from_slice(&bytes, bincode::config::standard());
+        assert!(decoded.is_err());
+        let mut deep = Value::Map(BTreeMap::new());
+        for _ in 0..VALUE_DEPTH_MAX {
+            deep = Value::Array(vec![deep]);
+        }
+        assert_eq!(deep.depth(), VALUE_DEPTH_MAX + 1);
+    }
+
+    #[test]
+    fn equality_is_total() {
+        assert_eq!(Value::F64(f64::NAN), Value::F64(f64::NAN));
+        assert_ne!(Value::F64(0.0), Value::F64(-0.0));
+        assert_ne!(Value::Null, Value::Bool(false));
+    }
+}
