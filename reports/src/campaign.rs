@@ -1,0 +1,367 @@
+//! A sweep over many seeds, as data; the results of shards add up with [`Campaign::merge`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::report::ConflictKind;
+
+/// A sweep over many seeds, or what several shards of one found together.
+///
+/// Every field has a default, as in [`Report`](crate::Report).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Campaign {
+    /// What was run, in a few words.
+    pub title: String,
+    /// The command that ran it.
+    pub command: String,
+    /// What was tested: name, version and commit of the store.
+    pub subject: String,
+    /// Which part of the seeds this is: `3/8`; empty for the whole.
+    pub shard: String,
+    /// Wall-clock seconds that it took; of merged shards, the longest.
+    pub seconds: f64,
+    /// Workers.
+    pub jobs: u64,
+    /// Seeds that were run.
+    pub seeds: u64,
+    /// Runs that ended without a verdict, and did not count.
+    pub failed_runs: u64,
+    /// Distinct interleavings among them.
+    pub interleavings: u64,
+    /// Figures: transactions, commits, crashes, recoveries, steps, …
+    pub counts: BTreeMap<String, u64>,
+    /// Every invariant and how it came out.
+    pub invariants: Vec<InvariantTotal>,
+    /// Seeds that violated something.
+    pub failures: Vec<Failure>,
+    /// Rare situations that a campaign should have reached.
+    pub marks: Vec<MarkTotal>,
+    /// Kinds of faults.
+    pub faults: Vec<FaultTotal>,
+    /// Conflicts by kind.
+    pub conflicts: Vec<ConflictTotal>,
+    /// Workloads.
+    pub workloads: Vec<WorkloadTotal>,
+    /// Scheduling strategies.
+    pub strategies: Vec<StrategyTotal>,
+    /// Progress over time.
+    pub speed: Vec<SpeedPoint>,
+    /// Deliberate bugs and how fast they were found, if the campaign was a zoo.
+    pub zoo: Vec<MutantTotal>,
+    /// What the producer left out of the above, and how much of it, in words.
+    pub omitted: Vec<String>,
+}
+
+/// One invariant over all seeds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InvariantTotal {
+    /// Its name.
+    pub name: String,
+    /// The row of the contract.
+    pub contract: String,
+    /// What it says, in a sentence.
+    pub says: String,
+    /// How many times it was evaluated.
+    pub evaluated: u64,
+    /// In how many seeds it was evaluated at least once.
+    pub seeds: u64,
+    /// In how many seeds it was violated.
+    pub violated: u64,
+}
+
+/// One seed that violated something.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Failure {
+    /// The seed.
+    pub seed: u64,
+    /// The workload.
+    pub workload: String,
+    /// The invariant.
+    pub invariant: String,
+    /// The row of the contract.
+    pub contract: String,
+    /// What happened, in a sentence.
+    pub message: String,
+    /// The command that reproduces it.
+    pub reproduce: String,
+    /// The trace file that was written, if one was.
+    pub trace_file: Option<String>,
+}
+
+/// One rare situation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MarkTotal {
+    /// Its name.
+    pub name: String,
+    /// How many times it was reached.
+    pub hits: u64,
+    /// In how many seeds.
+    pub seeds: u64,
+}
+
+/// One kind of fault.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FaultTotal {
+    /// Its name.
+    pub name: String,
+    /// How many times it was injected.
+    pub fired: u64,
+    /// In how many seeds.
+    pub seeds: u64,
+}
+
+/// Conflicts of one kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConflictTotal {
+    /// The kind.
+    pub kind: ConflictKind,
+    /// How many.
+    pub count: u64,
+}
+
+/// One workload over all seeds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WorkloadTotal {
+    /// Its name.
+    pub name: String,
+    /// Seeds that ran it.
+    pub seeds: u64,
+    /// Transactions that committed.
+    pub commits: u64,
+    /// Transactions that aborted.
+    pub aborts: u64,
+    /// Seeds that violated something.
+    pub violated: u64,
+}
+
+/// One scheduling strategy over all seeds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StrategyTotal {
+    /// Its name.
+    pub name: String,
+    /// Seeds that ran under it.
+    pub seeds: u64,
+    /// Distinct interleavings among them.
+    pub interleavings: u64,
+    /// Seeds that violated something.
+    pub violated: u64,
+}
+
+/// How far a campaign had got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SpeedPoint {
+    /// Wall-clock seconds since its start.
+    pub second: f64,
+    /// Seeds that were done.
+    pub seeds: u64,
+    /// Distinct interleavings among them.
+    pub interleavings: u64,
+}
+
+/// One deliberate bug.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MutantTotal {
+    /// Its name.
+    pub name: String,
+    /// What is wrong with it, in a sentence.
+    pub says: String,
+    /// Trials: sweeps from different first seeds, each until it is found or the budget is spent.
+    pub trials: u64,
+    /// The seeds that a trial may spend.
+    pub budget: u64,
+    /// For every trial that found it, after how many seeds.
+    pub found_after: Vec<u64>,
+    /// For every trial that found it, after how many wall-clock seconds, in the same order.
+    pub found_seconds: Vec<f64>,
+    /// The invariants that caught it.
+    pub caught_by: Vec<String>,
+    /// The command that shows its minimal trace.
+    pub reproduce: String,
+}
+
+impl Campaign {
+    /// Adds what another shard of the same campaign found.
+    ///
+    /// Sums add up, lists are joined by name, speeds are added second by second. Distinct interleavings are added
+    /// too: shards run different seeds, so the sum is an upper bound.
+    pub fn merge(&mut self, other: Self) {
+        self.seconds = self.seconds.max(other.seconds);
+        self.jobs += other.jobs;
+        self.seeds += other.seeds;
+        self.failed_runs += other.failed_runs;
+        self.interleavings += other.interleavings;
+        for (name, count) in other.counts {
+            *self.counts.entry(name).or_default() += count;
+        }
+        self.shard = join(&self.shard, &other.shard);
+        self.speed = merge_speed(&self.speed, &other.speed);
+        self.failures.extend(other.failures);
+        self.failures.sort_by(|a, b| (a.seed, &a.invariant).cmp(&(b.seed, &b.invariant)));
+        self.omitted.extend(other.omitted);
+        merge_by(
+            &mut self.invariants,
+            other.invariants,
+            |a, b| a.name == b.name,
+            |a, b| {
+                a.evaluated += b.evaluated;
+                a.seeds += b.seeds;
+                a.violated += b.violated;
+            },
+        );
+        merge_by(
+            &mut self.marks,
+            other.marks,
+            |a, b| a.name == b.name,
+            |a, b| {
+                a.hits += b.hits;
+                a.seeds += b.seeds;
+            },
+        );
+        merge_by(
+            &mut self.faults,
+            other.faults,
+            |a, b| a.name == b.name,
+            |a, b| {
+                a.fired += b.fired;
+                a.seeds += b.seeds;
+            },
+        );
+        merge_by(&mut self.conflicts, other.conflicts, |a, b| a.kind == b.kind, |a, b| a.count += b.count);
+        merge_by(
+            &mut self.workloads,
+            other.workloads,
+            |a, b| a.name == b.name,
+            |a, b| {
+                a.seeds += b.seeds;
+                a.commits += b.commits;
+                a.aborts += b.aborts;
+                a.violated += b.violated;
+            },
+        );
+        merge_by(
+            &mut self.strategies,
+            other.strategies,
+            |a, b| a.name == b.name,
+            |a, b| {
+                a.seeds += b.seeds;
+                a.interleavings += b.interleavings;
+                a.violated += b.violated;
+            },
+        );
+        merge_by(
+            &mut self.zoo,
+            other.zoo,
+            |a, b| a.name == b.name,
+            |a, b| {
+                a.trials += b.trials;
+                a.budget = a.budget.max(b.budget);
+                a.found_after.extend(b.found_after);
+                a.found_seconds.extend(b.found_seconds);
+                a.caught_by.extend(b.caught_by);
+                a.caught_by.sort();
+                a.caught_by.dedup();
+            },
+        );
+    }
+
+    /// Whether nothing was violated and every run counted.
+    pub fn held(&self) -> bool {
+        self.failures.is_empty() && self.failed_runs == 0 && self.invariants.iter().all(|i| i.violated == 0)
+    }
+
+    /// Seeds per second over the whole campaign; 0 if it took no time.
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    pub fn seeds_per_second(&self) -> f64 {
+        if self.seconds > 0.0 { self.seeds as f64 / self.seconds } else { 0.0 }
+    }
+}
+
+fn merge_by<T>(into: &mut Vec<T>, from: Vec<T>, same: impl Fn(&T, &T) -> bool, add: impl Fn(&mut T, T)) {
+    for item in from {
+        match into.iter_mut().find(|known| same(known, &item)) {
+            Some(known) => add(known, item),
+            None => into.push(item),
+        }
+    }
+}
+
+fn join(a: &str, b: &str) -> String {
+    match (a, b) {
+        ("", only) | (only, "") => only.to_owned(),
+        (a, b) => format!("{a}, {b}"),
+    }
+}
+
+/// Adds two progress curves: at every time of either, what both had done by then.
+fn merge_speed(a: &[SpeedPoint], b: &[SpeedPoint]) -> Vec<SpeedPoint> {
+    let mut seconds: Vec<f64> = a.iter().chain(b).map(|p| p.second).collect();
+    seconds.sort_by(f64::total_cmp);
+    seconds.dedup();
+    let by = |curve: &[SpeedPoint], second: f64| {
+        curve.iter().rev().find(|p| p.second <= second).copied().unwrap_or_default()
+    };
+    seconds
+        .into_iter()
+        .map(|second| {
+            let (a, b) = (by(a, second), by(b, second));
+            SpeedPoint { second, seeds: a.seeds + b.seeds, interleavings: a.interleavings + b.interleavings }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Campaign, Failure, InvariantTotal, MarkTotal, SpeedPoint};
+
+    fn shard(seeds: u64, violated: u64, first_seed: u64) -> Campaign {
+        Campaign {
+            shard: format!("{first_seed}"),
+            seconds: 2.0,
+            seeds,
+            invariants: vec![InvariantTotal {
+                name: "acked-survives".into(),
+                violated,
+                ..Default::default()
+            }],
+            marks: vec![MarkTotal { name: format!("mark {first_seed}"), hits: 1, seeds: 1 }],
+            failures: (0..violated).map(|n| Failure { seed: first_seed + n, ..Default::default() }).collect(),
+            speed: vec![SpeedPoint { second: 1.0, seeds: seeds / 2, interleavings: 0 }],
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn shards_add_up_whatever_their_order() {
+        let mut ab = shard(10, 1, 100);
+        ab.merge(shard(20, 0, 0));
+        let mut ba = shard(20, 0, 0);
+        ba.merge(shard(10, 1, 100));
+        for merged in [&ab, &ba] {
+            assert_eq!(merged.seeds, 30);
+            assert_eq!(merged.invariants.len(), 1);
+            assert_eq!(merged.invariants[0].violated, 1);
+            assert_eq!(merged.marks.len(), 2);
+            assert_eq!(merged.speed, [SpeedPoint { second: 1.0, seeds: 15, interleavings: 0 }]);
+            assert!((merged.seeds_per_second() - 15.0).abs() < 1e-9);
+            assert!(!merged.held());
+        }
+        assert_eq!(ab.failures, ba.failures);
+    }
+
+    #[test]
+    fn a_run_without_a_verdict_is_not_a_campaign_that_held() {
+        assert!(Campaign::default().held());
+        assert!(!Campaign { failed_runs: 1, ..Default::default() }.held());
+    }
+}
