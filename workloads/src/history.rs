@@ -4,7 +4,16 @@
 //! *lives* of the store: a crash ends a life, recovery begins the next. Times are positions in one global order of
 //! events (a logical clock that every recorded event advances), so that "before" in real time is `<`.
 //!
-//! As a file a history is JSON lines, one [`Event`] each, in order: it can be written while it happens.
+//! As a file a history is JSON lines, one [`Event`] each, in order: it can be written while it happens
+//! ([`Recorder`], [`write_jsonl`]) and read line by line ([`read_jsonl`]). [`fold`] makes a [`History`] of events.
+
+mod fold;
+mod jsonl;
+mod recorder;
+
+pub use fold::{FoldError, fold};
+pub use jsonl::{JsonlError, read_jsonl, write_jsonl};
+pub use recorder::Recorder;
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +59,15 @@ pub enum Op {
         key: Key,
         /// The new value.
         value: Bytes,
+    },
+    /// A write of a value that expires: from then on a snapshot may see it or miss it, but never both.
+    PutExpiring {
+        /// Which key.
+        key: Key,
+        /// The new value.
+        value: Bytes,
+        /// How long it lives.
+        ttl_ms: u64,
     },
     /// A delete.
     Delete {

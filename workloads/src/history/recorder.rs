@@ -1,0 +1,265 @@
+//! Records events while they happen.
+//!
+//! Job: give every event its place in the global order, cheaply, from many clients at once. Not its job: calling the
+//! store.
+//!
+//! Invariants: INV-REC-1: the internal lock is held for one push and never across a call to a store, so it is no
+//! scheduling point and can't be held when a simulated life is cut off. INV-REC-2: an invocation gets its time
+//! before the call, an answer after it, so recorded intervals contain the true ones.
+
+#![expect(
+    clippy::disallowed_types,
+    reason = "bookkeeping outside of the simulated world: held for a push only, so no interleaving depends on it"
+)]
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Event, FoldError, History, Life, LifeEnd, Op, Outcome, Session, Time, TxnIndex, fold};
+use crate::store::{Committed, Conflict, Isolation, Version};
+
+/// Shared by all clients of a store; clones record into the same history.
+///
+/// A client calls [`tick`](Self::tick), begins, calls [`begin`](Self::begin); records each answer with
+/// [`op`](Self::op); calls [`commit`](Self::commit) before it commits and [`committed`](Self::committed),
+/// [`aborted`](Self::aborted) or nothing (not known) after.
+#[derive(Clone, Default)]
+pub struct Recorder {
+    log: Arc<Mutex<Log>>,
+}
+
+#[derive(Default)]
+struct Log {
+    clock: Time,
+    txns: TxnIndex,
+    events: Vec<Event>,
+    sink: Option<Box<dyn Write + Send>>,
+    sink_error: Option<io::Error>,
+    /// When each running commit was called, by transaction.
+    invoked: Vec<(TxnIndex, Time)>,
+    /// Acked, and not known to be durable: transaction and time of the ack, in ack order.
+    volatile: Vec<(TxnIndex, Time)>,
+}
+
+impl Recorder {
+    /// Keeps events in memory.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Writes each event to `sink` as a JSON line as well, at once: what was recorded outlives the process.
+    pub fn with_sink(sink: Box<dyn Write + Send>) -> Self {
+        let recorder = Self::new();
+        recorder.log().sink = Some(sink);
+        recorder
+    }
+
+    /// The next point in the global order.
+    pub fn tick(&self) -> Time {
+        self.log().tick()
+    }
+
+    /// A life is open for use.
+    pub fn opened(&self, life: Life) {
+        let mut log = self.log();
+        let at = log.tick();
+        log.push(Event::Opened { life, at });
+    }
+
+    /// A life has ended. Clients of it that are still recorded as running or committing stay so.
+    pub fn ended(&self, life: Life, how: LifeEnd) {
+        let mut log = self.log();
+        let at = log.tick();
+        log.volatile.clear();
+        log.invoked.clear();
+        log.push(Event::Ended { life, at, how });
+    }
+
+    /// A transaction has begun; `called` is the [`tick`](Self::tick) from before the call.
+    pub fn begin(
+        &self,
+        session: Session,
+        life: Life,
+        called: Time,
+        start_version: Option<Version>,
+        isolation: Isolation,
+    ) -> TxnIndex {
+        let mut log = self.log();
+        let txn = log.txns;
+        log.txns += 1;
+        log.push(Event::Begin { txn, session, life, at: called, start_version, isolation });
+        txn
+    }
+
+    /// An operation has returned.
+    pub fn op(&self, txn: TxnIndex, op: Op) {
+        let mut log = self.log();
+        let at = log.tick();
+        log.push(Event::Op { txn, at, op });
+    }
+
+    /// Commit is about to be called.
+    pub fn commit(&self, txn: TxnIndex) {
+        let mut log = self.log();
+        let at = log.tick();
+        log.invoked.push((txn, at));
+        log.push(Event::Commit { txn, at });
+    }
+
+    /// Commit has succeeded.
+    pub fn committed(&self, txn: TxnIndex, answer: &Committed) {
+        let mut log = self.log();
+        let acked = log.tick();
+        let invoked = log.answered(txn).unwrap_or(acked);
+        let durable = answer.durable.then_some(acked);
+        if durable.is_none() {
+            log.volatile.push((txn, acked));
+        }
+        let outcome = Outcome::Committed { invoked, acked, version: answer.version, durable };
+        log.push(Event::Outcome { txn, outcome });
+    }
+
+    /// The transaction was aborted: by the store for `conflicts`, or without any by the client.
+    pub fn aborted(&self, txn: TxnIndex, conflicts: Vec<Conflict>) {
+        let mut log = self.log();
+        let at = log.tick();
+        log.answered(txn);
+        log.push(Event::Outcome { txn, outcome: Outcome::Aborted { at, conflicts } });
+    }
+
+    /// Commit has answered that it does not know. (No answer at all says the same.)
+    pub fn unknown(&self, txn: TxnIndex) {
+        let mut log = self.log();
+        let now = log.tick();
+        let invoked = log.answered(txn).unwrap_or(now);
+        log.push(Event::Outcome { txn, outcome: Outcome::Unknown { invoked } });
+    }
+
+    /// An acked commit is now known to be durable (its ticket was waited for).
+    pub fn durable(&self, txn: TxnIndex) {
+        let mut log = self.log();
+        log.volatile.retain(|&(other, _)| other != txn);
+        let at = log.tick();
+        log.push(Event::Durable { txn, at });
+    }
+
+    /// A flush has succeeded that was called at `called` (a [`tick`](Self::tick) from before the call): all that
+    /// was acked before is durable.
+    pub fn flushed(&self, called: Time) {
+        let mut log = self.log();
+        let split = log.volatile.partition_point(|&(_, acked)| acked < called);
+        let durable: Vec<_> = log.volatile.drain(..split).collect();
+        let at = log.tick();
+        for (txn, _) in durable {
+            log.push(Event::Durable { txn, at });
+        }
+    }
+
+    /// How many events were recorded so far.
+    pub fn len(&self) -> usize {
+        self.log().events.len()
+    }
+
+    /// Whether nothing was recorded yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A copy of the events so far.
+    pub fn events(&self) -> Vec<Event> {
+        self.log().events.clone()
+    }
+
+    /// The history so far.
+    ///
+    /// # Errors
+    /// When a client recorded events of a transaction that it never began.
+    pub fn history(&self) -> Result<History, FoldError> {
+        fold(self.events())
+    }
+
+    /// Takes the events, leaving the recorder empty but for its clock.
+    ///
+    /// # Errors
+    /// When the sink had failed: the file then lacks events.
+    pub fn take(&self) -> io::Result<Vec<Event>> {
+        let mut log = self.log();
+        log.txns = 0;
+        if let Some(error) = log.sink_error.take() {
+            return Err(error);
+        }
+        if let Some(sink) = &mut log.sink {
+            sink.flush()?;
+        }
+        Ok(std::mem::take(&mut log.events))
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    fn tick(&mut self) -> Time {
+        self.clock += 1;
+        self.clock
+    }
+
+    fn answered(&mut self, txn: TxnIndex) -> Option<Time> {
+        let at = self.invoked.iter().position(|&(other, _)| other == txn)?;
+        Some(self.invoked.swap_remove(at).1)
+    }
+
+    fn push(&mut self, event: Event) {
+        if let Some(sink) = &mut self.sink
+            && let Err(error) = super::jsonl::write_event(sink, &event)
+        {
+            self.sink_error.get_or_insert(error);
+        }
+        self.events.push(event);
+    }
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let log = self.log();
+        f.debug_struct("Recorder").field("clock", &log.clock).field("events", &log.events.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Recorder;
+    use crate::history::{LifeEnd, Op, Outcome};
+    use crate::store::{Committed, Isolation};
+
+    fn put(recorder: &Recorder, session: u32) -> u32 {
+        let called = recorder.tick();
+        let txn = recorder.begin(session, 0, called, Some(0), Isolation::Serializable);
+        recorder.op(txn, Op::Put { key: b"k".to_vec(), value: vec![0] });
+        recorder.commit(txn);
+        txn
+    }
+
+    #[test]
+    fn a_flush_makes_durable_what_was_acked_before_it_was_called_and_nothing_else() {
+        let recorder = Recorder::new();
+        recorder.opened(0);
+        let before = put(&recorder, 1);
+        recorder.committed(before, &Committed { version: Some(1), durable: false });
+        let called = recorder.tick();
+        let during = put(&recorder, 2);
+        recorder.committed(during, &Committed { version: Some(2), durable: false });
+        recorder.flushed(called);
+        let cut_off = put(&recorder, 3);
+        recorder.ended(0, LifeEnd::Crashed);
+        let history = recorder.history().expect("adds up");
+        let durable = |txn: u32| match &history.txns[txn as usize].outcome {
+            Outcome::Committed { durable, .. } => durable.is_some(),
+            outcome => panic!("{outcome:?}"),
+        };
+        assert!(durable(before));
+        assert!(!durable(during));
+        assert!(matches!(history.txns[cut_off as usize].outcome, Outcome::Unknown { .. }));
+    }
+}
