@@ -69,11 +69,16 @@ pub fn read_jsonl(mut reader: impl BufRead) -> Result<History, JsonlError> {
         let event = serde_json::from_str(&text).map_err(|error| JsonlError::Syntax {
             line,
             column: error.column(),
-            message: error.to_string(),
+            message: without_position(&error.to_string()),
         })?;
         apply(&mut history, number, event).map_err(|source| JsonlError::Fold { line, source })?;
         number += 1;
     }
+}
+
+/// `serde_json` says "… at line 1 column 33", of which the line is always 1 here.
+fn without_position(message: &str) -> String {
+    message.rsplit_once(" at line ").map_or(message, |(what, _)| what).to_owned()
 }
 
 pub(super) fn write_event(writer: &mut impl Write, event: &Event) -> io::Result<()> {
@@ -121,7 +126,7 @@ mod tests {
     #[test]
     fn a_bad_line_is_named_with_line_and_column() {
         let error = read_jsonl("\n{\"event\":\"opened\",\"life\":0,\"at\":}".as_bytes()).expect_err("bad");
-        assert!(matches!(error, JsonlError::Syntax { line: 2, column: 34, .. }), "{error:?}");
+        assert!(matches!(error, JsonlError::Syntax { line: 2, column: 33, .. }), "{error:?}");
     }
 
     #[test]
