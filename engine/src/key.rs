@@ -134,6 +134,12 @@ impl Key {
         self.0.get(self.user_key_start().checked_sub(1)?).copied().and_then(TypeTag::from_byte)
     }
 
+    /// Whether the key is one of the database's own.
+    #[inline]
+    pub(crate) fn is_system(&self) -> bool {
+        self.0.first() == Some(&SYSTEM)
+    }
+
     pub(crate) fn system(tag: TypeTag, user_key: &[u8]) -> Self {
         let mut bytes = KeyBytes::new();
         bytes.push(SYSTEM);

@@ -1,15 +1,59 @@
-//! Stormproof: an embeddable, in-memory-first transactional store.
+//! Stormproof: an embeddable, in-memory-first transactional store for applications and agents.
+//!
+//! Any number of threads share a [`Database`]; each agent works in a *run*. A [`Transaction`] reads one snapshot and
+//! buffers its writes; on commit it is validated against what has been committed since, and the first committer wins
+//! (optimistic concurrency control). [`Database::transaction`] runs a closure again until it commits.
+//!
+//! ```
+//! use stormproof::Database;
+//!
+//! # fn main() -> Result<(), stormproof::Error> {
+//! let db = Database::open_in_memory()?;
+//! let run = db.begin_run()?;
+//! db.transaction(run, |txn| {
+//!     let visits: u64 = txn.get("visits")?.unwrap_or(0);
+//!     txn.put("visits", visits + 1)
+//! })?;
+//! assert_eq!(db.get("visits")?, Some(1_u64));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! How a transaction goes through: `txn` → `commit` (validate → sequence → log → install → sync → publish → ack) →
+//! `mvcc`. Locks, threads and monotonic time are named only through `rt`, files, wall time and entropy only through
+//! `env`: so a simulation can take their place, and the engine that it tests is this one.
 
+mod builder;
+mod commit;
 mod conflict;
+mod database;
 mod error;
+mod expiry;
 mod key;
+mod maintenance;
+mod metrics;
+mod mvcc;
+mod range;
+mod run;
 mod run_id;
+mod snapshot;
+mod txn;
 mod types;
 mod value;
 
+pub use builder::DatabaseBuilder;
 pub use conflict::{CasExpectation, ConflictInfo};
+pub use database::{Database, Provenance};
 pub use error::{Error, Result};
 pub use key::{IntoKey, Key, Namespace, TypeTag};
+pub use metrics::Metrics;
+pub use range::KeyRange;
+pub use run::{RunOptions, RunRecord, RunStatus};
 pub use run_id::RunId;
+pub use snapshot::{ClonedSnapshotView, LazySnapshotView, SnapshotView, Versioned};
+pub use txn::{
+    AbortReason, Commit, Entry, RetryPolicy, ScanOptions, Status, Transaction, TransactionContext,
+    TransactionOptions,
+};
 pub use types::{Isolation, Lsn, RunNumber, TxnId, Version};
 pub use value::{VALUE_DEPTH_MAX, Value, ValueError};

@@ -1,0 +1,140 @@
+//! Who leads, and for whom.
+
+use rt::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use super::protocol::{Member, Protocol, Request};
+use crate::database::Inner;
+use crate::error::{Error, Result};
+use crate::types::Version;
+
+/// Brings requests to the protocol, alone or in groups.
+///
+/// Where a commit waits for the disk, those that arrive meanwhile queue up; the leader hands the lead over to the first
+/// of them, who takes all the others along as one group with one write and one sync. Only those that are answered and
+/// the next leader are woken (Helland et al., "Group Commit Timers and High Volume Transaction Systems", 1987, with
+/// the sync itself as the timer). Where it does not, a lock is cheaper than any hand-over.
+#[derive(Debug)]
+pub(crate) struct Committer {
+    protocol: Mutex<Protocol>,
+    queue: Mutex<Queue>,
+    grouped: bool,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    /// Whether somebody leads.
+    led: bool,
+    waiting: Vec<Arc<Waiter>>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    state: Mutex<Waiting>,
+    wake: Condvar,
+}
+
+#[derive(Debug)]
+enum Waiting {
+    /// For a leader.
+    Queued(Request),
+    /// With a leader.
+    Led,
+    /// Is to lead.
+    Leads(Request),
+    Done(Result<Version>),
+}
+
+impl Committer {
+    pub(crate) const fn new(protocol: Protocol, grouped: bool) -> Self {
+        Self {
+            protocol: Mutex::new("commit.protocol", protocol),
+            queue: Mutex::new("commit.queue", Queue { led: false, waiting: Vec::new() }),
+            grouped,
+        }
+    }
+
+    /// Commits a transaction; returns its version.
+    pub(crate) fn commit(&self, inner: &Inner, request: Request) -> Result<Version> {
+        if !self.grouped {
+            let mut members = [Member::new(request)];
+            self.protocol.lock().commit(inner, &mut members);
+            let [member] = members;
+            return member.into_result();
+        }
+        let mut queue = self.queue.lock();
+        if !queue.led {
+            queue.led = true;
+            drop(queue);
+            return self.lead(inner, request);
+        }
+        let waiter = Arc::new(Waiter {
+            state: Mutex::new("commit.waiter", Waiting::Queued(request)),
+            wake: Condvar::new("commit.waiter.wake"),
+        });
+        queue.waiting.push(Arc::clone(&waiter));
+        drop(queue);
+        match waiter.wait() {
+            Waiting::Leads(request) => self.lead(inner, request),
+            Waiting::Done(result) => result,
+            Waiting::Queued(_) | Waiting::Led => Err(Error::Closed),
+        }
+    }
+
+    /// The leader's data, for what must happen between two groups.
+    pub(crate) fn protocol(&self) -> MutexGuard<'_, Protocol> {
+        self.protocol.lock()
+    }
+
+    /// Leads one group, then hands the lead over.
+    fn lead(&self, inner: &Inner, request: Request) -> Result<Version> {
+        let followers = std::mem::take(&mut self.queue.lock().waiting);
+        let mut members = Vec::with_capacity(followers.len() + 1);
+        members.push(Member::new(request));
+        members.extend(followers.iter().filter_map(|follower| follower.join()).map(Member::new));
+        self.protocol.lock().commit(inner, &mut members);
+        rt::probe::at("commit.publish→ack");
+        let mut members = members.into_iter();
+        let own = members.next().map_or(Err(Error::Closed), Member::into_result);
+        for (follower, member) in followers.iter().zip(members) {
+            follower.answer(Waiting::Done(member.into_result()));
+        }
+        self.hand_over();
+        own
+    }
+
+    fn hand_over(&self) {
+        let mut queue = self.queue.lock();
+        if queue.waiting.is_empty() {
+            queue.led = false;
+            return;
+        }
+        let next = queue.waiting.remove(0);
+        drop(queue);
+        if let Some(request) = next.join() {
+            next.answer(Waiting::Leads(request));
+        }
+    }
+}
+
+impl Waiter {
+    /// Gives the request to a leader.
+    fn join(&self) -> Option<Request> {
+        match std::mem::replace(&mut *self.state.lock(), Waiting::Led) {
+            Waiting::Queued(request) => Some(request),
+            _ => None,
+        }
+    }
+
+    fn answer(&self, answer: Waiting) {
+        *self.state.lock() = answer;
+        self.wake.notify_one();
+    }
+
+    fn wait(&self) -> Waiting {
+        let mut state = self.state.lock();
+        while matches!(*state, Waiting::Queued(_) | Waiting::Led) {
+            self.wake.wait(&mut state);
+        }
+        std::mem::replace(&mut *state, Waiting::Led)
+    }
+}

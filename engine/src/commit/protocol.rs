@@ -1,0 +1,195 @@
+//! The commit protocol, one group at a time.
+
+use rt::sync::Arc;
+
+use super::validate::validate;
+use crate::conflict::ConflictInfo;
+use crate::database::Inner;
+use crate::error::{Error, Result};
+use crate::mvcc::{Garbage, Slot, VersionEntry};
+use crate::run::RunEntry;
+use crate::txn::{ReadSet, WriteSet};
+use crate::types::{Isolation, TxnId, Version};
+
+/// Commits between two looks at the oldest snapshot.
+const COLLECT_EVERY: u64 = 32;
+
+/// A transaction that wants to commit.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) txn: TxnId,
+    pub(crate) run: Arc<RunEntry>,
+    pub(crate) start: Version,
+    pub(crate) isolation: Isolation,
+    pub(crate) reads: ReadSet,
+    pub(crate) writes: WriteSet,
+}
+
+/// What the commit leader owns. Its lock is the right to lead.
+#[derive(Debug)]
+pub(crate) struct Protocol {
+    /// The last version that was assigned. Above `published` only while a group is under way.
+    pub(crate) last: Version,
+    pub(crate) garbage: Garbage,
+    /// Oldest snapshot in use, as of the last look.
+    oldest: Version,
+    /// Commits since that look.
+    commits_since_look: u64,
+    /// Slots that the group under way has written, to be taken back if it fails.
+    installed: Vec<Arc<Slot>>,
+    pub(crate) counters: Counters,
+}
+
+/// What the leader counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) commits: u64,
+    pub(crate) groups: u64,
+    pub(crate) group_max: u64,
+    pub(crate) conflicted: u64,
+    pub(crate) read_conflicts: u64,
+    pub(crate) write_conflicts: u64,
+    pub(crate) cas_conflicts: u64,
+    pub(crate) range_conflicts: u64,
+    pub(crate) collected: u64,
+}
+
+/// A member of a group: what it asks, and what came of it.
+#[derive(Debug)]
+pub(crate) struct Member {
+    /// Taken once the transaction has been validated and logged.
+    request: Option<Request>,
+    result: Result<Version>,
+}
+
+impl Member {
+    pub(crate) const fn new(request: Request) -> Self {
+        Self { request: Some(request), result: Err(Error::Closed) }
+    }
+
+    pub(crate) fn into_result(self) -> Result<Version> {
+        self.result
+    }
+}
+
+impl Protocol {
+    pub(crate) fn new(published: Version) -> Self {
+        Self {
+            last: published,
+            garbage: Garbage::default(),
+            oldest: Version::ZERO,
+            commits_since_look: 0,
+            installed: Vec::new(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Commits a group: the whole protocol.
+    pub(crate) fn commit(&mut self, inner: &Inner, group: &mut [Member]) {
+        let published = self.last;
+        for member in group.iter_mut() {
+            let Some(request) = member.request.take() else { continue };
+            member.result = self.prepare(inner, request);
+        }
+        if self.last == published {
+            return;
+        }
+        rt::probe::at("commit.install→sync");
+        rt::probe::at("commit.sync→publish");
+        inner.publish(self.last);
+        self.count_group(self.last.get() - published.get());
+        self.collect(inner);
+    }
+
+    /// Validates, sequences, logs and installs one member.
+    fn prepare(&mut self, inner: &Inner, request: Request) -> Result<Version> {
+        if request.run.has_ended() {
+            return Err(Error::RunEnded(request.run.id()));
+        }
+        let conflicts = validate(&request, &inner.index);
+        if !conflicts.is_empty() {
+            self.count_conflicts(&conflicts);
+            return Err(Error::Conflict(conflicts));
+        }
+        rt::probe::at("commit.validate→sequence");
+        let version = self.last.next();
+        self.last = version;
+        if rt::mutant!(PublishBeforeInstall) {
+            inner.publish(version);
+        }
+        rt::probe::at("commit.log→install");
+        self.install(inner, request, version);
+        Ok(version)
+    }
+
+    fn install(&mut self, inner: &Inner, request: Request, version: Version) {
+        let Request { txn, run, writes, .. } = request;
+        for (key, write) in writes.into_iter() {
+            inner.before_install(&key, &write);
+            let tombstone = write.value.is_none();
+            let entry = VersionEntry {
+                version,
+                txn,
+                run: run.number(),
+                expires_at: write.expires_at,
+                value: write.value,
+            };
+            let (slot, versions) = inner.index.install(&key, write.slot, entry);
+            self.installed.push(Arc::clone(&slot));
+            if versions > 1 || tombstone {
+                self.garbage.add(version, slot);
+            }
+        }
+    }
+
+    /// Takes out what the group has installed above `published`.
+    fn roll_back(&mut self, inner: &Inner, published: Version) {
+        self.garbage.roll_back(published);
+        for slot in self.installed.drain(..) {
+            if slot.roll_back(published).1 {
+                inner.index.remove(&slot);
+            }
+        }
+        self.last = published;
+    }
+
+    /// Collects a little more than the group has added, so that what a long reader left behind drains as well.
+    fn collect(&mut self, inner: &Inner) {
+        if self.commits_since_look >= COLLECT_EVERY {
+            self.commits_since_look = 0;
+            self.oldest = inner.snapshots.advance();
+        }
+        let slots = self.installed.len() * 2 + 2;
+        self.installed.clear();
+        self.counters.collected += self.garbage.collect(&inner.index, self.oldest, slots) as u64;
+    }
+
+    /// Collects all that no snapshot sees.
+    pub(crate) fn collect_all(&mut self, inner: &Inner) {
+        self.oldest = inner.snapshots.advance();
+        self.counters.collected += self.garbage.collect(&inner.index, self.oldest, usize::MAX) as u64;
+    }
+
+    fn count_group(&mut self, commits: u64) {
+        self.commits_since_look += commits;
+        self.counters.commits += commits;
+        self.counters.groups += 1;
+        self.counters.group_max = self.counters.group_max.max(commits);
+        if commits > 1 {
+            rt::reached!("group of two or more");
+        }
+    }
+
+    fn count_conflicts(&mut self, conflicts: &[ConflictInfo]) {
+        self.counters.conflicted += 1;
+        let counted = |kind: fn(&ConflictInfo) -> bool| u64::from(conflicts.iter().any(kind));
+        self.counters.read_conflicts +=
+            counted(|conflict| matches!(conflict, ConflictInfo::ReadConflict { .. }));
+        self.counters.write_conflicts +=
+            counted(|conflict| matches!(conflict, ConflictInfo::WriteConflict { .. }));
+        self.counters.cas_conflicts +=
+            counted(|conflict| matches!(conflict, ConflictInfo::CasConflict { .. }));
+        self.counters.range_conflicts +=
+            counted(|conflict| matches!(conflict, ConflictInfo::RangeConflict { .. }));
+    }
+}

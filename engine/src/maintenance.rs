@@ -1,0 +1,67 @@
+//! Work in the background: sweeping expired keys, collecting old versions.
+
+use std::time::Duration;
+
+use rt::sync::{Arc, Condvar, Mutex};
+use rt::thread::JoinHandle;
+
+use crate::database::Inner;
+use crate::error::{Error, Result};
+
+/// A thread that works from time to time, until it is stopped.
+#[derive(Debug)]
+pub(crate) struct Maintenance {
+    signal: Arc<Signal>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Signal {
+    stopping: Mutex<bool>,
+    wake: Condvar,
+}
+
+impl Maintenance {
+    pub(crate) fn start(inner: &Arc<Inner>, interval: Duration) -> Result<Self> {
+        let signal = Arc::new(Signal {
+            stopping: Mutex::new("maintenance.stopping", false),
+            wake: Condvar::new("maintenance.wake"),
+        });
+        let (inner, signals) = (Arc::clone(inner), Arc::clone(&signal));
+        let thread = rt::thread::spawn("stormproof-maintenance", move || {
+            while !signals.wait(interval) {
+                work(&inner);
+            }
+        })
+        .map_err(|error| Error::io("starting a thread", "maintenance", error))?;
+        Ok(Self { signal, thread })
+    }
+
+    pub(crate) fn stop(self) {
+        *self.signal.stopping.lock() = true;
+        self.signal.wake.notify_all();
+        // A panic of the thread has been reported where it happened.
+        let _ = self.thread.join();
+    }
+}
+
+impl Signal {
+    /// Waits for the next turn; returns whether to stop.
+    fn wait(&self, interval: Duration) -> bool {
+        let deadline = rt::time::now().saturating_add(interval);
+        let mut stopping = self.stopping.lock();
+        while !*stopping {
+            if self.wake.wait_until(&mut stopping, deadline) {
+                break;
+            }
+        }
+        *stopping
+    }
+}
+
+fn work(inner: &Arc<Inner>) {
+    // What can't be committed now is tried again the next time.
+    let _ = crate::expiry::sweep(inner);
+    inner.committer.protocol().collect_all(inner);
+    inner.measure().record();
+}

@@ -1,0 +1,125 @@
+//! What a database has done so far.
+
+use std::time::Duration;
+
+use rt::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts since the database was opened, and sizes now.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metrics {
+    /// Transactions that committed and had written something.
+    pub commits: u64,
+    /// Groups in which they did: with one write and one sync each, in strict mode.
+    pub groups: u64,
+    /// Most commits in one group.
+    pub group_max: u64,
+    /// Commits that were refused because others committed first.
+    pub conflicts: u64,
+    /// Of these, those with a key that had been read.
+    pub read_conflicts: u64,
+    /// Of these, those with a key to be written.
+    pub write_conflicts: u64,
+    /// Of these, those with a conditional write.
+    pub cas_conflicts: u64,
+    /// Of these, those with a range that had been scanned.
+    pub range_conflicts: u64,
+    /// Transactions that ended without a commit for other reasons.
+    pub aborts: u64,
+    /// Attempts that closures made beyond the first.
+    pub retries: u64,
+    /// Snapshots and transactions that are open.
+    pub snapshots: u64,
+    /// Keys in the store, deleted ones included that some snapshot may still see.
+    pub keys: u64,
+    /// Old versions and tombstones that wait until no snapshot sees them.
+    pub surplus_versions: u64,
+    /// Versions that were collected.
+    pub collected_versions: u64,
+    /// Keys that expired and were swept.
+    pub expired: u64,
+    /// How far the oldest snapshot is behind the newest version.
+    pub snapshot_lag: u64,
+    /// Bytes written to the log.
+    pub log_bytes: u64,
+    /// Syncs of the log.
+    pub syncs: u64,
+    /// Time that syncs of the log took, in all.
+    pub sync_time: Duration,
+}
+
+impl Metrics {
+    /// The share of commits that conflicted, from 0 to 1.
+    pub fn conflict_rate(&self) -> f64 {
+        let asked = self.commits + self.conflicts;
+        if asked == 0 { 0.0 } else { self.conflicts as f64 / asked as f64 }
+    }
+
+    /// Hands the figures to the recorder of the `metrics` crate, if the application has installed one.
+    pub(crate) fn record(&self) {
+        let counters = [
+            ("stormproof_commits_total", self.commits),
+            ("stormproof_groups_total", self.groups),
+            ("stormproof_conflicts_total", self.conflicts),
+            ("stormproof_read_conflicts_total", self.read_conflicts),
+            ("stormproof_write_conflicts_total", self.write_conflicts),
+            ("stormproof_cas_conflicts_total", self.cas_conflicts),
+            ("stormproof_range_conflicts_total", self.range_conflicts),
+            ("stormproof_aborts_total", self.aborts),
+            ("stormproof_retries_total", self.retries),
+            ("stormproof_collected_versions_total", self.collected_versions),
+            ("stormproof_expired_total", self.expired),
+            ("stormproof_log_bytes_total", self.log_bytes),
+            ("stormproof_syncs_total", self.syncs),
+        ];
+        for (name, value) in counters {
+            metrics::counter!(name).absolute(value);
+        }
+        let gauges = [
+            ("stormproof_snapshots", self.snapshots as f64),
+            ("stormproof_keys", self.keys as f64),
+            ("stormproof_surplus_versions", self.surplus_versions as f64),
+            ("stormproof_snapshot_lag", self.snapshot_lag as f64),
+            ("stormproof_conflict_rate", self.conflict_rate()),
+            ("stormproof_sync_seconds", self.sync_time.as_secs_f64()),
+        ];
+        for (name, value) in gauges {
+            metrics::gauge!(name).set(value);
+        }
+    }
+}
+
+/// What is counted outside of the commit leader's data.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    aborts: AtomicU64,
+    retries: AtomicU64,
+    expired: AtomicU64,
+}
+
+impl Tally {
+    pub(crate) const fn new() -> Self {
+        Self {
+            aborts: AtomicU64::new("metrics.aborts", 0),
+            retries: AtomicU64::new("metrics.retries", 0),
+            expired: AtomicU64::new("metrics.expired", 0),
+        }
+    }
+
+    pub(crate) fn aborted(&self) {
+        self.aborts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn retried(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn expired(&self, keys: u64) {
+        self.expired.fetch_add(keys, Ordering::Relaxed);
+    }
+
+    pub(crate) fn fill(&self, metrics: &mut Metrics) {
+        metrics.aborts = self.aborts.load(Ordering::Relaxed);
+        metrics.retries = self.retries.load(Ordering::Relaxed);
+        metrics.expired = self.expired.load(Ordering::Relaxed);
+    }
+}

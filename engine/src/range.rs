@@ -1,0 +1,111 @@
+//! Ranges of keys.
+
+use std::ops;
+
+use crate::key::{Key, Namespace, TypeTag};
+
+/// A range of keys: the start belongs to it, the end does not.
+///
+/// Made from the usual range expressions (`"a".."c"`, `"a"..="c"`, `"a"..`, `..`), which mean keys of the shared
+/// namespace, from [`KeyRange::prefix`], or in another namespace from [`KeyRange::in_namespace`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRange {
+    start: Key,
+    end: Option<Key>,
+}
+
+impl KeyRange {
+    /// All keys of the shared namespace that start with `prefix`.
+    pub fn prefix(prefix: impl AsRef<[u8]>) -> Self {
+        Self::all_with(Key::shared(TypeTag::Kv, prefix.as_ref()))
+    }
+
+    /// All keys of a namespace that start with `prefix`.
+    pub fn in_namespace(namespace: &Namespace, prefix: impl AsRef<[u8]>) -> Self {
+        Self::all_with(namespace.key(prefix))
+    }
+
+    /// From `start` up to, but not including, `end`; both in one namespace or not.
+    pub const fn between(start: Key, end: Key) -> Self {
+        Self { start, end: Some(end) }
+    }
+
+    /// First key.
+    pub const fn start(&self) -> &Key {
+        &self.start
+    }
+
+    /// First key behind; `None` if the range goes on to the last key.
+    pub const fn end(&self) -> Option<&Key> {
+        self.end.as_ref()
+    }
+
+    /// Whether the key lies in the range.
+    pub fn contains(&self, key: &Key) -> bool {
+        self.start <= *key && self.end.as_ref().is_none_or(|end| key < end)
+    }
+
+    pub(crate) fn all_with(prefix: Key) -> Self {
+        let end = prefix.prefix_end();
+        Self { start: prefix, end }
+    }
+
+    /// Every key of the database, the system's own included.
+    pub(crate) fn everything() -> Self {
+        Self { start: Key::from_encoded(&[]), end: None }
+    }
+
+    /// The part of the range that a scan has covered when it stops early behind `last`.
+    pub(crate) fn cut_behind(&self, last: &Key, reverse: bool) -> Self {
+        if reverse {
+            Self { start: last.clone(), end: self.end.clone() }
+        } else {
+            Self { start: self.start.clone(), end: Some(last.successor()) }
+        }
+    }
+}
+
+fn shared(key: impl AsRef<[u8]>) -> Key {
+    Key::shared(TypeTag::Kv, key.as_ref())
+}
+
+/// Behind the last key of the shared namespace.
+fn shared_end() -> Option<Key> {
+    shared([]).prefix_end()
+}
+
+impl<K: AsRef<[u8]>> From<ops::Range<K>> for KeyRange {
+    fn from(range: ops::Range<K>) -> Self {
+        Self { start: shared(range.start), end: Some(shared(range.end)) }
+    }
+}
+
+impl<K: AsRef<[u8]>> From<ops::RangeInclusive<K>> for KeyRange {
+    fn from(range: ops::RangeInclusive<K>) -> Self {
+        Self { start: shared(range.start()), end: Some(shared(range.end()).successor()) }
+    }
+}
+
+impl<K: AsRef<[u8]>> From<ops::RangeFrom<K>> for KeyRange {
+    fn from(range: ops::RangeFrom<K>) -> Self {
+        Self { start: shared(range.start), end: shared_end() }
+    }
+}
+
+impl<K: AsRef<[u8]>> From<ops::RangeTo<K>> for KeyRange {
+    fn from(range: ops::RangeTo<K>) -> Self {
+        Self { start: shared([]), end: Some(shared(range.end)) }
+    }
+}
+
+impl From<ops::RangeFull> for KeyRange {
+    fn from(_: ops::RangeFull) -> Self {
+        Self { start: shared([]), end: shared_end() }
+    }
+}
+
+impl From<&Self> for KeyRange {
+    fn from(range: &Self) -> Self {
+        range.clone()
+    }
+}

@@ -1,0 +1,222 @@
+//! Runs: who wrote what, and when they worked.
+//!
+//! A run's record is data like any other, under a key of the system's namespace, so it commits, is logged and recovers
+//! as everything else does. Beside it stands a table in memory, which follows every commit of such a record: by it a
+//! transaction finds its run without a read, and the commit leader sees in commit order whether a run has ended.
+
+use std::collections::BTreeMap;
+
+use env::UnixMillis;
+use rt::sync::atomic::{AtomicBool, Ordering};
+use rt::sync::{Arc, RwLock};
+
+use crate::error::{Error, Result};
+use crate::key::{Key, TypeTag};
+use crate::run_id::RunId;
+use crate::types::RunNumber;
+use crate::value::Value;
+
+/// Whether a run is at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunStatus {
+    /// May write.
+    Active,
+    /// May read only.
+    Ended,
+}
+
+/// What is known of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRecord {
+    /// Its name.
+    pub id: RunId,
+    /// Its short name in this database.
+    pub number: RunNumber,
+    /// Whether it is at work.
+    pub status: RunStatus,
+    /// The run that it was begun from, if any.
+    pub parent: Option<RunId>,
+    /// What its owner says of it.
+    pub tags: BTreeMap<String, String>,
+    /// When it began.
+    pub started: UnixMillis,
+    /// When it ended.
+    pub ended: Option<UnixMillis>,
+}
+
+/// What a run begins with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    pub(crate) id: Option<RunId>,
+    pub(crate) parent: Option<RunId>,
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+impl RunOptions {
+    /// A run with a fresh id, no parent and no tags.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With this id in the place of a fresh one.
+    #[must_use]
+    pub const fn id(mut self, id: RunId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// Begun from another run.
+    #[must_use]
+    pub const fn parent(mut self, parent: RunId) -> Self {
+        self.parent = Some(parent);
+        self
+    }
+
+    /// With a tag.
+    #[must_use]
+    pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.tags.insert(name.into(), value.into());
+        self
+    }
+}
+
+/// A run, as transactions and the commit leader see it.
+#[derive(Debug)]
+pub(crate) struct RunEntry {
+    id: RunId,
+    number: RunNumber,
+    ended: AtomicBool,
+}
+
+impl RunEntry {
+    fn new(id: RunId, number: RunNumber) -> Self {
+        Self { id, number, ended: AtomicBool::new("run.ended", false) }
+    }
+
+    pub(crate) const fn id(&self) -> RunId {
+        self.id
+    }
+
+    pub(crate) const fn number(&self) -> RunNumber {
+        self.number
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+}
+
+/// All runs of a database, by id and by number.
+#[derive(Debug)]
+pub(crate) struct RunTable {
+    runs: RwLock<Runs>,
+    system: Arc<RunEntry>,
+}
+
+#[derive(Debug, Default)]
+struct Runs {
+    by_id: BTreeMap<RunId, Arc<RunEntry>>,
+    by_number: BTreeMap<RunNumber, RunId>,
+}
+
+impl RunTable {
+    pub(crate) fn new() -> Self {
+        Self {
+            runs: RwLock::new("runs", Runs::default()),
+            system: Arc::new(RunEntry::new(RunId::from_bytes([0; 16]), RunNumber::ZERO)),
+        }
+    }
+
+    /// The database itself, as whom run records are written and expired keys are swept.
+    pub(crate) const fn system(&self) -> &Arc<RunEntry> {
+        &self.system
+    }
+
+    pub(crate) fn find(&self, id: RunId) -> Result<Arc<RunEntry>> {
+        self.runs.read().by_id.get(&id).cloned().ok_or(Error::RunNotFound(id))
+    }
+
+    /// A run that may write.
+    pub(crate) fn find_active(&self, id: RunId) -> Result<Arc<RunEntry>> {
+        let run = self.find(id)?;
+        if run.has_ended() { Err(Error::RunEnded(id)) } else { Ok(run) }
+    }
+
+    pub(crate) fn id_of(&self, number: RunNumber) -> Option<RunId> {
+        self.runs.read().by_number.get(&number).copied()
+    }
+
+    /// The highest number in use.
+    pub(crate) fn last_number(&self) -> RunNumber {
+        self.runs.read().by_number.last_key_value().map_or(RunNumber::ZERO, |(number, _)| *number)
+    }
+
+    /// Follows a write that is about to be installed, or was recovered.
+    pub(crate) fn follow(&self, key: &Key, value: Option<&Value>) {
+        if key.tag() != Some(TypeTag::Run) {
+            return;
+        }
+        let Some(record) = value.and_then(|value| RunRecord::decode(key, value)) else { return };
+        let mut runs = self.runs.write();
+        let entry =
+            runs.by_id.entry(record.id).or_insert_with(|| Arc::new(RunEntry::new(record.id, record.number)));
+        entry.ended.store(record.status == RunStatus::Ended, Ordering::SeqCst);
+        runs.by_number.insert(record.number, record.id);
+    }
+}
+
+impl RunRecord {
+    /// The key under which a run's record is.
+    pub(crate) fn key(id: RunId) -> Key {
+        Key::system(TypeTag::Run, id.as_bytes())
+    }
+
+    pub(crate) fn encode(&self) -> Value {
+        let number = |number: u64| Value::I64(i64::try_from(number).unwrap_or(i64::MAX));
+        let mut fields = BTreeMap::from([
+            ("number".to_owned(), number(self.number.get())),
+            ("started".to_owned(), number(self.started.0)),
+        ]);
+        if let Some(ended) = self.ended {
+            fields.insert("ended".to_owned(), number(ended.0));
+        }
+        if let Some(parent) = self.parent {
+            fields.insert("parent".to_owned(), Value::from(parent.as_bytes()));
+        }
+        if !self.tags.is_empty() {
+            let tags = self.tags.iter().map(|(name, value)| (name.clone(), Value::from(value))).collect();
+            fields.insert("tags".to_owned(), Value::Map(tags));
+        }
+        Value::Map(fields)
+    }
+
+    pub(crate) fn decode(key: &Key, value: &Value) -> Option<Self> {
+        let Value::Map(fields) = value else { return None };
+        let number = |name: &str| match fields.get(name) {
+            Some(Value::I64(number)) => u64::try_from(*number).ok(),
+            _ => None,
+        };
+        let parent = match fields.get("parent") {
+            Some(Value::Bytes(bytes)) => <[u8; 16]>::try_from(bytes.as_ref()).ok().map(RunId::from_bytes),
+            _ => None,
+        };
+        let mut tags = BTreeMap::new();
+        if let Some(Value::Map(found)) = fields.get("tags") {
+            for (name, value) in found {
+                if let Value::String(text) = value {
+                    tags.insert(name.clone(), text.clone());
+                }
+            }
+        }
+        let ended = number("ended").map(UnixMillis);
+        Some(Self {
+            id: RunId::from_bytes(<[u8; 16]>::try_from(key.user_key()).ok()?),
+            number: RunNumber::new(number("number")?),
+            status: if ended.is_some() { RunStatus::Ended } else { RunStatus::Active },
+            parent,
+            tags,
+            started: UnixMillis(number("started")?),
+            ended,
+        })
+    }
+}

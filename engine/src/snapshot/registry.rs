@@ -1,0 +1,214 @@
+//! Which snapshots are being read, as counters per generation.
+//!
+//! A generation is a span of published versions with one counter of the snapshots that began in it. Beginning
+//! increments the counter of the current generation, ending decrements it; nothing is allocated or ordered. The
+//! oldest snapshot is at or above the floor of the oldest generation that is in use: the version that was published
+//! when the generation began. Epoch-based reclamation (Fraser, "Practical lock-freedom", 2004, §5.2.3) with versions
+//! in the place of epochs.
+//!
+//! ```text
+//! generation   4      5      6      7  (current)
+//! floor        v20    v31    v31    v44
+//! in use       0      2      0      1             oldest snapshot: v31
+//! ```
+//!
+//! INV-SNAP-1: a registered snapshot reads at a version at or above the floor of its generation.
+//! INV-SNAP-2: `oldest` never passes the floor of a generation with a registered snapshot. Registration re-checks that
+//! its generation is still the current one after it has counted itself; the collector reads the counters after it has
+//! moved the current generation on. Both in sequentially consistent order, so one of them sees the other.
+
+use rt::sync::Arc;
+use rt::sync::atomic::{AtomicU64, Ordering};
+
+use crate::types::Version;
+
+/// Counts snapshots by generation.
+#[derive(Debug)]
+pub(crate) struct SnapshotRegistry {
+    generations: Box<[Generation]>,
+    /// Number of the current generation; its place is the remainder by the number of places.
+    current: AtomicU64,
+    /// The oldest generation that may be in use. Only the commit leader moves it.
+    oldest: AtomicU64,
+    /// The newest version that snapshots may read.
+    published: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+#[repr(align(64))]
+struct Generation {
+    in_use: AtomicU64,
+    floor: AtomicU64,
+}
+
+/// A snapshot in use, until it is given back with [`SnapshotRegistry::release`].
+#[derive(Debug)]
+pub(crate) struct Registered {
+    place: usize,
+    pub(crate) version: Version,
+}
+
+impl SnapshotRegistry {
+    pub(crate) fn new(places: usize, published: Arc<AtomicU64>) -> Self {
+        let floor = published.load(Ordering::SeqCst);
+        let generations = (0..places)
+            .map(|_| Generation {
+                in_use: AtomicU64::new("snapshot.in_use", 0),
+                floor: AtomicU64::new("snapshot.floor", floor),
+            })
+            .collect();
+        Self {
+            generations,
+            current: AtomicU64::new("snapshot.current", 0),
+            oldest: AtomicU64::new("snapshot.oldest", 0),
+            published,
+        }
+    }
+
+    /// Registers a snapshot at the newest published version (V5).
+    #[inline]
+    pub(crate) fn register(&self) -> Registered {
+        if rt::mutant!(SnapshotReadBeforeRegistered) {
+            let version = Version::new(self.published.load(Ordering::SeqCst));
+            rt::probe::at("begin.read→register");
+            return Registered { version, ..self.register_now() };
+        }
+        self.register_now()
+    }
+
+    #[inline]
+    fn register_now(&self) -> Registered {
+        loop {
+            let current = self.current.load(Ordering::SeqCst);
+            let place = self.place(current);
+            self.generations[place].in_use.fetch_add(1, Ordering::SeqCst);
+            if self.current.load(Ordering::SeqCst) == current {
+                return Registered { place, version: Version::new(self.published.load(Ordering::SeqCst)) };
+            }
+            self.generations[place].in_use.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Gives a snapshot back.
+    #[inline]
+    pub(crate) fn release(&self, registered: &Registered) {
+        self.generations[registered.place].in_use.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Begins a new generation, if there is a free place, and returns a version at or below every registered
+    /// snapshot. Only the commit leader calls this.
+    pub(crate) fn advance(&self) -> Version {
+        let mut current = self.current.load(Ordering::SeqCst);
+        let published = self.published.load(Ordering::SeqCst);
+        let next = self.place(current + 1);
+        let stale = self.generations[self.place(current)].floor.load(Ordering::SeqCst) < published;
+        // A place is free once the generation that had it is behind the oldest in use.
+        let free = current + 1 - self.oldest.load(Ordering::SeqCst) < self.generations.len() as u64;
+        if stale && free {
+            self.generations[next].floor.store(published, Ordering::SeqCst);
+            current += 1;
+            self.current.store(current, Ordering::SeqCst);
+        }
+        let mut oldest = self.oldest.load(Ordering::SeqCst);
+        while oldest < current && self.generations[self.place(oldest)].in_use.load(Ordering::SeqCst) == 0 {
+            oldest += 1;
+        }
+        self.oldest.store(oldest, Ordering::SeqCst);
+        self.floor()
+    }
+
+    /// A version at or below every registered snapshot. Exact for the commit leader; for others a moment old.
+    pub(crate) fn floor(&self) -> Version {
+        let oldest = self.oldest.load(Ordering::SeqCst);
+        Version::new(self.generations[self.place(oldest)].floor.load(Ordering::SeqCst))
+    }
+
+    /// How many snapshots are registered, about: they come and go while this counts.
+    pub(crate) fn in_use(&self) -> u64 {
+        self.generations.iter().map(|generation| generation.in_use.load(Ordering::SeqCst)).sum()
+    }
+
+    #[inline]
+    fn place(&self, generation: u64) -> usize {
+        (generation % self.generations.len() as u64) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rt::sync::Arc;
+    use rt::sync::atomic::{AtomicU64, Ordering};
+
+    use super::SnapshotRegistry;
+    use crate::types::Version;
+
+    fn registry(places: usize) -> (SnapshotRegistry, Arc<AtomicU64>) {
+        let published = Arc::new(AtomicU64::new("published", 0));
+        (SnapshotRegistry::new(places, Arc::clone(&published)), published)
+    }
+
+    #[test]
+    fn the_floor_stays_below_a_long_reader_and_rises_when_it_ends() {
+        rt::check(|| {
+            let (registry, published) = registry(4);
+            published.store(10, Ordering::SeqCst);
+            registry.advance();
+            let reader = registry.register();
+            assert_eq!(reader.version, Version::new(10));
+            for version in 11..30 {
+                published.store(version, Ordering::SeqCst);
+                assert!(registry.advance() <= Version::new(10));
+            }
+            registry.release(&reader);
+            registry.advance();
+            assert!(registry.advance() >= Version::new(13), "floor {}", registry.advance());
+            assert_eq!(registry.in_use(), 0);
+        });
+    }
+
+    #[test]
+    fn equal_snapshots_protect_each_for_itself() {
+        rt::check(|| {
+            let (registry, published) = registry(4);
+            published.store(5, Ordering::SeqCst);
+            registry.advance();
+            let (first, second) = (registry.register(), registry.register());
+            registry.release(&first);
+            published.store(9, Ordering::SeqCst);
+            registry.advance();
+            assert!(registry.advance() <= second.version);
+            registry.release(&second);
+            assert_eq!(registry.advance(), Version::new(9));
+        });
+    }
+
+    #[test]
+    fn inv_snap_2_the_floor_never_passes_a_registered_snapshot() {
+        rt::check(|| {
+            let (registry, published) = registry(2);
+            let registry = Arc::new(registry);
+            let highest_floor = Arc::new(AtomicU64::new("highest_floor", 0));
+            let readers: Vec<_> = (0..2)
+                .map(|_| {
+                    let (registry, highest_floor) = (Arc::clone(&registry), Arc::clone(&highest_floor));
+                    rt::thread::spawn("reader", move || {
+                        for _ in 0..3 {
+                            let reader = registry.register();
+                            rt::thread::yield_now();
+                            assert!(Version::new(highest_floor.load(Ordering::SeqCst)) <= reader.version);
+                            registry.release(&reader);
+                        }
+                    })
+                    .unwrap()
+                })
+                .collect();
+            for version in 1..6 {
+                published.store(version, Ordering::SeqCst);
+                highest_floor.store(registry.advance().get(), Ordering::SeqCst);
+            }
+            for reader in readers {
+                reader.join().unwrap();
+            }
+        });
+    }
+}

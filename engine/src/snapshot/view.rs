@@ -1,0 +1,157 @@
+//! Reading at one version.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use env::UnixMillis;
+use rt::sync::Arc;
+
+use super::Registered;
+use crate::database::Inner;
+use crate::key::{IntoKey, Key};
+use crate::mvcc::SlotRead;
+use crate::range::KeyRange;
+use crate::types::Version;
+use crate::value::Value;
+
+/// A key's value and the version that it has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Versioned {
+    /// The value; `None` if the key is absent.
+    pub value: Option<Value>,
+    /// The version of the value, or of the tombstone if the key was deleted or has expired; zero if it never existed;
+    /// `None` if a transaction reads its own write, which has no version yet.
+    pub version: Option<Version>,
+}
+
+/// The whole database at one version. All answers stay the same for as long as the view lives.
+pub trait SnapshotView {
+    /// The version that the view reads.
+    fn version(&self) -> Version;
+
+    /// A key's value and version.
+    fn get(&self, key: impl IntoKey) -> Versioned;
+
+    /// The keys of a range with their values and versions, in key order.
+    fn scan(&self, range: impl Into<KeyRange>) -> Vec<(Key, Versioned)>;
+
+    /// The keys of the shared namespace that start with `prefix`, in key order.
+    fn scan_prefix(&self, prefix: impl AsRef<[u8]>) -> Vec<(Key, Versioned)> {
+        self.scan(KeyRange::prefix(prefix))
+    }
+}
+
+/// Reads the live store at its version, in time and space that do not depend on the size of the database.
+#[derive(Debug)]
+pub struct LazySnapshotView {
+    inner: Arc<Inner>,
+    registered: Registered,
+    now: UnixMillis,
+}
+
+impl LazySnapshotView {
+    #[inline]
+    pub(crate) fn new(inner: Arc<Inner>) -> Self {
+        let registered = inner.snapshots.register();
+        let now = inner.wall_time();
+        Self { inner, registered, now }
+    }
+
+    /// The value of a key, if it is present: like [`SnapshotView::get`], without the version.
+    #[inline]
+    pub fn value(&self, key: impl IntoKey) -> Option<Value> {
+        self.read(&key.into_key()).value
+    }
+
+    /// Calls `visit` with the keys of a range and their values, in key order or backwards, until it breaks. Nothing is
+    /// copied. `visit` must not use the database: locks are held around it.
+    pub fn visit(
+        &self,
+        range: impl Into<KeyRange>,
+        reverse: bool,
+        mut visit: impl FnMut(&Key, &Value) -> ControlFlow<()>,
+    ) {
+        self.inner.index.walk(&range.into(), reverse, |slot| {
+            slot.visit(self.registered.version, self.now, |_, value| visit(slot.key(), value))
+                .unwrap_or(ControlFlow::Continue(()))
+        });
+    }
+
+    #[inline]
+    fn read(&self, key: &Key) -> SlotRead {
+        self.inner.index.with(key, |slot| slot.read(self.registered.version, self.now)).unwrap_or_default()
+    }
+}
+
+impl SnapshotView for LazySnapshotView {
+    fn version(&self) -> Version {
+        self.registered.version
+    }
+
+    #[inline]
+    fn get(&self, key: impl IntoKey) -> Versioned {
+        let SlotRead { version, value } = self.read(&key.into_key());
+        Versioned { value, version: Some(version) }
+    }
+
+    fn scan(&self, range: impl Into<KeyRange>) -> Vec<(Key, Versioned)> {
+        let mut found = Vec::new();
+        self.inner.index.walk(&range.into(), false, |slot| {
+            found.extend(slot.visit(self.registered.version, self.now, |entry, value| {
+                (slot.key().clone(), Versioned { value: Some(value.clone()), version: Some(entry.version) })
+            }));
+            ControlFlow::Continue(())
+        });
+        found
+    }
+}
+
+impl Drop for LazySnapshotView {
+    fn drop(&mut self) {
+        self.inner.snapshots.release(&self.registered);
+    }
+}
+
+/// A deep copy of the database at its version: obviously right, slow to make, and the oracle for the other view.
+#[derive(Clone, Debug)]
+pub struct ClonedSnapshotView {
+    version: Version,
+    entries: BTreeMap<Key, Versioned>,
+}
+
+impl ClonedSnapshotView {
+    pub(crate) fn new(inner: &Arc<Inner>) -> Self {
+        let source = LazySnapshotView::new(Arc::clone(inner));
+        let mut entries = BTreeMap::new();
+        inner.index.walk(&KeyRange::everything(), false, |slot| {
+            if let Some(entry) = slot.entry(source.version()) {
+                let value = entry.live(source.now).cloned();
+                entries.insert(slot.key().clone(), Versioned { value, version: Some(entry.version) });
+            }
+            ControlFlow::Continue(())
+        });
+        Self { version: source.version(), entries }
+    }
+}
+
+impl SnapshotView for ClonedSnapshotView {
+    fn version(&self) -> Version {
+        self.version
+    }
+
+    fn get(&self, key: impl IntoKey) -> Versioned {
+        self.entries
+            .get(&key.into_key())
+            .cloned()
+            .unwrap_or(Versioned { value: None, version: Some(Version::ZERO) })
+    }
+
+    fn scan(&self, range: impl Into<KeyRange>) -> Vec<(Key, Versioned)> {
+        let range = range.into();
+        self.entries
+            .iter()
+            .filter(|(key, versioned)| range.contains(key) && versioned.value.is_some())
+            .map(|(key, versioned)| (key.clone(), versioned.clone()))
+            .collect()
+    }
+}

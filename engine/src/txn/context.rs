@@ -1,0 +1,186 @@
+//! What a transaction is, apart from the database: identity, snapshot, sets, status.
+
+use env::UnixMillis;
+use rt::time::Instant;
+
+use super::options::{Limits, TransactionOptions};
+use super::read_set::ReadSet;
+use super::write_set::WriteSet;
+use crate::conflict::ConflictInfo;
+use crate::error::{Error, Result};
+use crate::run_id::RunId;
+use crate::types::{Isolation, RunNumber, TxnId, Version};
+
+/// Where a transaction stands: active → validating → committed or aborted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// May read and write.
+    Active,
+    /// Commit is under way.
+    Validating,
+    /// Committed.
+    Committed {
+        /// The commit version; `None` if there was nothing to write.
+        version: Option<Version>,
+    },
+    /// Aborted: it has had no effect, unless the reason says that this is not known.
+    Aborted {
+        /// Why.
+        reason: AbortReason,
+    },
+}
+
+/// Why a transaction aborted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AbortReason {
+    /// By the caller, or because it was dropped.
+    Requested,
+    /// Others committed first.
+    Conflict(Vec<ConflictInfo>),
+    /// Past its timeout or a size limit.
+    Limit,
+    /// Another error.
+    Failed,
+    /// The commit failed half-way: it may have happened.
+    Indeterminate,
+}
+
+impl Status {
+    pub(crate) const fn describe(&self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Validating => "committing",
+            Self::Committed { .. } => "committed",
+            Self::Aborted { .. } => "aborted",
+        }
+    }
+}
+
+/// A transaction's identity, snapshot, sets and status, for inspection.
+#[derive(Debug)]
+pub struct TransactionContext {
+    pub(crate) id: TxnId,
+    pub(crate) run: RunId,
+    pub(crate) run_number: RunNumber,
+    pub(crate) start_version: Version,
+    /// Wall time at begin, by which expiry is judged (V7).
+    pub(crate) now: UnixMillis,
+    /// When it began, for the timeout.
+    pub(crate) started: Option<Instant>,
+    pub(crate) isolation: Isolation,
+    pub(crate) read_only: bool,
+    pub(crate) limits: Limits,
+    pub(crate) reads: ReadSet,
+    pub(crate) writes: WriteSet,
+    pub(crate) status: Status,
+}
+
+impl TransactionContext {
+    /// Its id; never used twice.
+    pub const fn id(&self) -> TxnId {
+        self.id
+    }
+
+    /// The run that it belongs to.
+    pub const fn run(&self) -> RunId {
+        self.run
+    }
+
+    /// The snapshot that it reads.
+    pub const fn start_version(&self) -> Version {
+        self.start_version
+    }
+
+    /// What it is protected from.
+    pub const fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// Whether it refuses writes.
+    pub const fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Where it stands.
+    pub const fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// How many reads of keys are tracked; none under snapshot isolation or when read-only.
+    pub fn read_set_len(&self) -> usize {
+        self.reads.points().len()
+    }
+
+    /// How many scanned ranges are tracked.
+    pub fn range_set_len(&self) -> usize {
+        self.reads.ranges().len()
+    }
+
+    /// How many keys would be written without a condition.
+    pub fn write_set_len(&self) -> usize {
+        self.writes.iter().filter(|(_, write)| write.condition.is_none() && write.value.is_some()).count()
+    }
+
+    /// How many keys would be deleted without a condition.
+    pub fn delete_set_len(&self) -> usize {
+        self.writes.iter().filter(|(_, write)| write.condition.is_none() && write.value.is_none()).count()
+    }
+
+    /// How many keys would be written on a condition.
+    pub fn cas_set_len(&self) -> usize {
+        self.writes.iter().filter(|(_, write)| write.condition.is_some()).count()
+    }
+
+    /// Bytes of keys and values that would be written, about.
+    pub const fn write_bytes(&self) -> usize {
+        self.writes.bytes()
+    }
+
+    /// Whether reads must be remembered for validation.
+    #[inline]
+    pub(crate) fn tracks_reads(&self) -> bool {
+        self.isolation == Isolation::Serializable && !self.read_only
+    }
+
+    #[inline]
+    pub(crate) fn check_active(&self) -> Result<()> {
+        match self.status {
+            Status::Active => self.check_timeout(),
+            ref ended => Err(Error::NotActive { status: ended.describe() }),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn check_may_write(&self) -> Result<()> {
+        self.check_active()?;
+        if self.read_only { Err(Error::ReadOnly) } else { Ok(()) }
+    }
+
+    #[inline]
+    pub(crate) fn check_timeout(&self) -> Result<()> {
+        if let (Some(limit), Some(started)) = (self.limits.timeout, self.started)
+            && rt::time::now().saturating_since(started) >= limit
+        {
+            return Err(Error::Timeout { limit });
+        }
+        Ok(())
+    }
+
+    /// Forgets what the transaction has read and would have written.
+    pub(crate) fn end(&mut self, status: Status) {
+        self.reads.clear();
+        self.writes.clear();
+        self.status = status;
+    }
+}
+
+impl Limits {
+    pub(crate) fn of(options: &TransactionOptions, database: &Self) -> Self {
+        Self {
+            timeout: options.timeout.or(database.timeout),
+            writes_max: options.writes_max.unwrap_or(database.writes_max),
+            bytes_max: options.bytes_max.unwrap_or(database.bytes_max),
+            key_bytes_max: database.key_bytes_max,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! How a transaction runs.
+
+use std::time::Duration;
+
+use crate::types::Isolation;
+
+/// How a transaction runs; what is not set is as the database has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TransactionOptions {
+    pub(crate) isolation: Option<Isolation>,
+    pub(crate) read_only: bool,
+    pub(crate) retry: Option<RetryPolicy>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) writes_max: Option<usize>,
+    pub(crate) bytes_max: Option<usize>,
+}
+
+impl TransactionOptions {
+    /// As the database has it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What the transaction is protected from.
+    #[must_use]
+    pub const fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = Some(isolation);
+        self
+    }
+
+    /// Refuses writes. Such a transaction tracks nothing and never conflicts.
+    #[must_use]
+    pub const fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self
+    }
+
+    /// How often, and after which pauses, a closure is run again after a conflict.
+    #[must_use]
+    pub const fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = Some(policy);
+        self
+    }
+
+    /// Aborts the transaction once it has run for so long: all attempts and pauses together for a closure.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Aborts the transaction if it would write more keys than this.
+    #[must_use]
+    pub const fn writes_max(mut self, writes: usize) -> Self {
+        self.writes_max = Some(writes);
+        self
+    }
+
+    /// Aborts the transaction if it would buffer more bytes (keys and values) than this.
+    #[must_use]
+    pub const fn bytes_max(mut self, bytes: usize) -> Self {
+        self.bytes_max = Some(bytes);
+        self
+    }
+}
+
+/// When a closure that met a conflict is run again.
+///
+/// The first `immediate` retries follow at once, as most conflicts are over by then. The pause before the next one is
+/// drawn uniformly from zero to `pause_min`, and its upper bound doubles up to `pause_max` ("full jitter": exponential
+/// backoff spread over the whole interval, so that those who collided do not meet again).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Attempts in all, the first one included; at least 1.
+    pub attempts_max: u32,
+    /// Retries without a pause.
+    pub immediate: u32,
+    /// Upper bound of the first pause.
+    pub pause_min: Duration,
+    /// Upper bound of every pause.
+    pub pause_max: Duration,
+    /// After so many conflicts a closure runs alone among those that got as far, so that it can't starve among them.
+    pub alone_after: u32,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            attempts_max: 10_000,
+            immediate: 3,
+            pause_min: Duration::from_micros(20),
+            pause_max: Duration::from_millis(5),
+            alone_after: 6,
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// Runs a closure once.
+    pub fn never() -> Self {
+        Self { attempts_max: 1, ..Self::default() }
+    }
+}
+
+/// The limits that a transaction ended up with.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) writes_max: usize,
+    pub(crate) bytes_max: usize,
+    pub(crate) key_bytes_max: usize,
+}

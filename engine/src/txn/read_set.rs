@@ -1,0 +1,60 @@
+//! What a transaction has read, so that commit can tell whether it is still true.
+
+use rt::sync::Arc;
+
+use crate::key::Key;
+use crate::mvcc::Slot;
+use crate::range::KeyRange;
+use crate::types::Version;
+
+/// Duplicates are dropped whenever the set has grown to twice of what was left the last time.
+const COMPACT_FROM: usize = 64;
+
+/// Point reads and ranges.
+#[derive(Debug, Default)]
+pub(crate) struct ReadSet {
+    points: Vec<ReadEntry>,
+    ranges: Vec<KeyRange>,
+    compact_at: usize,
+}
+
+/// One point read.
+#[derive(Debug)]
+pub(crate) struct ReadEntry {
+    pub(crate) key: Key,
+    /// Where it was found; `None` if the key had never been written.
+    pub(crate) slot: Option<Arc<Slot>>,
+    pub(crate) version: Version,
+}
+
+impl ReadSet {
+    pub(crate) fn add_point(&mut self, entry: ReadEntry) {
+        if self.points.last().is_some_and(|last| last.key == entry.key) {
+            return;
+        }
+        self.points.push(entry);
+        if self.points.len() >= self.compact_at.max(COMPACT_FROM) {
+            self.points.sort_by(|a, b| a.key.cmp(&b.key));
+            self.points.dedup_by(|a, b| a.key == b.key);
+            self.compact_at = self.points.len() * 2;
+        }
+    }
+
+    pub(crate) fn add_range(&mut self, range: KeyRange) {
+        if !self.ranges.contains(&range) {
+            self.ranges.push(range);
+        }
+    }
+
+    pub(crate) fn points(&self) -> &[ReadEntry] {
+        &self.points
+    }
+
+    pub(crate) fn ranges(&self) -> &[KeyRange] {
+        &self.ranges
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}

@@ -1,0 +1,110 @@
+//! Running a closure as a transaction until it commits.
+
+use std::time::Duration;
+
+use rt::sync::{Arc, Condvar, Mutex};
+use rt::time::Instant;
+
+use super::options::{RetryPolicy, TransactionOptions};
+use super::transaction::Transaction;
+use crate::database::Inner;
+use crate::error::{Error, Result};
+use crate::run::RunEntry;
+
+/// Runs the closure, commits, and does both again after a conflict.
+pub(crate) fn run<T>(
+    inner: &Arc<Inner>,
+    run: &Arc<RunEntry>,
+    options: &TransactionOptions,
+    mut body: impl FnMut(&mut Transaction) -> Result<T>,
+) -> Result<T> {
+    let policy = options.retry.as_ref().unwrap_or(&inner.retry);
+    let timeout = options.timeout.or(inner.limits.timeout);
+    let started = timeout.is_some().then(rt::time::now);
+    let mut alone = None;
+    let mut attempts = 0;
+    loop {
+        let conflicts = match attempt(inner, run, options, &mut body) {
+            Err(Error::Conflict(conflicts)) => conflicts,
+            done => return done,
+        };
+        attempts += 1;
+        inner.metrics.retried();
+        if attempts >= policy.attempts_max.max(1) {
+            return Err(Error::MaxRetriesExceeded { attempts, conflicts });
+        }
+        let pause = pause(inner, policy, attempts);
+        if let (Some(limit), Some(started)) = (timeout, started)
+            && rt::time::now().saturating_add(pause).saturating_since(started) >= limit
+        {
+            return Err(Error::Timeout { limit });
+        }
+        if pause.is_zero() {
+            rt::thread::yield_now();
+        } else {
+            rt::time::sleep(pause);
+        }
+        if attempts >= policy.alone_after && alone.is_none() {
+            alone = inner.turnstile.enter(rt::time::now().saturating_add(policy.pause_max.saturating_mul(4)));
+        }
+    }
+}
+
+fn attempt<T>(
+    inner: &Arc<Inner>,
+    run: &Arc<RunEntry>,
+    options: &TransactionOptions,
+    body: &mut impl FnMut(&mut Transaction) -> Result<T>,
+) -> Result<T> {
+    inner.check_open()?;
+    let mut txn = Transaction::begin(inner, Arc::clone(run), options);
+    let done = body(&mut txn)?;
+    let _ = txn.commit()?;
+    Ok(done)
+}
+
+fn pause(inner: &Inner, policy: &RetryPolicy, attempts: u32) -> Duration {
+    let Some(doublings) = attempts.checked_sub(policy.immediate + 1) else { return Duration::ZERO };
+    let bound = policy.pause_min.saturating_mul(1 << doublings.min(20)).min(policy.pause_max);
+    let nanos = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);
+    Duration::from_nanos(if nanos == 0 { 0 } else { inner.entropy().next_u64() % nanos })
+}
+
+/// Lets one at a time of those through that keep losing, so that they do not also lose against each other.
+///
+/// Waiting is bounded, as the one inside may be waiting for somebody outside (a closure that runs another
+/// transaction): after the deadline one goes on as before.
+#[derive(Debug)]
+pub(crate) struct Turnstile {
+    taken: Mutex<bool>,
+    free: Condvar,
+}
+
+/// Being inside.
+#[derive(Debug)]
+pub(crate) struct Inside<'a>(&'a Turnstile);
+
+impl Turnstile {
+    pub(crate) const fn new() -> Self {
+        Self { taken: Mutex::new("turnstile", false), free: Condvar::new("turnstile.free") }
+    }
+
+    /// Enters, or gives up at the deadline.
+    fn enter(&self, deadline: Instant) -> Option<Inside<'_>> {
+        let mut taken = self.taken.lock();
+        while *taken {
+            if self.free.wait_until(&mut taken, deadline) && *taken {
+                return None;
+            }
+        }
+        *taken = true;
+        Some(Inside(self))
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        *self.0.taken.lock() = false;
+        self.0.free.notify_one();
+    }
+}

@@ -1,0 +1,216 @@
+//! Scanning a range through a transaction's own writes.
+
+use std::ops::ControlFlow;
+
+use super::transaction::Transaction;
+use super::write_set::Buffered;
+use crate::error::Result;
+use crate::key::Key;
+use crate::range::KeyRange;
+use crate::types::Version;
+use crate::value::Value;
+
+/// A key that a scan found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The key.
+    pub key: Key,
+    /// Its value.
+    pub value: Value,
+    /// The version of the value; `None` if the transaction itself wrote it.
+    pub version: Option<Version>,
+}
+
+/// Which keys of a range a scan returns, and in which order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ScanOptions {
+    pub(crate) limit: Option<usize>,
+    pub(crate) reverse: bool,
+}
+
+impl ScanOptions {
+    /// All keys in order.
+    pub const fn new() -> Self {
+        Self { limit: None, reverse: false }
+    }
+
+    /// At most so many keys.
+    #[must_use]
+    pub const fn limit(mut self, limit: usize) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// From the last key to the first.
+    #[must_use]
+    pub const fn reverse(mut self) -> Self {
+        self.reverse = true;
+        self
+    }
+}
+
+impl Transaction {
+    /// The keys of a range with their values, in key order: what the snapshot has, and the transaction's own writes.
+    ///
+    /// # Errors
+    /// When the transaction has ended or is past its timeout.
+    pub fn scan(&mut self, range: impl Into<KeyRange>) -> Result<Vec<Entry>> {
+        self.scan_with(range, ScanOptions::new())
+    }
+
+    /// Like [`scan`](Self::scan), from the last key to the first.
+    ///
+    /// # Errors
+    /// When the transaction has ended or is past its timeout.
+    pub fn scan_reverse(&mut self, range: impl Into<KeyRange>) -> Result<Vec<Entry>> {
+        self.scan_with(range, ScanOptions::new().reverse())
+    }
+
+    /// The keys of the shared namespace that start with `prefix`, in key order.
+    ///
+    /// # Errors
+    /// When the transaction has ended or is past its timeout.
+    pub fn scan_prefix(&mut self, prefix: impl AsRef<[u8]>) -> Result<Vec<Entry>> {
+        self.scan(KeyRange::prefix(prefix))
+    }
+
+    /// Like [`scan`](Self::scan), with a limit or backwards. Only the part of the range that was walked can conflict.
+    ///
+    /// # Errors
+    /// When the transaction has ended or is past its timeout.
+    pub fn scan_with(&mut self, range: impl Into<KeyRange>, options: ScanOptions) -> Result<Vec<Entry>> {
+        let mut found = Vec::new();
+        self.visit(range, options, |key, value, version| {
+            found.push(Entry { key: key.clone(), value: value.clone(), version });
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
+    /// The keys of the shared namespace that start with `prefix`, without their values.
+    ///
+    /// # Errors
+    /// When the transaction has ended or is past its timeout.
+    pub fn list(&mut self, prefix: impl AsRef<[u8]>) -> Result<Vec<Key>> {
+        let mut found = Vec::new();
+        self.visit(KeyRange::prefix(prefix), ScanOptions::new(), |key, _, _| {
+            found.push(key.clone());
+            ControlFlow::Continue(())
+        })?;
+        Ok(found)
+    }
+
+    /// How many keys a range has.
+    ///
+    /// # Errors
+    /// When the transaction has ended or is past its timeout.
+    pub fn len(&mut self, range: impl Into<KeyRange>) -> Result<usize> {
+        let mut count = 0;
+        self.visit(range, ScanOptions::new(), |_, _, _| {
+            count += 1;
+            ControlFlow::Continue(())
+        })?;
+        Ok(count)
+    }
+
+    /// Calls `visit` with key, value and version (`None` for own writes) of the keys of a range, in order, until it
+    /// breaks or the limit is reached. Nothing is copied. `visit` must not use the database: locks are held around it.
+    ///
+    /// # Errors
+    /// When the transaction has ended or is past its timeout.
+    pub fn visit(
+        &mut self,
+        range: impl Into<KeyRange>,
+        options: ScanOptions,
+        mut visit: impl FnMut(&Key, &Value, Option<Version>) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let range = range.into();
+        self.context.check_active()?;
+        let walked = self.walk(&range, options, &mut visit);
+        self.track_range(walked);
+        Ok(())
+    }
+
+    /// Returns the part of the range that was walked.
+    fn walk(
+        &self,
+        range: &KeyRange,
+        options: ScanOptions,
+        visit: &mut impl FnMut(&Key, &Value, Option<Version>) -> ControlFlow<()>,
+    ) -> KeyRange {
+        let mut own = self.context.writes.in_range(range);
+        if options.reverse {
+            own.reverse();
+        }
+        let mut merge = Merge {
+            own: own.into_iter().peekable(),
+            left: options.limit.unwrap_or(usize::MAX),
+            reverse: options.reverse,
+            stopped_at: None,
+            visit,
+        };
+        if merge.left == 0 {
+            return KeyRange::between(range.start().clone(), range.start().clone());
+        }
+        let (at, now) = (self.context.start_version, self.context.now);
+        self.inner.index.walk(range, options.reverse, |slot| {
+            merge.own_before(slot.key())?;
+            if merge.is_own(slot.key()) {
+                return merge.own_next();
+            }
+            slot.visit(at, now, |entry, value| merge.give(slot.key(), value, Some(entry.version)))
+                .unwrap_or(ControlFlow::Continue(()))
+        });
+        while merge.stopped_at.is_none() && merge.own.peek().is_some() {
+            let _ = merge.own_next();
+        }
+        merge.stopped_at.map_or_else(|| range.clone(), |last| range.cut_behind(&last, options.reverse))
+    }
+}
+
+/// Merges the snapshot's keys with the transaction's own writes, both in scan order.
+struct Merge<'a, I: Iterator<Item = (&'a Key, &'a Buffered)>, V> {
+    own: std::iter::Peekable<I>,
+    left: usize,
+    reverse: bool,
+    /// The key behind which the scan stopped early.
+    stopped_at: Option<Key>,
+    visit: &'a mut V,
+}
+
+impl<'a, I, V> Merge<'a, I, V>
+where
+    I: Iterator<Item = (&'a Key, &'a Buffered)>,
+    V: FnMut(&Key, &Value, Option<Version>) -> ControlFlow<()>,
+{
+    /// Gives the own writes that come before `key`.
+    fn own_before(&mut self, key: &Key) -> ControlFlow<()> {
+        while let Some((own, _)) = self.own.peek()
+            && (if self.reverse { *own > key } else { *own < key })
+        {
+            self.own_next()?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn is_own(&mut self, key: &Key) -> bool {
+        self.own.peek().is_some_and(|(own, _)| *own == key)
+    }
+
+    fn own_next(&mut self) -> ControlFlow<()> {
+        match self.own.next() {
+            Some((key, Buffered { value: Some(value), .. })) => self.give(key, value, None),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn give(&mut self, key: &Key, value: &Value, version: Option<Version>) -> ControlFlow<()> {
+        self.left -= 1;
+        let flow = (self.visit)(key, value, version);
+        if flow.is_break() || self.left == 0 {
+            self.stopped_at = Some(key.clone());
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,385 @@
+//! A transaction: reads one snapshot, buffers its writes, commits or aborts.
+
+use env::UnixMillis;
+use rt::sync::Arc;
+use std::time::Duration;
+
+use super::context::{AbortReason, Status, TransactionContext};
+use super::options::{Limits, TransactionOptions};
+use super::read_set::{ReadEntry, ReadSet};
+use super::write_set::{Buffered, WriteSet};
+use crate::commit::Request;
+use crate::conflict::{CasExpectation, ConflictInfo};
+use crate::database::Inner;
+use crate::error::{Error, Result};
+use crate::key::{IntoKey, Key};
+use crate::mvcc::SlotRead;
+use crate::range::KeyRange;
+use crate::run::RunEntry;
+use crate::run_id::RunId;
+use crate::snapshot::{Registered, Versioned};
+use crate::types::Version;
+use crate::value::{VALUE_DEPTH_MAX, Value};
+
+/// A transaction. Dropping it aborts it.
+///
+/// Reads never block and never fail for what others do; whether the transaction may commit is decided once, by
+/// [`commit`](Self::commit).
+#[derive(Debug)]
+pub struct Transaction {
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) context: TransactionContext,
+    run: Arc<RunEntry>,
+    /// Given back when the transaction ends.
+    registered: Option<Registered>,
+}
+
+/// A commit that happened.
+#[derive(Debug)]
+pub struct Commit {
+    version: Option<Version>,
+}
+
+impl Commit {
+    /// The commit version; `None` if there was nothing to write.
+    pub const fn version(&self) -> Option<Version> {
+        self.version
+    }
+}
+
+impl Transaction {
+    #[inline]
+    pub(crate) fn begin(inner: &Arc<Inner>, run: Arc<RunEntry>, options: &TransactionOptions) -> Self {
+        let limits = Limits::of(options, &inner.limits);
+        let started = limits.timeout.is_some().then(rt::time::now);
+        let registered = inner.snapshots.register();
+        let context = TransactionContext {
+            id: inner.next_txn_id(),
+            run: run.id(),
+            run_number: run.number(),
+            start_version: registered.version,
+            now: inner.wall_time(),
+            started,
+            isolation: options.isolation.unwrap_or(inner.isolation),
+            read_only: options.read_only,
+            limits,
+            reads: ReadSet::default(),
+            writes: WriteSet::default(),
+            status: Status::Active,
+        };
+        Self { inner: Arc::clone(inner), context, run, registered: Some(registered) }
+    }
+
+    /// Identity, snapshot, sets and status.
+    pub const fn context(&self) -> &TransactionContext {
+        &self.context
+    }
+
+    /// The snapshot that it reads.
+    pub const fn start_version(&self) -> Version {
+        self.context.start_version
+    }
+
+    /// The run that it belongs to.
+    pub const fn run(&self) -> RunId {
+        self.context.run
+    }
+
+    /// Reads a key as a value of the type that the caller names or implies; `None` if the key is absent.
+    ///
+    /// # Errors
+    /// [`Error::Value`] when the value has another type; when the transaction has ended or is past its timeout.
+    #[inline]
+    pub fn get<V>(&mut self, key: impl IntoKey) -> Result<Option<V>>
+    where
+        V: TryFrom<Value>,
+        Error: From<V::Error>,
+    {
+        match self.read(&key.into_key())?.value {
+            Some(value) => Ok(Some(V::try_from(value)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Reads a key with its version.
+    ///
+    /// # Errors
+    /// When the transaction has ended or is past its timeout.
+    #[inline]
+    pub fn get_versioned(&mut self, key: impl IntoKey) -> Result<Versioned> {
+        self.read(&key.into_key())
+    }
+
+    /// Whether a key is present.
+    ///
+    /// # Errors
+    /// When the transaction has ended or is past its timeout.
+    pub fn exists(&mut self, key: impl IntoKey) -> Result<bool> {
+        Ok(self.read(&key.into_key())?.value.is_some())
+    }
+
+    /// Writes a key.
+    ///
+    /// # Errors
+    /// When the value does not fit ([`Error::Value`]: an integer above the range of `i64`), the key or the transaction
+    /// is too large, or the transaction may not write any more.
+    #[inline]
+    pub fn put<V>(&mut self, key: impl IntoKey, value: V) -> Result<()>
+    where
+        V: TryInto<Value>,
+        Error: From<V::Error>,
+    {
+        self.buffer(key.into_key(), Some(value.try_into()?), None, None)
+    }
+
+    /// Writes a key that ceases to be `ttl` from now, at the precision of milliseconds.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn put_with_ttl<V>(&mut self, key: impl IntoKey, value: V, ttl: Duration) -> Result<()>
+    where
+        V: TryInto<Value>,
+        Error: From<V::Error>,
+    {
+        let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+        let expires_at = UnixMillis(self.inner.clock_time().0.saturating_add(millis));
+        self.buffer(key.into_key(), Some(value.try_into()?), Some(expires_at), None)
+    }
+
+    /// Deletes a key; a key that is absent stays absent.
+    ///
+    /// # Errors
+    /// When the key or the transaction is too large, or the transaction may not write any more.
+    pub fn delete(&mut self, key: impl IntoKey) -> Result<()> {
+        self.buffer(key.into_key(), None, None, None)
+    }
+
+    /// Writes a key if it is absent now.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] at once when it is present; otherwise as [`put`](Self::put).
+    pub fn insert<V>(&mut self, key: impl IntoKey, value: V) -> Result<()>
+    where
+        V: TryInto<Value>,
+        Error: From<V::Error>,
+    {
+        self.write_if(key.into_key(), CasExpectation::Absent, Some(value.try_into()?))
+    }
+
+    /// Writes a key if it has this version; zero demands that it never existed.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] at once when it has another; otherwise as [`put`](Self::put).
+    pub fn cas<V>(&mut self, key: impl IntoKey, expected: Version, value: V) -> Result<()>
+    where
+        V: TryInto<Value>,
+        Error: From<V::Error>,
+    {
+        self.write_if(key.into_key(), CasExpectation::Version(expected), Some(value.try_into()?))
+    }
+
+    /// Writes a key if it has this value.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] at once when it has another or none; otherwise as [`put`](Self::put).
+    pub fn compare_and_set<E, V>(&mut self, key: impl IntoKey, expected: E, value: V) -> Result<()>
+    where
+        E: TryInto<Value>,
+        V: TryInto<Value>,
+        Error: From<E::Error> + From<V::Error>,
+    {
+        self.write_if(key.into_key(), CasExpectation::Value(expected.try_into()?), Some(value.try_into()?))
+    }
+
+    /// Deletes a key if it has this version.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] at once when it has another; otherwise as [`delete`](Self::delete).
+    pub fn delete_if(&mut self, key: impl IntoKey, expected: Version) -> Result<()> {
+        self.write_if(key.into_key(), CasExpectation::Version(expected), None)
+    }
+
+    /// Commits: all writes become visible at once, or none ever does.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] with all conflicts when others committed first; [`Error::Timeout`]; [`Error::DiskFull`],
+    /// [`Error::Poisoned`] and their like when the log took nothing; [`Error::Indeterminate`] when the outcome is not
+    /// known; [`Error::NotActive`] when the transaction has ended before.
+    pub fn commit(&mut self) -> Result<Commit> {
+        if let Err(error) = self.context.check_active() {
+            return Err(self.fail(error));
+        }
+        if self.context.writes.is_empty() {
+            self.finish(Status::Committed { version: None });
+            return Ok(Commit { version: None });
+        }
+        self.context.status = Status::Validating;
+        let request = Request {
+            txn: self.context.id,
+            run: Arc::clone(&self.run),
+            start: self.context.start_version,
+            isolation: self.context.isolation,
+            reads: std::mem::take(&mut self.context.reads),
+            writes: std::mem::take(&mut self.context.writes),
+        };
+        match self.inner.commit(request) {
+            Ok(version) => {
+                self.finish(Status::Committed { version: Some(version) });
+                Ok(Commit { version: Some(version) })
+            }
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// Aborts: nothing has happened. An aborted or committed transaction stays what it is.
+    pub fn abort(&mut self) {
+        if self.context.status == Status::Active {
+            self.inner.metrics.aborted();
+            self.finish(Status::Aborted { reason: AbortReason::Requested });
+        }
+    }
+
+    /// The one place that reads a key: own writes first, then the snapshot; tracked.
+    #[inline]
+    fn read(&mut self, key: &Key) -> Result<Versioned> {
+        self.context.check_active()?;
+        if !self.context.writes.is_empty()
+            && let Some(own) = self.context.writes.get(key)
+        {
+            return Ok(Versioned { value: own.value.clone(), version: None });
+        }
+        let read = self.read_snapshot(key);
+        Ok(Versioned { value: read.value, version: Some(read.version) })
+    }
+
+    #[inline]
+    fn read_snapshot(&mut self, key: &Key) -> SlotRead {
+        let (at, now) = (self.context.start_version, self.context.now);
+        if !self.context.tracks_reads() {
+            return self.inner.index.with(key, |slot| slot.read(at, now)).unwrap_or_default();
+        }
+        let slot = self.inner.index.get(key);
+        let read = slot.as_ref().map_or_else(SlotRead::default, |slot| slot.read(at, now));
+        let forget = rt::mutant!(MissingKeyNotTracked) && read.version == Version::ZERO
+            || rt::mutant!(TombstoneNotTracked) && read.value.is_none() && read.version > Version::ZERO;
+        if !forget {
+            self.context.reads.add_point(ReadEntry { key: key.clone(), slot, version: read.version });
+        }
+        read
+    }
+
+    pub(super) fn track_range(&mut self, range: KeyRange) {
+        if self.context.tracks_reads() && !rt::mutant!(ScanNotTracked) {
+            self.context.reads.add_range(range);
+        }
+    }
+
+    /// A conditional write, checked at once against the own writes and the snapshot. What it finds out when it fails
+    /// is tracked as a read: the caller may go on, and act upon it.
+    fn write_if(&mut self, key: Key, expected: CasExpectation, value: Option<Value>) -> Result<()> {
+        self.context.check_may_write()?;
+        let (found, current) = match self.context.writes.get(&key) {
+            Some(own) => (Versioned { value: own.value.clone(), version: None }, self.context.start_version),
+            None => {
+                let (at, now) = (self.context.start_version, self.context.now);
+                let read = self.inner.index.with(&key, |slot| slot.read(at, now)).unwrap_or_default();
+                (Versioned { value: read.value, version: Some(read.version) }, read.version)
+            }
+        };
+        let holds = match &expected {
+            CasExpectation::Version(version) => found.version == Some(*version),
+            CasExpectation::Value(value) => found.value.as_ref() == Some(value),
+            CasExpectation::Absent => found.value.is_none(),
+        };
+        if !holds {
+            if found.version.is_some() {
+                self.read_snapshot(&key);
+            }
+            return Err(Error::Conflict(vec![ConflictInfo::CasConflict { key, expected, current }]));
+        }
+        // On top of an own write the condition holds by itself, and the own write's conditions stay.
+        let condition = found.version.is_some().then_some(expected);
+        self.buffer(key, value, None, condition)
+    }
+
+    #[inline]
+    fn buffer(
+        &mut self,
+        key: Key,
+        value: Option<Value>,
+        expires_at: Option<UnixMillis>,
+        condition: Option<CasExpectation>,
+    ) -> Result<()> {
+        self.context.check_may_write()?;
+        let limits = &self.context.limits;
+        if key.as_bytes().len() > limits.key_bytes_max {
+            return Err(Error::LimitExceeded {
+                what: "bytes in a key",
+                limit: limits.key_bytes_max,
+                actual: key.as_bytes().len(),
+            });
+        }
+        if let Some(Value::Array(_) | Value::Map(_)) = value
+            && let Some(depth) = value.as_ref().map(Value::depth)
+            && depth > VALUE_DEPTH_MAX
+        {
+            return Err(Error::LimitExceeded {
+                what: "levels of nesting in a value",
+                limit: VALUE_DEPTH_MAX,
+                actual: depth,
+            });
+        }
+        let slot = self
+            .context
+            .reads
+            .points()
+            .last()
+            .filter(|last| last.key == key)
+            .and_then(|last| last.slot.clone());
+        self.context.writes.insert(key, Buffered { value, expires_at, condition, slot });
+        let (writes, bytes) = (self.context.writes.len(), self.context.writes.bytes());
+        let (writes_max, bytes_max) = (self.context.limits.writes_max, self.context.limits.bytes_max);
+        if writes > writes_max {
+            return Err(self.fail(Error::LimitExceeded {
+                what: "writes",
+                limit: writes_max,
+                actual: writes,
+            }));
+        }
+        if bytes > bytes_max {
+            return Err(self.fail(Error::LimitExceeded { what: "bytes", limit: bytes_max, actual: bytes }));
+        }
+        Ok(())
+    }
+
+    /// Ends the transaction with an error, unless it had ended before.
+    fn fail(&mut self, error: Error) -> Error {
+        let reason = match &error {
+            Error::NotActive { .. } => return error,
+            Error::Conflict(conflicts) => AbortReason::Conflict(conflicts.clone()),
+            Error::Timeout { .. } | Error::LimitExceeded { .. } => AbortReason::Limit,
+            Error::Indeterminate { .. } => AbortReason::Indeterminate,
+            _ => AbortReason::Failed,
+        };
+        if !matches!(error, Error::Conflict(_)) {
+            self.inner.metrics.aborted();
+        }
+        self.finish(Status::Aborted { reason });
+        error
+    }
+
+    #[inline]
+    fn finish(&mut self, status: Status) {
+        self.context.end(status);
+        if let Some(registered) = self.registered.take() {
+            self.inner.snapshots.release(&registered);
+        }
+    }
+}
+
+impl Drop for Transaction {
+    #[inline]
+    fn drop(&mut self) {
+        self.abort();
+    }
+}

@@ -1,0 +1,206 @@
+//! What a transaction would write.
+
+use std::collections::BTreeMap;
+
+use env::UnixMillis;
+use rt::sync::Arc;
+
+use crate::conflict::CasExpectation;
+use crate::key::Key;
+use crate::mvcc::Slot;
+use crate::range::KeyRange;
+use crate::value::Value;
+
+/// Up to this many writes stay in a sorted vector, which is faster to fill than a tree and needs one allocation.
+const VECTOR_MAX: usize = 32;
+
+/// Buffered writes by key: puts, deletes and conditional writes. The last one to a key counts; its condition, once
+/// there is one, stays.
+#[derive(Debug)]
+pub(crate) struct WriteSet {
+    entries: Entries,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+enum Entries {
+    Few(Vec<(Key, Buffered)>),
+    Many(BTreeMap<Key, Buffered>),
+}
+
+/// A buffered write.
+#[derive(Clone, Debug)]
+pub(crate) struct Buffered {
+    /// `None` deletes.
+    pub(crate) value: Option<Value>,
+    pub(crate) expires_at: Option<UnixMillis>,
+    /// What must hold at commit.
+    pub(crate) condition: Option<CasExpectation>,
+    /// Where the key lives, if a read found out.
+    pub(crate) slot: Option<Arc<Slot>>,
+}
+
+impl Default for WriteSet {
+    fn default() -> Self {
+        Self { entries: Entries::Few(Vec::new()), bytes: 0 }
+    }
+}
+
+impl WriteSet {
+    #[inline]
+    pub(crate) fn get(&self, key: &Key) -> Option<&Buffered> {
+        match &self.entries {
+            Entries::Few(entries) => entries
+                .binary_search_by(|(found, _)| found.cmp(key))
+                .ok()
+                .map(|position| &entries[position].1),
+            Entries::Many(entries) => entries.get(key),
+        }
+    }
+
+    /// Buffers a write, in the place of an earlier one to the same key.
+    pub(crate) fn insert(&mut self, key: Key, mut write: Buffered) {
+        self.bytes += size(&key, &write);
+        match &mut self.entries {
+            Entries::Few(entries) => match entries.binary_search_by(|(found, _)| found.cmp(&key)) {
+                Ok(position) => {
+                    let earlier = &mut entries[position].1;
+                    self.bytes -= size(&key, earlier);
+                    inherit(earlier, &mut write);
+                    *earlier = write;
+                }
+                Err(_) if entries.len() == VECTOR_MAX => {
+                    let mut many: BTreeMap<_, _> = std::mem::take(entries).into_iter().collect();
+                    many.insert(key, write);
+                    self.entries = Entries::Many(many);
+                }
+                Err(position) => entries.insert(position, (key, write)),
+            },
+            Entries::Many(entries) => {
+                if let Some(earlier) = entries.get_mut(&key) {
+                    self.bytes -= size(&key, earlier);
+                    inherit(earlier, &mut write);
+                    *earlier = write;
+                } else {
+                    entries.insert(key, write);
+                }
+            }
+        }
+    }
+
+    /// The writes in key order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &Buffered)> {
+        let (few, many) = match &self.entries {
+            Entries::Few(entries) => (Some(entries), None),
+            Entries::Many(entries) => (None, Some(entries)),
+        };
+        few.into_iter().flatten().map(|(key, write)| (key, write)).chain(many.into_iter().flatten())
+    }
+
+    /// The writes in key order, to keep.
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = (Key, Buffered)> {
+        let (few, many) = match self.entries {
+            Entries::Few(entries) => (entries, BTreeMap::new()),
+            Entries::Many(entries) => (Vec::new(), entries),
+        };
+        few.into_iter().chain(many)
+    }
+
+    /// The writes to keys of a range, in key order.
+    pub(crate) fn in_range(&self, range: &KeyRange) -> Vec<(&Key, &Buffered)> {
+        match &self.entries {
+            Entries::Few(entries) => entries
+                .iter()
+                .filter(|(key, _)| range.contains(key))
+                .map(|(key, write)| (key, write))
+                .collect(),
+            Entries::Many(entries) => match range.end() {
+                Some(end) if end <= range.start() => Vec::new(),
+                Some(end) => entries.range(range.start()..end).collect(),
+                None => entries.range(range.start()..).collect(),
+            },
+        }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        match &self.entries {
+            Entries::Few(entries) => entries.len(),
+            Entries::Many(entries) => entries.len(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of keys and values, about.
+    #[inline]
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// A later write to the same key keeps the condition and the place of the earlier one.
+fn inherit(earlier: &mut Buffered, write: &mut Buffered) {
+    if let Some(condition) = earlier.condition.take() {
+        write.condition = Some(condition);
+    }
+    write.slot = write.slot.take().or_else(|| earlier.slot.take());
+}
+
+fn size(key: &Key, write: &Buffered) -> usize {
+    key.as_bytes().len() + write.value.as_ref().map_or(0, Value::size)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::{Buffered, WriteSet};
+    use crate::conflict::CasExpectation;
+    use crate::key::{Key, TypeTag};
+    use crate::range::KeyRange;
+    use crate::value::Value;
+
+    fn key(number: u8) -> Key {
+        Key::shared(TypeTag::Kv, &[number])
+    }
+
+    proptest! {
+        #[test]
+        fn is_a_map_that_keeps_conditions(writes in prop::collection::vec((0_u8..80, any::<Option<i64>>(), any::<bool>()), 0..120)) {
+            let mut set = WriteSet::default();
+            let mut model = BTreeMap::new();
+            for (number, value, conditional) in writes {
+                let condition = conditional.then_some(CasExpectation::Absent);
+                set.insert(key(number), Buffered { value: value.map(Value::I64), expires_at: None, condition: condition.clone(), slot: None });
+                let entry = model.entry(key(number)).or_insert((None, None));
+                entry.0 = value.map(Value::I64);
+                entry.1 = entry.1.take().or(condition);
+            }
+            prop_assert_eq!(set.len(), model.len());
+            prop_assert_eq!(set.is_empty(), model.is_empty());
+            let expected_bytes: usize = model.iter().map(|(key, (value, _))| key.as_bytes().len() + value.as_ref().map_or(0, Value::size)).sum();
+            prop_assert_eq!(set.bytes(), expected_bytes);
+            for (key, (value, condition)) in &model {
+                let found = set.get(key).unwrap();
+                prop_assert_eq!(&found.value, value);
+                prop_assert_eq!(&found.condition, condition);
+            }
+            let range = KeyRange::between(key(10), key(40));
+            let inside: Vec<_> = set.in_range(&range).into_iter().map(|(key, _)| key.clone()).collect();
+            let expected: Vec<_> = model.keys().filter(|key| range.contains(key)).cloned().collect();
+            prop_assert_eq!(inside, expected);
+            prop_assert!(set.iter().map(|(key, _)| key).eq(model.keys()));
+            prop_assert!(set.into_iter().map(|(key, _)| key).eq(model.into_keys()));
+        }
+    }
+}
