@@ -1,0 +1,153 @@
+//! One life of a program: from its first step to its end, its crash or the limit of its steps.
+//!
+//! [`run`] starts the program's main task in a fresh life on the calling OS thread, and returns a [`Life`] that says
+//! how it ended and what was decided on the way. Everything else in here serves that; what is public beside it are
+//! the plain data that go in ([`Settings`]) and come out.
+//!
+//! The rest of the crate reaches the current life through the functions at the end of this file. They keep the life
+//! borrowed only while they compute, never across a switch.
+
+mod bridge;
+mod core;
+mod outcome;
+mod panic_hook;
+mod run;
+mod schedule;
+mod settings;
+mod task;
+mod wait_graph;
+
+pub use outcome::{Life, LifeEnd, Panic, StepLimit};
+pub use run::{run, run_with};
+pub use schedule::{Decision, Decisions, Force, PointKey, Schedule};
+pub use settings::{KillAt, Settings};
+pub(crate) use task::Task;
+pub use task::TaskId;
+pub use wait_graph::{WaitGraph, Waiting};
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::time::Duration;
+
+use self::core::{Core, Flow};
+pub(crate) use self::core::{below, next_after};
+use crate::op::{Op, OpKind};
+use crate::time::Instant;
+pub(crate) use schedule::op_text;
+
+thread_local! {
+    /// The life that runs on this OS thread.
+    static CORE: RefCell<Option<Box<Core>>> = const { RefCell::new(None) };
+}
+
+/// Whether a life runs on this OS thread.
+pub fn is_inside() -> bool {
+    CORE.with_borrow(Option::is_some)
+}
+
+/// The current life; `None` outside of one.
+#[inline]
+pub(crate) fn with_core<T>(f: impl FnOnce(&mut Core) -> T) -> Option<T> {
+    CORE.with_borrow_mut(|core| core.as_mut().map(|core| f(core)))
+}
+
+/// A scheduling point before `op`; nothing outside of a life.
+#[inline]
+pub(crate) fn point(op: Op) {
+    if let Some(flow) = with_core(|core| core.step(op, false)) {
+        follow(flow);
+    }
+}
+
+/// A scheduling point at which the task would rather not go on. Returns whether this is a life.
+pub(crate) fn yield_now(op: Op) -> bool {
+    with_core(|core| core.step(op, true)).map(follow).is_some()
+}
+
+/// Notes that the current task holds the lock of `op`.
+pub(crate) fn acquired(op: Op) {
+    with_core(|core| core.acquired(&op));
+}
+
+/// Notes that the current task holds the lock of `op` no longer, and lets those that wait for it try again.
+pub(crate) fn released(op: Op) {
+    with_core(|core| core.released(&op));
+}
+
+/// Waits until somebody has released the lock of `op`.
+pub(crate) fn block_on_lock(op: Op) {
+    if let Some(flow) = with_core(|core| core.block_on_lock(op)) {
+        follow(flow);
+    }
+}
+
+/// Whether a writer waits for the read-write lock of `op`, so that readers have to queue behind it.
+pub(crate) fn writer_waits(op: Op) -> bool {
+    with_core(|core| core.writer_waits(&op)).unwrap_or(false)
+}
+
+/// Waits for a notification, a spurious one, or the deadline; returns whether it was the deadline.
+pub(crate) fn block_on_condition(op: Op, deadline: Option<Instant>) -> bool {
+    if let Some(flow) = with_core(|core| core.block_on_condition(op, deadline.map(Instant::as_nanos))) {
+        follow(flow);
+    }
+    with_core(|core| core.timed_out()).unwrap_or(false)
+}
+
+/// Waits for time to pass. Returns whether this is a life.
+pub(crate) fn sleep(duration: Duration) -> bool {
+    let op = Op::new(OpKind::Sleep, "", 0);
+    point(op);
+    let deadline = |core: &Core| Instant::from_nanos(core.now()).saturating_add(duration).as_nanos();
+    with_core(|core| core.block_until(op, deadline(core))).map(follow).is_some()
+}
+
+/// Starts a task that runs `body`, which has to call [`task_ended`] last.
+pub(crate) fn spawn(name: &str, body: Box<dyn FnOnce() + Send>) -> TaskId {
+    point(Op::new(OpKind::Spawn, "", 0));
+    let (task, stack_bytes) = with_core(|core| (core.spawn(name), core.settings.stack_bytes))
+        .expect("only threads of a life start tasks");
+    bridge::spawn(task, body, stack_bytes);
+    task
+}
+
+/// Waits for a task to end.
+pub(crate) fn join(task: TaskId) {
+    point(Op::new(OpKind::Join, "", task.object()));
+    while let Some(Some(flow)) = with_core(|core| core.block_on_end(task)) {
+        follow(flow);
+    }
+}
+
+/// Whether a task has ended.
+pub(crate) fn is_finished(task: TaskId) -> bool {
+    point(Op::new(OpKind::IsFinished, "", task.object()));
+    with_core(|core| core.is_finished(task)).unwrap_or(true)
+}
+
+/// Notes a panic that came out of the current task's body.
+pub(crate) fn task_panicked(payload: &(dyn Any + Send)) {
+    let panic = panic_hook::last(payload);
+    with_core(|core| core.task_panicked(panic));
+}
+
+/// Notes that the current task is about to end, and decides who is next.
+pub(crate) fn task_ended() {
+    with_core(Core::task_ended);
+}
+
+/// Ends the life; see [`crate::probe::crash`].
+pub(crate) fn crash() -> ! {
+    let inside = with_core(Core::crash).is_some();
+    assert!(inside, "crash() was called outside of a life, where there is nothing to end");
+    bridge::leave()
+}
+
+#[inline]
+fn follow(flow: Flow) {
+    match flow {
+        Flow::Stay => {}
+        Flow::Switch => bridge::switch(),
+        Flow::Leave => bridge::leave(),
+    }
+}

@@ -1,0 +1,159 @@
+//! What was decided: raw, for exact replay on the same code, and by name, for replay after the code has changed.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::TaskId;
+use crate::op::{OpId, OpKind, OpName, write_op};
+
+/// A scheduling point by names, which stay when code elsewhere changes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PointKey {
+    /// The path of the task: its name, behind the paths of those that started it (`client-1`, `committer/helper#2`).
+    pub task: String,
+    /// The operation that the task is about to do (`lock commit.queue`); with `blocked` before it, the moment at which
+    /// it found that it has to wait.
+    pub op: String,
+    /// The how-many-th time that this task came to this operation, or had to wait there, from 1.
+    pub nth: u32,
+}
+
+impl fmt::Display for PointKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} before {:?} no. {}", self.task, self.op, self.nth)
+    }
+}
+
+/// A decision that the default (go on with the same task; if it can't, with the next one in order) would not have
+/// taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Force {
+    /// When this task comes to this point …
+    pub at: PointKey,
+    /// … the task of this path runs next.
+    pub to: String,
+}
+
+impl fmt::Display for Force {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} → {}", self.at, self.to)
+    }
+}
+
+/// One raw decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// How many scheduling points after the decision before it.
+    pub after: u64,
+    /// Who runs next.
+    pub to: TaskId,
+}
+
+/// Raw decisions in order, as text `after:task after:task …`. At all other points the task that ran goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Decisions(pub Vec<Decision>);
+
+impl fmt::Display for Decisions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, decision) in self.0.iter().enumerate() {
+            let space = if index == 0 { "" } else { " " };
+            write!(f, "{space}{}:{}", decision.after, decision.to)?;
+        }
+        Ok(())
+    }
+}
+
+/// Text that is not a list of decisions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadDecision(String);
+
+impl fmt::Display for BadDecision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is not a decision: write steps:task, as in 12:3", self.0)
+    }
+}
+
+impl std::error::Error for BadDecision {}
+
+impl FromStr for Decisions {
+    type Err = BadDecision;
+
+    fn from_str(text: &str) -> Result<Self, BadDecision> {
+        let decision = |word: &str| {
+            let (after, to) = word.split_once(':')?;
+            Some(Decision { after: after.parse().ok()?, to: TaskId(to.parse().ok()?) })
+        };
+        let decisions =
+            text.split_whitespace().map(|word| decision(word).ok_or(BadDecision(word.to_owned())));
+        decisions.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl TryFrom<String> for Decisions {
+    type Error = BadDecision;
+
+    fn try_from(text: String) -> Result<Self, BadDecision> {
+        text.parse()
+    }
+}
+
+impl From<Decisions> for String {
+    fn from(decisions: Decisions) -> Self {
+        decisions.to_string()
+    }
+}
+
+/// All that was decided in a life.
+#[derive(Clone, Debug, Default)]
+pub struct Schedule {
+    /// Raw.
+    pub decisions: Decisions,
+    pub(crate) forces: Vec<RawForce>,
+    pub(crate) tasks: Vec<Arc<str>>,
+    pub(crate) ops: Arc<[OpName]>,
+}
+
+impl Schedule {
+    /// The decisions that differ from the default, by name: together with the settings they determine the life.
+    pub fn forces(&self) -> Vec<Force> {
+        self.forces.iter().map(|raw| self.force(raw)).collect()
+    }
+
+    /// How many decisions differ from the default.
+    pub fn forces_len(&self) -> usize {
+        self.forces.len()
+    }
+
+    /// The paths of all tasks, in the order in which they were started.
+    pub fn tasks(&self) -> &[Arc<str>] {
+        &self.tasks
+    }
+
+    fn force(&self, raw: &RawForce) -> Force {
+        let path = |task: TaskId| self.tasks[task.index()].to_string();
+        let name = &self.ops[usize::from(raw.op.0)];
+        let op = op_text(name.kind, name.label, raw.blocked);
+        Force { at: PointKey { task: path(raw.task), op, nth: raw.nth }, to: path(raw.to) }
+    }
+}
+
+/// A [`Force`] in numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawForce {
+    pub(crate) task: TaskId,
+    pub(crate) op: OpId,
+    pub(crate) nth: u32,
+    pub(crate) blocked: bool,
+    pub(crate) to: TaskId,
+}
+
+/// An operation as in [`PointKey::op`].
+pub(crate) fn op_text(kind: OpKind, label: &str, blocked: bool) -> String {
+    let mut text = String::from(if blocked { "blocked " } else { "" });
+    write_op(&mut text, kind, label).expect("writing to a string does not fail");
+    text
+}

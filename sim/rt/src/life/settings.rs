@@ -1,0 +1,72 @@
+//! What a life is run with.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::PointKey;
+use crate::mutants::MutantSet;
+use crate::time::Instant;
+
+/// When a life is killed from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KillAt {
+    /// At this scheduling point of the life, counted from 1.
+    Step(u64),
+    /// When a task comes to this point. Survives changes of the code elsewhere.
+    Point(PointKey),
+}
+
+/// What a life is run with. All randomness comes from the seed, in sub-streams that do not touch each other.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Decides all that is random, the strategy's draws included.
+    pub seed: u64,
+    /// Kills the life there, if it gets that far.
+    pub kill: Option<KillAt>,
+    /// The deliberate bugs that are switched on.
+    pub mutants: MutantSet,
+    /// The life ends with [`LifeEnd::StepLimit`](super::LifeEnd::StepLimit) at so many scheduling points.
+    pub steps_max: u64,
+    /// A task that comes to so many points in a row while others could run is preempted, whatever the strategy says: a
+    /// loop that waits for another task must not wait for ever.
+    pub steps_in_a_row_max: u32,
+    /// Whether a panic that comes out of any task ends the life. If not, only one of the main task does.
+    pub panic_ends_life: bool,
+    /// What time it is when the life begins.
+    pub start: Instant,
+    /// Virtual time per scheduling point.
+    pub step_nanos: u64,
+    /// How many of 1,000 waits on a condition variable end for no reason.
+    pub spurious_wakeups_per_mille: u16,
+    /// How many of 1,000 sleeps and waits with a timeout may run out although others can still run: choosing such a
+    /// task makes time jump to its deadline, as if all others had been slow.
+    pub early_timeouts_per_mille: u16,
+    /// How many of 1,000,000 scheduling points the whole process stalls at, so that time jumps.
+    pub stalls_per_million: u32,
+    /// How long such a stall is at most.
+    pub stall_max: Duration,
+    /// Stack of each task.
+    pub stack_bytes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            kill: None,
+            mutants: MutantSet::NONE,
+            steps_max: 1_000_000,
+            steps_in_a_row_max: 10_000,
+            panic_ends_life: true,
+            start: Instant::from_nanos(0),
+            step_nanos: 100,
+            spurious_wakeups_per_mille: 20,
+            early_timeouts_per_mille: 50,
+            stalls_per_million: 0,
+            stall_max: Duration::from_millis(100),
+            stack_bytes: 256 << 10,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Places at which the simulation looks in.
+
+use crate::life;
+use crate::op::{Op, OpKind};
+
+/// Whether this is a simulation. Code must not behave differently by it, except to do expensive checks.
+pub const SIMULATED: bool = true;
+
+/// A place between two steps of a protocol, at which the simulation may switch threads or crash.
+pub fn at(label: &'static str) {
+    life::point(Op::new(OpKind::At, label, 0));
+}
+
+/// A step of the simulated world (a disk operation, say), at which the simulation may switch threads or crash.
+/// Hold no lock other than those of [`crate::sync`] across it: the task may never come back.
+pub fn point(label: &'static str) {
+    life::point(Op::new(OpKind::Point, label, 0));
+}
+
+/// Ends the life here and now, as a power cut does: no destructor runs, nothing that is under way is finished.
+///
+/// # Panics
+/// Outside of a life, where there is nothing to end.
+pub fn crash() -> ! {
+    life::crash()
+}
+
+/// Marks a rare situation that a campaign of simulations must have reached to count.
+#[macro_export]
+macro_rules! reached {
+    ($name:literal) => {
+        $crate::probe::mark($name)
+    };
+}
+
+/// Counts a mark of [`reached!`](crate::reached).
+pub fn mark(name: &'static str) {
+    life::with_core(|core| core.mark(name));
+}
+
+/// Whether the named deliberate bug is switched on in this life.
+#[macro_export]
+macro_rules! mutant {
+    ($name:ident) => {
+        $crate::mutants::active($crate::mutants::Mutant::$name)
+    };
+}

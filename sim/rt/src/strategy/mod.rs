@@ -1,0 +1,142 @@
+//! Who runs next: a trait, and one strategy per file.
+//!
+//! A strategy is asked whenever more than one task can run. All its randomness comes from the stream that it is given.
+//!
+//! Not its job: spurious wake-ups, timeouts and stalls, which the life draws by itself.
+
+use std::any::Any;
+use std::fmt::Debug;
+
+use rand_chacha::ChaCha8Rng;
+
+use crate::life::{PointKey, Task, TaskId};
+use crate::op::{FNV_START, Op, OpTable, mix, stable_hash, stable_op_hash};
+
+mod directed;
+mod replay;
+mod round_robin;
+mod uniform;
+
+pub use directed::Directed;
+pub use replay::Replay;
+pub use round_robin::RoundRobin;
+pub use uniform::Uniform;
+
+/// Decides who runs next.
+pub trait Strategy: Any + Debug + Send {
+    /// A new life begins.
+    fn begin(&mut self, rng: &mut ChaCha8Rng);
+
+    /// Who runs next: one of [`Choice::runnable`]. For anything else the life takes [`Choice::default`].
+    fn choose(&mut self, choice: &Choice<'_>, rng: &mut ChaCha8Rng) -> TaskId;
+
+    /// The life has ended; `tasks` are all that there were.
+    #[expect(private_interfaces, reason = "only strategies of this crate learn from lives")]
+    fn end(&mut self, _tasks: &[Task]) {}
+
+    /// What there is to say about the life that has ended.
+    fn report(&self) -> Report {
+        Report::default()
+    }
+}
+
+/// What a strategy has to say about a life.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Where and how the life first differed from the one that was to be replayed.
+    pub diverged: Option<String>,
+    /// Which of the points that it was to act at were never met.
+    pub unmet: Vec<PointKey>,
+}
+
+/// The situation in which a strategy chooses.
+#[derive(Clone, Copy)]
+pub struct Choice<'a> {
+    /// The how-many-th scheduling point of the life this is.
+    pub step: u64,
+    /// Who has run until now.
+    pub current: TaskId,
+    /// Whether that task can go on. If so it is in `runnable`.
+    pub can_stay: bool,
+    /// Whether it can, but would rather let others run (it yields, or polls).
+    pub yields: bool,
+    /// Whether it is in the middle of its operation, having found that it has to wait.
+    pub blocked: bool,
+    /// Those that can run, in the order in which they were started. At least two.
+    pub runnable: &'a [TaskId],
+    pub(crate) tasks: &'a [Task],
+    pub(crate) ops: &'a OpTable,
+}
+
+impl Choice<'_> {
+    /// What a task will do when it runs; for the current task, what it is about to do.
+    pub fn pending(&self, task: TaskId) -> Op {
+        self.tasks[task.index()].pending
+    }
+
+    /// How many scheduling points a task has come to.
+    pub fn steps_of(&self, task: TaskId) -> u64 {
+        self.tasks[task.index()].steps
+    }
+
+    /// A task's path (see [`PointKey::task`]).
+    pub fn path(&self, task: TaskId) -> &str {
+        &self.tasks[task.index()].path
+    }
+
+    /// Where the current task is.
+    pub fn point(&self) -> PointKey {
+        let me = &self.tasks[self.current.index()];
+        let name = self.ops.name(me.pending_id);
+        let op = crate::life::op_text(name.kind, name.label, self.blocked);
+        PointKey { task: me.path.to_string(), op, nth: me.nth(self.blocked) }
+    }
+
+    /// Whoever does not preempt: the current task, or the one behind it in order if it can't or would rather not go on.
+    pub fn default(&self) -> TaskId {
+        if self.can_stay && !self.yields { self.current } else { self.next() }
+    }
+
+    /// The next one behind the current task in the circle of those that can run.
+    pub fn next(&self) -> TaskId {
+        crate::life::next_after(self.runnable, self.current)
+    }
+
+    /// The task of a path, if it can run.
+    pub(crate) fn runnable_by_hash(&self, path_hash: u64) -> Option<TaskId> {
+        self.runnable.iter().copied().find(|task| self.tasks[task.index()].path_hash == path_hash)
+    }
+
+    pub(crate) fn point_hash(&self) -> u64 {
+        let me = &self.tasks[self.current.index()];
+        point_hash(me.path_hash, self.ops.name(me.pending_id).hash, me.nth(self.blocked), self.blocked)
+    }
+}
+
+impl Debug for Choice<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Choice")
+            .field("step", &self.step)
+            .field("point", &self.point())
+            .field("can_stay", &self.can_stay)
+            .field("runnable", &self.runnable)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn path_hash(path: &str) -> u64 {
+    stable_hash(FNV_START, path.as_bytes())
+}
+
+pub(crate) fn point_hash(path_hash: u64, op_hash: u64, nth: u32, blocked: bool) -> u64 {
+    mix(mix(path_hash, op_hash), u64::from(nth) << 1 | u64::from(blocked))
+}
+
+pub(crate) fn point_hash_of(key: &PointKey) -> u64 {
+    let (blocked, op) = match key.op.strip_prefix("blocked ") {
+        Some(op) => (true, op),
+        None => (false, key.op.as_str()),
+    };
+    let (verb, label) = op.split_once(' ').unwrap_or((op, ""));
+    point_hash(path_hash(&key.task), stable_op_hash(verb, label), key.nth, blocked)
+}
