@@ -1,0 +1,83 @@
+//! A graph in compressed rows: one array of edges, sorted by their origin.
+
+/// Why one transaction comes before another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// It wrote what the other overwrote.
+    Ww = 1,
+    /// It wrote what the other read.
+    Wr = 2,
+    /// It read what the other overwrote.
+    Rw = 4,
+    /// It came before in the same session.
+    Session = 8,
+    /// It was acked before the other began.
+    Time = 16,
+    /// It must, or no order of the unseen writes is left.
+    Forced = 32,
+}
+
+/// A set of kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kinds(pub(crate) u8);
+
+impl Kinds {
+    pub(crate) const WW: Self = Self(Kind::Ww as u8);
+    pub(crate) const WR: Self = Self(Kind::Wr as u8);
+    pub(crate) const RW: Self = Self(Kind::Rw as u8);
+    pub(crate) const SESSION: Self = Self(Kind::Session as u8);
+    pub(crate) const TIME: Self = Self(Kind::Time as u8);
+
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) const fn has(self, kind: Kind) -> bool {
+        self.0 & kind as u8 != 0
+    }
+}
+
+/// An edge to `to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Edge {
+    pub(crate) to: u32,
+    pub(crate) key: u32,
+    pub(crate) kind: Kind,
+}
+
+/// A directed graph.
+#[derive(Debug, Default)]
+pub(crate) struct Graph {
+    heads: Vec<u32>,
+    edges: Vec<Edge>,
+}
+
+impl Graph {
+    /// Of `nodes` nodes; edges are given with their origins, in any order.
+    pub(crate) fn new(nodes: usize, list: &[(u32, Edge)]) -> Self {
+        let mut heads = vec![0_u32; nodes + 1];
+        for (from, _) in list {
+            heads[*from as usize + 1] += 1;
+        }
+        for node in 0..nodes {
+            heads[node + 1] += heads[node];
+        }
+        let mut next = heads.clone();
+        let mut edges = vec![Edge { to: 0, key: 0, kind: Kind::Ww }; list.len()];
+        for &(from, edge) in list {
+            let at = &mut next[from as usize];
+            edges[*at as usize] = edge;
+            *at += 1;
+        }
+        Self { heads, edges }
+    }
+
+    pub(crate) fn nodes(&self) -> usize {
+        self.heads.len().saturating_sub(1)
+    }
+
+    pub(crate) fn from(&self, node: u32) -> &[Edge] {
+        &self.edges[self.heads[node as usize] as usize..self.heads[node as usize + 1] as usize]
+    }
+}

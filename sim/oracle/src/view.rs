@@ -1,0 +1,171 @@
+//! A history in the form that both judges read: keys as numbers, scans as reads of every key they cover, and of each
+//! transaction what it saw of others apart from what it saw of itself.
+//!
+//! Job: the one place that turns operations into external reads and final writes, and that checks what needs no
+//! other transaction: read-your-writes, repeatable reads, the shape of scans.
+//!
+//! Invariants: INV-VIEW-1: key numbers rise in key order, so a key range is a range of numbers. INV-VIEW-2: a scan
+//! stands for one read of each key in the range it covered (up to its last entry if its limit cut it off), of those
+//! that occur anywhere in the history; an absent key is a read of its absence.
+
+mod build;
+
+use std::ops::Range as Span;
+
+use stormproof_workloads::History;
+use stormproof_workloads::history::{Outcome, Txn, TxnIndex};
+use stormproof_workloads::store::{Bytes, Expected, Version};
+
+use crate::verdict::{Findings, Violation};
+
+/// A hash map whose order of iteration never matters, with a fixed seed.
+pub(crate) type Map<K, V> = hashbrown::HashMap<K, V, foldhash::fast::FixedState>;
+
+/// A key as a number.
+pub(crate) type KeyId = u32;
+
+/// What a read saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen<'h> {
+    Absent,
+    Value(&'h [u8]),
+    /// Without the elements that the reader appended itself.
+    List(&'h [Bytes]),
+}
+
+/// A read of what others wrote.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Observed<'h> {
+    pub(crate) key: KeyId,
+    pub(crate) seen: Seen<'h>,
+    pub(crate) version: Option<Version>,
+    pub(crate) how: How,
+}
+
+/// How it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    Get,
+    Scan,
+    /// The condition of a committed conditional write: it held at the commit.
+    Condition,
+}
+
+/// What a transaction left in a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content<'h> {
+    Absent,
+    Value(&'h [u8]),
+    Expiring(&'h [u8]),
+    /// Elements `first..first + count` of [`View::elements`], behind what was there.
+    Appended {
+        first: u32,
+        count: u32,
+    },
+}
+
+/// A final write.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written<'h> {
+    pub(crate) key: KeyId,
+    pub(crate) content: Content<'h>,
+}
+
+/// A condition of a conditional write, on a key that its transaction had not written before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Condition<'h> {
+    pub(crate) txn: TxnIndex,
+    pub(crate) key: KeyId,
+    pub(crate) expected: &'h Expected,
+}
+
+/// A value that its own writer overwrote, or a list position that it passed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Intermediate<'h> {
+    pub(crate) txn: TxnIndex,
+    pub(crate) key: KeyId,
+    pub(crate) value: &'h [u8],
+}
+
+/// The whole.
+#[derive(Debug)]
+pub(crate) struct View<'h> {
+    pub(crate) history: &'h History,
+    pub(crate) keys: Vec<&'h [u8]>,
+    pub(crate) elements: Vec<&'h [u8]>,
+    pub(crate) conditions: Vec<Condition<'h>>,
+    pub(crate) intermediate: Vec<Intermediate<'h>>,
+    reads: Vec<Observed<'h>>,
+    writes: Vec<Written<'h>>,
+    spans: Vec<(Span<usize>, Span<usize>)>,
+    internal: Vec<Violation>,
+}
+
+impl<'h> View<'h> {
+    pub(crate) fn new(history: &'h History) -> Self {
+        build::build(history)
+    }
+
+    pub(crate) fn txn(&self, index: TxnIndex) -> &'h Txn {
+        &self.history.txns[index as usize]
+    }
+
+    /// What a transaction saw of others, in order.
+    pub(crate) fn reads(&self, txn: TxnIndex) -> &[Observed<'h>] {
+        &self.reads[self.spans[txn as usize].0.clone()]
+    }
+
+    /// What it left in each key that it wrote.
+    pub(crate) fn writes(&self, txn: TxnIndex) -> &[Written<'h>] {
+        &self.writes[self.spans[txn as usize].1.clone()]
+    }
+
+    /// The elements that it appended.
+    pub(crate) fn appended(&self, content: Content<'h>) -> &[&'h [u8]] {
+        match content {
+            Content::Appended { first, count } => &self.elements[first as usize..(first + count) as usize],
+            _ => &[],
+        }
+    }
+
+    pub(crate) fn key_name(&self, key: KeyId) -> String {
+        show(self.keys[key as usize])
+    }
+
+    /// Reports what transactions did not see of themselves.
+    pub(crate) fn report_internal(&self, findings: &mut Findings) {
+        for violation in &self.internal {
+            findings.add(|| violation.clone());
+        }
+        findings.reads = self.reads.len() as u64;
+    }
+}
+
+/// Bytes for people: as text where they are.
+pub(crate) fn show(bytes: &[u8]) -> String {
+    const LENGTH_MAX: usize = 48;
+    let text = bytes[..bytes.len().min(LENGTH_MAX)].escape_ascii().to_string();
+    if bytes.len() > LENGTH_MAX { format!("{text}… ({} bytes)", bytes.len()) } else { text }
+}
+
+/// What was seen, for people.
+pub(crate) fn show_seen(seen: Seen<'_>) -> String {
+    match seen {
+        Seen::Absent => "nothing".to_owned(),
+        Seen::Value(value) => format!("\"{}\"", show(value)),
+        Seen::List(elements) => {
+            const SHOWN: usize = 12;
+            let skipped = elements.len().saturating_sub(SHOWN);
+            let mut texts: Vec<_> = elements[skipped..].iter().map(|element| show(element)).collect();
+            if skipped > 0 {
+                texts.insert(0, format!("… {skipped} more"));
+            }
+            format!("[{}]", texts.join(" "))
+        }
+    }
+}
+
+/// Whether a transaction's effects are certain.
+pub(crate) fn is_committed(txn: &Txn) -> bool {
+    matches!(txn.outcome, Outcome::Committed { .. })
+}

@@ -1,0 +1,226 @@
+//! Which transactions took effect, at which versions.
+
+use stormproof_workloads::history::{Life, LifeEnd, Outcome, Time, TxnIndex};
+use stormproof_workloads::store::Version;
+
+use super::Witness;
+use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
+use crate::view::{Content, Map, Observed, Seen, View};
+
+/// A transaction that wrote and took effect.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Commit {
+    pub(super) txn: TxnIndex,
+    pub(super) life: Life,
+    pub(super) version: Version,
+    pub(super) invoked: Time,
+    /// When it was acked; never, if it was not and a read returned its version all the same.
+    pub(super) acked: Option<Time>,
+}
+
+/// All commits by version.
+#[derive(Debug)]
+pub(super) struct Commits {
+    /// By life, then version.
+    pub(super) list: Vec<Commit>,
+    by_version: Map<Version, usize>,
+    /// By transaction: its place in `list`.
+    by_txn: Vec<Option<u32>>,
+    /// Where each life begins in `list`; one more at the end.
+    starts: Vec<usize>,
+    /// By life: when it ended in a crash or close.
+    pub(super) ends: Vec<Option<(Time, LifeEnd)>>,
+    /// By life: its transactions, in the order in which they began.
+    txns: Vec<Vec<TxnIndex>>,
+}
+
+impl Commits {
+    pub(super) fn collect(view: &View<'_>, findings: &mut Findings) -> Self {
+        let history = view.history;
+        let lives = history.txns.iter().map(|txn| txn.life as usize + 1).max().unwrap_or(1);
+        let lives = lives.max(history.lives.iter().map(|life| life.life as usize + 1).max().unwrap_or(0));
+        let mut ends = vec![None; lives];
+        for record in &history.lives {
+            ends[record.life as usize] = record.ended;
+        }
+        let mut txns = vec![Vec::new(); lives];
+        for txn in &history.txns {
+            txns[txn.life as usize].push(txn.index);
+        }
+        let mut list = acked(view, findings);
+        adopt(view, &mut list);
+        list.sort_by_key(|commit| (commit.life, commit.version));
+        let mut by_version = Map::default();
+        let mut by_txn = vec![None; history.txns.len()];
+        for (at, commit) in list.iter().enumerate() {
+            by_version.entry(commit.version).or_insert(at);
+            by_txn[commit.txn as usize] = u32::try_from(at).ok();
+        }
+        let starts = (0..=lives).map(|life| list.partition_point(|c| (c.life as usize) < life)).collect();
+        Self { list, by_version, by_txn, starts, ends, txns }
+    }
+
+    pub(super) fn lives(&self) -> Life {
+        Life::try_from(self.ends.len()).unwrap_or(Life::MAX)
+    }
+
+    pub(super) fn of_life(&self, life: Life) -> std::ops::Range<usize> {
+        self.starts[life as usize]..self.starts[life as usize + 1]
+    }
+
+    pub(super) fn txns_of(&self, life: Life) -> &[TxnIndex] {
+        &self.txns[life as usize]
+    }
+
+    pub(super) fn at(&self, version: Version) -> Option<&Commit> {
+        self.by_version.get(&version).map(|&at| &self.list[at])
+    }
+
+    pub(super) fn of_txn(&self, txn: TxnIndex) -> Option<&Commit> {
+        self.by_txn[txn as usize].map(|at| &self.list[at as usize])
+    }
+}
+
+fn acked(view: &View<'_>, findings: &mut Findings) -> Vec<Commit> {
+    let mut list = Vec::new();
+    for txn in &view.history.txns {
+        let Outcome::Committed { invoked, acked, version, .. } = txn.outcome else { continue };
+        let writes = view.writes(txn.index);
+        if writes.is_empty() {
+            continue;
+        }
+        let Some(version) = version else {
+            // A delete of an absent key may have been nothing to commit.
+            if writes.iter().any(|write| write.content != Content::Absent) {
+                findings.add(|| Violation {
+                    invariant: Invariant::Versions,
+                    class: AnomalyClass::VersionMismatch,
+                    txns: vec![txn.index],
+                    keys: Vec::new(),
+                    message: format!("T{} wrote and committed, and its commit got no version", txn.index),
+                });
+            }
+            continue;
+        };
+        list.push(Commit { txn: txn.index, life: txn.life, version, invoked, acked: Some(acked) });
+    }
+    list
+}
+
+/// Adds the unanswered commits whose versions were read.
+fn adopt(view: &View<'_>, list: &mut Vec<Commit>) {
+    let history = view.history;
+    let mut writers: Map<u32, Vec<(TxnIndex, Content<'_>)>> = Map::default();
+    for txn in &history.txns {
+        if matches!(txn.outcome, Outcome::Unknown { .. }) {
+            for write in view.writes(txn.index) {
+                writers.entry(write.key).or_default().push((txn.index, write.content));
+            }
+        }
+    }
+    if writers.is_empty() {
+        return;
+    }
+    let mut known: Map<Version, ()> = list.iter().map(|commit| (commit.version, ())).collect();
+    let mut adopted: Map<TxnIndex, ()> = Map::default();
+    for reader in &history.txns {
+        for read in view.reads(reader.index) {
+            let Some(version) = read.version.filter(|version| *version > 0) else { continue };
+            if known.contains_key(&version) {
+                continue;
+            }
+            let found = writers.get(&read.key).and_then(|candidates| {
+                candidates.iter().find(|(txn, content)| {
+                    !adopted.contains_key(txn) && view.txn(*txn).life <= reader.life && fits(view, *content, read)
+                })
+            });
+            let Some(&(txn, _)) = found else { continue };
+            let (life, Outcome::Unknown { invoked }) = (view.txn(txn).life, &view.txn(txn).outcome) else {
+                continue;
+            };
+            list.push(Commit { txn, life, version, invoked: *invoked, acked: None });
+            known.insert(version, ());
+            adopted.insert(txn, ());
+        }
+    }
+}
+
+fn fits(view: &View<'_>, content: Content<'_>, read: &Observed<'_>) -> bool {
+    match (content, read.seen) {
+        (Content::Absent, Seen::Absent) => true,
+        (Content::Value(wrote) | Content::Expiring(wrote), Seen::Value(seen)) => wrote == seen,
+        (Content::Appended { .. }, Seen::List(elements)) => {
+            view.appended(content).last().copied() == elements.last().map(Vec::as_slice)
+        }
+        _ => false,
+    }
+}
+
+impl Witness<'_, '_> {
+    /// Section 2: one commit, one version; rising, never used twice.
+    pub(super) fn version_rules(&self, findings: &mut Findings) {
+        for pair in self.commits.list.windows(2) {
+            let (first, second) = (&pair[0], &pair[1]);
+            if second.life == first.life && second.version == first.version {
+                findings.add(|| violation(AnomalyClass::VersionReused, first, second, "both got"));
+            }
+        }
+        let mut highest: Option<&Commit> = None;
+        for life in 0..self.commits.lives() {
+            let commits = &self.commits.list[self.commits.of_life(life)];
+            if let Some((before, first)) = highest.zip(commits.first())
+                && first.version <= before.version
+            {
+                let same = self.commits.at(first.version).is_some_and(|other| other.txn != first.txn);
+                let class = if same { AnomalyClass::VersionReused } else { AnomalyClass::VersionOrder };
+                findings.add(|| violation(class, before, first, "was followed, in a later life, by"));
+            }
+            highest = highest.into_iter().chain(commits.last()).max_by_key(|commit| commit.version);
+            self.acked_order(commits, findings);
+        }
+        for commit in &self.commits.list {
+            let started = self.view.txn(commit.txn).start_version;
+            if started.is_some_and(|started| started >= commit.version) {
+                findings.add(|| Violation {
+                    invariant: Invariant::Versions,
+                    class: AnomalyClass::VersionOrder,
+                    txns: vec![commit.txn],
+                    keys: Vec::new(),
+                    message: format!(
+                        "T{} started at version {} and committed at version {}, which is not later",
+                        commit.txn,
+                        started.unwrap_or(0),
+                        commit.version
+                    ),
+                });
+            }
+        }
+    }
+
+    /// What was acked before another commit was called has the lower version.
+    fn acked_order(&self, commits: &[Commit], findings: &mut Findings) {
+        let mut latest: Option<&Commit> = None;
+        for commit in commits {
+            // By rising version: nobody before may have been called after this one was acked.
+            if let Some((acked, before)) = commit.acked.zip(latest)
+                && acked < before.invoked
+            {
+                findings.add(|| violation(AnomalyClass::VersionOrder, before, commit, "was called after the ack of"));
+            }
+            latest = latest.into_iter().chain([commit]).max_by_key(|commit| commit.invoked);
+        }
+    }
+}
+
+fn violation(class: AnomalyClass, first: &Commit, second: &Commit, relation: &str) -> Violation {
+    let message = if class == AnomalyClass::VersionReused && first.version == second.version {
+        format!("T{} and T{} both committed at version {}", first.txn, second.txn, first.version)
+    } else {
+        format!(
+            "T{} with version {} {relation} T{} with version {}",
+            first.txn, first.version, second.txn, second.version
+        )
+    };
+    let (invariant, keys) = (Invariant::Versions, Vec::new());
+    Violation { invariant, class, txns: vec![second.txn, first.txn], keys, message }
+}

@@ -1,0 +1,62 @@
+//! V1: every external read against the latest version at or before the snapshot.
+
+use stormproof_workloads::history::{Life, TxnIndex};
+use stormproof_workloads::store::{Isolation, Version};
+
+use super::Witness;
+use super::chain::{Chain, Chains};
+use crate::verdict::Findings;
+use crate::view::{Content, How, Observed, Seen};
+
+impl<'h> Witness<'_, 'h> {
+    pub(super) fn reads(&self, chains: &Chains<'h>, life: Life, findings: &mut Findings) {
+        for &txn in self.commits.txns_of(life) {
+            if self.isolation(txn) >= Isolation::Snapshot {
+                self.reads_of(chains, txn, findings);
+            }
+        }
+    }
+
+    fn reads_of(&self, chains: &Chains<'h>, txn: TxnIndex, findings: &mut Findings) {
+        let Some(start) = self.view.txn(txn).start_version else { return };
+        for read in self.view.reads(txn) {
+            if read.how == How::Condition {
+                continue;
+            }
+            let chain = chains.of(read.key);
+            if !matches(chain, chain.latest(start), read) {
+                findings.add(|| self.classify(chain, txn, start, read));
+            }
+        }
+    }
+}
+
+/// Whether a read saw the version at `at` of the chain, or, without one, that there was none.
+pub(super) fn matches(chain: &Chain<'_>, at: Option<usize>, read: &Observed<'_>) -> bool {
+    let right_version = |version: Version| read.version.is_none_or(|seen| seen == version);
+    let Some(at) = at else {
+        let nothing = matches!(read.seen, Seen::Absent | Seen::List([]));
+        return nothing && right_version(0);
+    };
+    let entry = &chain.entries[at];
+    match (entry.content, read.seen) {
+        (Content::Absent, Seen::Absent) => right_version(0) || in_run_of_deletes(chain, at, read.version),
+        (Content::Value(value), Seen::Value(seen)) => value == seen && right_version(entry.version),
+        (Content::Expiring(value), Seen::Value(seen)) => value == seen && right_version(entry.version),
+        (Content::Expiring(_), Seen::Absent) => true,
+        (Content::Absent, Seen::List([])) => right_version(0) || in_run_of_deletes(chain, at, read.version),
+        (Content::Appended { .. }, Seen::List(seen)) => {
+            right_version(entry.version)
+                && seen.len() == entry.length
+                && seen.iter().zip(&chain.elements).all(|(seen, element)| seen == element)
+        }
+        _ => false,
+    }
+}
+
+/// Whether `version` is that of a delete since which the key stayed absent: deletes of nothing may leave no trace.
+fn in_run_of_deletes(chain: &Chain<'_>, at: usize, version: Option<Version>) -> bool {
+    let Some(version) = version else { return true };
+    let run = chain.entries[..=at].iter().rev().take_while(|entry| entry.content == Content::Absent);
+    run.into_iter().any(|entry| entry.version == version)
+}
