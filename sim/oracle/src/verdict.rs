@@ -98,10 +98,14 @@ impl Invariant {
             Self::Repeatable => "within a transaction the same question has the same answer",
             Self::RealTime => "what was acked before a transaction begins is visible to it",
             Self::Versions => "one commit, one version: unique, rising, never used twice, across crashes too",
-            Self::Conflicts => "of two conflicting transactions the first committer wins, and no other aborts",
+            Self::Conflicts => {
+                "of two conflicting transactions the first committer wins, and no other aborts"
+            }
             Self::Serializable => "serializable transactions are as if one ran after the other",
             Self::AckedSurvives => "what was acked as durable survives every crash",
-            Self::PrefixSurvives => "what survives a crash is a prefix of the commit order, each commit whole",
+            Self::PrefixSurvives => {
+                "what survives a crash is a prefix of the commit order, each commit whole"
+            }
             Self::VisibleSurvives => "no transaction reads a commit that a crash can still take back",
             Self::BoundedLoss => "a crash takes back fewer commits than the bound",
         }
@@ -274,10 +278,6 @@ impl Findings {
         } else {
             self.more += 1;
         }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.violations.is_empty()
     }
 
     pub(crate) fn into_verdict(self, history: &History) -> Verdict {

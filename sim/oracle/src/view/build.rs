@@ -272,7 +272,8 @@ impl<'h> Builder<'h> {
         if !ordered || !inside || limit.is_some_and(|limit| entries.len() > limit) {
             let key = entries.first().map_or(0, |entry| self.ids[entry.key.as_slice()]);
             self.internal(txn, key, AnomalyClass::MalformedScan, || {
-                "scanned and got keys out of order, twice, outside of the range, or more than it asked for".to_owned()
+                "scanned and got keys out of order, twice, outside of the range, or more than it asked for"
+                    .to_owned()
             });
             return;
         }

@@ -99,7 +99,8 @@ impl Witness<'_, '_> {
     fn found(&self, chain: &Chain<'_>, read: &Observed<'_>) -> Option<Version> {
         let fits = |at: usize| super::reads::matches(chain, Some(at), &Observed { version: None, ..*read });
         let reported = read.version.filter(|version| *version == 0 || self.commits.at(*version).is_some());
-        let by_value = || (0..chain.entries.len()).rev().find(|&at| fits(at)).map(|at| chain.entries[at].version);
+        let by_value =
+            || (0..chain.entries.len()).rev().find(|&at| fits(at)).map(|at| chain.entries[at].version);
         match reported {
             Some(version) => {
                 let at = chain.entries.iter().position(|entry| entry.version == version);
@@ -123,13 +124,14 @@ impl Witness<'_, '_> {
         };
         let mut dead = None;
         for txn in &self.view.history.txns {
-            let wrote = self.view.writes(txn.index).iter().filter(|write| write.key == read.key).any(|write| {
-                match write.content {
-                    Content::Value(value) | Content::Expiring(value) => value == seen,
-                    Content::Appended { .. } => self.view.appended(write.content).last() == Some(&seen),
-                    Content::Absent => false,
-                }
-            });
+            let wrote =
+                self.view.writes(txn.index).iter().filter(|write| write.key == read.key).any(|write| {
+                    match write.content {
+                        Content::Value(value) | Content::Expiring(value) => value == seen,
+                        Content::Appended { .. } => self.view.appended(write.content).last() == Some(&seen),
+                        Content::Absent => false,
+                    }
+                });
             let alive = matches!(txn.outcome, Outcome::Committed { .. } | Outcome::Unknown { .. });
             if wrote && alive {
                 return None;
@@ -139,7 +141,11 @@ impl Witness<'_, '_> {
             }
         }
         if let Some(txn) = dead {
-            let state = if matches!(txn.outcome, Outcome::Aborted { .. }) { "was aborted" } else { "never committed" };
+            let state = if matches!(txn.outcome, Outcome::Aborted { .. }) {
+                "was aborted"
+            } else {
+                "never committed"
+            };
             let why = format!("it was written by T{}, which {state}", txn.index);
             return Some((AnomalyClass::AbortedRead, Some(txn.index), why));
         }

@@ -131,7 +131,9 @@ fn adopt(view: &View<'_>, list: &mut Vec<Commit>) {
             }
             let found = writers.get(&read.key).and_then(|candidates| {
                 candidates.iter().find(|(txn, content)| {
-                    !adopted.contains_key(txn) && view.txn(*txn).life <= reader.life && fits(view, *content, read)
+                    !adopted.contains_key(txn)
+                        && view.txn(*txn).life <= reader.life
+                        && fits(view, *content, read)
                 })
             });
             let Some(&(txn, _)) = found else { continue };
@@ -205,7 +207,9 @@ impl Witness<'_, '_> {
             if let Some((acked, before)) = commit.acked.zip(latest)
                 && acked < before.invoked
             {
-                findings.add(|| violation(AnomalyClass::VersionOrder, before, commit, "was called after the ack of"));
+                findings.add(|| {
+                    violation(AnomalyClass::VersionOrder, before, commit, "was called after the ack of")
+                });
             }
             latest = latest.into_iter().chain([commit]).max_by_key(|commit| commit.invoked);
         }

@@ -30,7 +30,8 @@ impl Witness<'_, '_> {
             let mut newest: Option<&Commit> = None;
             for txn in txns {
                 let begun = self.view.txn(txn).begun;
-                while let Some(commit) = due.next_if(|commit| commit.acked.is_some_and(|acked| acked < begun)) {
+                while let Some(commit) = due.next_if(|commit| commit.acked.is_some_and(|acked| acked < begun))
+                {
                     newest = newest.into_iter().chain([commit]).max_by_key(|commit| commit.version);
                 }
                 let Some(start) = self.view.txn(txn).start_version else { continue };

@@ -16,7 +16,8 @@ impl<'h> Witness<'_, 'h> {
             let start = self.view.txn(commit.txn).start_version;
             self.isolation(commit.txn) == Isolation::Serializable
                 && start.is_some_and(|start| {
-                    let mut reads = self.view.reads(commit.txn).iter().filter(|read| read.how != How::Condition);
+                    let mut reads =
+                        self.view.reads(commit.txn).iter().filter(|read| read.how != How::Condition);
                     reads.any(|read| chains.of(read.key).first_between(start, commit.version).is_some())
                 })
         });

@@ -82,7 +82,8 @@ impl<'h> Witness<'_, 'h> {
                 if version > 0 {
                     let Some(life) = life.filter(|life| *life <= reader.life) else { continue };
                     for proofs in &mut evidence[life as usize..reader.life as usize] {
-                        proofs.seen = proofs.seen.filter(|old| old.version >= version).or(Some(proof(version)));
+                        proofs.seen =
+                            proofs.seen.filter(|old| old.version >= version).or(Some(proof(version)));
                     }
                     if life == reader.life {
                         let visible = &mut evidence[life as usize].visible;
@@ -95,7 +96,8 @@ impl<'h> Witness<'_, 'h> {
                     continue;
                 }
                 for before in life.unwrap_or(0)..reader.life {
-                    let from = versions.partition_point(|(other, life, _)| (*life, *other) <= (before, version));
+                    let from =
+                        versions.partition_point(|(other, life, _)| (*life, *other) <= (before, version));
                     let from = from.max(versions.partition_point(|(_, life, _)| *life < before));
                     let missed = versions[from..]
                         .iter()
@@ -231,8 +233,8 @@ impl<'h> Witness<'_, 'h> {
             _ => "what had survived was gone later",
         };
         let txns = [seen.version, missed.version]
-            .iter()
-            .filter_map(|version| self.commits.at(*version))
+            .into_iter()
+            .filter_map(|version| self.commits.at(version))
             .map(|commit| commit.txn)
             .chain([seen.reader, missed.reader]);
         let mut distinct: Vec<TxnIndex> = Vec::new();
