@@ -3,10 +3,37 @@
 //! Workloads know a store only through [`Store`], so the same workload runs in a simulation, on real threads and on
 //! other databases. Checkers know a run only through its [`History`], so they can't inherit a store's bugs.
 //!
-//! Architecture invariant: this crate imports no engine and no runtime.
+//! A run goes `workload → plan → runner → (tx → store, recorder, notebook) → evidence → findings`.
+//!
+//! Architecture invariant: this crate imports no engine and no runtime. Threads, time and crashes belong to the host.
 
-pub mod history;
 pub mod store;
 
+pub mod history;
+
+pub mod workload;
+
+pub mod plan;
+
+pub mod client;
+pub mod environment;
+mod interpret;
+pub mod notebook;
+mod sibling;
+pub mod tx;
+
+pub mod evidence;
+
+pub mod generate;
+
+pub mod catalogue;
+
+pub use client::Runner;
+pub use environment::Environment;
+pub use evidence::Evidence;
 pub use history::History;
+pub use notebook::Notebook;
+pub use plan::Plan;
 pub use store::{Store, StoreError, StoreTxn};
+pub use tx::Tx;
+pub use workload::{About, Finding, Scale, Workload, verdict};

@@ -1,6 +1,7 @@
 //! The interface between workloads and whatever stores the data.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,10 @@ pub enum Isolation {
     Serializable,
 }
 
+/// A run of an agent, as the store names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RunHandle(pub String);
+
 /// How a transaction runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TxnOptions {
@@ -32,12 +37,58 @@ pub struct TxnOptions {
     pub isolation: Isolation,
     /// Whether writes are refused.
     pub read_only: bool,
+    /// Which run writes; `None` leaves it to the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunHandle>,
 }
 
 impl Default for TxnOptions {
     fn default() -> Self {
-        Self { isolation: Isolation::Serializable, read_only: false }
+        Self { isolation: Isolation::Serializable, read_only: false, run: None }
     }
+}
+
+/// What a store can do beyond ordered keys and transactions. Workloads ask before they plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// The strongest isolation that it gives.
+    pub isolation_max: Isolation,
+    /// Whether reads and commits tell versions.
+    pub versions: bool,
+    /// [`StoreTxn::put_with_ttl`].
+    pub ttl: bool,
+    /// Event streams of its own, so that [`StoreTxn::append_event`] is not a list kept under one key.
+    pub event_streams: bool,
+    /// State machines of its own, so that [`StoreTxn::transition`] is not a conditional write of one key.
+    pub state_machines: bool,
+    /// [`Store::begin_run`] and [`Store::end_run`].
+    pub runs: bool,
+    /// [`Store::open_sibling`].
+    pub siblings: bool,
+}
+
+impl Default for Capabilities {
+    /// Serializable transactions over ordered keys, and nothing else.
+    fn default() -> Self {
+        Self {
+            isolation_max: Isolation::Serializable,
+            versions: false,
+            ttl: false,
+            event_streams: false,
+            state_machines: false,
+            runs: false,
+            siblings: false,
+        }
+    }
+}
+
+/// One event of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamEvent {
+    /// Its number in the stream: 0, 1, 2 … without a hole.
+    pub sequence: u64,
+    /// What was appended.
+    pub payload: Bytes,
 }
 
 /// What a point read saw.
@@ -184,6 +235,47 @@ pub trait Store: Send + Sync {
 
     /// Its name, for reports.
     fn name(&self) -> String;
+
+    /// What it can do beyond the methods without a default.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    /// Begins a run, a child of `parent` if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where the store has no runs ([`Capabilities::runs`]).
+    fn begin_run(&self, parent: Option<&RunHandle>) -> Result<RunHandle> {
+        let _ = parent;
+        Err(StoreError::Refused("this store has no runs".into()))
+    }
+
+    /// Ends a run: from now on, transactions that write in it are refused.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where the store has no runs, or does not know this one.
+    fn end_run(&self, run: &RunHandle) -> Result<()> {
+        let _ = run;
+        Err(StoreError::Refused("this store has no runs".into()))
+    }
+
+    /// Opens another, small database beside this one, and creates it if it does not exist. It is closed with
+    /// [`Store::close`].
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where that is not possible ([`Capabilities::siblings`]).
+    fn open_sibling(&self, name: &str) -> Result<Box<dyn Store>> {
+        let _ = name;
+        Err(StoreError::Refused("this store opens no others".into()))
+    }
+
+    /// Closes the store in order.
+    ///
+    /// # Errors
+    /// When what was acked could not be made durable.
+    fn close(self: Box<Self>) -> Result<()> {
+        self.flush()
+    }
 }
 
 /// A transaction. After an error of kind [`StoreError::Conflict`] only dropping it makes sense.
@@ -206,9 +298,114 @@ pub trait StoreTxn {
     /// Writes a key on a condition. A condition that is known not to hold is a [`StoreError::Conflict`] at once.
     fn cas(&mut self, key: &[u8], expected: &Expected, value: &[u8]) -> Result<()>;
 
+    /// Writes a key that is gone `ttl` later, by the store's own clock.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where the store has no TTL ([`Capabilities::ttl`]).
+    fn put_with_ttl(&mut self, key: &[u8], value: &[u8], ttl: Duration) -> Result<()> {
+        let _ = (key, value, ttl);
+        Err(StoreError::Refused("this store has no TTL".into()))
+    }
+
+    /// Appends to the list under `key`, which must have been written by this method only. A store without lists
+    /// reads the list, and writes it longer.
+    fn append(&mut self, key: &[u8], element: &[u8]) -> Result<()> {
+        let mut list = self.get(key)?.value.unwrap_or_default();
+        list_codec::push(&mut list, element);
+        self.put(key, &list)
+    }
+
+    /// Reads the list under `key`, oldest element first, and its version as in [`Read::version`].
+    fn list(&mut self, key: &[u8]) -> Result<(Vec<Bytes>, Option<Version>)> {
+        let read = self.get(key)?;
+        let elements = list_codec::elements(&read.value.unwrap_or_default())
+            .ok_or_else(|| StoreError::Refused("the value under this key is not a list".into()))?;
+        Ok((elements, read.version))
+    }
+
+    /// Appends to an event stream. A store without streams keeps a list.
+    fn append_event(&mut self, stream: &str, payload: &[u8]) -> Result<()> {
+        self.append(&stream_key(stream), payload)
+    }
+
+    /// Reads a whole event stream.
+    fn events(&mut self, stream: &str) -> Result<Vec<StreamEvent>> {
+        let (elements, _) = self.list(&stream_key(stream))?;
+        Ok((0..).zip(elements).map(|(sequence, payload)| StreamEvent { sequence, payload }).collect())
+    }
+
+    /// Checks whatever the store keeps to prove that a stream is untouched (a hash chain), and counts its events.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when the stream is damaged.
+    fn verify_events(&mut self, stream: &str) -> Result<u64> {
+        Ok(self.events(stream)?.len() as u64)
+    }
+
+    /// Creates a state machine in its first state. A store without state machines puts a key.
+    fn create_machine(&mut self, machine: &str, state: &str) -> Result<()> {
+        self.put(&machine_key(machine), state.as_bytes())
+    }
+
+    /// The state of a machine.
+    fn machine(&mut self, machine: &str) -> Result<Read> {
+        self.get(&machine_key(machine))
+    }
+
+    /// Takes a machine from one state to another. A store without state machines writes a key on the condition that
+    /// it still has the old value.
+    fn transition(&mut self, machine: &str, from: &str, to: &str) -> Result<()> {
+        self.cas(&machine_key(machine), &Expected::Value(from.into()), to.as_bytes())
+    }
+
     /// Commits.
     fn commit(self: Box<Self>) -> Result<Committed>;
 
     /// Aborts.
     fn abort(self: Box<Self>);
+}
+
+/// The key under which histories, and stores without event streams, keep a stream.
+pub fn stream_key(stream: &str) -> Key {
+    format!("stream/{stream}").into_bytes()
+}
+
+/// The key under which histories, and stores without state machines, keep a machine.
+pub fn machine_key(machine: &str) -> Key {
+    format!("machine/{machine}").into_bytes()
+}
+
+/// How a list is kept as one value: each element behind its length, four bytes, little endian.
+mod list_codec {
+    use super::Bytes;
+
+    pub(super) fn push(list: &mut Bytes, element: &[u8]) {
+        let len = u32::try_from(element.len()).expect("an element is smaller than 4 GiB");
+        list.extend_from_slice(&len.to_le_bytes());
+        list.extend_from_slice(element);
+    }
+
+    pub(super) fn elements(mut list: &[u8]) -> Option<Vec<Bytes>> {
+        let mut elements = Vec::new();
+        while !list.is_empty() {
+            let (len, rest) = list.split_first_chunk::<4>()?;
+            let (element, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+            elements.push(element.to_vec());
+            list = rest;
+        }
+        Some(elements)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        #[test]
+        fn a_list_of_any_elements_comes_back() {
+            let mut list = Vec::new();
+            for element in [&b""[..], b"a", &[0xff; 300]] {
+                super::push(&mut list, element);
+            }
+            assert_eq!(super::elements(&list), Some(vec![vec![], b"a".to_vec(), vec![0xff; 300]]));
+            assert_eq!(super::elements(&list[..list.len() - 1]), None);
+        }
+    }
 }

@@ -1,0 +1,265 @@
+//! Runs a client's actions against a store.
+//!
+//! Job: begin, execute, commit, retry with backoff, and write all of it down; go on after a crash where the
+//! last life was cut.
+//! Not its job: what a step does (`interpret`), and threads: a host calls [`Runner::run`] on one per client.
+//!
+//! * INV-CLIENT-1: an action that was acked is not done again; one that was cut before its commit is done; one whose
+//!   commit was never answered is treated as its plan says ([`Unanswered`]).
+//! * INV-CLIENT-2: whatever was recorded happened: an operation is recorded after it returned, a commit before
+//!   it is called.
+
+use std::time::Duration;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::environment::Environment;
+use crate::history::{Life, Recorder, Session, TxnIndex};
+use crate::interpret;
+use crate::notebook::{Ending, Note, Notebook, Progress, What};
+use crate::plan::{Action, Client, End, Expect, Retry, Transaction, Unanswered};
+use crate::sibling;
+use crate::store::{Store, StoreError, TxnOptions};
+use crate::tx::Tx;
+use crate::workload::Workload;
+
+/// Everything that clients of one life share.
+#[derive(Clone, Copy)]
+pub struct Runner<'a> {
+    /// What they run on.
+    pub store: &'a dyn Store,
+    /// Whose plan it is.
+    pub workload: &'a dyn Workload,
+    /// Their time.
+    pub environment: &'a dyn Environment,
+    /// Where the history is written down.
+    pub recorder: &'a Recorder,
+    /// Where everything else is written down, over all lives.
+    pub notebook: &'a Notebook,
+    /// Which life it is.
+    pub life: Life,
+}
+
+/// Why a client stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It has done all its actions.
+    Finished,
+    /// The store takes no more writes; another life may go on from here.
+    Closed(String),
+}
+
+/// How one attempt at an action went.
+enum Attempt {
+    Over(Ending),
+    Again,
+    Closed(String),
+}
+
+impl Runner<'_> {
+    /// Runs a client to its end, or until the store is closed: from the start, or from where an earlier life was cut.
+    pub fn run(&self, client: &Client) -> Stop {
+        let mut progress = self.notebook.progress(client.session);
+        let mut began = None;
+        if progress.committing {
+            progress.committing = false;
+            if let Some(Action::Transaction(Transaction { unanswered: Unanswered::Skip, .. })) =
+                client.actions.get(progress.next)
+            {
+                self.over(client.session, &mut progress, Ending::Unanswered, Duration::ZERO);
+            }
+        }
+        while let Some(action) = client.actions.get(progress.next) {
+            let start = *began.get_or_insert_with(|| self.environment.now());
+            progress.attempts += 1;
+            self.notebook.set_progress(client.session, &progress);
+            let attempt = match action {
+                Action::Transaction(transaction) => self.attempt(client.session, transaction, &mut progress),
+                other => self.act(client.session, other, &mut progress),
+            };
+            match attempt {
+                Attempt::Over(ending) => {
+                    let took = self.environment.now().saturating_sub(start);
+                    self.over(client.session, &mut progress, ending, took);
+                    began = None;
+                }
+                Attempt::Again => self.back_off(client, &progress),
+                Attempt::Closed(why) => {
+                    self.notebook.set_progress(client.session, &progress);
+                    return Stop::Closed(why);
+                }
+            }
+        }
+        Stop::Finished
+    }
+
+    fn attempt(&self, session: Session, plan: &Transaction, progress: &mut Progress) -> Attempt {
+        let run = plan.run.and_then(|slot| progress.runs.iter().find(|(known, _)| *known == slot));
+        let options = TxnOptions {
+            isolation: plan.isolation,
+            read_only: plan.read_only,
+            run: run.map(|(_, run)| run.clone()),
+        };
+        let called = self.recorder.tick();
+        let wall_before = self.environment.wall();
+        let begun = self.store.begin(&options);
+        let wall_after = self.environment.wall();
+        let start_version = begun.as_ref().ok().and_then(|inner| inner.start_version());
+        let index = self.recorder.begin(session, self.life, called, start_version, plan.isolation);
+        let mut txn = match begun {
+            Ok(inner) => Tx::new(*self, session, index, inner, [wall_before, wall_after]),
+            Err(error) => return self.failed(plan, progress, session, index, error),
+        };
+        for step in &plan.steps {
+            if let Err(error) = interpret::execute(step, &mut txn) {
+                drop(txn);
+                return self.failed(plan, progress, session, index, error);
+            }
+        }
+        let (inner, clocked) = txn.into_parts();
+        if plan.end != End::Commit {
+            if plan.end == End::Abort {
+                inner.abort();
+            } else {
+                drop(inner);
+            }
+            self.recorder.aborted(index, Vec::new());
+            return Attempt::Over(Ending::Aborted);
+        }
+        progress.committing = true;
+        self.notebook.set_progress(session, progress);
+        self.recorder.commit(index);
+        let answer = inner.commit();
+        progress.committing = false;
+        match answer {
+            Ok(committed) => {
+                self.recorder.committed(index, &committed);
+                if clocked {
+                    let wall = micros(self.environment.wall());
+                    self.note(session, Some(index), What::Acked { wall });
+                }
+                if plan.expect == Expect::Refusal {
+                    let message = "a commit was acked that had to be refused".into();
+                    let broken = What::Broken { rule: "refuses what it must".into(), message };
+                    self.note(session, Some(index), broken);
+                }
+                Attempt::Over(Ending::Done)
+            }
+            Err(StoreError::Indeterminate(_)) => {
+                self.recorder.unknown(index);
+                match plan.unanswered {
+                    Unanswered::Skip => Attempt::Over(Ending::Unanswered),
+                    Unanswered::Repeat => give_up_or(Attempt::Again, plan.retry, progress),
+                }
+            }
+            Err(error) => self.failed(plan, progress, session, index, error),
+        }
+    }
+
+    /// The transaction failed with nothing done.
+    fn failed(
+        &self,
+        plan: &Transaction,
+        progress: &Progress,
+        session: Session,
+        index: TxnIndex,
+        error: StoreError,
+    ) -> Attempt {
+        let conflicts = match &error {
+            StoreError::Conflict(conflicts) => conflicts.clone(),
+            _ => Vec::new(),
+        };
+        self.recorder.aborted(index, conflicts);
+        match error {
+            StoreError::Conflict(_) | StoreError::Full(_) => give_up_or(Attempt::Again, plan.retry, progress),
+            StoreError::Closed(why) => Attempt::Closed(why),
+            StoreError::Refused(error) | StoreError::Indeterminate(error) => {
+                let expected = plan.expect == Expect::Refusal;
+                let action = progress.next;
+                self.note(session, Some(index), What::Refused { action, error, expected });
+                Attempt::Over(Ending::Refused)
+            }
+        }
+    }
+
+    /// Everything that is not a transaction.
+    fn act(&self, session: Session, action: &Action, progress: &mut Progress) -> Attempt {
+        let done = match action {
+            Action::Transaction(_) => unreachable!("run by `attempt`"),
+            Action::Pause { micros } => {
+                self.environment.sleep(Duration::from_micros(*micros));
+                Ok(())
+            }
+            Action::Flush => {
+                let called = self.recorder.tick();
+                self.store.flush().map(|()| self.recorder.flushed(called))
+            }
+            Action::BeginRun { slot, parent } => {
+                let parent = parent.and_then(|parent| progress.runs.iter().find(|(slot, _)| *slot == parent));
+                self.store.begin_run(parent.map(|(_, run)| run)).map(|run| {
+                    progress.runs.retain(|(known, _)| known != slot);
+                    progress.runs.push((*slot, run.clone()));
+                    self.note(session, None, What::Run { slot: *slot, run, ended: false });
+                })
+            }
+            Action::EndRun { slot } => match progress.runs.iter().find(|(known, _)| known == slot) {
+                Some((_, run)) => self.store.end_run(run).map(|()| {
+                    self.note(session, None, What::Run { slot: *slot, run: run.clone(), ended: true });
+                }),
+                None => Ok(()),
+            },
+            Action::Sibling { name } => {
+                let what = sibling::visit(self.store, name);
+                self.note(session, None, what);
+                Ok(())
+            }
+        };
+        match done {
+            Ok(()) => Attempt::Over(Ending::Done),
+            Err(StoreError::Conflict(_) | StoreError::Full(_)) => {
+                give_up_or(Attempt::Again, Retry::default(), progress)
+            }
+            Err(StoreError::Indeterminate(_)) => Attempt::Over(Ending::Unanswered),
+            Err(StoreError::Closed(why)) => Attempt::Closed(why),
+            Err(StoreError::Refused(error)) => {
+                let action = progress.next;
+                self.note(session, None, What::Refused { action, error, expected: false });
+                Attempt::Over(Ending::Refused)
+            }
+        }
+    }
+
+    fn over(&self, session: Session, progress: &mut Progress, ending: Ending, took: Duration) {
+        let (action, attempts) = (progress.next, progress.attempts);
+        self.note(session, None, What::Finished { action, attempts, micros: micros(took), ending });
+        progress.next += 1;
+        progress.attempts = 0;
+        self.notebook.set_progress(session, progress);
+    }
+
+    fn back_off(&self, client: &Client, progress: &Progress) {
+        let retry = match &client.actions[progress.next] {
+            Action::Transaction(transaction) => transaction.retry,
+            _ => Retry::default(),
+        };
+        let doubled =
+            retry.backoff_micros.saturating_mul(1 << progress.attempts.clamp(1, 20).saturating_sub(1));
+        let longest = doubled.min(retry.backoff_micros_max);
+        let position = (progress.next as u64) << 32 | u64::from(progress.attempts);
+        let mut rng = ChaCha8Rng::seed_from_u64(client.seed ^ position);
+        self.environment.sleep(Duration::from_micros(rng.random_range(0..=longest)));
+    }
+
+    pub(crate) fn note(&self, session: Session, txn: Option<TxnIndex>, what: What) {
+        self.notebook.note(Note { session, txn, at: self.recorder.tick(), what });
+    }
+}
+
+fn give_up_or(again: Attempt, retry: Retry, progress: &Progress) -> Attempt {
+    if progress.attempts >= retry.attempts_max { Attempt::Over(Ending::GaveUp) } else { again }
+}
+
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

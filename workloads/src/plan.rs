@@ -1,0 +1,426 @@
+//! What clients are going to do, as plain data.
+//!
+//! Job: a [`Plan`] can be printed, stored in a trace, compared and shrunk: it holds no code and no store.
+//! Not its job: running anything (`client`, `interpret`), and deciding what to run (`workload`, `catalogue`).
+//!
+//! * INV-PLAN-1: every plan that is left when clients, actions or steps are taken away is a legal plan, and whatever
+//!   a workload checks holds for it too. So whatever must not be torn apart (a transfer) is one [`Step`].
+//! * INV-PLAN-2: a plan says everything: the same plan and the same schedule give the same history.
+
+use serde::{Deserialize, Serialize};
+
+use crate::history::Session;
+use crate::store::Isolation;
+
+/// What a workload does, client by client.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`Workload::name`](crate::Workload::name).
+    pub workload: String,
+    /// [`Workload::parameters`](crate::Workload::parameters).
+    pub parameters: serde_json::Value,
+    /// Runs first, alone, until its end (also in the next life, if a crash cuts it).
+    pub setup: Client,
+    /// Run at the same time.
+    pub clients: Vec<Client>,
+    /// Runs last, alone, after the last recovery: what it reads is the final state.
+    pub audit: Client,
+}
+
+/// The session of [`Plan::setup`].
+pub const SETUP: Session = 0;
+
+/// The session of [`Plan::audit`].
+pub const AUDIT: Session = 1;
+
+/// The session of the first of [`Plan::clients`].
+pub const FIRST_CLIENT: Session = 2;
+
+/// One client: actions, one after the other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Client {
+    /// Its session in the history. It stays when other clients are taken away.
+    pub session: Session,
+    /// Of its own random decisions: the jitter of its backoff.
+    pub seed: u64,
+    /// What it does.
+    pub actions: Vec<Action>,
+}
+
+/// What a client does next.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Runs a transaction.
+    Transaction(Transaction),
+    /// Waits.
+    Pause {
+        /// So long.
+        micros: u64,
+    },
+    /// Flushes the store.
+    Flush,
+    /// Begins a run and remembers it.
+    BeginRun {
+        /// Under this number, which [`Transaction::run`] refers to.
+        slot: u32,
+        /// The parent, if it is known.
+        parent: Option<u32>,
+    },
+    /// Ends a run.
+    EndRun {
+        /// Which, as [`Action::BeginRun`] remembered it; nothing happens if it is not known.
+        slot: u32,
+    },
+    /// Opens a small database beside the store, adds 1 to its counter, and closes it again.
+    Sibling {
+        /// Which one.
+        name: String,
+    },
+}
+
+/// One transaction, and how to run it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Transaction {
+    /// The isolation asked for.
+    pub isolation: Isolation,
+    /// Whether it promises to write nothing.
+    pub read_only: bool,
+    /// The run that writes, by its slot; the store's default if the slot is empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<u32>,
+    /// What it does.
+    pub steps: Vec<Step>,
+    /// Whether it commits.
+    pub end: End,
+    /// When it is given up.
+    pub retry: Retry,
+    /// What happens when its commit is never answered.
+    pub unanswered: Unanswered,
+    /// What the store must answer.
+    pub expect: Expect,
+}
+
+impl Default for Transaction {
+    fn default() -> Self {
+        Self {
+            isolation: Isolation::Serializable,
+            read_only: false,
+            run: None,
+            steps: Vec::new(),
+            end: End::Commit,
+            retry: Retry::default(),
+            unanswered: Unanswered::Skip,
+            expect: Expect::Any,
+        }
+    }
+}
+
+/// How a transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// By a commit.
+    Commit,
+    /// By an abort: nothing of it may be seen, ever.
+    Abort,
+    /// It is dropped, which is an abort too.
+    Drop,
+}
+
+/// How often a transaction is run again after a conflict, and how long the client waits before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    /// Attempts in all, the first one included.
+    pub attempts_max: u32,
+    /// The first wait; each is up to twice as long as the one before, and jittered.
+    pub backoff_micros: u64,
+    /// The longest wait.
+    pub backoff_micros_max: u64,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { attempts_max: 100, backoff_micros: 50, backoff_micros_max: 10_000 }
+    }
+}
+
+impl Retry {
+    /// A single attempt.
+    pub const NEVER: Self = Self { attempts_max: 1, backoff_micros: 0, backoff_micros_max: 0 };
+}
+
+/// What a client does about a commit that was never answered (a crash, a failed sync).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unanswered {
+    /// Goes on: the transaction happened, or did not.
+    Skip,
+    /// Runs it again: it finds out by itself whether it has happened.
+    Repeat,
+}
+
+/// What the store must answer to a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expect {
+    /// Whatever it does is judged by the history alone; only a refusal is noted.
+    Any,
+    /// A refusal: an ack is a violation.
+    Refusal,
+}
+
+/// The smallest part of a transaction that can be taken away.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Waits.
+    Think {
+        /// So long.
+        micros: u64,
+    },
+    /// Reads a key.
+    Get {
+        /// Which.
+        key: String,
+    },
+    /// Reads a range.
+    Scan {
+        /// From this key …
+        start: String,
+        /// … up to and without this one, or to the end.
+        end: Option<String>,
+        /// At most so many.
+        limit: Option<usize>,
+        /// From the end.
+        reverse: bool,
+    },
+    /// Writes blindly.
+    Put {
+        /// Where.
+        key: String,
+        /// What.
+        value: Payload,
+    },
+    /// Writes many keys at once, each with the transaction's own mark: `prefix` and a number of four digits.
+    PutMany {
+        /// Before the number.
+        prefix: String,
+        /// How many.
+        count: u32,
+        /// Bytes of each value, at least.
+        len: usize,
+    },
+    /// Deletes.
+    Delete {
+        /// Which.
+        key: String,
+    },
+    /// Writes if the key is absent.
+    Insert {
+        /// Where.
+        key: String,
+        /// What.
+        value: Payload,
+    },
+    /// Reads the key's version (its value, where the store has no versions), and writes if that has not changed.
+    Swap {
+        /// Where.
+        key: String,
+        /// What.
+        value: Payload,
+    },
+    /// Adds to a number: reads it (0 if absent), and writes the sum.
+    Add {
+        /// Where.
+        key: String,
+        /// How much.
+        amount: i64,
+    },
+    /// Moves money between two numbers, if there is enough.
+    Transfer {
+        /// From here.
+        from: String,
+        /// To here.
+        to: String,
+        /// So much.
+        amount: i64,
+    },
+    /// Takes money from one of several numbers, if all of them together have enough: the number itself may fall
+    /// below zero.
+    Withdraw {
+        /// All of them.
+        accounts: Vec<String>,
+        /// The one that pays.
+        from: String,
+        /// So much.
+        amount: i64,
+    },
+    /// Puts a new number into a range, if the sum over the range stays within a limit.
+    Book {
+        /// All keys that start with this.
+        prefix: String,
+        /// The new key.
+        key: String,
+        /// Its number.
+        amount: i64,
+        /// The limit.
+        total_max: i64,
+    },
+    /// Appends an element that no other has to a list.
+    Append {
+        /// Which list.
+        list: String,
+    },
+    /// Reads a list.
+    ReadList {
+        /// Which.
+        list: String,
+    },
+    /// Appends an event that no other stream has to an event stream.
+    AppendEvent {
+        /// Which stream.
+        stream: String,
+        /// Bytes of payload, at least.
+        len: usize,
+    },
+    /// Reads a whole event stream.
+    ReadEvents {
+        /// Which.
+        stream: String,
+        /// Whether the store has to prove it, too.
+        verify: bool,
+    },
+    /// Creates a state machine unless it is there.
+    CreateMachine {
+        /// Which.
+        machine: String,
+        /// Its first state.
+        state: String,
+    },
+    /// Reads the state of a machine.
+    ReadMachine {
+        /// Which.
+        machine: String,
+    },
+    /// Takes a state machine one transition further, along its table.
+    Advance {
+        /// Which.
+        machine: String,
+        /// All transitions there are: from, to.
+        table: Vec<(String, String)>,
+        /// Picks among those that are possible.
+        choice: u64,
+    },
+    /// One step of an agent: its machine goes from step to step + 1, an event is appended, the result is kept.
+    /// Nothing happens if the step was done before.
+    ToolCall {
+        /// Whose.
+        agent: String,
+        /// Which step.
+        step: u64,
+    },
+    /// Puts a job into a queue, unless it has ever been in it.
+    Enqueue {
+        /// Which queue.
+        queue: String,
+        /// Which job.
+        job: String,
+    },
+    /// Takes a job that waits, or whose lease is over.
+    Lease {
+        /// From which queue.
+        queue: String,
+        /// For how long.
+        micros: u64,
+    },
+    /// Marks the oldest job that this client holds a valid lease of as done.
+    Complete {
+        /// In which queue.
+        queue: String,
+    },
+    /// Writes a key that expires.
+    PutTtl {
+        /// Where.
+        key: String,
+        /// So many milliseconds later.
+        ttl_ms: u64,
+    },
+    /// Reads a key that may expire, twice, with a wait between.
+    GetTtl {
+        /// Which.
+        key: String,
+        /// How long the wait is.
+        wait_micros: u64,
+    },
+    /// Runs [`Workload::call`](crate::Workload::call): a step of a user's own workload.
+    Call {
+        /// Tells steps apart; means what the workload wants it to mean.
+        name: String,
+        /// Of all random decisions in it.
+        seed: u64,
+    },
+}
+
+/// What a step writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Payload {
+    /// This text.
+    Text(String),
+    /// Bytes that no other step of the history writes (another attempt of the same step included), at least so many.
+    Unique {
+        /// Bytes.
+        len: usize,
+    },
+}
+
+impl Plan {
+    /// An empty plan for `workload`.
+    pub fn new(workload: &str, parameters: serde_json::Value) -> Self {
+        let alone = |session| Client { session, seed: 0, actions: Vec::new() };
+        Self {
+            workload: workload.into(),
+            parameters,
+            setup: alone(SETUP),
+            clients: Vec::new(),
+            audit: alone(AUDIT),
+        }
+    }
+
+    /// How many transactions there are, setup and audit included.
+    pub fn transactions(&self) -> usize {
+        let count = |client: &Client| {
+            client.actions.iter().filter(|action| matches!(action, Action::Transaction(_))).count()
+        };
+        count(&self.setup) + self.clients.iter().map(count).sum::<usize>() + count(&self.audit)
+    }
+
+    /// Asks every transaction of the clients for this isolation.
+    pub fn set_isolation(&mut self, isolation: Isolation) {
+        for action in self.clients.iter_mut().flat_map(|client| &mut client.actions) {
+            if let Action::Transaction(transaction) = action {
+                transaction.isolation = isolation;
+            }
+        }
+    }
+}
+
+impl Transaction {
+    /// A serializable transaction of these steps.
+    pub fn of(steps: impl IntoIterator<Item = Step>) -> Self {
+        Self { steps: steps.into_iter().collect(), ..Self::default() }
+    }
+
+    /// A transaction that only reads.
+    pub fn reading(steps: impl IntoIterator<Item = Step>) -> Self {
+        Self { read_only: true, ..Self::of(steps) }
+    }
+}
+
+impl From<Transaction> for Action {
+    fn from(transaction: Transaction) -> Self {
+        Self::Transaction(transaction)
+    }
+}

@@ -1,0 +1,302 @@
+//! A transaction as clients have it: every operation is written down, with what it returned.
+//!
+//! Job: pass operations on to the store, record them, and offer what steps need (numbers, payloads that are unique,
+//! time, random numbers, assertions).
+//!
+//! * INV-TX-1: no answer of the store reaches a step without being recorded.
+
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::client::{Runner, micros};
+use crate::history::{Op, Session, TxnIndex};
+use crate::notebook::What;
+use crate::store::{
+    Bytes, Entry, Expected, Range, Read, Result, StoreError, StoreTxn, StreamEvent, machine_key, stream_key,
+};
+use crate::workload::Workload;
+
+/// A running transaction whose operations are recorded.
+pub struct Tx<'a> {
+    runner: Runner<'a>,
+    session: Session,
+    index: TxnIndex,
+    inner: Box<dyn StoreTxn + 'a>,
+    begun: Duration,
+    begun_wall: [Duration; 2],
+    rng: ChaCha8Rng,
+    uniques: u32,
+    clocked: bool,
+}
+
+impl<'a> Tx<'a> {
+    pub(crate) fn new(
+        runner: Runner<'a>,
+        session: Session,
+        index: TxnIndex,
+        inner: Box<dyn StoreTxn + 'a>,
+        begun_wall: [Duration; 2],
+    ) -> Self {
+        let begun = runner.environment.now();
+        let rng = ChaCha8Rng::seed_from_u64(0);
+        Self { runner, session, index, inner, begun, begun_wall, rng, uniques: 0, clocked: false }
+    }
+
+    /// The store's transaction, and whether it has touched keys that expire.
+    pub(crate) fn into_parts(self) -> (Box<dyn StoreTxn + 'a>, bool) {
+        (self.inner, self.clocked)
+    }
+
+    /// Reads a key.
+    ///
+    /// # Errors
+    /// Here and below: what the store answered. Pass it on.
+    pub fn get(&mut self, key: impl AsRef<[u8]>) -> Result<Read> {
+        let key = key.as_ref();
+        let answer = self.inner.get(key);
+        self.record("get", answer, |read| Op::Get { key: key.to_vec(), read: read.clone() })
+    }
+
+    /// Reads the keys in `range` in order (backwards if `reverse`), at most `limit`.
+    pub fn scan(&mut self, range: &Range, limit: Option<usize>, reverse: bool) -> Result<Vec<Entry>> {
+        let answer = self.inner.scan(range, limit, reverse);
+        self.record("scan", answer, |entries| Op::Scan {
+            range: range.clone(),
+            limit,
+            reverse,
+            entries: entries.clone(),
+        })
+    }
+
+    /// Reads all keys that start with `prefix`.
+    pub fn scan_prefix(&mut self, prefix: impl AsRef<[u8]>) -> Result<Vec<Entry>> {
+        self.scan(&Range::prefix(prefix.as_ref()), None, false)
+    }
+
+    /// Writes a key.
+    pub fn put(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Result<()> {
+        let (key, value) = (key.as_ref(), value.as_ref());
+        let answer = self.inner.put(key, value);
+        self.record("put", answer, |()| Op::Put { key: key.to_vec(), value: value.to_vec() })
+    }
+
+    /// Deletes a key.
+    pub fn delete(&mut self, key: impl AsRef<[u8]>) -> Result<()> {
+        let key = key.as_ref();
+        let answer = self.inner.delete(key);
+        self.record("delete", answer, |()| Op::Delete { key: key.to_vec() })
+    }
+
+    /// Writes a key on a condition.
+    pub fn cas(&mut self, key: impl AsRef<[u8]>, expected: &Expected, value: impl AsRef<[u8]>) -> Result<()> {
+        let (key, value) = (key.as_ref(), value.as_ref());
+        let answer = self.inner.cas(key, expected, value);
+        self.record("cas", answer, |()| Op::Cas {
+            key: key.to_vec(),
+            expected: expected.clone(),
+            value: value.to_vec(),
+        })
+    }
+
+    /// Appends to the list under `key`.
+    pub fn append(&mut self, key: impl AsRef<[u8]>, element: impl AsRef<[u8]>) -> Result<()> {
+        let (key, element) = (key.as_ref(), element.as_ref());
+        let answer = self.inner.append(key, element);
+        self.record("append", answer, |()| Op::Append { key: key.to_vec(), element: element.to_vec() })
+    }
+
+    /// Reads the list under `key`.
+    pub fn list(&mut self, key: impl AsRef<[u8]>) -> Result<Vec<Bytes>> {
+        let key = key.as_ref();
+        let answer = self.inner.list(key);
+        let (elements, _) = self.record("list", answer, |(elements, version)| Op::List {
+            key: key.to_vec(),
+            elements: elements.clone(),
+            version: *version,
+        })?;
+        Ok(elements)
+    }
+
+    /// Appends to an event stream: in the history, to the list [`stream_key`].
+    pub fn append_event(&mut self, stream: &str, payload: impl AsRef<[u8]>) -> Result<()> {
+        let payload = payload.as_ref();
+        let answer = self.inner.append_event(stream, payload);
+        let op = |_: &()| Op::Append { key: stream_key(stream), element: payload.to_vec() };
+        self.record("append event", answer, op)
+    }
+
+    /// Reads an event stream: in the history, the list [`stream_key`].
+    pub fn events(&mut self, stream: &str) -> Result<Vec<StreamEvent>> {
+        let answer = self.inner.events(stream);
+        self.record("events", answer, |events| Op::List {
+            key: stream_key(stream),
+            elements: events.iter().map(|event| event.payload.clone()).collect(),
+            version: None,
+        })
+    }
+
+    /// Has the store prove an event stream, and says how many events it counts.
+    pub fn verify_events(&mut self, stream: &str) -> Result<u64> {
+        let answer = self.inner.verify_events(stream);
+        self.checked("verify events", answer)
+    }
+
+    /// Creates a state machine: in the history, puts [`machine_key`].
+    pub fn create_machine(&mut self, machine: &str, state: &str) -> Result<()> {
+        let answer = self.inner.create_machine(machine, state);
+        let op = |_: &()| Op::Put { key: machine_key(machine), value: state.into() };
+        self.record("create machine", answer, op)
+    }
+
+    /// The state of a machine: in the history, the value of [`machine_key`].
+    pub fn machine(&mut self, machine: &str) -> Result<Option<String>> {
+        let answer = self.inner.machine(machine);
+        let op = |read: &Read| Op::Get { key: machine_key(machine), read: read.clone() };
+        let read = self.record("machine", answer, op)?;
+        Ok(read.value.map(|state| String::from_utf8_lossy(&state).into_owned()))
+    }
+
+    /// Takes a machine from one state to another: in the history, a conditional write of [`machine_key`].
+    pub fn transition(&mut self, machine: &str, from: &str, to: &str) -> Result<()> {
+        let answer = self.inner.transition(machine, from, to);
+        self.record("transition", answer, |()| Op::Cas {
+            key: machine_key(machine),
+            expected: Expected::Value(from.into()),
+            value: to.into(),
+        })
+    }
+
+    /// Writes a key that is gone `ttl_ms` milliseconds later.
+    pub fn put_with_ttl(
+        &mut self,
+        key: impl AsRef<[u8]>,
+        value: impl AsRef<[u8]>,
+        ttl_ms: u64,
+    ) -> Result<()> {
+        let (key, value) = (key.as_ref(), value.as_ref());
+        self.note_clock();
+        let answer = self.inner.put_with_ttl(key, value, Duration::from_millis(ttl_ms));
+        let op = |_: &()| Op::PutExpiring { key: key.to_vec(), value: value.to_vec(), ttl_ms };
+        self.record("put with ttl", answer, op)
+    }
+
+    /// Reads a key that may have expired, so that the store's clock matters.
+    pub fn get_expiring(&mut self, key: impl AsRef<[u8]>) -> Result<Option<Bytes>> {
+        self.note_clock();
+        Ok(self.get(key)?.value)
+    }
+
+    /// The number under a key, written as decimal text.
+    pub fn number(&mut self, key: impl AsRef<[u8]>) -> Result<Option<i64>> {
+        let key = key.as_ref();
+        match self.get(key)?.value {
+            None => Ok(None),
+            Some(value) => self.parse(key, &value).map(Some),
+        }
+    }
+
+    /// The number that `value`, read from `key`, stands for.
+    pub fn parse(&self, key: &[u8], value: &[u8]) -> Result<i64> {
+        parse(value).ok_or_else(|| {
+            let key = String::from_utf8_lossy(key);
+            let message = format!("{key} holds {:?}", String::from_utf8_lossy(value));
+            self.assert("a number stays a number", false, || message);
+            StoreError::Refused(format!("{key} does not hold a number"))
+        })
+    }
+
+    /// Writes a number as decimal text.
+    pub fn put_number(&mut self, key: impl AsRef<[u8]>, number: i64) -> Result<()> {
+        self.put(key, number.to_string())
+    }
+
+    /// Waits, inside of the transaction.
+    pub fn think(&self, duration: Duration) {
+        self.runner.environment.sleep(duration);
+    }
+
+    /// The time at which the transaction began.
+    pub fn begun(&self) -> Duration {
+        self.begun
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Duration {
+        self.runner.environment.now()
+    }
+
+    /// Random numbers: the same ones in every attempt.
+    pub fn rng(&mut self) -> &mut ChaCha8Rng {
+        &mut self.rng
+    }
+
+    pub(crate) fn reseed(&mut self, seed: u64) {
+        self.rng = ChaCha8Rng::seed_from_u64(seed);
+    }
+
+    /// The index of the transaction in the history.
+    pub fn index(&self) -> TxnIndex {
+        self.index
+    }
+
+    /// Whose transaction it is.
+    pub fn session(&self) -> Session {
+        self.session
+    }
+
+    /// At least `len` bytes that nobody else has or will ever write.
+    pub fn unique(&mut self, len: usize) -> Bytes {
+        let mut bytes = format!("t{}.{}", self.index, self.uniques).into_bytes();
+        self.uniques += 1;
+        if bytes.len() < len {
+            bytes.resize(len, b'.');
+        }
+        bytes
+    }
+
+    /// Reports a violation of `rule` unless `holds`. The transaction goes on.
+    pub fn assert(&self, rule: &str, holds: bool, message: impl FnOnce() -> String) {
+        if !holds {
+            self.note(What::Broken { rule: rule.into(), message: message() });
+        }
+    }
+
+    pub(crate) fn workload(&self) -> &'a dyn Workload {
+        self.runner.workload
+    }
+
+    fn note_clock(&mut self) {
+        if !self.clocked {
+            self.clocked = true;
+            self.note(What::Begun { wall: self.begun_wall.map(micros) });
+        }
+    }
+
+    fn note(&self, what: What) {
+        self.runner.note(self.session, Some(self.index), what);
+    }
+
+    fn record<T>(&self, what: &str, answer: Result<T>, op: impl FnOnce(&T) -> Op) -> Result<T> {
+        let answer = self.checked(what, answer)?;
+        self.event(op(&answer));
+        Ok(answer)
+    }
+
+    fn checked<T>(&self, what: &str, answer: Result<T>) -> Result<T> {
+        if let Err(error) = &answer {
+            self.event(Op::Failed { what: what.into(), error: error.to_string() });
+        }
+        answer
+    }
+
+    fn event(&self, op: Op) {
+        self.runner.recorder.op(self.index, op);
+    }
+}
+
+/// The number that a value stands for: decimal text.
+pub(crate) fn parse(value: &[u8]) -> Option<i64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
