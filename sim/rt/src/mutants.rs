@@ -57,8 +57,48 @@ mutants! {
     }
     SkipReadValidation {
         breaks: "commits although a key that was read has changed since the snapshot",
-        bug: "keys missing from the read set",
+        bug: "validation that forgets a kind of conflict",
         contract: "ReadConflict"
+    }
+    SkipWriteValidation {
+        breaks: "commits although a key that is blindly written has changed since the snapshot",
+        bug: "two winners: lost updates under threads",
+        contract: "WriteConflict"
+    }
+    SkipCasValidation {
+        breaks: "commits a conditional write although its key has changed since the snapshot",
+        bug: "read and CAS in separate transactions",
+        contract: "CasConflict"
+    }
+    SkipRangeValidation {
+        breaks: "commits although a scanned range has changed since the snapshot",
+        bug: "phantoms: point reads validated, ranges forgotten",
+        contract: "RangeConflict"
+    }
+    DeleteNotValidated {
+        breaks: "commits a delete although its key has changed since the snapshot",
+        bug: "validation that forgets the delete set",
+        contract: "WriteConflict"
+    }
+    MissingKeyNotTracked {
+        breaks: "leaves keys that were read and never existed out of the read set",
+        bug: "missing keys missing from the read set",
+        contract: "ReadConflict"
+    }
+    TombstoneNotTracked {
+        breaks: "leaves keys that were read and had been deleted out of the read set",
+        bug: "own-deleted or deleted keys missing from the read set",
+        contract: "ReadConflict"
+    }
+    ScanNotTracked {
+        breaks: "leaves scanned ranges out of the read set",
+        bug: "scanned keys missing from the read set",
+        contract: "RangeConflict"
+    }
+    SnapshotReadBeforeRegistered {
+        breaks: "reads the snapshot version before it registers the snapshot, so collection may pass in between",
+        bug: "snapshot version read before the lock",
+        contract: "V1"
     }
 }
 
