@@ -162,6 +162,23 @@ impl Key {
         Self(KeyBytes::from_slice(bytes))
     }
 
+    /// This key, longer by an escaped component.
+    pub(crate) fn with_component(mut self, component: &[u8]) -> Self {
+        push_component(&mut self.0, component);
+        self
+    }
+
+    /// This key, longer by a number in the order of numbers.
+    pub(crate) fn with_number(mut self, number: u64) -> Self {
+        self.0.extend_from_slice(&number.to_be_bytes());
+        self
+    }
+
+    /// The number at the end of the key.
+    pub(crate) fn last_number(&self) -> Option<u64> {
+        self.0.last_chunk().map(|bytes| u64::from_be_bytes(*bytes))
+    }
+
     /// The first key behind all those that start with this one; `None` if there is none.
     pub(crate) fn prefix_end(&self) -> Option<Self> {
         let mut end = self.0.clone();

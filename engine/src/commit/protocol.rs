@@ -7,6 +7,7 @@ use crate::conflict::ConflictInfo;
 use crate::database::Inner;
 use crate::error::{Error, Result};
 use crate::mvcc::{Garbage, Slot, VersionEntry};
+use crate::primitives::{Append, StreamHeads};
 use crate::run::RunEntry;
 use crate::txn::{ReadSet, WriteSet};
 use crate::types::{Isolation, TxnId, Version};
@@ -23,6 +24,8 @@ pub(crate) struct Request {
     pub(crate) isolation: Isolation,
     pub(crate) reads: ReadSet,
     pub(crate) writes: WriteSet,
+    /// Entries for event logs, whose sequence numbers the leader gives.
+    pub(crate) appends: Vec<Append>,
 }
 
 /// What the commit leader owns. Its lock is the right to lead.
@@ -37,6 +40,8 @@ pub(crate) struct Protocol {
     commits_since_look: u64,
     /// Slots that the group under way has written, to be taken back if it fails.
     installed: Vec<Arc<Slot>>,
+    /// Where event logs end.
+    streams: StreamHeads,
     pub(crate) counters: Counters,
 }
 
@@ -80,6 +85,7 @@ impl Protocol {
             oldest: Version::ZERO,
             commits_since_look: 0,
             installed: Vec::new(),
+            streams: StreamHeads::default(),
             counters: Counters::default(),
         }
     }
@@ -102,7 +108,7 @@ impl Protocol {
     }
 
     /// Validates, sequences, logs and installs one member.
-    fn prepare(&mut self, inner: &Inner, request: Request) -> Result<Version> {
+    fn prepare(&mut self, inner: &Inner, mut request: Request) -> Result<Version> {
         if request.run.has_ended() {
             return Err(Error::RunEnded(request.run.id()));
         }
@@ -112,6 +118,7 @@ impl Protocol {
             return Err(Error::Conflict(conflicts));
         }
         rt::probe::at("commit.validate→sequence");
+        self.streams.place(&inner.index, &mut request);
         let version = self.last.next();
         self.last = version;
         if rt::mutant!(PublishBeforeInstall) {
@@ -145,6 +152,7 @@ impl Protocol {
     /// Takes out what the group has installed above `published`.
     fn roll_back(&mut self, inner: &Inner, published: Version) {
         self.garbage.roll_back(published);
+        self.streams.forget();
         for slot in self.installed.drain(..) {
             if slot.roll_back(published).1 {
                 inner.index.remove(&slot);

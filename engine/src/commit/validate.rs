@@ -68,8 +68,5 @@ pub(crate) fn validate(request: &Request, index: &Index) -> Vec<ConflictInfo> {
 /// The newest version of a key, zero if it has none. A slot that is known but dead has been replaced, or collected.
 #[inline]
 fn newest(index: &Index, key: &Key, known: Option<&Slot>) -> Version {
-    known
-        .and_then(Slot::newest)
-        .or_else(|| index.with(key, |slot| slot.newest()).flatten())
-        .unwrap_or(Version::ZERO)
+    known.and_then(Slot::newest).unwrap_or_else(|| index.newest(key))
 }

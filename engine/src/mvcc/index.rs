@@ -118,18 +118,9 @@ impl Index {
         }
     }
 
-    /// The keys of a range that have a version above `since`, with that version.
-    pub(crate) fn changed_since(&self, range: &KeyRange, since: Version) -> Vec<(Key, Version)> {
-        let mut changed = Vec::new();
-        self.walk(range, false, |slot| {
-            if let Some(newest) = slot.newest()
-                && newest > since
-            {
-                changed.push((slot.key().clone(), newest));
-            }
-            ControlFlow::Continue(())
-        });
-        changed
+    /// The newest version of a key, published or not; zero if it has none.
+    pub(crate) fn newest(&self, key: &Key) -> Version {
+        self.with(key, |slot| slot.newest()).flatten().unwrap_or(Version::ZERO)
     }
 
     /// How many keys have a slot, tombstones included.

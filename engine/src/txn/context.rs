@@ -8,8 +8,9 @@ use super::read_set::ReadSet;
 use super::write_set::WriteSet;
 use crate::conflict::ConflictInfo;
 use crate::error::{Error, Result};
+use crate::primitives::Append;
 use crate::run_id::RunId;
-use crate::types::{Isolation, RunNumber, TxnId, Version};
+use crate::types::{Isolation, TxnId, Version};
 
 /// Where a transaction stands: active → validating → committed or aborted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +62,6 @@ impl Status {
 pub struct TransactionContext {
     pub(crate) id: TxnId,
     pub(crate) run: RunId,
-    pub(crate) run_number: RunNumber,
     pub(crate) start_version: Version,
     /// Wall time at begin, by which expiry is judged (V7).
     pub(crate) now: UnixMillis,
@@ -72,6 +72,8 @@ pub struct TransactionContext {
     pub(crate) limits: Limits,
     pub(crate) reads: ReadSet,
     pub(crate) writes: WriteSet,
+    /// Entries for event logs, which get their sequence numbers at commit.
+    pub(crate) appends: Vec<Append>,
     pub(crate) status: Status,
 }
 
@@ -131,6 +133,11 @@ impl TransactionContext {
         self.writes.iter().filter(|(_, write)| write.condition.is_some()).count()
     }
 
+    /// How many entries would be appended to event logs.
+    pub const fn append_len(&self) -> usize {
+        self.appends.len()
+    }
+
     /// Bytes of keys and values that would be written, about.
     pub const fn write_bytes(&self) -> usize {
         self.writes.bytes()
@@ -170,6 +177,7 @@ impl TransactionContext {
     pub(crate) fn end(&mut self, status: Status) {
         self.reads.clear();
         self.writes.clear();
+        self.appends = Vec::new();
         self.status = status;
     }
 }

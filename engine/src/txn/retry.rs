@@ -7,6 +7,7 @@ use rt::time::Instant;
 
 use super::options::{RetryPolicy, TransactionOptions};
 use super::transaction::Transaction;
+use crate::conflict::ConflictInfo;
 use crate::database::Inner;
 use crate::error::{Error, Result};
 use crate::run::RunEntry;
@@ -25,8 +26,8 @@ pub(crate) fn run<T>(
     let mut attempts = 0;
     loop {
         let conflicts = match attempt(inner, run, options, &mut body) {
-            Err(Error::Conflict(conflicts)) => conflicts,
-            done => return done,
+            Attempt::Conflict(conflicts) => conflicts,
+            Attempt::Done(done) => return done,
         };
         attempts += 1;
         inner.metrics.retried();
@@ -50,17 +51,32 @@ pub(crate) fn run<T>(
     }
 }
 
+enum Attempt<T> {
+    Done(Result<T>),
+    Conflict(Vec<ConflictInfo>),
+}
+
 fn attempt<T>(
     inner: &Arc<Inner>,
     run: &Arc<RunEntry>,
     options: &TransactionOptions,
     body: &mut impl FnMut(&mut Transaction) -> Result<T>,
-) -> Result<T> {
-    inner.check_open()?;
+) -> Attempt<T> {
+    if let Err(error) = inner.check_open() {
+        return Attempt::Done(Err(error));
+    }
     let mut txn = Transaction::begin(inner, Arc::clone(run), options);
-    let done = body(&mut txn)?;
-    let _ = txn.commit()?;
-    Ok(done)
+    let start = txn.start_version();
+    let done = body(&mut txn).and_then(|done| txn.commit().map(|_| done));
+    match done {
+        // A condition that does not hold on the newest state either will not hold the next time.
+        Err(Error::Conflict(conflicts))
+            if conflicts.iter().any(|conflict| inner.index.newest(conflict.key()) > start) =>
+        {
+            Attempt::Conflict(conflicts)
+        }
+        done => Attempt::Done(done),
+    }
 }
 
 fn pause(inner: &Inner, policy: &RetryPolicy, attempts: u32) -> Duration {

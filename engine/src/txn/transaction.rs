@@ -14,6 +14,7 @@ use crate::database::Inner;
 use crate::error::{Error, Result};
 use crate::key::{IntoKey, Key};
 use crate::mvcc::SlotRead;
+use crate::primitives::Append;
 use crate::range::KeyRange;
 use crate::run::RunEntry;
 use crate::run_id::RunId;
@@ -56,7 +57,6 @@ impl Transaction {
         let context = TransactionContext {
             id: inner.next_txn_id(),
             run: run.id(),
-            run_number: run.number(),
             start_version: registered.version,
             now: inner.wall_time(),
             started,
@@ -65,6 +65,7 @@ impl Transaction {
             limits,
             reads: ReadSet::default(),
             writes: WriteSet::default(),
+            appends: Vec::new(),
             status: Status::Active,
         };
         Self { inner: Arc::clone(inner), context, run, registered: Some(registered) }
@@ -209,7 +210,7 @@ impl Transaction {
         if let Err(error) = self.context.check_active() {
             return Err(self.fail(error));
         }
-        if self.context.writes.is_empty() {
+        if self.context.writes.is_empty() && self.context.appends.is_empty() {
             self.finish(Status::Committed { version: None });
             return Ok(Commit { version: None });
         }
@@ -221,6 +222,7 @@ impl Transaction {
             isolation: self.context.isolation,
             reads: std::mem::take(&mut self.context.reads),
             writes: std::mem::take(&mut self.context.writes),
+            appends: std::mem::take(&mut self.context.appends),
         };
         match self.inner.commit(request) {
             Ok(version) => {
@@ -337,8 +339,21 @@ impl Transaction {
             .filter(|last| last.key == key)
             .and_then(|last| last.slot.clone());
         self.context.writes.insert(key, Buffered { value, expires_at, condition, slot });
-        let (writes, bytes) = (self.context.writes.len(), self.context.writes.bytes());
-        let (writes_max, bytes_max) = (self.context.limits.writes_max, self.context.limits.bytes_max);
+        self.check_size()
+    }
+
+    /// Buffers an entry for an event log.
+    pub(crate) fn append(&mut self, append: Append) -> Result<()> {
+        self.context.check_may_write()?;
+        self.context.appends.push(append);
+        self.check_size()
+    }
+
+    fn check_size(&mut self) -> Result<()> {
+        let context = &self.context;
+        let (writes, writes_max) = (context.writes.len() + context.appends.len(), context.limits.writes_max);
+        let appended: usize = context.appends.iter().map(Append::size).sum();
+        let (bytes, bytes_max) = (context.writes.bytes() + appended, context.limits.bytes_max);
         if writes > writes_max {
             return Err(self.fail(Error::LimitExceeded {
                 what: "writes",

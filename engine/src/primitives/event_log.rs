@@ -1,0 +1,204 @@
+//! Event logs: append-only streams with sequence numbers without holes and a hash chain.
+
+use std::ops::{Bound, RangeBounds};
+
+use super::stream_heads::{Append, Head, chain, unpack};
+use crate::error::{Error, Result};
+use crate::key::{Key, Namespace, TypeTag};
+use crate::range::KeyRange;
+use crate::txn::{ScanOptions, Transaction};
+use crate::types::Version;
+use crate::value::{VALUE_DEPTH_MAX, Value};
+
+/// One stream of events.
+///
+/// Appends do not conflict with each other: the order of their commits is the order of their sequence numbers, which
+/// begin at 0 and have no holes. A serializable transaction that has read (any part of) the end of a stream conflicts
+/// with appends by others, as with any phantom; so what it read before its own appends is what precedes them.
+///
+/// ```
+/// use stormproof::{Database, EventLog};
+///
+/// # fn main() -> Result<(), stormproof::Error> {
+/// let db = Database::open_in_memory()?;
+/// let run = db.begin_run()?;
+/// let log = EventLog::new("tool-calls");
+/// db.transaction(run, |txn| {
+///     log.append(txn, "search")?;
+///     log.append(txn, "answer")
+/// })?;
+/// let mut txn = db.begin_transaction(run)?;
+/// let events = log.read(&mut txn, ..)?;
+/// assert_eq!(events[1].sequence, 1);
+/// assert_eq!(log.verify(&mut txn)?, 2);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventLog {
+    name: String,
+    stream: Key,
+}
+
+/// An entry of an event log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Its place in the stream, from 0.
+    pub sequence: u64,
+    /// What happened.
+    pub value: Value,
+    /// SHA-256 over the hash of the entry before (zeros for the first), the sequence number (8 bytes, big-endian) and
+    /// the encoded value.
+    pub hash: [u8; 32],
+    /// The commit that appended it; `None` for the transaction's own.
+    pub version: Option<Version>,
+}
+
+impl EventLog {
+    /// The stream of that name in the shared namespace.
+    pub fn new(name: &str) -> Self {
+        Self::in_namespace(&Namespace::shared(), name)
+    }
+
+    /// The stream of that name in a namespace.
+    pub fn in_namespace(namespace: &Namespace, name: &str) -> Self {
+        let stream = namespace.tagged(TypeTag::Event, &[]).with_component(name.as_bytes());
+        Self { name: name.to_owned(), stream }
+    }
+
+    /// Appends an event. It gets its sequence number when the transaction commits.
+    ///
+    /// # Errors
+    /// When the value does not fit or nests too deep, or the transaction is too large or may not write any more.
+    pub fn append<V>(&self, txn: &mut Transaction, value: V) -> Result<()>
+    where
+        V: TryInto<Value>,
+        Error: From<V::Error>,
+    {
+        let value = value.try_into()?;
+        let depth = value.depth() + 1;
+        if depth > VALUE_DEPTH_MAX {
+            let what = "levels of nesting in an event";
+            return Err(Error::LimitExceeded { what, limit: VALUE_DEPTH_MAX - 1, actual: depth - 1 });
+        }
+        txn.append(Append { stream: self.stream.clone(), value })
+    }
+
+    /// The events whose sequence numbers lie in `sequences`, in order, the transaction's own included. These stand
+    /// where they will be if the transaction commits under serializable isolation; under snapshot isolation others may
+    /// come before them.
+    ///
+    /// # Errors
+    /// When the transaction has ended or is past its timeout; [`Error::BrokenChain`] for an entry that can't be read.
+    pub fn read(&self, txn: &mut Transaction, sequences: impl RangeBounds<u64>) -> Result<Vec<Event>> {
+        let from = match sequences.start_bound() {
+            Bound::Included(&from) => from,
+            Bound::Excluded(&before) => before.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match sequences.end_bound() {
+            Bound::Included(&last) => last.checked_add(1),
+            Bound::Excluded(&end) => Some(end),
+            Bound::Unbounded => None,
+        };
+        let mut events = self.committed(txn, from, end)?;
+        if txn.context.appends.iter().any(|append| append.stream == self.stream) {
+            events.extend(self.own(txn)?.into_iter().filter(|event| sequences.contains(&event.sequence)));
+        }
+        Ok(events)
+    }
+
+    /// How many events there are, the transaction's own included.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn len(&self, txn: &mut Transaction) -> Result<u64> {
+        let own = txn.context.appends.iter().filter(|append| append.stream == self.stream).count();
+        Ok(self.head(txn)?.next + own as u64)
+    }
+
+    /// Whether there are no events.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn is_empty(&self, txn: &mut Transaction) -> Result<bool> {
+        Ok(self.len(txn)? == 0)
+    }
+
+    /// The last event, if there is one.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn last(&self, txn: &mut Transaction) -> Result<Option<Event>> {
+        match self.len(txn)?.checked_sub(1) {
+            Some(last) => Ok(self.read(txn, last..)?.pop()),
+            None => Ok(None),
+        }
+    }
+
+    /// Checks that the sequence has no holes and every entry's hash is what it must be. Returns how many there are.
+    ///
+    /// # Errors
+    /// [`Error::BrokenChain`] names the first entry that does not fit.
+    pub fn verify(&self, txn: &mut Transaction) -> Result<u64> {
+        let mut head = Head::EMPTY;
+        for event in self.read(txn, ..)? {
+            if event.sequence != head.next {
+                return Err(self.broken(head.next, "is missing"));
+            }
+            head = Head { next: head.next + 1, hash: chain(&head.hash, event.sequence, &event.value) };
+            if head.hash != event.hash {
+                return Err(self.broken(event.sequence, "does not match its hash"));
+            }
+        }
+        Ok(head.next)
+    }
+
+    fn committed(&self, txn: &mut Transaction, from: u64, end: Option<u64>) -> Result<Vec<Event>> {
+        let whole = KeyRange::all_with(self.stream.clone());
+        let start = self.stream.clone().with_number(from);
+        let range = match end.map(|end| self.stream.clone().with_number(end)).or_else(|| whole.end().cloned())
+        {
+            Some(end) => KeyRange::between(start.clone(), end.max(start)),
+            None => whole,
+        };
+        let mut events = Vec::new();
+        for entry in txn.scan(range)? {
+            let sequence = entry.key.last_number().unwrap_or(u64::MAX);
+            let (hash, value) =
+                unpack(entry.value).ok_or_else(|| self.broken(sequence, "is not an event"))?;
+            events.push(Event { sequence, value, hash, version: entry.version });
+        }
+        Ok(events)
+    }
+
+    /// Where the stream ends in the snapshot: a read of its end.
+    fn head(&self, txn: &mut Transaction) -> Result<Head> {
+        let last = ScanOptions::new().limit(1).reverse();
+        match txn.scan_with(KeyRange::all_with(self.stream.clone()), last)?.pop() {
+            Some(entry) => {
+                let sequence = entry.key.last_number().unwrap_or(u64::MAX);
+                let (hash, _) =
+                    unpack(entry.value).ok_or_else(|| self.broken(sequence, "is not an event"))?;
+                Ok(Head { next: sequence + 1, hash })
+            }
+            None => Ok(Head::EMPTY),
+        }
+    }
+
+    fn own(&self, txn: &mut Transaction) -> Result<Vec<Event>> {
+        let mut head = self.head(txn)?;
+        let appends = txn.context.appends.iter().filter(|append| append.stream == self.stream);
+        Ok(appends
+            .map(|append| {
+                let sequence = head.next;
+                head.link(&self.stream, append.value.clone());
+                Event { sequence, value: append.value.clone(), hash: head.hash, version: None }
+            })
+            .collect())
+    }
+
+    fn broken(&self, sequence: u64, problem: &'static str) -> Error {
+        Error::BrokenChain { stream: self.name.clone(), sequence, problem }
+    }
+}

@@ -1,0 +1,80 @@
+//! Key-value data of one namespace.
+
+use crate::error::{Error, Result};
+use crate::key::{Key, Namespace};
+use crate::range::KeyRange;
+use crate::txn::{Entry, Transaction};
+use crate::value::Value;
+
+/// Key-value data of one namespace.
+///
+/// ```
+/// use stormproof::{Database, KvStore, Namespace};
+///
+/// # fn main() -> Result<(), stormproof::Error> {
+/// let db = Database::open_in_memory()?;
+/// let run = db.begin_run()?;
+/// let notes = KvStore::new(Namespace::of_run(run));
+/// db.transaction(run, |txn| notes.put(txn, "todo", "find the bug"))?;
+/// let mut txn = db.begin_transaction(run)?;
+/// assert_eq!(notes.get(&mut txn, "todo")?, Some("find the bug".to_owned()));
+/// assert_eq!(txn.get::<String>("todo")?, None, "another namespace");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KvStore {
+    namespace: Namespace,
+}
+
+impl KvStore {
+    /// The data of that namespace.
+    pub const fn new(namespace: Namespace) -> Self {
+        Self { namespace }
+    }
+
+    /// The whole key of that name, for all that [`Transaction`] can do with a key.
+    pub fn key(&self, name: impl AsRef<[u8]>) -> Key {
+        self.namespace.key(name)
+    }
+
+    /// Reads.
+    ///
+    /// # Errors
+    /// As [`Transaction::get`].
+    pub fn get<V>(&self, txn: &mut Transaction, name: impl AsRef<[u8]>) -> Result<Option<V>>
+    where
+        V: TryFrom<Value>,
+        Error: From<V::Error>,
+    {
+        txn.get(self.key(name))
+    }
+
+    /// Writes.
+    ///
+    /// # Errors
+    /// As [`Transaction::put`].
+    pub fn put<V>(&self, txn: &mut Transaction, name: impl AsRef<[u8]>, value: V) -> Result<()>
+    where
+        V: TryInto<Value>,
+        Error: From<V::Error>,
+    {
+        txn.put(self.key(name), value)
+    }
+
+    /// Deletes.
+    ///
+    /// # Errors
+    /// As [`Transaction::delete`].
+    pub fn delete(&self, txn: &mut Transaction, name: impl AsRef<[u8]>) -> Result<()> {
+        txn.delete(self.key(name))
+    }
+
+    /// The entries whose names start with `prefix`, in order.
+    ///
+    /// # Errors
+    /// As [`Transaction::scan`].
+    pub fn list(&self, txn: &mut Transaction, prefix: impl AsRef<[u8]>) -> Result<Vec<Entry>> {
+        txn.scan(KeyRange::in_namespace(&self.namespace, prefix))
+    }
+}

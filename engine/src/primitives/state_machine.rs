@@ -1,0 +1,196 @@
+//! State machines: states that change only by declared transitions.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use crate::error::{Error, Result};
+use crate::key::{Key, Namespace, TypeTag};
+use crate::txn::Transaction;
+
+/// The states of a machine, usually an enum. What is stored is the name.
+pub trait State: Sized + Clone {
+    /// The name of the state.
+    fn name(&self) -> &str;
+
+    /// The state of that name; `None` if there is none.
+    fn from_name(name: &str) -> Option<Self>;
+}
+
+/// Any text is a state.
+impl State for String {
+    fn name(&self) -> &str {
+        self
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Some(name.to_owned())
+    }
+}
+
+/// Machines of one kind: any number of instances, each in one of the declared states.
+///
+/// A transition is a compare-and-set: of several that start from one state, one commits.
+///
+/// ```
+/// use stormproof::{Database, Error, StateMachine};
+///
+/// # fn main() -> Result<(), stormproof::Error> {
+/// let jobs = StateMachine::<String>::builder("job")
+///     .initial("queued".to_owned())
+///     .transition("queued".to_owned(), "running".to_owned())
+///     .transition("running".to_owned(), "done".to_owned())
+///     .build()?;
+/// let db = Database::open_in_memory()?;
+/// let run = db.begin_run()?;
+/// db.transaction(run, |txn| {
+///     jobs.create(txn, "job-1")?;
+///     jobs.transition(txn, "job-1", &"queued".to_owned(), &"running".to_owned())
+/// })?;
+/// let skipped = db.transaction(run, |txn| jobs.transition(txn, "job-1", &"queued".to_owned(), &"done".to_owned()));
+/// assert!(matches!(skipped, Err(Error::InvalidTransition { allowed, .. }) if allowed == ["done"]));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct StateMachine<S> {
+    kind: String,
+    prefix: Key,
+    initial: String,
+    transitions: BTreeMap<String, Vec<String>>,
+    states: PhantomData<fn() -> S>,
+}
+
+/// Declares the states and transitions of a [`StateMachine`].
+#[derive(Clone, Debug)]
+#[must_use = "declarations do nothing before `build`"]
+pub struct StateMachineBuilder<S> {
+    kind: String,
+    namespace: Namespace,
+    initial: Option<String>,
+    transitions: BTreeMap<String, Vec<String>>,
+    states: PhantomData<fn() -> S>,
+}
+
+impl<S: State> StateMachine<S> {
+    /// Machines of that kind.
+    pub fn builder(kind: &str) -> StateMachineBuilder<S> {
+        StateMachineBuilder {
+            kind: kind.to_owned(),
+            namespace: Namespace::shared(),
+            initial: None,
+            transitions: BTreeMap::new(),
+            states: PhantomData,
+        }
+    }
+
+    /// Creates an instance in the initial state.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when it exists already; otherwise as [`Transaction::insert`].
+    pub fn create(&self, txn: &mut Transaction, instance: &str) -> Result<()> {
+        txn.insert(self.key(instance), self.initial.as_str())
+    }
+
+    /// The state of an instance; `None` if there is no such instance.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the stored name is none of the states; otherwise as [`Transaction::get`].
+    pub fn state(&self, txn: &mut Transaction, instance: &str) -> Result<Option<S>> {
+        match txn.get::<String>(self.key(instance))? {
+            None => Ok(None),
+            Some(name) => match S::from_name(&name) {
+                Some(state) => Ok(Some(state)),
+                None => Err(Error::Invalid(format!(
+                    "{} {instance:?} is in state {name:?}, which the program does not know: declare it",
+                    self.kind
+                ))),
+            },
+        }
+    }
+
+    /// Moves an instance from one state to another.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTransition`] when the transition is not declared or the instance is in another state: it names
+    /// the state that it is in and those that it may go to. [`Error::Invalid`] when there is no such instance.
+    /// Otherwise as [`Transaction::compare_and_set`].
+    pub fn transition(&self, txn: &mut Transaction, instance: &str, from: &S, to: &S) -> Result<()> {
+        let key = self.key(instance);
+        let found = txn.get_versioned(&key)?;
+        let current = match found.value {
+            Some(value) => String::try_from(value)?,
+            None => {
+                return Err(Error::Invalid(format!(
+                    "there is no {} {instance:?}: create it first",
+                    self.kind
+                )));
+            }
+        };
+        let allowed = self.allowed(&current);
+        if current != from.name() || !allowed.iter().any(|name| name == to.name()) {
+            return Err(Error::InvalidTransition {
+                machine: format!("{} {instance:?}", self.kind),
+                from: current,
+                to: to.name().to_owned(),
+                allowed: allowed.to_vec(),
+            });
+        }
+        if rt::mutant!(TransitionWithoutCompare) {
+            return txn.put(key, to.name());
+        }
+        txn.compare_and_set(key, from.name(), to.name())
+    }
+
+    /// The names of the states to which a machine may go from the named one.
+    pub fn allowed(&self, from: &str) -> &[String] {
+        self.transitions.get(from).map_or(&[], Vec::as_slice)
+    }
+
+    fn key(&self, instance: &str) -> Key {
+        self.prefix.clone().with_component(instance.as_bytes())
+    }
+}
+
+impl<S: State> StateMachineBuilder<S> {
+    /// Instances live in this namespace. Default: the shared one.
+    pub fn namespace(mut self, namespace: Namespace) -> Self {
+        self.namespace = namespace;
+        self
+    }
+
+    /// The state of a new instance.
+    pub fn initial(mut self, state: S) -> Self {
+        self.initial = Some(state.name().to_owned());
+        self
+    }
+
+    /// Declares a transition.
+    pub fn transition(mut self, from: S, to: S) -> Self {
+        let targets = self.transitions.entry(from.name().to_owned()).or_default();
+        if !targets.iter().any(|name| name == to.name()) {
+            targets.push(to.name().to_owned());
+        }
+        self
+    }
+
+    /// The machine.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when no initial state was declared.
+    pub fn build(self) -> Result<StateMachine<S>> {
+        let Some(initial) = self.initial else {
+            return Err(Error::Invalid(format!(
+                "the state machine {:?} has no initial state: declare one",
+                self.kind
+            )));
+        };
+        let prefix = self.namespace.tagged(TypeTag::State, &[]).with_component(self.kind.as_bytes());
+        Ok(StateMachine {
+            kind: self.kind,
+            prefix,
+            initial,
+            transitions: self.transitions,
+            states: PhantomData,
+        })
+    }
+}
