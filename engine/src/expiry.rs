@@ -73,6 +73,7 @@ pub(crate) fn sweep(inner: &Arc<Inner>) -> Result<usize> {
     let mut swept = 0;
     while inner.expiry.in_use() {
         let now = inner.clock_time();
+        let now = if rt::mutant!(SweepBeforeExpiry) { UnixMillis(now.0.saturating_add(20)) } else { now };
         let due = inner.expiry.due(now);
         if due.is_empty() {
             break;
@@ -81,6 +82,10 @@ pub(crate) fn sweep(inner: &Arc<Inner>) -> Result<usize> {
             let mut deleted = 0;
             for (_, key) in &due {
                 let entry = inner.index.with(key, |slot| slot.entry(txn.start_version())).flatten();
+                if rt::mutant!(SweepWithoutCondition) {
+                    txn.delete(key)?;
+                    continue;
+                }
                 if let Some(entry) = entry
                     && entry.value.is_some()
                     && entry.expires_at.is_some_and(|at| at <= now)

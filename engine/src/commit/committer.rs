@@ -54,7 +54,11 @@ impl Committer {
     }
 
     /// Commits a transaction; returns its version.
-    pub(crate) fn commit(&self, inner: &Inner, request: Request) -> Result<Version> {
+    pub(crate) fn commit(&self, inner: &Inner, mut request: Request) -> Result<Version> {
+        if rt::mutant!(ValidateBeforeLead) {
+            request.validate_early(inner);
+            rt::probe::at("commit.validate→lead");
+        }
         if !self.grouped {
             let mut members = [Member::new(request)];
             self.protocol.lock().commit(inner, &mut members);

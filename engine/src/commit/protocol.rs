@@ -26,6 +26,14 @@ pub(crate) struct Request {
     pub(crate) writes: WriteSet,
     /// Entries for event logs, whose sequence numbers the leader gives.
     pub(crate) appends: Vec<Append>,
+    /// Conflicts that were found before the leader took over: only deliberate bugs validate early.
+    pub(crate) validated_early: Option<Vec<ConflictInfo>>,
+}
+
+impl Request {
+    pub(super) fn validate_early(&mut self, inner: &Inner) {
+        self.validated_early = Some(validate(self, &inner.index));
+    }
 }
 
 /// What the commit leader owns. Its lock is the right to lead.
@@ -93,6 +101,12 @@ impl Protocol {
     /// Commits a group: the whole protocol.
     pub(crate) fn commit(&mut self, inner: &Inner, group: &mut [Member]) {
         let published = self.last;
+        if rt::mutant!(GroupValidatedAtOnce) {
+            group
+                .iter_mut()
+                .filter_map(|member| member.request.as_mut())
+                .for_each(|request| request.validate_early(inner));
+        }
         for member in group.iter_mut() {
             let Some(request) = member.request.take() else { continue };
             member.result = self.prepare(inner, request);
@@ -103,16 +117,23 @@ impl Protocol {
         rt::probe::at("commit.install→sync");
         rt::probe::at("commit.sync→publish");
         inner.publish(self.last);
+        if rt::mutant!(PublishOutOfOrder) {
+            rt::probe::at("commit.publish→publish");
+            inner.publish(published.next());
+        }
         self.count_group(self.last.get() - published.get());
         self.collect(inner);
     }
 
     /// Validates, sequences, logs and installs one member.
     fn prepare(&mut self, inner: &Inner, mut request: Request) -> Result<Version> {
-        if request.run.has_ended() {
+        if request.run.has_ended() && !rt::mutant!(EndedRunWrites) {
             return Err(Error::RunEnded(request.run.id()));
         }
-        let conflicts = validate(&request, &inner.index);
+        let conflicts = match request.validated_early.take() {
+            Some(conflicts) => conflicts,
+            None => validate(&request, &inner.index),
+        };
         if !conflicts.is_empty() {
             self.count_conflicts(&conflicts);
             return Err(Error::Conflict(conflicts));
@@ -152,7 +173,13 @@ impl Protocol {
     /// Takes out what the group has installed above `published`.
     fn roll_back(&mut self, inner: &Inner, published: Version) {
         self.garbage.roll_back(published);
-        self.streams.forget();
+        if !rt::mutant!(RolledBackHeadKept) {
+            self.streams.forget();
+        }
+        if rt::mutant!(FailedGroupStays) {
+            self.installed.clear();
+            return;
+        }
         for slot in self.installed.drain(..) {
             if slot.roll_back(published).1 {
                 inner.index.remove(&slot);

@@ -26,6 +26,9 @@ impl VersionEntry {
     /// The value for a transaction that began at wall time `now`.
     #[inline]
     pub(crate) fn live(&self, now: UnixMillis) -> Option<&Value> {
+        if rt::mutant!(NullIsTombstone) && self.value == Some(Value::Null) {
+            return None;
+        }
         match self.expires_at {
             Some(at) if at <= now => None,
             _ => self.value.as_ref(),
@@ -72,6 +75,9 @@ impl Slot {
     pub(crate) fn read(&self, at: Version, now: UnixMillis) -> SlotRead {
         let chain = self.chain.read();
         match visible(&chain.versions, at) {
+            Some(entry) if rt::mutant!(TombstoneHasVersionZero) && entry.value.is_none() => {
+                SlotRead::default()
+            }
             Some(entry) => SlotRead { version: entry.version, value: entry.live(now).cloned() },
             None => SlotRead::default(),
         }
@@ -86,6 +92,7 @@ impl Slot {
         visit: impl FnOnce(&VersionEntry, &Value) -> R,
     ) -> Option<R> {
         let chain = self.chain.read();
+        let at = if rt::mutant!(ScanIgnoresSnapshot) { Version::MAX } else { at };
         let entry = visible(&chain.versions, at)?;
         entry.live(now).map(|value| visit(entry, value))
     }
@@ -127,6 +134,9 @@ impl Slot {
                 entry.version
             );
         }
+        if rt::mutant!(DeleteDropsChain) && entry.value.is_none() {
+            chain.versions.clear();
+        }
         chain.versions.push(entry);
         Ok(chain.versions.len())
     }
@@ -149,6 +159,9 @@ impl Slot {
         let needed = chain.versions.partition_point(|entry| entry.version <= oldest);
         if needed > 1 {
             chain.versions.drain(..needed - 1);
+        }
+        if rt::mutant!(CollectNewestBelowOldest) && needed > 0 && chain.versions.len() > 1 {
+            chain.versions.remove(0);
         }
         if let [only] = chain.versions.as_slice()
             && only.value.is_none()

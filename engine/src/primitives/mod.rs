@@ -11,4 +11,4 @@ mod stream_heads;
 pub use event_log::{Event, EventLog};
 pub use kv_store::KvStore;
 pub use state_machine::{State, StateMachine, StateMachineBuilder};
-pub(crate) use stream_heads::{Append, StreamHeads};
+pub(crate) use stream_heads::{Append, Head, StreamHeads};

@@ -58,8 +58,10 @@ impl StreamHeads {
             if self.heads.len() >= REMEMBERED_MAX {
                 self.heads.clear();
             }
-            let head =
-                self.heads.entry(append.stream.clone()).or_insert_with(|| Head::find(index, &append.stream));
+            let head = self
+                .heads
+                .entry(append.stream.clone())
+                .or_insert_with(|| Head::find(index, &append.stream, Version::MAX));
             let (key, value) = head.link(&append.stream, append.value);
             request
                 .writes
@@ -76,13 +78,13 @@ impl StreamHeads {
 impl Head {
     pub(crate) const EMPTY: Self = Self { next: 0, hash: [0; 32] };
 
-    /// Reads the last entry, which is the newest: entries are never written twice.
-    fn find(index: &Index, stream: &Key) -> Self {
+    /// Reads the last entry at or below a version; entries are never written twice.
+    pub(crate) fn find(index: &Index, stream: &Key, at: Version) -> Self {
         let mut head = Self::EMPTY;
         index.walk(&KeyRange::all_with(stream.clone()), true, |slot| {
-            if let Some(entry) = slot.entry(Version::MAX)
-                && let (Some(sequence), Some((hash, _))) =
-                    (slot.key().last_number(), entry.value.and_then(unpack))
+            let Some(entry) = slot.entry(at) else { return ControlFlow::Continue(()) };
+            if let (Some(sequence), Some((hash, _))) =
+                (slot.key().last_number(), entry.value.and_then(unpack))
             {
                 head = Self { next: sequence + 1, hash };
             }

@@ -92,6 +92,10 @@ impl SnapshotRegistry {
     /// Gives a snapshot back.
     #[inline]
     pub(crate) fn release(&self, registered: &Registered) {
+        if rt::mutant!(ReleaseUnprotectsEqual) {
+            self.generations[registered.place].in_use.store(0, Ordering::SeqCst);
+            return;
+        }
         self.generations[registered.place].in_use.fetch_sub(1, Ordering::SeqCst);
     }
 

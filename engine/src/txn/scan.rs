@@ -155,7 +155,7 @@ impl Transaction {
         let (at, now) = (self.context.start_version, self.context.now);
         self.inner.index.walk(range, options.reverse, |slot| {
             merge.own_before(slot.key())?;
-            if merge.is_own(slot.key()) {
+            if merge.is_own(slot.key()) && !merge.shows_own_delete() {
                 return merge.own_next();
             }
             slot.visit(at, now, |entry, value| merge.give(slot.key(), value, Some(entry.version)))
@@ -195,6 +195,10 @@ where
 
     fn is_own(&mut self, key: &Key) -> bool {
         self.own.peek().is_some_and(|(own, _)| *own == key)
+    }
+
+    fn shows_own_delete(&mut self) -> bool {
+        rt::mutant!(ScanIgnoresOwnDeletes) && self.own.peek().is_some_and(|(_, own)| own.value.is_none())
     }
 
     fn own_next(&mut self) -> ControlFlow<()> {

@@ -14,7 +14,7 @@ use crate::database::Inner;
 use crate::error::{Error, Result};
 use crate::key::{IntoKey, Key};
 use crate::mvcc::SlotRead;
-use crate::primitives::Append;
+use crate::primitives::{Append, Head};
 use crate::range::KeyRange;
 use crate::run::RunEntry;
 use crate::run_id::RunId;
@@ -223,6 +223,7 @@ impl Transaction {
             reads: std::mem::take(&mut self.context.reads),
             writes: std::mem::take(&mut self.context.writes),
             appends: std::mem::take(&mut self.context.appends),
+            validated_early: None,
         };
         match self.inner.commit(request) {
             Ok(version) => {
@@ -256,7 +257,10 @@ impl Transaction {
 
     #[inline]
     fn read_snapshot(&mut self, key: &Key) -> SlotRead {
-        let (at, now) = (self.context.start_version, self.context.now);
+        let (at, mut now) = (self.context.start_version, self.context.now);
+        if rt::mutant!(ExpiryByWallClock) {
+            now = self.inner.wall_time();
+        }
         if !self.context.tracks_reads() {
             return self.inner.index.with(key, |slot| slot.read(at, now)).unwrap_or_default();
         }
@@ -345,8 +349,20 @@ impl Transaction {
     /// Buffers an entry for an event log.
     pub(crate) fn append(&mut self, append: Append) -> Result<()> {
         self.context.check_may_write()?;
+        if rt::mutant!(EventSequenceAtAppend) {
+            return self.append_numbered(append);
+        }
         self.context.appends.push(append);
         self.check_size()
+    }
+
+    /// Numbers the event by the snapshot, as a blind write.
+    fn append_numbered(&mut self, append: Append) -> Result<()> {
+        let head = Head::find(&self.inner.index, &append.stream, self.context.start_version);
+        let own = self.context.writes.in_range(&KeyRange::all_with(append.stream.clone())).len() as u64;
+        let mut head = Head { next: head.next + own, ..head };
+        let (key, value) = head.link(&append.stream, append.value);
+        self.buffer(key, Some(value), None, None)
     }
 
     fn check_size(&mut self) -> Result<()> {

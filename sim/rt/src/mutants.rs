@@ -57,48 +57,138 @@ mutants! {
     }
     SkipReadValidation {
         breaks: "commits although a key that was read has changed since the snapshot",
-        bug: "validation that forgets a kind of conflict",
+        bug: "keys missing from the read set",
         contract: "ReadConflict"
     }
     SkipWriteValidation {
-        breaks: "commits although a key that is blindly written has changed since the snapshot",
-        bug: "two winners: lost updates under threads",
+        breaks: "commits although a key to be written has changed since the snapshot",
+        bug: "validation outside the commit lock: two winners, lost updates",
         contract: "WriteConflict"
     }
     SkipCasValidation {
-        breaks: "commits a conditional write although its key has changed since the snapshot",
+        breaks: "commits a conditional write whose condition no longer holds",
         bug: "read and CAS in separate transactions",
         contract: "CasConflict"
     }
     SkipRangeValidation {
-        breaks: "commits although a scanned range has changed since the snapshot",
-        bug: "phantoms: point reads validated, ranges forgotten",
+        breaks: "commits although a scanned range has gained, lost or changed a key",
+        bug: "scanned keys missing from the read set",
         contract: "RangeConflict"
     }
     DeleteNotValidated {
-        breaks: "commits a delete although its key has changed since the snapshot",
-        bug: "validation that forgets the delete set",
+        breaks: "commits a delete although the key has changed since the snapshot",
+        bug: "own-deleted keys missing from validation",
         contract: "WriteConflict"
     }
     MissingKeyNotTracked {
-        breaks: "leaves keys that were read and never existed out of the read set",
+        breaks: "does not remember reads of keys that never existed",
         bug: "missing keys missing from the read set",
         contract: "ReadConflict"
     }
     TombstoneNotTracked {
-        breaks: "leaves keys that were read and had been deleted out of the read set",
-        bug: "own-deleted or deleted keys missing from the read set",
+        breaks: "does not remember reads of deleted keys",
+        bug: "missing keys missing from the read set",
         contract: "ReadConflict"
     }
     ScanNotTracked {
-        breaks: "leaves scanned ranges out of the read set",
+        breaks: "does not remember scanned ranges",
         bug: "scanned keys missing from the read set",
         contract: "RangeConflict"
     }
+    ValidateBeforeLead {
+        breaks: "validates before it has the lead and not again",
+        bug: "validation outside the commit lock",
+        contract: "WriteConflict"
+    }
+    GroupValidatedAtOnce {
+        breaks: "validates the members of a group before any of them is installed",
+        bug: "group members that do not see each other",
+        contract: "WriteConflict"
+    }
     SnapshotReadBeforeRegistered {
-        breaks: "reads the snapshot version before it registers the snapshot, so collection may pass in between",
+        breaks: "reads the published version before the snapshot is registered",
         bug: "snapshot version read before the lock",
         contract: "V1"
+    }
+    ReleaseUnprotectsEqual {
+        breaks: "releases all snapshots of a generation with the first of them",
+        bug: "snapshots tracked in a set, so one drop unprotects an equal one",
+        contract: "V4"
+    }
+    CollectNewestBelowOldest {
+        breaks: "collects the newest version at or below the oldest snapshot",
+        bug: "collection drops the newest version at or below the oldest snapshot",
+        contract: "V1"
+    }
+    DeleteDropsChain {
+        breaks: "a delete drops all older versions of the key at once",
+        bug: "delete drops the version chain",
+        contract: "V4"
+    }
+    ScanIgnoresSnapshot {
+        breaks: "scans read the newest version in the place of the snapshot's",
+        bug: "snapshot lists ignore the snapshot",
+        contract: "V4"
+    }
+    ScanIgnoresOwnDeletes {
+        breaks: "scans return keys that the transaction itself has deleted",
+        bug: "read-your-writes missing in scans",
+        contract: "V2"
+    }
+    NullIsTombstone {
+        breaks: "reads a null value as absent",
+        bug: "a null value doubles as tombstone",
+        contract: "V1"
+    }
+    TombstoneHasVersionZero {
+        breaks: "reads a deleted key at version zero, so that a CAS takes it for one that never existed",
+        bug: "ABA through delete and re-creation",
+        contract: "CasConflict"
+    }
+    ExpiryByWallClock {
+        breaks: "judges expiry by the wall clock at the read in the place of the transaction's start",
+        bug: "expiry judged by the wall clock inside a snapshot",
+        contract: "V7"
+    }
+    SweepWithoutCondition {
+        breaks: "sweeps an expired key without checking that it is still the value that expired",
+        bug: "a sweeper that deletes what was written again",
+        contract: "V1"
+    }
+    SweepBeforeExpiry {
+        breaks: "sweeps keys before their time",
+        bug: "keys expire early",
+        contract: "V7"
+    }
+    EndedRunWrites {
+        breaks: "lets a transaction commit although its run has ended meanwhile",
+        bug: "status checked at begin only",
+        contract: "E2"
+    }
+    EventSequenceAtAppend {
+        breaks: "numbers events when they are appended in the place of when they commit",
+        bug: "sequence numbers drawn outside of the commit lock",
+        contract: "E5"
+    }
+    RolledBackHeadKept {
+        breaks: "numbers events behind those of a group that failed",
+        bug: "in-memory state not rolled back after a failed write",
+        contract: "E5"
+    }
+    TransitionWithoutCompare {
+        breaks: "a state machine's transition is a plain write of what was checked before",
+        bug: "check and act in separate steps",
+        contract: "CasConflict"
+    }
+    PublishOutOfOrder {
+        breaks: "an older commit publishes after a newer one",
+        bug: "older committer publishes after a newer one",
+        contract: "V5"
+    }
+    FailedGroupStays {
+        breaks: "does not take out what a failed group had installed",
+        bug: "failed append reported as abort, but the data stay",
+        contract: "V3"
     }
 }
 
