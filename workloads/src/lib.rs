@@ -28,6 +28,11 @@ pub mod generate;
 
 pub mod catalogue;
 
+pub mod memory_store;
+
+#[cfg(test)]
+mod trials;
+
 pub use client::Runner;
 pub use environment::Environment;
 pub use evidence::Evidence;
