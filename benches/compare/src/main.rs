@@ -1,0 +1,3 @@
+//! Stormproof and other embedded engines side by side.
+
+fn main() {}
