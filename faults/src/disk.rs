@@ -1,0 +1,310 @@
+//! The simulated disk as the simulator holds it: crashes, faults, snapshots. The store holds a [mount](SimDisk::mount).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use stormproof_env::Disk;
+
+use crate::crash::{CrashOdds, CrashReport, draw_survival};
+use crate::enumerate::Recording;
+use crate::fault::FiredFault;
+use crate::hook::DiskHook;
+use crate::injector::Injector;
+use crate::mount::Mount;
+use crate::plan::FaultPlan;
+use crate::report::{DiskStatistics, Doubt, doubts};
+use crate::snapshot::DiskSnapshot;
+use crate::volume::Volume;
+use crate::world::World;
+
+/// What makes a name durable besides a sync of the directory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryPolicy {
+    /// Nothing: what POSIX promises.
+    #[default]
+    DirSyncOnly,
+    /// A sync of the file, as with ext4: a store that relies on it loses data elsewhere, one that does not must
+    /// work here, too.
+    FileSync,
+}
+
+/// How a disk is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DiskOptions {
+    /// The faults while the power is on.
+    pub faults: FaultPlan,
+    /// What makes names durable.
+    pub entries: EntryPolicy,
+    /// Bytes that fit, in whole pages of 4 KiB; `None` for no limit.
+    pub capacity: Option<u64>,
+}
+
+/// A simulated disk: one directory of files that loses, on a power cut, what real ones lose.
+///
+/// This is the simulator's end, to crash and inspect. The store's end is what [`SimDisk::mount`] returns: it is
+/// bound to one *life*, and after a crash every call on it, its files and its locks fails and changes nothing.
+///
+/// Clones are the same disk. When the last of them goes, the content goes, also if mounts are left: killed tasks
+/// never drop theirs.
+///
+/// No lock is held while a [hook](DiskHook) runs.
+#[derive(Clone)]
+pub struct SimDisk {
+    owner: Arc<Owner>,
+}
+
+/// Ends the disk when the simulator has no more use of it.
+struct Owner {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.shared.with(World::clear);
+    }
+}
+
+/// What mounts and the simulator's end have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    #[expect(
+        clippy::disallowed_types,
+        reason = "part of the simulated world, not of the simulated program: it must not be a scheduling point, \
+                  and is never held across one"
+    )]
+    world: std::sync::Mutex<World>,
+}
+
+impl Shared {
+    /// Works on the world. `body` calls nothing that is not the disk's own.
+    pub(crate) fn with<T>(&self, body: impl FnOnce(&mut World) -> T) -> T {
+        body(&mut self.world.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Default for SimDisk {
+    fn default() -> Self {
+        Self::new(DiskOptions::default())
+    }
+}
+
+impl SimDisk {
+    /// An empty disk with the power on.
+    pub fn new(options: DiskOptions) -> Self {
+        Self::with_volume(Volume::default(), options)
+    }
+
+    /// A disk that holds these files, durably.
+    pub fn load(files: &BTreeMap<String, Vec<u8>>, options: DiskOptions) -> Self {
+        let files = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+        Self::with_volume(Volume::load(files), options)
+    }
+
+    /// A disk in the state of a snapshot: unsynced changes are still unsynced; nothing is open.
+    pub fn from_snapshot(snapshot: &DiskSnapshot, options: DiskOptions) -> Self {
+        Self::with_volume(snapshot.volume().closed(), options)
+    }
+
+    fn with_volume(volume: Volume, options: DiskOptions) -> Self {
+        let world = World {
+            volume,
+            injector: Injector::new(options.faults),
+            hook: None,
+            life: 1,
+            powered: true,
+            operations: 0,
+            locks: Default::default(),
+            capacity: options.capacity,
+            entries: options.entries,
+            fired: Vec::new(),
+            crashes: Vec::new(),
+            statistics: DiskStatistics::default(),
+            recording: None,
+            decayed: BTreeMap::new(),
+        };
+        Self { owner: Arc::new(Owner { shared: Arc::new(Shared { world: world.into() }) }) }
+    }
+
+    fn with<T>(&self, body: impl FnOnce(&mut World) -> T) -> T {
+        self.owner.shared.with(body)
+    }
+
+    /// The disk as a store sees it in this life.
+    pub fn mount(&self) -> Arc<dyn Disk> {
+        Arc::new(Mount::new(Arc::clone(&self.owner.shared), self.life()))
+    }
+
+    /// Calls `hook` around every operation from now on.
+    pub fn set_hook(&self, hook: Arc<dyn DiskHook>) {
+        self.with(|world| world.hook = Some(hook));
+    }
+
+    /// Calls no hook from now on.
+    pub fn clear_hook(&self) {
+        let hook = self.with(|world| world.hook.take());
+        drop(hook);
+    }
+
+    /// The power goes out: handles and locks are dead at once, and nothing changes until
+    /// [`Self::restore_power`] decides what survived.
+    pub fn cut_power(&self) {
+        self.with(|world| world.powered = false);
+    }
+
+    /// Whether the power is on.
+    pub fn is_powered(&self) -> bool {
+        self.with(|world| world.powered)
+    }
+
+    /// The power comes back, and a new life begins: what was not synced has survived as `odds` and `seed` say.
+    pub fn restore_power(&self, odds: &CrashOdds, seed: u64) -> CrashReport {
+        self.with(|world| {
+            let (survival, mut report) = draw_survival(&world.volume, odds, seed);
+            report.life = world.life;
+            report.after_operation = world.operations;
+            world.volume = world.volume.after_power_cut(&survival);
+            world.begin_life();
+            world.statistics.count_crash(&report);
+            world.crashes.push(report.clone());
+            report
+        })
+    }
+
+    /// A power cut and what follows: [`Self::cut_power`] and [`Self::restore_power`].
+    pub fn crash(&self, odds: &CrashOdds, seed: u64) -> CrashReport {
+        self.cut_power();
+        self.restore_power(odds, seed)
+    }
+
+    /// The process ends and the machine goes on: handles are dead and locks free, the cache stays, and what was
+    /// not synced is still not durable.
+    pub fn end_process(&self) {
+        self.with(|world| {
+            world.volume = world.volume.closed();
+            world.begin_life();
+        });
+    }
+
+    /// Which life the disk is in; counts from 1, each crash begins another.
+    pub fn life(&self) -> u64 {
+        self.with(|world| world.life)
+    }
+
+    /// How many operations there were, over all lives.
+    pub fn operations(&self) -> u64 {
+        self.with(|world| world.operations)
+    }
+
+    /// Follows another plan from now on; counts of operations go on, budgets begin anew.
+    pub fn set_faults(&self, plan: FaultPlan) {
+        self.with(|world| world.injector.replace(plan));
+    }
+
+    /// The plan that is followed.
+    pub fn faults(&self) -> FaultPlan {
+        self.with(|world| world.injector.plan().clone())
+    }
+
+    /// Shrinks or grows the space, in bytes; content that is there stays.
+    pub fn set_capacity(&self, capacity: Option<u64>) {
+        self.with(|world| world.capacity = capacity);
+    }
+
+    /// Bytes in use, in whole pages.
+    pub fn used(&self) -> u64 {
+        self.with(|world| world.volume.used())
+    }
+
+    /// Undoes decay: the content under it is pristine.
+    pub fn heal(&self) {
+        self.with(|world| {
+            world.volume.heal();
+            world.decayed.clear();
+        });
+    }
+
+    /// The faults that fired, oldest first, over all lives.
+    pub fn fired(&self) -> Vec<FiredFault> {
+        self.with(|world| world.fired.clone())
+    }
+
+    /// What the power cuts did, oldest first.
+    pub fn crashes(&self) -> Vec<CrashReport> {
+        self.with(|world| world.crashes.clone())
+    }
+
+    /// Counts over all lives.
+    pub fn statistics(&self) -> DiskStatistics {
+        self.with(|world| world.statistics.clone())
+    }
+
+    /// Which outcomes the faults so far have put beyond judgement.
+    pub fn doubts(&self) -> Vec<Doubt> {
+        self.with(|world| {
+            let decayed: Vec<_> = (world.decayed.iter())
+                .map(|((_, sector), (file, behind))| (file.clone(), *sector, *behind))
+                .collect();
+            doubts(&world.fired, &world.crashes, &decayed)
+        })
+    }
+
+    /// The state now, unsynced changes included; cheap.
+    pub fn snapshot(&self) -> DiskSnapshot {
+        self.with(|world| DiskSnapshot::new(world.volume.clone()))
+    }
+
+    /// The content of every file as a store would read it, without damage.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        self.with(|world| world.volume.files())
+    }
+
+    /// Writes every file, as a store would read it, into a directory that exists, to be looked at.
+    ///
+    /// # Errors
+    /// When a file can't be written.
+    pub fn dump(&self, dir: &Path) -> io::Result<()> {
+        self.snapshot().dump(dir)
+    }
+
+    /// Records the state after every operation that changes something.
+    pub fn start_recording(&self) {
+        self.with(|world| world.recording = Some(Vec::new()));
+    }
+
+    /// Ends the recording that [`Self::start_recording`] began; empty if there is none.
+    pub fn take_recording(&self) -> Recording {
+        Recording::new(self.with(|world| world.recording.take()).unwrap_or_default())
+    }
+}
+
+impl World {
+    fn begin_life(&mut self) {
+        self.life += 1;
+        self.powered = true;
+        self.locks.clear();
+        if let Some(steps) = &mut self.recording {
+            // A recording is of one life.
+            steps.clear();
+        }
+        let volume = &self.volume;
+        self.decayed.retain(|(inode, sector), _| {
+            volume.inodes.get(inode).is_some_and(|inode| inode.decay.contains_key(sector))
+        });
+    }
+}
+
+impl fmt::Debug for SimDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (life, operations) = self.with(|world| (world.life, world.operations));
+        f.debug_struct("SimDisk")
+            .field("life", &life)
+            .field("operations", &operations)
+            .finish_non_exhaustive()
+    }
+}

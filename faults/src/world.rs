@@ -1,0 +1,405 @@
+//! The disk behind its lock: one volume, its faults, and the calls as they take effect.
+//!
+//! INV-WORLD-1: a call of an earlier life changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::Arc;
+
+use crate::crash::CrashReport;
+use crate::disk::EntryPolicy;
+use crate::enumerate::Step;
+use crate::fault::{ExactFault, FaultKind, FiredFault};
+use crate::hook::DiskHook;
+use crate::injector::Injector;
+use crate::operation::{Operation, OperationKind, class_of};
+use crate::report::DiskStatistics;
+use crate::streams::stream;
+use crate::volume::Volume;
+use crate::volume::inode::{Decay, Fate, InodeId, Persist};
+use crate::volume::pages::{PAGE, SECTOR};
+use rand::RngExt;
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) volume: Volume,
+    pub(crate) injector: Injector,
+    pub(crate) hook: Option<Arc<dyn DiskHook>>,
+    pub(crate) life: u64,
+    pub(crate) powered: bool,
+    pub(crate) operations: u64,
+    pub(crate) locks: BTreeSet<Arc<str>>,
+    pub(crate) capacity: Option<u64>,
+    pub(crate) entries: EntryPolicy,
+    pub(crate) fired: Vec<FiredFault>,
+    pub(crate) crashes: Vec<CrashReport>,
+    pub(crate) statistics: DiskStatistics,
+    pub(crate) recording: Option<Vec<Step>>,
+    /// Sectors that decayed and are not written anew: file, sector, bytes behind.
+    pub(crate) decayed: BTreeMap<(InodeId, u64), (String, u64)>,
+}
+
+/// What a call is about; names the operation before it has a number.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) kind: OperationKind,
+    pub(crate) file: Arc<str>,
+    pub(crate) to: Option<Arc<str>>,
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
+}
+
+/// The faults that a call meets, and how they are noted.
+pub(crate) struct Effect<'a> {
+    world: &'a mut World,
+    operation: &'a Operation,
+    fault: Option<ExactFault>,
+    met: Vec<FiredFault>,
+}
+
+impl World {
+    /// Gives a call its number.
+    pub(crate) fn begin(&mut self, request: Request) -> Operation {
+        let directory = matches!(request.kind, OperationKind::List | OperationKind::SyncDir);
+        let class = if directory { "dir" } else { class_of(&request.file) };
+        self.operations += 1;
+        *self.statistics.operations.entry(request.kind).or_default() += 1;
+        Operation {
+            number: self.operations,
+            life: self.life,
+            nth: self.injector.count(request.kind, class),
+            kind: request.kind,
+            file: request.file,
+            to: request.to,
+            class,
+            offset: request.offset,
+            len: request.len,
+        }
+    }
+
+    /// Lets a call take effect; returns its answer, the faults that it met, and how long the answer is held back.
+    pub(crate) fn effect<T>(
+        &mut self,
+        operation: &Operation,
+        body: impl FnOnce(&mut Effect<'_>) -> io::Result<T>,
+    ) -> (io::Result<T>, Vec<FiredFault>, u64) {
+        let met = self.injector.meet(operation);
+        let mut effect = Effect { world: self, operation, fault: met.fault, met: Vec::new() };
+        let stall = met.stall.map_or(0, |stall| {
+            // From a microsecond to four seconds, each order of magnitude alike.
+            let nanos = 1_000 << (stall.detail % 23);
+            effect.fired(stall, format!("{nanos} ns"));
+            nanos
+        });
+        let result = if effect.fault_is(FaultKind::Interrupted).is_some() {
+            effect.note("");
+            Err(io::ErrorKind::Interrupted.into())
+        } else {
+            body(&mut effect)
+        };
+        let met = effect.met;
+        if operation.kind.changes()
+            && let Some(steps) = &mut self.recording
+        {
+            steps.push(Step { operation: operation.clone(), volume: self.volume.clone() });
+        }
+        (result, met, stall)
+    }
+
+    /// Forgets everything: handles of killed lives are never dropped, and must not keep the content alive.
+    pub(crate) fn clear(&mut self) {
+        self.powered = false;
+        self.volume = Volume::default();
+        self.hook = None;
+        self.recording = None;
+        self.fired = Vec::new();
+        self.crashes = Vec::new();
+        self.locks = BTreeSet::new();
+    }
+}
+
+impl Effect<'_> {
+    pub(crate) fn open(&mut self, exclusive: bool) -> io::Result<InodeId> {
+        if self.fault_is(FaultKind::OpenFails).is_some() {
+            return Err(self.eio(""));
+        }
+        let name = Arc::clone(&self.operation.file);
+        let id = match (self.world.volume.lookup(&name), exclusive) {
+            (Some(_), true) => return Err(io::ErrorKind::AlreadyExists.into()),
+            (Some(id), false) => id,
+            (None, false) => return Err(io::ErrorKind::NotFound.into()),
+            (None, true) => {
+                if self.fault_is(FaultKind::NoSpace).is_some() {
+                    return Err(self.no_space());
+                }
+                self.world.volume.create(self.operation.number, &name)
+            }
+        };
+        self.world.volume.inode_mut(id).handles += 1;
+        Ok(id)
+    }
+
+    pub(crate) fn read(&mut self, id: InodeId, buffer: &mut [u8]) -> io::Result<usize> {
+        let offset = self.operation.offset;
+        let mut buffer = buffer;
+        if self.fault_is(FaultKind::ReadFails).is_some() {
+            return Err(self.eio(""));
+        }
+        if let Some(detail) = self.fault_is(FaultKind::ShortRead)
+            && buffer.len() > 1
+        {
+            let len = 1 + (detail % (buffer.len() as u64 - 1)) as usize;
+            self.note(format!("{len} of {} bytes", buffer.len()));
+            buffer = &mut buffer[..len];
+        }
+        self.decay(id, offset, buffer.len() as u64);
+        self.world.volume.inode(id).read(offset, buffer).map_err(|sector| {
+            io::Error::other(format!("simulated EIO: sector {sector} of {} is bad", self.operation.file))
+        })
+    }
+
+    /// Damages a synced sector among those about to be read.
+    fn decay(&mut self, id: InodeId, offset: u64, len: u64) {
+        let (rot, detail) = match (self.fault_is(FaultKind::BitRot), self.fault_is(FaultKind::BadSector)) {
+            (Some(detail), _) => (true, detail),
+            (None, Some(detail)) => (false, detail),
+            (None, None) => return,
+        };
+        let inode = self.world.volume.inode(id);
+        let sectors = inode.settled_sectors(offset..offset.saturating_add(len));
+        if sectors.is_empty() {
+            return;
+        }
+        let sector = sectors[(detail % sectors.len() as u64) as usize];
+        let bytes = inode.durable.bytes(sector * SECTOR..(sector + 1) * SECTOR);
+        let behind = last_content(inode).saturating_sub(sector * SECTOR);
+        let decay = if rot {
+            let byte = ((detail >> 16) % bytes.len() as u64) as u16;
+            let mask = 1 << ((detail >> 40) % 8);
+            self.note(format!("sector {sector}, byte {byte}, mask {mask:#04x}"));
+            Decay::Flipped { byte, mask }
+        } else {
+            self.note(format!("sector {sector}"));
+            Decay::Unreadable
+        };
+        self.world.volume.inode_mut(id).decay.insert(sector, decay);
+        self.world.decayed.insert((id, sector), (self.operation.file.to_string(), behind));
+    }
+
+    pub(crate) fn write(&mut self, id: InodeId, bytes: &[u8]) -> io::Result<usize> {
+        let offset = self.operation.offset;
+        let mut fate = Fate::Sound;
+        let mut len = bytes.len();
+        let mut failure = None;
+        if let Some(detail) = self.fault_is(FaultKind::WriteFails) {
+            len = if detail.is_multiple_of(2) { 0 } else { (detail >> 1) as usize % (len + 1) };
+            failure = Some(self.eio(&format!("{len} of {} bytes are in the cache", bytes.len())));
+        } else if self.fault_is(FaultKind::NoSpace).is_some() {
+            return Err(self.no_space());
+        } else if let Some(detail) = self.fault_is(FaultKind::ShortWrite)
+            && len > 1
+        {
+            len = 1 + (detail % (len as u64 - 1)) as usize;
+            self.note(format!("{len} of {} bytes", bytes.len()));
+        } else if self.fault_is(FaultKind::LostWrite).is_some() {
+            fate = Fate::Lost;
+            self.note("");
+        } else if let Some(detail) = self.fault_is(FaultKind::MisdirectedWrite) {
+            let sectors = self.world.volume.inode(id).cached.len().div_ceil(SECTOR).max(2);
+            let away = 1 + detail % (sectors - 1);
+            let to = ((offset / SECTOR + away) % sectors) * SECTOR + offset % SECTOR;
+            fate = Fate::Misdirected(to);
+            self.note(format!("to offset {to}"));
+        }
+        let len = self.room(id, offset, len)?;
+        self.world.statistics.bytes_written += len as u64;
+        self.world.volume.inode_mut(id).write(self.operation.number, offset, &bytes[..len], fate);
+        failure.map_or(Ok(len), Err)
+    }
+
+    /// How many of `len` bytes fit the capacity.
+    fn room(&self, id: InodeId, offset: u64, len: usize) -> io::Result<usize> {
+        let Some(capacity) = self.world.capacity else { return Ok(len) };
+        let allocated = self.world.volume.inode(id).cached.allocated();
+        if len == 0 || offset + len as u64 <= allocated {
+            return Ok(len);
+        }
+        let free = capacity.saturating_sub(self.world.volume.used()) / PAGE * PAGE;
+        match (allocated + free).checked_sub(offset) {
+            None | Some(0) => Err(io::ErrorKind::StorageFull.into()),
+            Some(room) => Ok(len.min(usize::try_from(room).unwrap_or(usize::MAX))),
+        }
+    }
+
+    pub(crate) fn len(&mut self, id: InodeId) -> io::Result<u64> {
+        if self.fault_is(FaultKind::LenFails).is_some() {
+            return Err(self.eio(""));
+        }
+        Ok(self.world.volume.inode(id).cached.len())
+    }
+
+    pub(crate) fn set_len(&mut self, id: InodeId, len: u64) -> io::Result<()> {
+        if self.fault_is(FaultKind::SetLenFails).is_some() {
+            return Err(self.eio(""));
+        }
+        let before = self.world.volume.inode(id).cached.len();
+        if len > before {
+            if self.fault_is(FaultKind::NoSpace).is_some() {
+                return Err(self.no_space());
+            }
+            let grows = usize::try_from(len - before).unwrap_or(usize::MAX);
+            if self.room(id, before, grows)? < grows {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+        } else if len < before {
+            let mut given_up = self.world.volume.inode(id).durable.clone();
+            given_up.clear(0..len);
+            self.world.volume.recycle(&given_up);
+        }
+        self.world.volume.inode_mut(id).set_len(self.operation.number, len);
+        Ok(())
+    }
+
+    pub(crate) fn sync(&mut self, id: InodeId) -> io::Result<()> {
+        if self.fault_is(FaultKind::SyncKeepsPages).is_some() {
+            return Err(self.eio("the data stay dirty"));
+        }
+        if self.fault_is(FaultKind::SyncLies).is_some() {
+            self.note("");
+            // Clean, as far as anybody can see.
+            self.world.volume.inode_mut(id).sync(Persist::Some { page: &mut |_| false, revert: false });
+            return Ok(());
+        }
+        if let Some(detail) = self.fault_is(FaultKind::SyncDropsPages) {
+            let revert = detail.is_multiple_of(4);
+            let mut rng = stream(detail, "dropped pages");
+            let keeps = rng.random_bool(0.5);
+            let mut page = |_| keeps && rng.random_bool(0.5);
+            self.world.volume.inode_mut(id).sync(Persist::Some { page: &mut page, revert });
+            let cache = if revert { "old" } else { "new" };
+            return Err(self.eio(&format!("dirty pages dropped, reads show the {cache} content")));
+        }
+        self.world.volume.inode_mut(id).sync(Persist::All);
+        if self.world.entries == EntryPolicy::FileSync {
+            self.world.volume.directory.sync_file(id);
+        }
+        match self.fault_is(FaultKind::SyncFailsDurable) {
+            Some(_) => Err(self.eio("everything is durable nevertheless")),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn rename(&mut self) -> io::Result<()> {
+        let from = Arc::clone(&self.operation.file);
+        let to = Arc::clone(self.operation.to.as_ref().expect("a rename has a new name"));
+        let id = self.world.volume.lookup(&from).ok_or(io::ErrorKind::NotFound)?;
+        let failure = self.fault_is(FaultKind::RenameFails);
+        if failure.is_none_or(|detail| detail.is_multiple_of(2)) {
+            self.world.volume.rename(self.operation.number, id, &from, &to);
+            self.world.volume.collect();
+        }
+        match failure {
+            Some(detail) => {
+                Err(self.eio(if detail.is_multiple_of(2) { "it took effect" } else { "no effect" }))
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn remove(&mut self) -> io::Result<()> {
+        let name = Arc::clone(&self.operation.file);
+        let id = self.world.volume.lookup(&name).ok_or(io::ErrorKind::NotFound)?;
+        let failure = self.fault_is(FaultKind::RemoveFails);
+        if failure.is_none_or(|detail| detail.is_multiple_of(2)) {
+            self.world.volume.remove(self.operation.number, id, &name);
+            self.world.volume.collect();
+        }
+        match failure {
+            Some(detail) => {
+                Err(self.eio(if detail.is_multiple_of(2) { "it took effect" } else { "no effect" }))
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn list(&mut self) -> io::Result<Vec<String>> {
+        if self.fault_is(FaultKind::ListFails).is_some() {
+            return Err(self.eio(""));
+        }
+        Ok(self.world.volume.directory.current.keys().map(|name| name.to_string()).collect())
+    }
+
+    pub(crate) fn sync_dir(&mut self) -> io::Result<()> {
+        if let Some(detail) = self.fault_is(FaultKind::DirSyncFails) {
+            let drops = detail.is_multiple_of(2);
+            if drops {
+                self.world.volume.directory.drop_pending();
+            }
+            return Err(self.eio(if drops { "the entries are dropped" } else { "the entries stay pending" }));
+        }
+        if self.fault_is(FaultKind::SyncLies).is_some() {
+            self.note("");
+            self.world.volume.directory.drop_pending();
+            return Ok(());
+        }
+        self.world.volume.directory.sync();
+        self.world.volume.collect();
+        Ok(())
+    }
+
+    pub(crate) fn lock(&mut self) -> io::Result<()> {
+        let name = Arc::clone(&self.operation.file);
+        if self.world.locks.contains(&name) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if self.world.volume.lookup(&name).is_none() {
+            self.world.volume.create(self.operation.number, &name);
+        }
+        self.world.locks.insert(name);
+        Ok(())
+    }
+
+    /// The particulars of the fault that is to fire, if it is of this kind. It has not fired until it is noted.
+    fn fault_is(&self, kind: FaultKind) -> Option<u64> {
+        self.fault.as_ref().filter(|fault| fault.key.kind == kind).map(|fault| fault.detail)
+    }
+
+    /// Notes that the fault fired.
+    fn note(&mut self, what: impl Into<String>) {
+        if let Some(fault) = self.fault.take() {
+            self.fired(fault, what.into());
+        }
+    }
+
+    fn fired(&mut self, fault: ExactFault, what: String) {
+        *self.world.statistics.faults.entry(fault.key.kind).or_default() += 1;
+        let fired = FiredFault {
+            fault,
+            operation: self.operation.number,
+            life: self.operation.life,
+            file: self.operation.file.to_string(),
+            what,
+        };
+        self.world.fired.push(fired.clone());
+        self.met.push(fired);
+    }
+
+    fn eio(&mut self, what: &str) -> io::Error {
+        self.note(what);
+        io::Error::other(format!("simulated EIO on {}", self.operation))
+    }
+
+    fn no_space(&mut self) -> io::Error {
+        self.note("");
+        io::ErrorKind::StorageFull.into()
+    }
+}
+
+/// The end of the content, zeros at the end not counted.
+fn last_content(inode: &crate::volume::inode::Inode) -> u64 {
+    let last = inode.durable.iter().filter_map(|(index, page)| {
+        let end = page.iter().rposition(|byte| *byte != 0)?;
+        Some(index * PAGE + end as u64 + 1)
+    });
+    last.last().unwrap_or(0)
+}
