@@ -398,11 +398,12 @@ impl Core {
         if let [only] = self.runnable[..] {
             return self.go(only, can_stay);
         }
+        let overstays = self.in_a_row >= self.settings.steps_in_a_row_max;
         let choice = Choice {
             step: self.step,
             current: self.current,
             can_stay,
-            yields,
+            yields: yields || overstays,
             blocked,
             runnable: &self.runnable,
             tasks: &self.tasks,
@@ -413,15 +414,7 @@ impl Core {
         if self.runnable.binary_search(&to).is_err() {
             to = default;
         }
-        if to == self.current && can_stay && !yields {
-            self.in_a_row += 1;
-            if self.in_a_row > self.settings.steps_in_a_row_max {
-                to = next_after(&self.runnable, self.current);
-            }
-        }
-        if to != self.current {
-            self.in_a_row = 0;
-        }
+        self.in_a_row = if to == self.current { self.in_a_row + 1 } else { 0 };
         if to != default {
             let me = &self.tasks[self.current.index()];
             let (op, nth) = (me.pending_id, me.nth(blocked));
@@ -560,7 +553,7 @@ const EARLY: u64 = 2;
 const NOTIFY: u64 = 3;
 
 /// The sub-stream of `seed` that is called `label`.
-pub(crate) fn stream(seed: u64, label: &str) -> ChaCha8Rng {
+pub fn stream(seed: u64, label: &str) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(stable_hash(FNV_START, label.as_bytes()));
     rng

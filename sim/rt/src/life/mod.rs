@@ -29,6 +29,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::time::Duration;
 
+pub use self::core::stream;
 use self::core::{Core, Flow};
 pub(crate) use self::core::{below, next_after};
 use crate::op::{Op, OpKind};

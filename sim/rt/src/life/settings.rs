@@ -29,8 +29,8 @@ pub struct Settings {
     pub mutants: MutantSet,
     /// The life ends with [`LifeEnd::StepLimit`](super::LifeEnd::StepLimit) at so many scheduling points.
     pub steps_max: u64,
-    /// A task that comes to so many points in a row while others could run is preempted, whatever the strategy says: a
-    /// loop that waits for another task must not wait for ever.
+    /// A task that comes to so many points in a row while others could run is taken to yield: a loop that waits for
+    /// another task must not wait for ever.
     pub steps_in_a_row_max: u32,
     /// Whether a panic that comes out of any task ends the life. If not, only one of the main task does.
     pub panic_ends_life: bool,

@@ -9,18 +9,35 @@ use std::fmt::Debug;
 
 use rand_chacha::ChaCha8Rng;
 
-use crate::life::{PointKey, Task, TaskId};
+pub use crate::life::stream;
+use crate::life::{PointKey, Task, TaskId, below};
 use crate::op::{FNV_START, Op, OpTable, mix, stable_hash, stable_op_hash};
 
-mod directed;
-mod replay;
+mod kind;
+
+mod partial_order;
+mod pct;
 mod round_robin;
+mod sticky;
 mod uniform;
+mod walk;
+mod windows;
+
+mod directed;
+mod exhaustive;
+mod replay;
 
 pub use directed::Directed;
+pub use exhaustive::Exhaustive;
+pub use kind::Kind;
+pub use partial_order::PartialOrder;
+pub use pct::Pct;
 pub use replay::Replay;
 pub use round_robin::RoundRobin;
+pub use sticky::Sticky;
 pub use uniform::Uniform;
+pub use walk::Walk;
+pub use windows::Windows;
 
 /// Decides who runs next.
 pub trait Strategy: Any + Debug + Send {
@@ -100,6 +117,18 @@ impl Choice<'_> {
     /// The next one behind the current task in the circle of those that can run.
     pub fn next(&self) -> TaskId {
         crate::life::next_after(self.runnable, self.current)
+    }
+
+    /// Anybody but the current task, with the same probability.
+    pub(crate) fn any_other(&self, rng: &mut ChaCha8Rng) -> TaskId {
+        let runnable = self.runnable;
+        match runnable.binary_search(&self.current) {
+            Err(_) => runnable[below(rng, runnable.len() as u64) as usize],
+            Ok(mine) => {
+                let index = below(rng, runnable.len() as u64 - 1) as usize;
+                runnable[index + usize::from(index >= mine)]
+            }
+        }
     }
 
     /// The task of a path, if it can run.
