@@ -3,22 +3,52 @@
 //! Each is plain data: its parameters, with defaults. [`all`] lists them, [`by_name`] makes one from its name and
 //! parameters, as a trace keeps them.
 
+mod agent_mix;
 mod bank;
 mod cas_machine;
+mod event_log;
 mod hotspot;
+mod large_transactions;
+mod list_append;
+mod long_reader;
+mod phantom;
+mod register_mix;
+mod retry_storm;
+mod run_lifecycle;
+mod tiny_databases;
+mod tool_calls;
+mod ttl_cache;
+mod work_queue;
+mod write_skew;
 
+pub use agent_mix::AgentMix;
 pub use bank::Bank;
 pub use cas_machine::CasMachine;
+pub use event_log::EventLog;
 pub use hotspot::Hotspot;
+pub use large_transactions::LargeTransactions;
+pub use list_append::ListAppend;
+pub use long_reader::LongReader;
+pub use phantom::Phantom;
+pub use register_mix::RegisterMix;
+pub use retry_storm::RetryStorm;
+pub use run_lifecycle::RunLifecycle;
+pub use tiny_databases::TinyDatabases;
+pub use tool_calls::ToolCalls;
+pub use ttl_cache::TtlCache;
+pub use work_queue::WorkQueue;
+pub use write_skew::WriteSkew;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::evidence::Evidence;
+use crate::history::TxnIndex;
 use crate::plan::{Action, Client, Plan, Step};
-use crate::store::Range;
-use crate::workload::{Scale, Workload};
+use crate::store::{Isolation, Range};
+use crate::workload::{Finding, Scale, Workload};
 
 /// All of them, with their default parameters.
 pub fn all() -> Vec<Box<dyn Workload>> {
@@ -33,8 +63,25 @@ pub fn by_name(name: &str, parameters: serde_json::Value) -> Option<Box<dyn Work
 
 type Make = fn(serde_json::Value) -> Option<Box<dyn Workload>>;
 
-const CATALOGUE: &[(&str, Make)] =
-    &[(hotspot::NAME, make::<Hotspot>), (cas_machine::NAME, make::<CasMachine>), (bank::NAME, make::<Bank>)];
+const CATALOGUE: &[(&str, Make)] = &[
+    (hotspot::NAME, make::<Hotspot>),
+    (cas_machine::NAME, make::<CasMachine>),
+    (bank::NAME, make::<Bank>),
+    (list_append::NAME, make::<ListAppend>),
+    (register_mix::NAME, make::<RegisterMix>),
+    (write_skew::NAME, make::<WriteSkew>),
+    (phantom::NAME, make::<Phantom>),
+    (event_log::NAME, make::<EventLog>),
+    (tool_calls::NAME, make::<ToolCalls>),
+    (work_queue::NAME, make::<WorkQueue>),
+    (ttl_cache::NAME, make::<TtlCache>),
+    (run_lifecycle::NAME, make::<RunLifecycle>),
+    (long_reader::NAME, make::<LongReader>),
+    (retry_storm::NAME, make::<RetryStorm>),
+    (large_transactions::NAME, make::<LargeTransactions>),
+    (tiny_databases::NAME, make::<TinyDatabases>),
+    (agent_mix::NAME, make::<AgentMix>),
+];
 
 fn make<W: Workload + Default + DeserializeOwned + 'static>(
     parameters: serde_json::Value,
@@ -69,4 +116,13 @@ fn scan_prefix(prefix: &str) -> Step {
     let Range { start, end } = Range::prefix(prefix.as_bytes());
     let text = |key: Vec<u8>| String::from_utf8_lossy(&key).into_owned();
     Step::Scan { start: text(start), end: end.map(text), limit: None, reverse: false }
+}
+
+/// An anomaly that snapshot isolation lets through: a violation only if every client asked for more.
+fn judged(evidence: &Evidence<'_>, rule: &str, message: String, txn: TxnIndex) -> Finding {
+    if evidence.clients().all(|txn| txn.isolation == Isolation::Serializable) {
+        Finding::violation(rule, message, [txn])
+    } else {
+        Finding::sighting(rule, message, [txn])
+    }
 }

@@ -17,11 +17,11 @@ use rand_chacha::ChaCha8Rng;
 use crate::environment::Environment;
 use crate::history::{Life, Recorder, Session, TxnIndex};
 use crate::interpret;
-use crate::notebook::{Ending, Note, Notebook, Progress, What};
-use crate::plan::{Action, Client, End, Expect, Retry, Transaction, Unanswered};
+use crate::notebook::{Ending, HeldRun, Note, Notebook, Progress, What};
+use crate::plan::{Action, Client, End, Retry, Transaction, Unanswered};
 use crate::sibling;
-use crate::store::{Store, StoreError, TxnOptions};
-use crate::tx::Tx;
+use crate::store::{Result, Store, StoreError, TxnOptions};
+use crate::tx::{Parts, Tx};
 use crate::workload::Workload;
 
 /// Everything that clients of one life share.
@@ -95,11 +95,11 @@ impl Runner<'_> {
     }
 
     fn attempt(&self, session: Session, plan: &Transaction, progress: &mut Progress) -> Attempt {
-        let run = plan.run.and_then(|slot| progress.runs.iter().find(|(known, _)| *known == slot));
+        let run = plan.run.and_then(|slot| held(progress, slot)).cloned();
         let options = TxnOptions {
             isolation: plan.isolation,
             read_only: plan.read_only,
-            run: run.map(|(_, run)| run.clone()),
+            run: run.as_ref().map(|held| held.run.clone()),
         };
         let called = self.recorder.tick();
         let wall_before = self.environment.wall();
@@ -117,7 +117,7 @@ impl Runner<'_> {
                 return self.failed(plan, progress, session, index, error);
             }
         }
-        let (inner, clocked) = txn.into_parts();
+        let Parts { inner, clocked, wrote } = txn.into_parts();
         if plan.end != End::Commit {
             if plan.end == End::Abort {
                 inner.abort();
@@ -139,9 +139,9 @@ impl Runner<'_> {
                     let wall = micros(self.environment.wall());
                     self.note(session, Some(index), What::Acked { wall });
                 }
-                if plan.expect == Expect::Refusal {
-                    let message = "a commit was acked that had to be refused".into();
-                    let broken = What::Broken { rule: "refuses what it must".into(), message };
+                if wrote && let Some(run) = run.filter(|run| run.ended == Some(self.life)) {
+                    let message = format!("run {} had ended, and still wrote", run.run.0);
+                    let broken = What::Broken { rule: "an ended run writes nothing".into(), message };
                     self.note(session, Some(index), broken);
                 }
                 Attempt::Over(Ending::Done)
@@ -175,7 +175,7 @@ impl Runner<'_> {
             StoreError::Conflict(_) | StoreError::Full(_) => give_up_or(Attempt::Again, plan.retry, progress),
             StoreError::Closed(why) => Attempt::Closed(why),
             StoreError::Refused(error) | StoreError::Indeterminate(error) => {
-                let expected = plan.expect == Expect::Refusal;
+                let expected = plan.run.and_then(|slot| held(progress, slot)).is_some_and(|run| run.ending);
                 let action = progress.next;
                 self.note(session, Some(index), What::Refused { action, error, expected });
                 Attempt::Over(Ending::Refused)
@@ -196,19 +196,13 @@ impl Runner<'_> {
                 self.store.flush().map(|()| self.recorder.flushed(called))
             }
             Action::BeginRun { slot, parent } => {
-                let parent = parent.and_then(|parent| progress.runs.iter().find(|(slot, _)| *slot == parent));
-                self.store.begin_run(parent.map(|(_, run)| run)).map(|run| {
-                    progress.runs.retain(|(known, _)| known != slot);
-                    progress.runs.push((*slot, run.clone()));
-                    self.note(session, None, What::Run { slot: *slot, run, ended: false });
+                let parent = parent.and_then(|slot| held(progress, slot)).map(|held| held.run.clone());
+                self.store.begin_run(parent.as_ref()).map(|run| {
+                    progress.runs.retain(|held| held.slot != *slot);
+                    progress.runs.push(HeldRun { slot: *slot, run, ending: false, ended: None });
                 })
             }
-            Action::EndRun { slot } => match progress.runs.iter().find(|(known, _)| known == slot) {
-                Some((_, run)) => self.store.end_run(run).map(|()| {
-                    self.note(session, None, What::Run { slot: *slot, run: run.clone(), ended: true });
-                }),
-                None => Ok(()),
-            },
+            Action::EndRun { slot } => self.end_run(session, *slot, progress),
             Action::Sibling { name } => {
                 let what = sibling::visit(self.store, name);
                 self.note(session, None, what);
@@ -223,11 +217,24 @@ impl Runner<'_> {
             Err(StoreError::Indeterminate(_)) => Attempt::Over(Ending::Unanswered),
             Err(StoreError::Closed(why)) => Attempt::Closed(why),
             Err(StoreError::Refused(error)) => {
-                let action = progress.next;
-                self.note(session, None, What::Refused { action, error, expected: false });
+                let parent = match action {
+                    Action::BeginRun { parent, .. } => parent.and_then(|slot| held(progress, slot)),
+                    _ => None,
+                };
+                let expected = parent.is_some_and(|run| run.ending);
+                self.note(session, None, What::Refused { action: progress.next, error, expected });
                 Attempt::Over(Ending::Refused)
             }
         }
+    }
+
+    fn end_run(&self, session: Session, slot: u32, progress: &mut Progress) -> Result<()> {
+        let Some(at) = progress.runs.iter().position(|held| held.slot == slot) else { return Ok(()) };
+        progress.runs[at].ending = true;
+        self.notebook.set_progress(session, progress);
+        self.store.end_run(&progress.runs[at].run)?;
+        progress.runs[at].ended = Some(self.life);
+        Ok(())
     }
 
     fn over(&self, session: Session, progress: &mut Progress, ending: Ending, took: Duration) {
@@ -254,6 +261,10 @@ impl Runner<'_> {
     pub(crate) fn note(&self, session: Session, txn: Option<TxnIndex>, what: What) {
         self.notebook.note(Note { session, txn, at: self.recorder.tick(), what });
     }
+}
+
+fn held(progress: &Progress, slot: u32) -> Option<&HeldRun> {
+    progress.runs.iter().find(|held| held.slot == slot)
 }
 
 fn give_up_or(again: Attempt, retry: Retry, progress: &Progress) -> Attempt {

@@ -4,7 +4,7 @@
 //! Not its job: judging what the store answered; except where only the step itself can see that a promise was broken.
 
 mod money;
-mod queue;
+pub(crate) mod queue;
 
 use std::time::Duration;
 
@@ -35,6 +35,9 @@ pub(crate) fn execute(step: &Step, txn: &mut Tx<'_>) -> Result<()> {
             txn.put(key, value)
         }
         Step::PutMany { prefix, count, len } => put_many(txn, prefix, *count, *len),
+        Step::DeleteMany { prefix, count } => {
+            (0..*count).try_for_each(|number| txn.delete(format!("{prefix}{number:04}")))
+        }
         Step::Delete { key } => txn.delete(key),
         Step::Insert { key, value } => {
             let value = bytes(value, txn);

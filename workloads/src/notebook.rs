@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use crate::history::{Session, Time, TxnIndex};
+use crate::history::{Life, Session, Time, TxnIndex};
 use crate::store::RunHandle;
 
 /// Shared by all clients, over all lives; clones write into the same one. Its lock is never held while a store is
@@ -73,7 +73,20 @@ pub struct Progress {
     /// Whether its commit was called and not answered.
     pub committing: bool,
     /// The runs that it began, by slot.
-    pub runs: Vec<(u32, RunHandle)>,
+    pub runs: Vec<HeldRun>,
+}
+
+/// A run that a client began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldRun {
+    /// Which slot it is in.
+    pub slot: u32,
+    /// Its name.
+    pub run: RunHandle,
+    /// Whether its end was asked for: from then on its writes may be refused.
+    pub ending: bool,
+    /// In which life its end was acked: for the rest of that life its writes must be refused.
+    pub ended: Option<Life>,
 }
 
 /// Something that is not part of the history, but that a workload's own checks need.
@@ -130,15 +143,6 @@ pub enum What {
         /// The clock.
         wall: u64,
     },
-    /// A run began or ended.
-    Run {
-        /// Which slot of the client.
-        slot: u32,
-        /// Its name.
-        run: RunHandle,
-        /// Whether it ended.
-        ended: bool,
-    },
     /// A sibling database was opened, its counter raised, and closed.
     Sibling {
         /// Which one.
@@ -149,6 +153,8 @@ pub enum What {
         invoked: bool,
         /// Whether commit and close were acked.
         acked: bool,
+        /// The first error.
+        error: Option<String>,
     },
 }
 

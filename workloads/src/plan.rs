@@ -67,7 +67,7 @@ pub enum Action {
         /// The parent, if it is known.
         parent: Option<u32>,
     },
-    /// Ends a run.
+    /// Ends a run. From now on its writes must be refused.
     EndRun {
         /// Which, as [`Action::BeginRun`] remembered it; nothing happens if it is not known.
         slot: u32,
@@ -98,8 +98,6 @@ pub struct Transaction {
     pub retry: Retry,
     /// What happens when its commit is never answered.
     pub unanswered: Unanswered,
-    /// What the store must answer.
-    pub expect: Expect,
 }
 
 impl Default for Transaction {
@@ -112,7 +110,6 @@ impl Default for Transaction {
             end: End::Commit,
             retry: Retry::default(),
             unanswered: Unanswered::Skip,
-            expect: Expect::Any,
         }
     }
 }
@@ -161,16 +158,6 @@ pub enum Unanswered {
     Repeat,
 }
 
-/// What the store must answer to a transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Expect {
-    /// Whatever it does is judged by the history alone; only a refusal is noted.
-    Any,
-    /// A refusal: an ack is a violation.
-    Refusal,
-}
-
 /// The smallest part of a transaction that can be taken away.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -211,6 +198,13 @@ pub enum Step {
         count: u32,
         /// Bytes of each value, at least.
         len: usize,
+    },
+    /// Deletes what [`Step::PutMany`] writes.
+    DeleteMany {
+        /// Before the number.
+        prefix: String,
+        /// How many.
+        count: u32,
     },
     /// Deletes.
     Delete {

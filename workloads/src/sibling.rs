@@ -8,10 +8,9 @@ const COUNTER: &[u8] = b"visits";
 /// Visits the database `name`. What it does is not part of the history, which is that of one store.
 pub(crate) fn visit(store: &dyn Store, name: &str) -> What {
     let mut visit = Visit::default();
-    // A failure shows in what the visit did not reach.
-    let _ = visit.run(store, name);
+    let error = visit.run(store, name).err().map(|error| error.to_string());
     let Visit { found, invoked, acked } = visit;
-    What::Sibling { name: name.into(), found, invoked, acked }
+    What::Sibling { name: name.into(), found, invoked, acked, error }
 }
 
 #[derive(Default)]

@@ -5,6 +5,7 @@
 //!
 //! * INV-TX-1: no answer of the store reaches a step without being recorded.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use rand::SeedableRng;
@@ -29,6 +30,17 @@ pub struct Tx<'a> {
     rng: ChaCha8Rng,
     uniques: u32,
     clocked: bool,
+    wrote: Cell<bool>,
+}
+
+/// What is left when all steps are done.
+pub(crate) struct Parts<'a> {
+    /// The store's transaction.
+    pub(crate) inner: Box<dyn StoreTxn + 'a>,
+    /// Whether it has touched keys that expire.
+    pub(crate) clocked: bool,
+    /// Whether it has written.
+    pub(crate) wrote: bool,
 }
 
 impl<'a> Tx<'a> {
@@ -41,12 +53,22 @@ impl<'a> Tx<'a> {
     ) -> Self {
         let begun = runner.environment.now();
         let rng = ChaCha8Rng::seed_from_u64(0);
-        Self { runner, session, index, inner, begun, begun_wall, rng, uniques: 0, clocked: false }
+        Self {
+            runner,
+            session,
+            index,
+            inner,
+            begun,
+            begun_wall,
+            rng,
+            uniques: 0,
+            clocked: false,
+            wrote: Cell::new(false),
+        }
     }
 
-    /// The store's transaction, and whether it has touched keys that expire.
-    pub(crate) fn into_parts(self) -> (Box<dyn StoreTxn + 'a>, bool) {
-        (self.inner, self.clocked)
+    pub(crate) fn into_parts(self) -> Parts<'a> {
+        Parts { inner: self.inner, clocked: self.clocked, wrote: self.wrote.get() }
     }
 
     /// Reads a key.
@@ -292,6 +314,9 @@ impl<'a> Tx<'a> {
     }
 
     fn event(&self, op: Op) {
+        if !matches!(op, Op::Get { .. } | Op::Scan { .. } | Op::List { .. } | Op::Failed { .. }) {
+            self.wrote.set(true);
+        }
         self.runner.recorder.op(self.index, op);
     }
 }

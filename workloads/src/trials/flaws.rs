@@ -51,3 +51,109 @@ fn bank_sees_money_made_and_lost() {
     finds("bank", Flaw::TornInstall, "total is constant");
     finds("bank", Flaw::HalfCommit, "total is constant");
 }
+
+#[test]
+fn list_append_sees_lost_leaked_and_strange_elements() {
+    finds("list-append", Flaw::NoValidation, "no append is lost");
+    finds("list-append", Flaw::LostCommit, "no append is lost");
+    finds("list-append", Flaw::LeakyAbort, "no append of an abort");
+    finds("list-append", Flaw::NoValidation, "reads of a list are prefixes");
+}
+
+#[test]
+fn register_mix_sees_leaked_and_buried_writes() {
+    finds("register-mix", Flaw::LeakyAbort, "reads see what was committed");
+    finds("register-mix", Flaw::NoDelete, "the last write stays");
+    finds("register-mix", Flaw::LostCommit, "the last write stays");
+    finds("register-mix", Flaw::MovingSnapshot, "reads repeat");
+}
+
+#[test]
+fn write_skew_is_seen_when_reads_are_not_validated() {
+    finds("write-skew", Flaw::NoReadValidation, "no write skew");
+}
+
+#[test]
+fn phantom_is_seen_when_ranges_are_not_validated() {
+    finds("phantom", Flaw::NoRangeValidation, "no phantom");
+}
+
+#[test]
+fn event_log_sees_events_that_are_lost_and_leaked() {
+    finds("event-log", Flaw::NoValidation, "no append is lost");
+    finds("event-log", Flaw::LostCommit, "no append is lost");
+}
+
+#[test]
+fn tool_calls_sees_half_steps_and_lost_steps() {
+    finds("tool-calls", Flaw::HalfCommit, "a step is all or nothing");
+    finds("tool-calls", Flaw::TornInstall, "a step is all or nothing");
+    finds("tool-calls", Flaw::LostCommit, "no step is lost");
+}
+
+#[test]
+fn work_queue_sees_jobs_lost_doubled_and_done_twice() {
+    finds("work-queue", Flaw::HalfCommit, "no job is lost");
+    finds("work-queue", Flaw::LostCommit, "no job is lost");
+    finds("work-queue", Flaw::NoValidation, "no job is done twice");
+    finds("work-queue", Flaw::NoDelete, "a job is in one place");
+}
+
+#[test]
+fn ttl_cache_sees_keys_that_stay_too_long_too_short_or_vanish_meanwhile() {
+    finds("ttl-cache", Flaw::NoExpiry, "a key is gone when its time is over");
+    finds("ttl-cache", Flaw::EarlyExpiry, "a key stays for its time");
+    finds("ttl-cache", Flaw::RestlessExpiry, "reads repeat");
+}
+
+#[test]
+fn run_lifecycle_sees_an_ended_run_that_writes() {
+    finds("run-lifecycle", Flaw::ZombieRun, "an ended run writes nothing");
+}
+
+#[test]
+fn long_reader_sees_its_snapshot_move() {
+    finds("long-reader", Flaw::MovingSnapshot, "reads repeat");
+    finds("long-reader", Flaw::TornInstall, "groups are whole");
+}
+
+#[test]
+fn retry_storm_sees_aborts_without_a_winner() {
+    finds("retry-storm", Flaw::SpuriousConflict, "no abort without a winner");
+    finds("retry-storm", Flaw::NoValidation, "no lost update");
+}
+
+#[test]
+fn large_transactions_sees_half_of_one() {
+    finds("large-transactions", Flaw::HalfCommit, "groups are whole");
+    finds("large-transactions", Flaw::TornInstall, "groups are whole");
+}
+
+#[test]
+fn tiny_databases_sees_a_close_that_forgets() {
+    finds("tiny-databases", Flaw::SiblingForgets, "a close loses nothing");
+}
+
+#[test]
+fn agent_mix_sees_a_memory_that_fails() {
+    finds("agent-mix", Flaw::LostCommit, "own memory is what was written last");
+    finds("agent-mix", Flaw::NoDelete, "own memory is what was written last");
+}
+
+/// The probes are there to see what snapshot isolation lets through: if they never do, they prove nothing.
+#[test]
+fn snapshot_isolation_lets_write_skew_and_phantoms_be_seen() {
+    for (name, rule) in [("write-skew", "no write skew"), ("phantom", "no phantom")] {
+        let workload: Arc<dyn Workload> =
+            Arc::from(catalogue::by_name(name, serde_json::Value::Null).expect("known"));
+        let seen = (0..SEEDS).any(|seed| {
+            let mut trial = Trial::of(seed);
+            trial.scale.isolation = crate::store::Isolation::Snapshot;
+            try_out(&workload, trial)
+                .findings
+                .iter()
+                .any(|finding| !finding.violation && finding.rule == rule)
+        });
+        assert!(seen, "{name} saw nothing in {SEEDS} seeds");
+    }
+}

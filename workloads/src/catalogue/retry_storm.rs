@@ -1,0 +1,114 @@
+//! Retry storm: everybody wants the same few keys for as long as possible.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::hotspot::check_counter;
+use super::{clients, parameters_of};
+use crate::evidence::Evidence;
+use crate::history::{Op, Outcome, Txn};
+use crate::plan::{Plan, Retry, Step, Transaction};
+use crate::store::{Conflict, ConflictKind};
+use crate::workload::{About, Finding, Scale, Workload};
+
+pub(super) const NAME: &str = "retry-storm";
+
+/// Clients read several hot keys, think, and raise all of them, with a short backoff.
+///
+/// Stresses: long conflict sets, retries, fairness, whatever spins.
+/// Invariant: liveness: nobody is aborted unless somebody else, running at the same time, may have won the key that the
+/// conflict names. So the number of aborts is bounded by commits times clients, and somebody always gets through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RetryStorm {
+    /// How many keys.
+    pub keys: u32,
+    /// The longest think time between reads and writes.
+    pub think_micros_max: u64,
+    /// Attempts of a transaction, at most.
+    pub attempts_max: u32,
+}
+
+impl Default for RetryStorm {
+    fn default() -> Self {
+        Self { keys: 3, think_micros_max: 200, attempts_max: 60 }
+    }
+}
+
+impl Workload for RetryStorm {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn about(&self) -> About {
+        About {
+            stresses: "retries, long conflict sets, fairness",
+            invariant: "nobody is aborted without a winner",
+        }
+    }
+
+    fn parameters(&self) -> serde_json::Value {
+        parameters_of(self)
+    }
+
+    fn plan(&self, scale: &Scale, rng: &mut ChaCha8Rng) -> Plan {
+        let mut plan = Plan::new(NAME, self.parameters());
+        let keys = self.keys.max(1);
+        clients(&mut plan, scale, rng, |_, _, rng| {
+            let first = rng.random_range(0..keys);
+            let count = rng.random_range(1..=keys);
+            let chosen: Vec<_> = (0..count).map(|offset| key((first + offset) % keys)).collect();
+            let reads = chosen.iter().cloned().map(|key| Step::Get { key });
+            let think = Step::Think { micros: rng.random_range(0..=self.think_micros_max) };
+            let adds = chosen.iter().cloned().map(|key| Step::Add { key, amount: 1 });
+            let retry = Retry { attempts_max: self.attempts_max, backoff_micros: 5, backoff_micros_max: 500 };
+            Transaction { retry, ..Transaction::of(reads.chain([think]).chain(adds)) }.into()
+        });
+        let reads = (0..keys).map(|number| Step::Get { key: key(number) });
+        plan.audit.actions.push(Transaction::reading(reads).into());
+        plan
+    }
+
+    fn check(&self, evidence: &Evidence<'_>) -> Vec<Finding> {
+        let counters =
+            (0..self.keys.max(1)).flat_map(|number| check_counter(evidence, key(number).as_bytes()));
+        counters.chain(without_winner(evidence)).collect()
+    }
+}
+
+fn key(number: u32) -> String {
+    format!("storm/{number}")
+}
+
+/// Aborts that name a conflict which nobody can have won.
+pub(super) fn without_winner(evidence: &Evidence<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for txn in evidence.clients() {
+        let Outcome::Aborted { conflicts, .. } = &txn.outcome else { continue };
+        for conflict in conflicts.iter().filter(|conflict| conflict.kind != ConflictKind::Cas) {
+            let won = |other: &Txn| {
+                other.index != txn.index && evidence.overlap(txn, other) && wins(other, conflict)
+            };
+            if !evidence.effective().any(won) {
+                let key = String::from_utf8_lossy(&conflict.key);
+                let message =
+                    format!("a {:?} conflict on {key}, which nobody else wrote meanwhile", conflict.kind);
+                findings.push(Finding::violation("no abort without a winner", message, [txn.index]));
+            }
+        }
+    }
+    findings
+}
+
+/// Whether the writes of a transaction can be the cause of a conflict. Of a range only the start is known.
+fn wins(txn: &Txn, conflict: &Conflict) -> bool {
+    txn.ops.iter().any(|op| match op {
+        Op::Put { key, .. }
+        | Op::PutExpiring { key, .. }
+        | Op::Delete { key }
+        | Op::Cas { key, .. }
+        | Op::Append { key, .. } => *key == conflict.key || conflict.kind == ConflictKind::Range,
+        Op::Get { .. } | Op::Scan { .. } | Op::List { .. } | Op::Failed { .. } => false,
+    })
+}

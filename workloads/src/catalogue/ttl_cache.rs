@@ -1,0 +1,187 @@
+//! TTL cache: keys that expire, read by transactions that wait between two reads.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::{clients, parameters_of};
+use crate::evidence::{Evidence, Fate, ended, written};
+use crate::history::{Op, Txn};
+use crate::notebook::What;
+use crate::plan::{Action, Payload, Plan, Step, Transaction};
+use crate::store::{Bytes, Capabilities};
+use crate::workload::{About, Finding, Scale, Workload};
+
+pub(super) const NAME: &str = "ttl-cache";
+
+/// Rounding of lifetimes that is nobody's fault.
+const SLACK_MICROS: u64 = 1_000;
+
+/// Clients fill a small cache with values that live a few milliseconds, replace some by values that stay, delete some,
+/// and read them, twice in one transaction with a wait between.
+///
+/// Stresses: expiry at snapshot time, its index and sweep, lifetimes in log and recovery.
+/// Invariant: a key does not expire between two reads of one transaction; it is gone when its time is over, and not
+/// before. (The last two are judged only while the store's clock never ran backwards.)
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TtlCache {
+    /// How many keys.
+    pub keys: u32,
+    /// The longest lifetime.
+    pub ttl_ms_max: u64,
+}
+
+impl Default for TtlCache {
+    fn default() -> Self {
+        Self { keys: 4, ttl_ms_max: 8 }
+    }
+}
+
+impl Workload for TtlCache {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn about(&self) -> About {
+        About {
+            stresses: "expiry at snapshot time, its index, its sweep, its recovery",
+            invariant: "a key expires in its time, and never between two reads",
+        }
+    }
+
+    fn parameters(&self) -> serde_json::Value {
+        parameters_of(self)
+    }
+
+    fn runs_on(&self, capabilities: &Capabilities) -> bool {
+        capabilities.ttl
+    }
+
+    fn plan(&self, scale: &Scale, rng: &mut ChaCha8Rng) -> Plan {
+        let mut plan = Plan::new(NAME, self.parameters());
+        clients(&mut plan, scale, rng, |_, _, rng| {
+            let key = key(rng.random_range(0..self.keys.max(1)));
+            let half = self.ttl_ms_max * 500;
+            let step = match rng.random_range(0..10) {
+                0..=2 => Step::PutTtl { key, ttl_ms: rng.random_range(1..=self.ttl_ms_max.max(1)) },
+                3 => Step::Put { key, value: Payload::Unique { len: 0 } },
+                4 => Step::Delete { key },
+                5 => return Action::Pause { micros: rng.random_range(0..=half) },
+                _ => Step::GetTtl { key, wait_micros: rng.random_range(0..=half) },
+            };
+            Transaction::of([step]).into()
+        });
+        let reads = (0..self.keys.max(1)).map(|number| Step::GetTtl { key: key(number), wait_micros: 0 });
+        plan.audit.actions.push(Transaction::reading(reads).into());
+        plan
+    }
+
+    fn check(&self, evidence: &Evidence<'_>) -> Vec<Finding> {
+        if clock_ran_backwards(evidence) {
+            return Vec::new();
+        }
+        let mut findings = Vec::new();
+        for txn in evidence.snapshots() {
+            let Some([begun, until]) = begun(evidence, txn) else { continue };
+            for op in &txn.ops {
+                let Op::Get { key, read } = op else { continue };
+                match &read.value {
+                    Some(value) => findings.extend(too_late(evidence, txn, key, value, begun)),
+                    None => findings.extend(too_early(evidence, txn, key, until)),
+                }
+            }
+        }
+        findings
+    }
+}
+
+fn key(number: u32) -> String {
+    format!("cache/{number}")
+}
+
+/// The store's clock before and after a transaction began.
+fn begun(evidence: &Evidence<'_>, txn: &Txn) -> Option<[u64; 2]> {
+    evidence.notes.iter().filter(|note| note.txn == Some(txn.index)).find_map(|note| match note.what {
+        What::Begun { wall } => Some(wall),
+        _ => None,
+    })
+}
+
+/// The store's clock after the commit of a transaction.
+fn acked(evidence: &Evidence<'_>, txn: &Txn) -> Option<u64> {
+    evidence.notes.iter().filter(|note| note.txn == Some(txn.index)).find_map(|note| match note.what {
+        What::Acked { wall } => Some(wall),
+        _ => None,
+    })
+}
+
+fn clock_ran_backwards(evidence: &Evidence<'_>) -> bool {
+    // Notes of one client are in the order of its readings; those of two may be written down in another order.
+    let sessions = evidence.plan.clients.iter().map(|client| client.session);
+    sessions.into_iter().any(|session| {
+        let own = evidence.notes.iter().filter(|note| note.session == session);
+        let readings: Vec<u64> = own
+            .flat_map(|note| match note.what {
+                What::Begun { wall } => wall.to_vec(),
+                What::Acked { wall } => vec![wall],
+                _ => Vec::new(),
+            })
+            .collect();
+        !readings.is_sorted()
+    })
+}
+
+/// A value that was read though its time was over before the transaction began.
+fn too_late(evidence: &Evidence<'_>, txn: &Txn, key: &[u8], value: &Bytes, begun: u64) -> Option<Finding> {
+    let (writer, ttl_ms) = evidence.effective().find_map(|writer| {
+        writer.ops.iter().find_map(|op| match op {
+            Op::PutExpiring { key: put, value: written, ttl_ms } if put == key && written == value => {
+                Some((writer, *ttl_ms))
+            }
+            _ => None,
+        })
+    })?;
+    if writer.index == txn.index {
+        return None;
+    }
+    let gone = acked(evidence, writer)? + ttl_ms * 1_000 + SLACK_MICROS;
+    (begun > gone).then(|| {
+        let message = format!(
+            "{} was read at {begun} µs, though its time was over at {gone}",
+            String::from_utf8_lossy(key)
+        );
+        Finding::violation("a key is gone when its time is over", message, [writer.index, txn.index])
+    })
+}
+
+/// A key that was missing though its last writer gave it more time. Only if it is sure who was last.
+fn too_early(evidence: &Evidence<'_>, txn: &Txn, key: &[u8], until: u64) -> Option<Finding> {
+    if txn.ops.iter().any(|op| written(op, key).is_some()) {
+        return None;
+    }
+    let writes = |other: &&Txn| other.ops.iter().any(|op| written(op, key).is_some());
+    let writers: Vec<&Txn> = evidence.effective().filter(writes).collect();
+    let before = |a: &Txn, b: &Txn| ended(a).is_some_and(|end| end < b.begun);
+    let last = writers.iter().copied().find(|writer| {
+        before(writer, txn)
+            && evidence.fate(writer) == Fate::Must
+            && writers.iter().all(|other| {
+                let unsure = !before(other, writer) && ended(txn).is_none_or(|end| end >= other.begun);
+                other.index == writer.index || !unsure
+            })
+    })?;
+    let lifetime = last.ops.iter().rev().find_map(|op| match op {
+        Op::PutExpiring { key: put, ttl_ms, .. } if put == key => Some(Some(*ttl_ms)),
+        _ => written(op, key).map(|value| value.map(|_| u64::MAX)),
+    })??;
+    let [begun, _] = begun(evidence, last).unwrap_or_default();
+    let expires = begun.saturating_add(lifetime.saturating_mul(1_000));
+    (until.saturating_add(SLACK_MICROS) < expires).then(|| {
+        let message = format!(
+            "{} was missing at {until} µs, though it had time until {expires}",
+            String::from_utf8_lossy(key)
+        );
+        Finding::violation("a key stays for its time", message, [last.index, txn.index])
+    })
+}
