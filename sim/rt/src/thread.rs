@@ -7,7 +7,6 @@
 use std::fmt;
 use std::io;
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::life::{self, TaskId};
@@ -64,7 +63,7 @@ impl<T> fmt::Debug for JoinHandle<T> {
 /// Starts a thread; `name` shows in debuggers and simulations.
 ///
 /// # Errors
-/// When the operating system refuses; never inside of a life.
+/// When the operating system refuses; inside of a life, when that is over.
 pub fn spawn<T: Send + 'static>(
     name: &str,
     body: impl FnOnce() -> T + Send + 'static,
@@ -73,6 +72,10 @@ pub fn spawn<T: Send + 'static>(
         let thread = std::thread::Builder::new().name(name.to_owned());
         return thread.spawn(body).map(|handle| JoinHandle(Inner::Os(handle)));
     }
+    if life::is_over() {
+        return Err(io::Error::other("the life is over: no task can be started any more"));
+    }
+    life::point(Op::new(OpKind::Spawn, "", 0));
     let result = Arc::new(Slot::new(None));
     let slot = Arc::clone(&result);
     // A killed life drops the closures of tasks that never ran: what they own must not see that.
@@ -80,10 +83,7 @@ pub fn spawn<T: Send + 'static>(
     let task = life::spawn(
         name,
         Box::new(move || {
-            let outcome = catch_unwind(AssertUnwindSafe(ManuallyDrop::into_inner(body)));
-            if let Err(payload) = &outcome {
-                life::task_panicked(payload.as_ref());
-            }
+            let outcome = life::catch(ManuallyDrop::into_inner(body));
             if Arc::strong_count(&slot) > 1 {
                 *slot.lock() = Some(outcome);
             } else {

@@ -59,18 +59,10 @@ pub(crate) fn spawn(task: TaskId, body: Box<dyn FnOnce() + Send>, stack_bytes: u
     assert_eq!(usize::from(id), task.index(), "shuttle counts tasks as the life does");
 }
 
-/// Switches to the task that the life has chosen.
+/// Switches to the task that the life has chosen, and comes back when that is this one.
 #[inline]
-pub(crate) fn switch() {
+pub(crate) fn suspend() {
     thread::switch();
-}
-
-/// Leaves the life for good.
-#[cold]
-pub(crate) fn leave() -> ! {
-    loop {
-        thread::switch();
-    }
 }
 
 /// The payload with which a life is abandoned while a task unwinds.

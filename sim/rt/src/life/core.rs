@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use super::afterlife::Stage;
 use super::schedule::{Decision, Decisions, RawForce, Schedule};
 use super::task::{Status, Task};
 use super::{KillAt, Life, LifeEnd, Panic, Settings, StepLimit, TaskId, WaitGraph, Waiting};
@@ -38,15 +39,19 @@ pub(crate) enum Next {
 
 pub(crate) struct Core {
     pub(crate) settings: Settings,
-    tasks: Vec<Task>,
+    pub(super) tasks: Vec<Task>,
     runnable: Vec<TaskId>,
-    current: TaskId,
-    over: Option<LifeEnd>,
+    pub(super) current: TaskId,
+    pub(super) over: Option<LifeEnd>,
+    pub(super) stage: Stage,
+    pub(super) entered: bool,
+    /// How many tasks had not ended when the life did.
+    pub(super) unfinished: usize,
     /// The main task's body has returned, but shuttle has not heard of it yet.
     main_exits: bool,
 
     step: u64,
-    now: u64,
+    pub(super) now: u64,
     /// No deadline lies before this time.
     next_deadline: u64,
     /// The next step at which something is due that is not every step's business.
@@ -87,6 +92,9 @@ impl Core {
             runnable: vec![TaskId::MAIN],
             current: TaskId::MAIN,
             over: None,
+            stage: Stage::Before,
+            entered: false,
+            unfinished: 0,
             main_exits: false,
             step: 0,
             now: settings.start.as_nanos(),
@@ -116,6 +124,10 @@ impl Core {
         core
     }
 
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.is_some()
+    }
+
     pub(crate) fn now(&self) -> u64 {
         self.now
     }
@@ -124,7 +136,7 @@ impl Core {
     #[inline]
     pub(crate) fn step(&mut self, op: Op, yields: bool) -> Flow {
         if self.over.is_some() {
-            return Flow::Leave;
+            return self.step_after();
         }
         let id = self.ops.id(&op);
         let nth = self.tasks[self.current.index()].arrive(op, id);
@@ -211,6 +223,9 @@ impl Core {
 
     /// Waits for a notification on `op`'s object; whether by a timeout is then told by [`Self::timed_out`].
     pub(crate) fn block_on_condition(&mut self, op: Op, deadline: Option<u64>) -> Flow {
+        if self.over.is_some() {
+            return self.wait_after(deadline);
+        }
         let is_due = deadline.is_some_and(|deadline| deadline <= self.now);
         if !is_due && self.keyed(SPURIOUS) % 1000 < u64::from(self.settings.spurious_wakeups_per_mille) {
             return self.go_around(op, false);
@@ -229,6 +244,9 @@ impl Core {
     }
 
     pub(crate) fn mark(&mut self, name: &'static str) {
+        if self.over.is_some() {
+            return;
+        }
         match self.marks.iter_mut().find(|(known, _)| *known == name) {
             Some((_, count)) => *count += 1,
             None => self.marks.push((name, 1)),
@@ -240,15 +258,23 @@ impl Core {
     }
 
     pub(crate) fn task_panicked(&mut self, mut panic: Panic) {
+        if self.over.is_some() {
+            return;
+        }
         panic.task = self.tasks[self.current.index()].path.to_string();
         if self.current == TaskId::MAIN || self.settings.panic_ends_life {
-            self.over.get_or_insert_with(|| LifeEnd::Panicked(panic.clone()));
+            self.over = Some(LifeEnd::Panicked(panic.clone()));
         }
         self.panics.push(panic);
     }
 
     /// The current task ends. The life is over with the main task; else somebody else is chosen.
     pub(crate) fn task_ended(&mut self) {
+        if self.over.is_some() {
+            self.tasks[self.current.index()].status = Status::Ended;
+            self.main_exits |= self.current == TaskId::MAIN;
+            return;
+        }
         let op = Op::new(OpKind::End, "", 0);
         let id = self.ops.id(&op);
         let me = self.current;
@@ -259,7 +285,7 @@ impl Core {
         self.wake_blocked(me.object());
         if me == TaskId::MAIN {
             self.main_exits = true;
-            self.over.get_or_insert(LifeEnd::Completed);
+            self.over = Some(LifeEnd::Completed);
         }
         if self.over.is_none() {
             self.pick(false, false, false);
@@ -270,12 +296,11 @@ impl Core {
         match self.over {
             None => Next::Run(self.current),
             Some(_) if std::mem::take(&mut self.main_exits) => Next::Run(TaskId::MAIN),
-            Some(_) => Next::Stop,
+            Some(_) => self.next_after_end(),
         }
     }
 
     pub(crate) fn into_life(mut self) -> (Life, OpTable) {
-        let unfinished = self.tasks.iter().filter(|task| task.status != Status::Ended).count();
         self.marks.sort_unstable();
         self.strategy.end(&self.tasks);
         let life = Life {
@@ -288,7 +313,7 @@ impl Core {
             time: Instant::from_nanos(self.now),
             reached: self.marks,
             panics: self.panics,
-            unfinished,
+            unfinished: self.unfinished,
             schedule: Schedule {
                 decisions: Decisions(self.decisions),
                 forces: self.forces,
@@ -348,6 +373,9 @@ impl Core {
     }
 
     fn wait(&mut self, op: Op, deadline: Option<u64>) -> Flow {
+        if self.over.is_some() {
+            return self.wait_after(deadline);
+        }
         if deadline.is_some_and(|deadline| deadline <= self.now) {
             return self.go_around(op, true);
         }
@@ -360,11 +388,15 @@ impl Core {
     /// A wait that is over at once: others may run, nothing more.
     fn go_around(&mut self, op: Op, timed_out: bool) -> Flow {
         self.tasks[self.current.index()].timed_out = timed_out;
-        self.stop_at(op, |core| core.pick(true, true, true))
+        self.stop_at(op, None, |core| core.pick(true, true, true))
     }
 
     fn block(&mut self, op: Op, status: Status, selectable: bool) -> Flow {
-        self.stop_at(op, |core| {
+        let deadline = match status {
+            Status::Waiting { deadline, .. } => deadline,
+            _ => None,
+        };
+        self.stop_at(op, deadline, |core| {
             core.tasks[core.current.index()].status = status;
             if !selectable {
                 let me = core.current;
@@ -375,9 +407,9 @@ impl Core {
     }
 
     /// The current task finds at `op` that it has to wait, and `pick` chooses who runs.
-    fn stop_at(&mut self, op: Op, pick: impl FnOnce(&mut Self) -> Flow) -> Flow {
+    fn stop_at(&mut self, op: Op, deadline: Option<u64>, pick: impl FnOnce(&mut Self) -> Flow) -> Flow {
         if self.over.is_some() {
-            return Flow::Leave;
+            return self.wait_after(deadline);
         }
         let id = self.ops.id(&op);
         let nth = self.tasks[self.current.index()].stop_at(op, id);

@@ -7,6 +7,7 @@
 //! The rest of the crate reaches the current life through the functions at the end of this file. They keep the life
 //! borrowed only while they compute, never across a switch.
 
+mod afterlife;
 mod bridge;
 mod core;
 mod outcome;
@@ -20,13 +21,13 @@ mod wait_graph;
 pub use outcome::{Life, LifeEnd, Panic, StepLimit};
 pub use run::{run, run_with};
 pub use schedule::{Decision, Decisions, Force, PointKey, Schedule};
-pub use settings::{KillAt, Settings};
+pub use settings::{KillAt, OnEnd, Remains, Settings};
 pub(crate) use task::Task;
 pub use task::TaskId;
 pub use wait_graph::{WaitGraph, Waiting};
 
-use std::any::Any;
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 pub use self::core::stream;
@@ -44,6 +45,11 @@ thread_local! {
 /// Whether a life runs on this OS thread.
 pub fn is_inside() -> bool {
     CORE.with_borrow(Option::is_some)
+}
+
+/// Whether the current life is over, and this is its afterlife (see [`Remains::Unwind`]).
+pub fn is_over() -> bool {
+    with_core(|core| core.is_over()).unwrap_or(false)
 }
 
 /// The current life; `None` outside of one.
@@ -103,9 +109,9 @@ pub(crate) fn sleep(duration: Duration) -> bool {
     with_core(|core| core.block_until(op, deadline(core))).map(follow).is_some()
 }
 
-/// Starts a task that runs `body`, which has to call [`task_ended`] last.
+/// Starts a task that runs `body`, which has to call [`task_ended`] last. The scheduling point before it is the
+/// caller's: here nothing may be thrown.
 pub(crate) fn spawn(name: &str, body: Box<dyn FnOnce() + Send>) -> TaskId {
-    point(Op::new(OpKind::Spawn, "", 0));
     let (task, stack_bytes) = with_core(|core| (core.spawn(name), core.settings.stack_bytes))
         .expect("only threads of a life start tasks");
     bridge::spawn(task, body, stack_bytes);
@@ -126,29 +132,42 @@ pub(crate) fn is_finished(task: TaskId) -> bool {
     with_core(|core| core.is_finished(task)).unwrap_or(true)
 }
 
-/// Notes a panic that came out of the current task's body.
-pub(crate) fn task_panicked(payload: &(dyn Any + Send)) {
-    let panic = panic_hook::last(payload);
-    with_core(|core| core.task_panicked(panic));
+/// Runs the body of the current task, unless the life is over, and notes a panic that comes out of it.
+pub(crate) fn catch<T>(body: impl FnOnce() -> T) -> std::thread::Result<T> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        afterlife::die_if_due();
+        body()
+    }));
+    if let Err(payload) = &outcome
+        && !payload.is::<afterlife::Killed>()
+    {
+        let panic = panic_hook::last(payload.as_ref());
+        with_core(|core| core.task_panicked(panic));
+    }
+    outcome
 }
 
 /// Notes that the current task is about to end, and decides who is next.
 pub(crate) fn task_ended() {
     with_core(Core::task_ended);
+    afterlife::enter();
 }
 
 /// Ends the life; see [`crate::probe::crash`].
 pub(crate) fn crash() -> ! {
     let inside = with_core(Core::crash).is_some();
     assert!(inside, "crash() was called outside of a life, where there is nothing to end");
-    bridge::leave()
+    afterlife::leave()
 }
 
 #[inline]
 fn follow(flow: Flow) {
     match flow {
         Flow::Stay => {}
-        Flow::Switch => bridge::switch(),
-        Flow::Leave => bridge::leave(),
+        Flow::Switch => {
+            bridge::suspend();
+            afterlife::die_if_due();
+        }
+        Flow::Leave => afterlife::leave(),
     }
 }

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::panic::{self, PanicHookInfo};
 use std::sync::Once;
 
-use super::{Panic, bridge, is_inside};
+use super::{CORE, Panic, bridge};
 
 thread_local! {
     /// Message and place of the newest panic inside of a life.
@@ -23,7 +23,8 @@ pub(crate) fn install() {
         panic::set_hook(Box::new(|_| {}));
         bridge::run_nothing();
         panic::set_hook(Box::new(move |info| {
-            if is_inside() {
+            // In the afterlife a panic aborts the process: whoever looks for the reason has to see it.
+            if is_alive() {
                 remember(info);
             } else {
                 before(info);
@@ -37,6 +38,11 @@ pub(crate) fn last(payload: &(dyn Any + Send)) -> Panic {
     let message = message(payload);
     let remembered = LAST.take().filter(|(known, _)| *known == message);
     Panic { message, task: String::new(), place: remembered.map(|(_, place)| place).unwrap_or_default() }
+}
+
+/// Whether this is a life that is not over; not if the panic came out of the life's own code.
+fn is_alive() -> bool {
+    CORE.with(|core| core.try_borrow().is_ok_and(|core| core.as_ref().is_some_and(|core| !core.is_over())))
 }
 
 fn remember(info: &PanicHookInfo<'_>) {

@@ -6,7 +6,7 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::core::Core;
-use super::{CORE, Life, Settings, bridge, is_inside, panic_hook, task_ended, task_panicked};
+use super::{CORE, Life, Settings, bridge, catch, is_inside, panic_hook, task_ended};
 use crate::op::OpTable;
 use crate::strategy::Strategy;
 
@@ -54,10 +54,7 @@ fn run_here(settings: Settings, strategy: Box<dyn Strategy>, body: impl FnOnce()
     let body = ManuallyDrop::new(body);
     let executed = catch_unwind(AssertUnwindSafe(|| {
         bridge::execute(stack_bytes, move || {
-            let outcome = catch_unwind(AssertUnwindSafe(ManuallyDrop::into_inner(body)));
-            if let Err(payload) = outcome {
-                task_panicked(payload.as_ref());
-            }
+            drop(catch(ManuallyDrop::into_inner(body)));
             task_ended();
         });
     }));

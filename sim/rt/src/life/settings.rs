@@ -1,5 +1,7 @@
 //! What a life is run with.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -49,6 +51,36 @@ pub struct Settings {
     pub stall_max: Duration,
     /// Stack of each task.
     pub stack_bytes: usize,
+    /// What becomes of tasks that had not ended.
+    pub remains: Remains,
+    /// Called once, at the moment at which the life is over, before anything else happens. This is where a simulator
+    /// closes its world: whatever runs afterwards ([`Remains::Unwind`]) must change nothing any more.
+    pub on_end: Option<OnEnd>,
+}
+
+/// What becomes of tasks that had not ended when the life did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Remains {
+    /// They are forgotten as they are, and all the memory that they own is lost for good: no code of the program runs
+    /// any more.
+    #[default]
+    Leak,
+    /// Their stacks are unwound as by a panic, so that destructors give their memory back. Rules of this afterlife:
+    /// locks work, time passes for those that wait for it, nothing is counted or decided, no task can be started, and
+    /// waits for notifications return at once. Destructors that panic abort the process, as they do in any panic;
+    /// those that never end are given up, and leak.
+    Unwind,
+}
+
+/// A callback of [`Settings::on_end`].
+#[derive(Clone)]
+pub struct OnEnd(pub Arc<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for OnEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnEnd")
+    }
 }
 
 impl Default for Settings {
@@ -67,6 +99,8 @@ impl Default for Settings {
             stalls_per_million: 0,
             stall_max: Duration::from_millis(100),
             stack_bytes: 256 << 10,
+            remains: Remains::Leak,
+            on_end: None,
         }
     }
 }

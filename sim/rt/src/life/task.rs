@@ -66,6 +66,8 @@ pub(crate) struct Task {
     pub(crate) steps: u64,
     /// Whether its last wait ended because the time was up.
     pub(crate) timed_out: bool,
+    /// Whether it is being unwound because the life is over.
+    pub(crate) dies: bool,
     /// Objects of the locks that it holds, each with the operation that took it.
     pub(crate) holds: Vec<(usize, OpId)>,
     /// Names of the tasks that it has started, with how many of each.
@@ -85,6 +87,7 @@ impl Task {
             blocked_counts: Vec::new(),
             steps: 0,
             timed_out: false,
+            dies: false,
             holds: Vec::new(),
             children: Vec::new(),
         }
