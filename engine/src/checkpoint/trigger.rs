@@ -1,0 +1,40 @@
+//! When it is time for a checkpoint: after so many bytes of log, after so much time if there is any log, on demand by
+//! a call.
+
+use std::time::Duration;
+
+use rt::sync::Arc;
+use rt::thread::JoinHandle;
+
+use crate::error::{Error, Result};
+use crate::wal::Log;
+
+/// How long a checkpoint that failed is left alone.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Starts the thread that calls `checkpoint` whenever it is time, until the log closes.
+///
+/// # Errors
+/// When the thread can't be started.
+pub(crate) fn spawn_checkpointer(
+    log: &Arc<Log>,
+    mut checkpoint: impl FnMut() -> Result<()> + Send + 'static,
+) -> Result<JoinHandle<()>> {
+    let body = Arc::clone(log);
+    rt::thread::spawn("checkpointer", move || {
+        let mut not_before = rt::time::now();
+        while body.wait_for_checkpoint(not_before) {
+            if checkpoint().is_err() {
+                rt::reached!("background checkpoint failed");
+                not_before = rt::time::now().saturating_add(RETRY_AFTER);
+            } else {
+                not_before = rt::time::now();
+            }
+        }
+    })
+    .map_err(|error| Error::Io {
+        operation: "start the checkpointer",
+        file: log.disk().describe(),
+        source: Arc::new(error),
+    })
+}

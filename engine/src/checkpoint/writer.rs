@@ -1,0 +1,207 @@
+//! Writes a checkpoint while commits go on.
+
+use env::{File, UnixMillis, write_all_at};
+use rt::sync::Arc;
+
+use super::format::{
+    BLOCK_BYTES, BLOCK_HEADER_BYTES, CheckpointFooter, CheckpointHeader, FOOTER_BYTES, HEADER_BYTES, block_crc,
+};
+use crate::error::{Error, Result};
+use crate::recovery::Survey;
+use crate::types::{Lsn, RunNumber, TxnId, Version};
+use crate::value::Value;
+use crate::wal::entry::{push, push_bytes, push_value, push_varint};
+use crate::wal::files::{checkpoint_name, create_unfinished, publish_file, unfinished_name};
+use crate::wal::{Capture, Log};
+
+/// What a checkpoint holds, and what it freed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckpointInfo {
+    /// The snapshot that it holds.
+    pub version: Version,
+    /// Replay starts here.
+    pub lsn: Lsn,
+    /// Keys, tombstones included.
+    pub entries: u64,
+    /// Size of the file.
+    pub bytes: u64,
+    /// Segments of the log that were removed.
+    pub segments_removed: usize,
+}
+
+/// Writes one checkpoint. Dropped before [`CheckpointWriter::finish`], it leaves nothing.
+#[derive(Debug)]
+pub(crate) struct CheckpointWriter {
+    log: Arc<Log>,
+    header: CheckpointHeader,
+    name: String,
+    file: Box<dyn File>,
+    offset: u64,
+    block: Vec<u8>,
+    block_entries: u32,
+    blocks: u64,
+    entries: u64,
+    last_key: Vec<u8>,
+    finished: bool,
+}
+
+impl CheckpointWriter {
+    /// Begins a checkpoint of the snapshot `version`, which must be registered with the store until the end, and
+    /// not be older than what was captured.
+    pub(crate) fn begin(log: &Arc<Log>, capture: Capture, version: Version) -> Result<Self> {
+        assert!(version >= capture.version, "the snapshot holds all that lies before the captured place");
+        let header = CheckpointHeader {
+            database: *log.database(),
+            epoch: log.epoch(),
+            version,
+            lsn: capture.lsn,
+        };
+        let name = checkpoint_name(version.get());
+        let file = create_unfinished(log.disk(), &name)?;
+        let mut writer = Self {
+            log: Arc::clone(log),
+            header,
+            name,
+            file,
+            offset: 0,
+            block: Vec::with_capacity(BLOCK_BYTES + (4 << 10)),
+            block_entries: 0,
+            blocks: 0,
+            entries: 0,
+            last_key: Vec::new(),
+            finished: false,
+        };
+        writer.write(&header.encode())?;
+        debug_assert_eq!(writer.offset, HEADER_BYTES as u64);
+        writer.begin_block();
+        Ok(writer)
+    }
+
+    /// Adds one key: keys come in order, each once. `None` is a tombstone.
+    pub(crate) fn push(
+        &mut self,
+        key: &[u8],
+        version: Version,
+        transaction: TxnId,
+        run: RunNumber,
+        value: Option<&Value>,
+        expires_at: Option<UnixMillis>,
+    ) -> Result<()> {
+        assert!(self.entries == 0 || self.last_key.as_slice() < key, "keys come in order");
+        assert!(version <= self.header.version, "the snapshot has nothing newer than itself");
+        self.last_key.clear();
+        self.last_key.extend_from_slice(key);
+        let block = &mut self.block;
+        push_bytes(block, key);
+        push_varint(block, self.header.version.get() - version.get());
+        push(block, transaction.get().wrapping_sub(version.get()).cast_signed());
+        push_varint(block, run.get());
+        match value {
+            Some(value) => {
+                block.push(1);
+                push_value(block, value)?;
+            }
+            None => block.push(0),
+        }
+        push(block, expires_at.map(|at| at.0));
+        self.block_entries += 1;
+        self.entries += 1;
+        if self.block.len() >= BLOCK_BYTES {
+            self.end_block()?;
+        }
+        Ok(())
+    }
+
+    /// Makes the checkpoint durable, then removes what it made superfluous.
+    ///
+    /// # Errors
+    /// When it can't be made durable: the old checkpoint and its log stay. [`Error::Poisoned`] if a sync failed.
+    pub(crate) fn finish(mut self) -> Result<CheckpointInfo> {
+        if rt::mutant!(OldSegmentsDroppedFirst) {
+            self.log.drop_segments_before(self.header.lsn)?;
+        }
+        if self.block_entries > 0 {
+            self.end_block()?;
+        }
+        if !rt::mutant!(CheckpointBeforeLogIsDurable) {
+            self.log.wait_durable(self.header.version, None)?;
+        }
+        let footer = CheckpointFooter {
+            database: self.header.database,
+            version: self.header.version,
+            blocks: self.blocks,
+            entries: self.entries,
+            durable: self.log.capture().lsn,
+        };
+        self.write(&footer.encode())?;
+        rt::probe::at("checkpoint written");
+        publish_file(self.log.disk(), &*self.file, &self.name).map_err(|failure| self.log.fail(failure))?;
+        self.finished = true;
+        rt::probe::at("checkpoint published");
+        rt::reached!("checkpoint finished");
+        self.remove_older()?;
+        let segments_removed = self.log.drop_segments_before(self.header.lsn)?;
+        Ok(CheckpointInfo {
+            version: self.header.version,
+            lsn: self.header.lsn,
+            entries: self.entries,
+            bytes: self.offset,
+            segments_removed,
+        })
+    }
+
+    fn remove_older(&self) -> Result<()> {
+        let disk = self.log.disk();
+        for (_, name) in Survey::of(disk)?.checkpoints {
+            if name < self.name {
+                disk.remove(&name).map_err(|error| Error::io("remove", name.as_str(), error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin_block(&mut self) {
+        self.block.clear();
+        self.block.extend_from_slice(&[0; BLOCK_HEADER_BYTES]);
+        self.block_entries = 0;
+    }
+
+    fn end_block(&mut self) -> Result<()> {
+        let length = u32::try_from(self.block.len() - BLOCK_HEADER_BYTES).map_err(|_| {
+            Error::Invalid("a value is too large for a checkpoint: keep values below 1 GiB".to_owned())
+        })?;
+        let (header, stored) = self.block.split_at_mut(BLOCK_HEADER_BYTES);
+        header[..4].copy_from_slice(&length.to_le_bytes());
+        header[4..8].copy_from_slice(&length.to_le_bytes());
+        header[8..12].copy_from_slice(&self.block_entries.to_le_bytes());
+        let crc =
+            block_crc(&self.header.database, self.header.version, self.blocks, &header[..12], stored);
+        header[12..].copy_from_slice(&crc.to_le_bytes());
+        let block = std::mem::take(&mut self.block);
+        let written = self.write(&block);
+        self.block = block;
+        written?;
+        self.blocks += 1;
+        self.begin_block();
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        write_all_at(&*self.file, self.offset, bytes)
+            .map_err(|error| Error::io("write", unfinished_name(&self.name), error))?;
+        self.offset += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+impl Drop for CheckpointWriter {
+    fn drop(&mut self) {
+        if !self.finished {
+            // Frees the space; if it fails, the next open removes it.
+            let _ = self.log.disk().remove(&unfinished_name(&self.name));
+        }
+    }
+}
+
+const _: () = assert!(FOOTER_BYTES == 64 && HEADER_BYTES == 56);

@@ -1,0 +1,51 @@
+//! The four durability modes.
+
+use std::time::Duration;
+
+/// When commits become durable (the contract's table in full: SEMANTICS §4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Every commit is durable before anybody sees it and before it is acked. Commits that arrive during a sync
+    /// share the next.
+    #[default]
+    Strict,
+    /// Commits are visible and acked at once, and synced as fast as the disk can. A ticket tells when; tickets are
+    /// fulfilled in commit order.
+    Pipelined,
+    /// Commits are visible and acked at once. A crash loses fewer than `max_commits` of them, and less than
+    /// `interval` of work.
+    Batched {
+        /// How much acked work a crash may take back.
+        interval: Duration,
+        /// How many acked commits a crash may take back, plus one.
+        max_commits: u64,
+    },
+    /// Commits are visible and acked at once. A crash loses less than `interval` of work.
+    Async {
+        /// How much acked work a crash may take back.
+        interval: Duration,
+    },
+}
+
+impl Durability {
+    /// Whether commits are durable before they are visible.
+    pub const fn is_strict(self) -> bool {
+        matches!(self, Self::Strict)
+    }
+
+    /// The bound on the age of acked commits that are not durable.
+    pub(crate) const fn interval(self) -> Option<Duration> {
+        match self {
+            Self::Strict | Self::Pipelined => None,
+            Self::Batched { interval, .. } | Self::Async { interval } => Some(interval),
+        }
+    }
+
+    /// The bound on the number of commits that are not durable; acked ones are fewer.
+    pub(crate) const fn commits_max(self) -> u64 {
+        match self {
+            Self::Batched { max_commits, .. } => max_commits,
+            _ => u64::MAX,
+        }
+    }
+}

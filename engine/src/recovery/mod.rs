@@ -1,0 +1,198 @@
+//! Opening a database: from the files to the state, and to a log that can be appended to.
+//!
+//! Job: decide what is there, feed it to the store, cut what is torn, refuse what is damaged. Not its job: what the
+//! writes mean, which is the store's (it sees them through [`RecoverySink`]).
+//!
+//! In this order: lock; survey; checkpoint; log, segment by segment; tell a torn tail from damage; sync what was
+//! read; cut the tail and seal the segment; raise the epoch in a new one; remove leftovers. Nothing is changed before
+//! everything was read, and each step can be repeated: a crash in the middle leaves what an earlier crash
+//! would have left.
+//!
+//! * INV-REC-1: the recovered state is a prefix of the commit order, each commit whole.
+//! * INV-REC-2: what was discarded is gone before the first new commit, durably.
+//! * INV-REC-3: versions and transaction ids of an epoch are greater than all of earlier epochs, those that a
+//!   crash lost included: an epoch has 2^40 of each.
+//! * INV-REC-4: damage in what was synced changes no file, unless salvage was asked for.
+
+mod replay;
+mod report;
+mod salvage;
+mod sink;
+mod survey;
+mod tear;
+
+use env::{Disk, DiskLock, Entropy, OpenMode};
+use rt::sync::Arc;
+
+use replay::{End, Replay};
+pub use report::{RecoveryReport, Salvage, SalvagedDamage};
+pub(crate) use sink::{RecoveredWrite, RecoverySink};
+pub(crate) use survey::Survey;
+pub(crate) use tear::examine;
+
+use crate::error::{Error, Result};
+use crate::types::{Lsn, TxnId, Version};
+use crate::wal::files::{LOCK, sync_dir};
+use crate::wal::format::DatabaseId;
+use crate::wal::manifest::create_manifest;
+use crate::wal::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::wal::{Log, LogOptions, Resume, SealedSegment, SegmentWriter};
+
+/// Versions and transaction ids in an epoch.
+const EPOCH_BITS: u32 = 40;
+
+/// An open database, as far as the log is concerned.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) log: Arc<Log>,
+    pub(crate) report: RecoveryReport,
+    /// Of the newest commit that is there.
+    pub(crate) last_version: Version,
+    /// The version of the next commit.
+    pub(crate) first_version: Version,
+    /// The id of the next transaction.
+    pub(crate) first_txn: TxnId,
+}
+
+/// Opens the database on `disk`, creating it if there provably is none.
+///
+/// # Errors
+/// [`Error::Locked`], [`Error::Corruption`], [`Error::Missing`], [`Error::NewerFormat`], [`Error::Io`],
+/// [`Error::DiskFull`]. Opening again is safe.
+pub(crate) fn open(
+    disk: Arc<dyn Disk>,
+    options: LogOptions,
+    entropy: &dyn Entropy,
+    sink: &mut dyn RecoverySink,
+) -> Result<Opened> {
+    let lock = disk.lock(LOCK).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => Error::Locked { directory: disk.describe() },
+        _ => Error::io("lock", LOCK, error),
+    })?;
+    let survey = Survey::of(&*disk)?;
+    let Some(database) = survey.database(&*disk)? else {
+        return create(disk, options, entropy, &survey, lock);
+    };
+    let replayed = Replay::new(&*disk, &survey, database, options.salvage).run(sink)?;
+    resume(disk, options, &survey, replayed, lock)
+}
+
+fn create(
+    disk: Arc<dyn Disk>,
+    options: LogOptions,
+    entropy: &dyn Entropy,
+    survey: &Survey,
+    lock: Box<dyn DiskLock>,
+) -> Result<Opened> {
+    let mut database: DatabaseId = [0; 16];
+    entropy.fill(&mut database);
+    let first_version = Version::new(1);
+    let header = SegmentHeader { database, epoch: 1, number: 1, first_lsn: Lsn::ZERO, first_version };
+    remove_unfinished(&*disk, survey);
+    let writer = SegmentWriter::create(Arc::clone(&disk), &options, header).map_err(|f| f.error)?;
+    rt::probe::at("database without manifest");
+    create_manifest(&*disk, &database).map_err(|failure| failure.error)?;
+    let report = RecoveryReport { created: true, epoch: 1, ..RecoveryReport::default() };
+    let resume = Resume {
+        writer,
+        last_version: Version::ZERO,
+        sealed: Vec::new(),
+        checkpoint_lsn: Lsn::ZERO,
+        lock,
+    };
+    Ok(Opened {
+        log: Log::start(disk, options, resume)?,
+        report,
+        last_version: Version::ZERO,
+        first_version,
+        first_txn: TxnId::new(1),
+    })
+}
+
+/// After everything was read: makes the end of the log fit to be appended to, in a new epoch.
+fn resume(
+    disk: Arc<dyn Disk>,
+    options: LogOptions,
+    survey: &Survey,
+    mut replayed: replay::Replayed,
+    lock: Box<dyn DiskLock>,
+) -> Result<Opened> {
+    salvage::put_aside(&*disk, &mut replayed)?;
+    let epoch = replayed.epoch_max + 1;
+    let base = (epoch - 1) << EPOCH_BITS;
+    let next = |last: u64| if rt::mutant!(VersionsReusedAfterRestart) { last } else { last.max(base) } + 1;
+    let first_version = Version::new(next(replayed.report.last_version.get()));
+    let first_txn = TxnId::new(next(replayed.last_txn.get()));
+
+    let mut header = replayed.last;
+    header.epoch = epoch;
+    header.first_version = first_version;
+    match replayed.end {
+        // Nothing is in it: a new one takes its place, by a rename.
+        End::Torn(lsn) if lsn == header.first_lsn => {}
+        End::Torn(lsn) => {
+            let sealed = cut_and_seal(&disk, &options, &replayed.last, lsn)?;
+            header.number += 1;
+            header.first_lsn = sealed.end;
+            replayed.sealed.push(sealed);
+        }
+        End::Sealed(end) => {
+            // Written by somebody who perhaps died before syncing it.
+            let (_, file) = SegmentHeader::open(&*disk, &replayed.last.name(), OpenMode::ReadWrite)?;
+            file.sync_all().map_err(|error| Error::io("sync", replayed.last.name(), error))?;
+            replayed.sealed.push(SealedSegment { name: replayed.last.name(), end });
+            header.number += 1;
+            header.first_lsn = end;
+        }
+    }
+    rt::probe::at("end of log sealed");
+    let writer = SegmentWriter::create(Arc::clone(&disk), &options, header).map_err(|f| f.error)?;
+    rt::probe::at("epoch raised");
+    remove_unfinished(&*disk, survey);
+    // The directory was synced with the new segment: the checkpoint's name is durable.
+    for name in &replayed.superfluous {
+        let _ = disk.remove(name);
+    }
+    let mut report = replayed.report;
+    report.epoch = epoch;
+    let last_version = report.last_version;
+    let resume = Resume {
+        writer,
+        last_version,
+        sealed: replayed.sealed,
+        checkpoint_lsn: replayed.checkpoint_lsn,
+        lock,
+    };
+    let log = Log::start(disk, options, resume)?;
+    Ok(Opened { log, report, last_version, first_version, first_txn })
+}
+
+/// Cuts the torn tail off, durably; then ends the segment, durably.
+fn cut_and_seal(
+    disk: &Arc<dyn Disk>,
+    options: &LogOptions,
+    header: &SegmentHeader,
+    lsn: Lsn,
+) -> Result<SealedSegment> {
+    let name = header.name();
+    let (_, file) = SegmentHeader::open(&**disk, &name, OpenMode::ReadWrite)?;
+    let end = lsn.get() - header.first_lsn.get();
+    if !rt::mutant!(TornTailNotCut) {
+        file.set_len(SEGMENT_HEADER_BYTES + end)
+            .map_err(|error| Error::io("truncate", name.as_str(), error))?;
+    }
+    rt::probe::at("tail cut");
+    // Also makes durable what was read, and is about to be served.
+    file.sync_all().map_err(|error| Error::io("sync", name.as_str(), error))?;
+    rt::probe::at("cut synced");
+    let mut writer = SegmentWriter::resume(Arc::clone(disk), options, *header, file, end);
+    let sealed = writer.seal().map_err(|failure| failure.error)?;
+    Ok(sealed)
+}
+
+/// Leftovers of crashes. Not needed, so errors are of no account.
+fn remove_unfinished(disk: &dyn Disk, survey: &Survey) {
+    for name in &survey.unfinished {
+        let _ = disk.remove(name);
+    }
+}

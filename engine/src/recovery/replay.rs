@@ -1,0 +1,365 @@
+//! Reads checkpoint and log, changes nothing, and finds out where the log ends.
+
+use env::{Disk, OpenMode};
+
+use super::report::{RecoveryReport, Salvage, SalvagedDamage};
+use super::sink::{RecoveredWrite, RecoverySink};
+use super::survey::Survey;
+use super::tear;
+use crate::error::{Error, Result};
+use crate::types::{Lsn, TxnId, Version};
+use crate::wal::SealedSegment;
+use crate::wal::entry::decode_transaction;
+use crate::wal::files::segment_name;
+use crate::wal::format::DatabaseId;
+use crate::wal::reader::{Block, SegmentReader, Stop, StopReason};
+use crate::wal::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
+
+/// How the last segment ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// With a seal, behind which this LSN is the next.
+    Sealed(Lsn),
+    /// Without one: the next record would be at this LSN, where something torn, or nothing, is.
+    Torn(Lsn),
+}
+
+/// What was read.
+#[derive(Debug)]
+pub(super) struct Replayed {
+    pub(super) report: RecoveryReport,
+    /// The last segment that counts.
+    pub(super) last: SegmentHeader,
+    pub(super) end: End,
+    /// The segments before it that the log still needs.
+    pub(super) sealed: Vec<SealedSegment>,
+    pub(super) checkpoint_lsn: Lsn,
+    pub(super) epoch_max: u64,
+    pub(super) last_txn: TxnId,
+    /// Files that the checkpoint makes superfluous.
+    pub(super) superfluous: Vec<String>,
+    /// Salvage: files to put aside whole, and one to copy before it is cut.
+    pub(super) put_aside: Vec<String>,
+    pub(super) keep_copy: Option<String>,
+}
+
+/// The work of reading.
+#[derive(Debug)]
+pub(super) struct Replay<'a> {
+    disk: &'a dyn Disk,
+    survey: &'a Survey,
+    database: DatabaseId,
+    salvage: Salvage,
+    report: RecoveryReport,
+    last_txn: TxnId,
+}
+
+impl<'a> Replay<'a> {
+    pub(super) fn new(
+        disk: &'a dyn Disk,
+        survey: &'a Survey,
+        database: DatabaseId,
+        salvage: Salvage,
+    ) -> Self {
+        Self { disk, survey, database, salvage, report: RecoveryReport::default(), last_txn: TxnId::ZERO }
+    }
+
+    pub(super) fn run(mut self, sink: &mut dyn RecoverySink) -> Result<Replayed> {
+        let (from, durable, checkpoint_epoch) = self.load_checkpoint(sink)?;
+        let mut chain = self.chain(from)?;
+        let epoch_max = chain
+            .iter()
+            .map(|header| header.epoch)
+            .chain(self.survey.salvaged.iter().filter_map(|name| self.epoch_of_salvaged(name)))
+            .fold(checkpoint_epoch, u64::max);
+        let mut sealed = Vec::new();
+        let mut put_aside = Vec::new();
+        let mut keep_copy = None;
+        let mut index = 0;
+        let end = loop {
+            let header = chain[index];
+            let next = chain.get(index + 1);
+            match self.segment(&header, next, from, durable, sink) {
+                Ok(end) => match (end, next) {
+                    (End::Sealed(end), Some(_)) => sealed.push(SealedSegment { name: header.name(), end }),
+                    (end, _) => break end,
+                },
+                Err(SegmentError::Damaged { lsn, error }) if self.salvage == Salvage::DropDamaged => {
+                    let later = chain.split_off(index + 1);
+                    self.drop_from(&header, lsn, &error, later.len());
+                    put_aside = later.iter().map(SegmentHeader::name).collect();
+                    keep_copy = Some(header.name());
+                    break End::Torn(lsn);
+                }
+                Err(SegmentError::Damaged { error, .. } | SegmentError::Other(error)) => return Err(error),
+            }
+            index += 1;
+        };
+        self.report.end = match end {
+            End::Sealed(lsn) | End::Torn(lsn) => lsn,
+        };
+        let superfluous = self.superfluous(&chain[0]);
+        Ok(Replayed {
+            report: self.report,
+            last: chain[index],
+            end,
+            sealed,
+            checkpoint_lsn: from,
+            epoch_max,
+            last_txn: self.last_txn,
+            superfluous,
+            put_aside,
+            keep_copy,
+        })
+    }
+
+    /// Loads the newest checkpoint; returns where replay starts, up to where the log was durable when it was finished,
+    /// and its epoch.
+    fn load_checkpoint(&mut self, sink: &mut dyn RecoverySink) -> Result<(Lsn, Lsn, u64)> {
+        let Some(checkpoint) = self.survey.newest_checkpoint(self.disk)? else {
+            return Ok((Lsn::ZERO, Lsn::ZERO, 0));
+        };
+        if checkpoint.header.database != self.database {
+            return Err(foreign(&checkpoint.name));
+        }
+        let last_txn = &mut self.last_txn;
+        let (salvage, salvaged) = (self.salvage, &mut self.report.salvaged);
+        let entries = checkpoint.read(
+            |entries| {
+                for entry in entries {
+                    *last_txn = entry.transaction.max(*last_txn);
+                }
+                sink.load(entries)
+            },
+            |block| match salvage {
+                Salvage::Refuse => Err(Error::Corruption {
+                    file: checkpoint.name.clone(),
+                    offset: block.offset,
+                    problem: block.problem.to_owned(),
+                }),
+                Salvage::DropDamaged => {
+                    salvaged.push(SalvagedDamage {
+                        file: checkpoint.name.clone(),
+                        offset: block.offset,
+                        problem: block.problem.to_owned(),
+                        dropped: "the keys of this block".to_owned(),
+                    });
+                    Ok(())
+                }
+            },
+        )?;
+        if entries != checkpoint.footer.entries && self.report.salvaged.is_empty() {
+            return Err(Error::Corruption {
+                file: checkpoint.name.clone(),
+                offset: 0,
+                problem: format!("{entries} entries instead of {}", checkpoint.footer.entries),
+            });
+        }
+        self.report.checkpoint_version = Some(checkpoint.header.version);
+        self.report.checkpoint_entries = entries;
+        self.report.last_version = checkpoint.header.version;
+        Ok((checkpoint.header.lsn, checkpoint.footer.durable, checkpoint.header.epoch))
+    }
+
+    /// The headers of all segments from the one that holds `from`, checked to follow each other.
+    fn chain(&self, from: Lsn) -> Result<Vec<SegmentHeader>> {
+        let missing = |lsn, problem: &str| Error::Missing {
+            file: segment_name(lsn),
+            problem: problem.to_owned(),
+        };
+        let mut chain: Vec<SegmentHeader> = Vec::new();
+        for name in self.survey.segments.iter().rev() {
+            let (header, _) = SegmentHeader::open(self.disk, name, OpenMode::Read)?;
+            if header.database != self.database {
+                return Err(foreign(name));
+            }
+            if let Some(next) = chain.last()
+                && (header.number + 1 != next.number || header.epoch > next.epoch)
+            {
+                return Err(missing(header.first_lsn, "a segment between this one and the next is gone"));
+            }
+            chain.push(header);
+            if header.first_lsn <= from {
+                break;
+            }
+        }
+        chain.reverse();
+        match chain.first() {
+            Some(first) if first.first_lsn <= from => Ok(chain),
+            _ => Err(missing(from, "the log must have a segment that holds this place")),
+        }
+    }
+
+    /// Reads one segment. `next` is its successor; `durable` is a place up to which the log is known to have been
+    /// durable.
+    fn segment(
+        &mut self,
+        header: &SegmentHeader,
+        next: Option<&SegmentHeader>,
+        from: Lsn,
+        durable: Lsn,
+        sink: &mut dyn RecoverySink,
+    ) -> Result<End, SegmentError> {
+        let name = header.name();
+        let file = self
+            .disk
+            .open(&name, OpenMode::Read)
+            .map_err(|error| Error::io("open", name.as_str(), error))?;
+        let start = from.max(header.first_lsn);
+        let mut reader = SegmentReader::new(header, &*file, start)?;
+        self.report.segments += 1;
+        loop {
+            let block = reader.next_block()?;
+            if block.is_empty() {
+                break;
+            }
+            self.apply(header, &block, sink)?;
+        }
+        let Stop { lsn, reason } = reader.stop().expect("an empty block is the last");
+        self.report.log_bytes += lsn.get() - start.get();
+        let damaged = |problem: &str| damage(header, lsn, problem);
+        match (reason, next) {
+            (StopReason::Seal { end }, Some(next)) if end != next.first_lsn => {
+                Err(damaged("a seal, and the next segment does not start behind it"))
+            }
+            (StopReason::Seal { end }, None) if end < durable => Err(SegmentError::Other(Error::Missing {
+                file: segment_name(end),
+                problem: "the checkpoint knows that there was more log".to_owned(),
+            })),
+            (StopReason::Seal { end }, _) => Ok(End::Sealed(end)),
+            (StopReason::Invalid(error), Some(_)) => Err(damaged(error.describe())),
+            (StopReason::Invalid(error), None) => {
+                let tail = tear::examine(header, &*file, lsn)?;
+                if tail.durable.max(durable) > lsn && !rt::mutant!(DamagedMiddleCut) {
+                    rt::reached!("damage told from a tear");
+                    return Err(damaged(error.describe()));
+                }
+                if tail.bytes > 0 {
+                    rt::reached!("torn tail found");
+                }
+                self.report.torn_bytes = tail.bytes;
+                self.report.torn_records = tail.records;
+                Ok(End::Torn(lsn))
+            }
+        }
+    }
+
+    fn apply(
+        &mut self,
+        header: &SegmentHeader,
+        block: &Block<'_>,
+        sink: &mut dyn RecoverySink,
+    ) -> Result<(), SegmentError> {
+        let mut writes: Vec<RecoveredWrite<'_>> = Vec::new();
+        let mut bad = None;
+        for (frame, payload) in block.records() {
+            let first = writes.len();
+            let decoded = decode_transaction(payload, header.first_version, |write| {
+                writes.push(RecoveredWrite {
+                    key: write.key,
+                    value: write.value,
+                    version: Version::ZERO,
+                    transaction: TxnId::ZERO,
+                    run: crate::types::RunNumber::ZERO,
+                    expires_at: write.expires_at,
+                });
+            });
+            let head = match decoded {
+                Ok(Some(head)) => head,
+                Ok(None) => {
+                    writes.truncate(first);
+                    self.report.withdrawn += 1;
+                    continue;
+                }
+                Err(problem) => {
+                    writes.truncate(first);
+                    bad = Some(damage(header, frame.lsn, problem));
+                    break;
+                }
+            };
+            self.last_txn = self.last_txn.max(head.transaction);
+            if self.report.checkpoint_version.is_some_and(|covered| head.version <= covered) {
+                writes.truncate(first);
+                self.report.commits_in_checkpoint += 1;
+                continue;
+            }
+            if head.version <= self.report.last_version {
+                writes.truncate(first);
+                bad = Some(damage(header, frame.lsn, "a commit whose version does not rise"));
+                break;
+            }
+            for write in &mut writes[first..] {
+                write.version = head.version;
+                write.transaction = head.transaction;
+                write.run = head.run;
+            }
+            self.report.last_version = head.version;
+            self.report.commits += 1;
+        }
+        self.report.writes += writes.len() as u64;
+        if !writes.is_empty() {
+            sink.apply(&writes)?;
+        }
+        bad.map_or(Ok(()), Err)
+    }
+
+    fn drop_from(&mut self, header: &SegmentHeader, lsn: Lsn, error: &Error, segments: usize) {
+        let problem = match error {
+            Error::Corruption { problem, .. } => problem.clone(),
+            other => other.to_string(),
+        };
+        self.report.salvaged.push(SalvagedDamage {
+            file: header.name(),
+            offset: SEGMENT_HEADER_BYTES + (lsn.get() - header.first_lsn.get()),
+            problem,
+            dropped: format!(
+                "every commit after {} (the rest of this segment, and {segments} more)",
+                self.report.last_version
+            ),
+        });
+    }
+
+    /// Segments before the first that is needed, and older checkpoints.
+    fn superfluous(&self, first: &SegmentHeader) -> Vec<String> {
+        let needed = first.name();
+        let segments = self.survey.segments.iter().filter(|name| **name < needed);
+        let newest = self.survey.checkpoints.len().saturating_sub(1);
+        let checkpoints = self.survey.checkpoints[..newest].iter().map(|(_, name)| name);
+        segments.chain(checkpoints).cloned().collect()
+    }
+
+    /// A crash in the middle of a salvage must not forget an epoch.
+    fn epoch_of_salvaged(&self, name: &str) -> Option<u64> {
+        SegmentHeader::epoch_of(self.disk, name)
+    }
+}
+
+/// What is wrong with a segment.
+#[derive(Debug)]
+enum SegmentError {
+    /// From this place on.
+    Damaged {
+        lsn: Lsn,
+        error: Error,
+    },
+    Other(Error),
+}
+
+impl From<Error> for SegmentError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+fn damage(header: &SegmentHeader, lsn: Lsn, problem: &str) -> SegmentError {
+    let error = Error::Corruption {
+        file: header.name(),
+        offset: SEGMENT_HEADER_BYTES + (lsn.get() - header.first_lsn.get()),
+        problem: problem.to_owned(),
+    };
+    SegmentError::Damaged { lsn, error }
+}
+
+fn foreign(file: &str) -> Error {
+    Error::Corruption { file: file.to_owned(), offset: 0, problem: "it belongs to another database".to_owned() }
+}

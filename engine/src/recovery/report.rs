@@ -1,0 +1,65 @@
+//! What an open found, and did.
+
+use crate::types::{Lsn, Version};
+
+/// What to do about damage in what had been synced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Salvage {
+    /// Open fails, and nothing is changed.
+    #[default]
+    Refuse,
+    /// Opens with what comes before the damage, and drops the rest: of the log, every commit from the damaged record
+    /// on; of a checkpoint, the damaged blocks. The files are kept under another name, and [`RecoveryReport::salvaged`] says what was
+    /// dropped.
+    DropDamaged,
+}
+
+/// What an open found, and did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecoveryReport {
+    /// Whether the database was created.
+    pub created: bool,
+    /// The epoch that begins with this open.
+    pub epoch: u64,
+    /// The snapshot that was loaded.
+    pub checkpoint_version: Option<Version>,
+    /// Keys (tombstones included) that were loaded from it.
+    pub checkpoint_entries: u64,
+    /// Segments that were read.
+    pub segments: u64,
+    /// Bytes of records that were read.
+    pub log_bytes: u64,
+    /// Commits that were applied.
+    pub commits: u64,
+    /// Writes in them.
+    pub writes: u64,
+    /// Commits that the checkpoint contained already.
+    pub commits_in_checkpoint: u64,
+    /// Transactions in the log that had been withdrawn.
+    pub withdrawn: u64,
+    /// Of the last commit that is there.
+    pub last_version: Version,
+    /// Where the log ended.
+    pub end: Lsn,
+    /// Bytes behind the end that were discarded: a torn tail, never acked as durable.
+    pub torn_bytes: u64,
+    /// Whole records among them.
+    pub torn_records: u64,
+    /// What was dropped because of damage; empty unless salvage was asked for.
+    pub salvaged: Vec<SalvagedDamage>,
+}
+
+/// Damage, and what was dropped because of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SalvagedDamage {
+    /// The damaged file.
+    pub file: String,
+    /// Where in it.
+    pub offset: u64,
+    /// What was wrong.
+    pub problem: String,
+    /// What was dropped, in words.
+    pub dropped: String,
+}

@@ -1,0 +1,38 @@
+//! Puts aside what a salvage drops, before anything is cut: the bytes stay on disk under another name.
+
+use env::{Disk, OpenMode, read_up_to_at, write_all_at};
+
+use super::replay::Replayed;
+use crate::error::{Error, Result};
+use crate::wal::files::{create_unfinished, publish_file, salvaged_name, sync_dir};
+
+/// Copies the damaged segment and renames those behind it, durably.
+pub(super) fn put_aside(disk: &dyn Disk, replayed: &mut Replayed) -> Result<()> {
+    if let Some(name) = &replayed.keep_copy {
+        copy(disk, name, &salvaged_name(name))?;
+    }
+    // Newest first: a crash in between leaves a log without a hole.
+    for name in replayed.put_aside.iter().rev() {
+        disk.rename(name, &salvaged_name(name)).map_err(|error| Error::io("rename", name.as_str(), error))?;
+        sync_dir(disk).map_err(|failure| failure.error)?;
+    }
+    Ok(())
+}
+
+fn copy(disk: &dyn Disk, from: &str, to: &str) -> Result<()> {
+    let source =
+        disk.open(from, OpenMode::Read).map_err(|error| Error::io("open", from, error))?;
+    let target = create_unfinished(disk, to)?;
+    let mut buffer = vec![0; 1 << 20];
+    let mut offset = 0;
+    loop {
+        let read = read_up_to_at(&*source, offset, &mut buffer)
+            .map_err(|error| Error::io("read", from, error))?;
+        if read == 0 {
+            break;
+        }
+        write_all_at(&*target, offset, &buffer[..read]).map_err(|error| Error::io("write", to, error))?;
+        offset += read as u64;
+    }
+    publish_file(disk, &*target, to).map_err(|failure| failure.error)
+}

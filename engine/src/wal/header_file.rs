@@ -1,0 +1,71 @@
+//! Small checksummed headers at the start of files: segments, checkpoints, the manifest.
+//!
+//! ```text
+//! 0       8                12
+//! | magic | format version | fields … | crc32 of all before |
+//! ```
+
+use crate::error::{Error, Result};
+use crate::wal::format::{FORMAT_VERSION, u32_at};
+
+/// Writes a header.
+#[derive(Debug)]
+pub(crate) struct HeaderWriter(Vec<u8>);
+
+impl HeaderWriter {
+    pub(crate) fn new(magic: &[u8; 8]) -> Self {
+        let mut bytes = magic.to_vec();
+        bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        Self(bytes)
+    }
+
+    #[must_use]
+    pub(crate) fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn u64(self, number: u64) -> Self {
+        self.bytes(&number.to_le_bytes())
+    }
+
+    /// The header, with its checksum.
+    pub(crate) fn finish(self) -> Vec<u8> {
+        let crc = crc32fast::hash(&self.0);
+        self.bytes(&crc.to_le_bytes()).0
+    }
+}
+
+/// Checks magic, version and checksum of the header at the start of `bytes`, `length` bytes long with its checksum,
+/// and returns its fields.
+///
+/// # Errors
+/// [`Error::NewerFormat`] and [`Error::Corruption`], naming `file` and counting from `offset`.
+pub(crate) fn read_header<'a>(
+    file: &str,
+    offset: u64,
+    bytes: &'a [u8],
+    magic: &[u8; 8],
+    length: usize,
+) -> Result<&'a [u8]> {
+    let damaged =
+        |problem: &str| Error::Corruption { file: file.to_owned(), offset, problem: problem.to_owned() };
+    if bytes.len() < 12 {
+        return Err(damaged("too short for a header"));
+    }
+    if &bytes[..8] != magic {
+        return Err(damaged("does not start with the mark of such a file"));
+    }
+    let found = u32_at(bytes, 8);
+    if found > FORMAT_VERSION && found < 1 << 16 {
+        return Err(Error::NewerFormat { file: file.to_owned(), found, supported: FORMAT_VERSION });
+    }
+    if bytes.len() < length {
+        return Err(damaged("too short for a header"));
+    }
+    if found != FORMAT_VERSION || crc32fast::hash(&bytes[..length - 4]) != u32_at(bytes, length - 4) {
+        return Err(damaged("the checksum of the header does not match"));
+    }
+    Ok(&bytes[12..length - 4])
+}

@@ -1,0 +1,239 @@
+//! The end of the log on disk: writes groups, allocates ahead, starts new segments, and repairs what a failed
+//! write left.
+//!
+//! * INV-WAL-2: bytes behind the last record are zeros, or `damaged` is set and nothing is appended before they are
+//!   cut off and the cut is synced.
+//! * INV-WAL-3: a segment exists only if the one before it ends with a synced seal.
+
+use env::{Disk, File, write_all_at};
+use rt::sync::Arc;
+
+use super::files::IoFailure;
+use super::format::{CrcSeed, RecordKind, begin_record, end_record, stamp};
+use super::options::LogOptions;
+use super::pending::Pending;
+use super::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::error::Error;
+use crate::types::Lsn;
+use crate::wal::entry::push_varint;
+
+/// A segment that is complete.
+#[derive(Clone, Debug)]
+pub(crate) struct SealedSegment {
+    pub(crate) name: String,
+    /// The LSN behind its seal.
+    pub(crate) end: Lsn,
+}
+
+/// Writes the last segment.
+#[derive(Debug)]
+pub(crate) struct SegmentWriter {
+    disk: Arc<dyn Disk>,
+    segment_bytes_max: u64,
+    allocate_bytes: u64,
+    header: SegmentHeader,
+    seed: CrcSeed,
+    file: Box<dyn File>,
+    /// Bytes of records.
+    end: u64,
+    /// Bytes of records and of zeros behind them.
+    allocated: u64,
+    records: u64,
+    /// A failed write may have left something behind the end.
+    damaged: bool,
+    /// The segment is complete, and its successor does not exist yet.
+    sealed: bool,
+}
+
+impl SegmentWriter {
+    /// Creates a segment to write to.
+    pub(crate) fn create(
+        disk: Arc<dyn Disk>,
+        options: &LogOptions,
+        header: SegmentHeader,
+    ) -> Result<Self, IoFailure> {
+        let allocate_bytes = options.allocate_bytes.min(options.segment_bytes_max);
+        let file = header.create(&*disk, allocate_bytes)?;
+        Ok(Self {
+            disk,
+            segment_bytes_max: options.segment_bytes_max,
+            allocate_bytes,
+            seed: header.crc_seed(),
+            header,
+            file,
+            end: 0,
+            allocated: allocate_bytes,
+            records: 0,
+            damaged: false,
+            sealed: false,
+        })
+    }
+
+    /// Goes on with a segment that recovery has read, and whose content and length are synced: `end` bytes of
+    /// records and nothing else.
+    pub(crate) fn resume(
+        disk: Arc<dyn Disk>,
+        options: &LogOptions,
+        header: SegmentHeader,
+        file: Box<dyn File>,
+        end: u64,
+    ) -> Self {
+        Self {
+            disk,
+            segment_bytes_max: options.segment_bytes_max,
+            allocate_bytes: options.allocate_bytes.min(options.segment_bytes_max),
+            seed: header.crc_seed(),
+            header,
+            file,
+            end,
+            allocated: end,
+            records: 0,
+            damaged: false,
+            sealed: false,
+        }
+    }
+
+    pub(crate) const fn header(&self) -> &SegmentHeader {
+        &self.header
+    }
+
+    /// Where the next record goes.
+    pub(crate) const fn end_lsn(&self) -> Lsn {
+        Lsn::new(self.header.first_lsn.get() + self.end)
+    }
+
+    /// Makes room for `bytes` of records: repairs, and seals the segment and starts the next when it is full.
+    /// Returns what was sealed. Everything written before must be synced.
+    pub(crate) fn make_room(&mut self, bytes: usize) -> Result<Option<SealedSegment>, IoFailure> {
+        self.repair()?;
+        let full = self.records > 0 && self.end + bytes as u64 > self.segment_bytes_max;
+        if !full && !self.sealed {
+            return Ok(None);
+        }
+        rt::reached!("segment full");
+        let sealed = self.seal()?;
+        rt::probe::at("segment sealed");
+        let header =
+            SegmentHeader { number: self.header.number + 1, first_lsn: self.end_lsn(), ..self.header };
+        self.file = header.create(&*self.disk, self.allocate_bytes)?;
+        rt::probe::at("segment created");
+        self.header = header;
+        self.end = 0;
+        self.allocated = self.allocate_bytes;
+        self.records = 0;
+        self.sealed = false;
+        Ok(Some(sealed))
+    }
+
+    /// Ends the segment, durably.
+    pub(crate) fn seal(&mut self) -> Result<SealedSegment, IoFailure> {
+        if !self.sealed {
+            self.repair()?;
+            let mut seal = Pending { records: 1, ..Pending::default() };
+            let start = begin_record(&mut seal.bytes);
+            push_varint(&mut seal.bytes, self.header.number);
+            end_record(&mut seal.bytes, start, RecordKind::Seal);
+            let durable = self.end_lsn();
+            self.write(&mut seal, durable)?;
+            self.sync()?;
+            self.advance(&seal);
+            self.sealed = true;
+        }
+        Ok(SealedSegment { name: self.header.name(), end: self.end_lsn() })
+    }
+
+    /// Writes the group behind the last record, without syncing. When that fails, the group is not in the log, or
+    /// [`Self::repair`] has to be called until it succeeds.
+    pub(crate) fn write(&mut self, group: &mut Pending, durable: Lsn) -> Result<(), IoFailure> {
+        assert!(!self.damaged && !self.sealed, "make_room comes before write");
+        stamp(&mut group.bytes, self.end_lsn(), durable, &self.seed);
+        let length = group.bytes.len();
+        let end = self.end + length as u64;
+        let allocated = if end > self.allocated { self.next_allocation(end) } else { self.allocated };
+        if allocated > self.allocated {
+            let zeros = usize::try_from(allocated - end).expect("a chunk fits in memory");
+            group.bytes.resize(length + zeros, 0);
+        }
+        let mut written = self.write_bytes(&group.bytes);
+        if let Err(Error::DiskFull { .. }) = written
+            && group.bytes.len() > length
+        {
+            // There may be room for the records, if not for what comes after them.
+            rt::reached!("no room to allocate ahead");
+            written = self.write_bytes(&group.bytes[..length]);
+            if written.is_ok() {
+                self.allocated = self.allocated.max(end);
+            }
+        } else if written.is_ok() {
+            self.allocated = allocated;
+        }
+        group.bytes.truncate(length);
+        if written.is_err() {
+            self.damaged = true;
+        }
+        written.map_err(IoFailure::from)
+    }
+
+    /// Makes what was written durable.
+    pub(crate) fn sync(&self) -> Result<(), IoFailure> {
+        let synced = self
+            .file
+            .sync_data()
+            .map_err(|error| IoFailure::of_sync(Error::io("sync", self.header.name(), error)));
+        if rt::mutant!(SyncFailureIgnored) {
+            return Ok(());
+        }
+        if rt::mutant!(SyncRetriedAfterFailure) && synced.is_err() {
+            return self
+                .file
+                .sync_data()
+                .map_err(|error| IoFailure::of_sync(Error::io("sync", self.header.name(), error)));
+        }
+        synced
+    }
+
+    /// Takes a group that was written and synced as part of the log.
+    pub(crate) fn advance(&mut self, group: &Pending) {
+        self.end += group.bytes.len() as u64;
+        self.records += group.records;
+    }
+
+    /// Cuts off what a failed write left, durably.
+    pub(crate) fn repair(&mut self) -> Result<(), IoFailure> {
+        if !self.damaged {
+            return Ok(());
+        }
+        if rt::mutant!(FailedWriteLeftInLog) {
+            self.damaged = false;
+            return Ok(());
+        }
+        rt::reached!("failed write repaired");
+        self.file
+            .set_len(SEGMENT_HEADER_BYTES + self.end)
+            .map_err(|error| Error::io("truncate", self.header.name(), error))?;
+        rt::probe::at("failed write cut");
+        self.file
+            .sync_all()
+            .map_err(|error| IoFailure::of_sync(Error::io("sync", self.header.name(), error)))?;
+        self.allocated = self.end;
+        self.damaged = false;
+        Ok(())
+    }
+
+    /// Gives back the space that was allocated ahead. Not needed, so errors are of no account.
+    pub(crate) fn trim(&self) {
+        if self.sealed && !self.damaged && self.allocated > self.end {
+            let _ = self.file.set_len(SEGMENT_HEADER_BYTES + self.end);
+        }
+    }
+
+    fn write_bytes(&self, bytes: &[u8]) -> Result<(), Error> {
+        write_all_at(&*self.file, SEGMENT_HEADER_BYTES + self.end, bytes)
+            .map_err(|error| Error::io("write", self.header.name(), error))
+    }
+
+    /// A multiple of the chunk that holds `end`, but not beyond the segment's size for nothing.
+    fn next_allocation(&self, end: u64) -> u64 {
+        end.next_multiple_of(self.allocate_bytes.max(1)).min(self.segment_bytes_max.max(end))
+    }
+}
