@@ -110,7 +110,8 @@ impl Open {
         }
         if self.tracks() {
             conflicts.extend(self.reads.iter().filter(|key| changed(key)).map(|key| ("read", *key)));
-            conflicts.extend(self.ranges.iter().flatten().filter(|key| changed(key)).map(|key| ("range", *key)));
+            conflicts
+                .extend(self.ranges.iter().flatten().filter(|key| changed(key)).map(|key| ("range", *key)));
         }
         conflicts
     }
@@ -176,7 +177,13 @@ impl Run {
                 self.write(slot, key, None, |_, _| true, |txn| txn.delete(name(key)));
             }
             Step::Insert { slot, key, value } => {
-                self.write_if(slot, key, value, |(_, found)| found.is_none(), |txn| txn.insert(name(key), value));
+                self.write_if(
+                    slot,
+                    key,
+                    value,
+                    |(_, found)| found.is_none(),
+                    |txn| txn.insert(name(key), value),
+                );
             }
             Step::Cas { slot, key, stale, value } => {
                 let Some(open) = &self.open[slot] else { return };
@@ -186,14 +193,22 @@ impl Run {
                 if self.model.at(key, open.start).1.is_none() && expected > Version::new(1) {
                     return;
                 }
-                self.write_if(slot, key, value, |(version, _)| version == Some(expected), |txn| {
-                    txn.cas(name(key), expected, value)
-                });
+                self.write_if(
+                    slot,
+                    key,
+                    value,
+                    |(version, _)| version == Some(expected),
+                    |txn| txn.cas(name(key), expected, value),
+                );
             }
             Step::CompareAndSet { slot, key, expected, value } => {
-                self.write_if(slot, key, value, |(_, found)| found == Some(expected), |txn| {
-                    txn.compare_and_set(name(key), expected, value)
-                });
+                self.write_if(
+                    slot,
+                    key,
+                    value,
+                    |(_, found)| found == Some(expected),
+                    |txn| txn.compare_and_set(name(key), expected, value),
+                );
             }
         }
     }
@@ -275,8 +290,10 @@ impl Run {
             options = options.reverse();
         }
         let entries = open.txn.scan_with(KeyRange::from(name(from)..name(to)), options).unwrap();
-        let entries: Vec<_> =
-            entries.into_iter().map(|entry| (entry.key.user_key()[0] - b'a', entry.value, entry.version)).collect();
+        let entries: Vec<_> = entries
+            .into_iter()
+            .map(|entry| (entry.key.user_key()[0] - b'a', entry.value, entry.version))
+            .collect();
         assert_eq!(entries, expected);
         // A scan that its limit stopped has seen the range up to its last key.
         let stopped = limit.is_some_and(|limit| expected.len() == limit);

@@ -3,7 +3,8 @@
 use env::{Disk, File, OpenMode, UnixMillis, read_exact_at, read_up_to_at};
 
 use super::format::{
-    BLOCK_HEADER_BYTES, CheckpointFooter, CheckpointHeader, FOOTER_BYTES, HEADER_BYTES, StoredEntry, block_crc,
+    BLOCK_HEADER_BYTES, CheckpointFooter, CheckpointHeader, FOOTER_BYTES, HEADER_BYTES, StoredEntry,
+    block_crc,
 };
 use crate::error::{Error, Result};
 use crate::recovery::RecoveredWrite;
@@ -87,8 +88,7 @@ impl CheckpointReader {
             }
             block.resize(usize::try_from(stored).expect("a block fits in memory"), 0);
             self.read_at(offset + BLOCK_HEADER_BYTES as u64, &mut block)?;
-            let crc =
-                block_crc(&self.header.database, self.header.version, index, &header[..12], &block);
+            let crc = block_crc(&self.header.database, self.header.version, index, &header[..12], &block);
             let decoded = if crc == u32_at(&header, 12) {
                 self.decode(&block, u32_at(&header, 8))
             } else {

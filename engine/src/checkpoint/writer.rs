@@ -4,7 +4,8 @@ use env::{File, UnixMillis, write_all_at};
 use rt::sync::Arc;
 
 use super::format::{
-    BLOCK_BYTES, BLOCK_HEADER_BYTES, CheckpointFooter, CheckpointHeader, FOOTER_BYTES, HEADER_BYTES, block_crc,
+    BLOCK_BYTES, BLOCK_HEADER_BYTES, CheckpointFooter, CheckpointHeader, FOOTER_BYTES, HEADER_BYTES,
+    block_crc,
 };
 use crate::error::{Error, Result};
 use crate::recovery::Survey;
@@ -51,12 +52,8 @@ impl CheckpointWriter {
     /// not be older than what was captured.
     pub(crate) fn begin(log: &Arc<Log>, capture: Capture, version: Version) -> Result<Self> {
         assert!(version >= capture.version, "the snapshot holds all that lies before the captured place");
-        let header = CheckpointHeader {
-            database: *log.database(),
-            epoch: log.epoch(),
-            version,
-            lsn: capture.lsn,
-        };
+        let header =
+            CheckpointHeader { database: *log.database(), epoch: log.epoch(), version, lsn: capture.lsn };
         let name = checkpoint_name(version.get());
         let file = create_unfinished(log.disk(), &name)?;
         let mut writer = Self {
@@ -175,8 +172,7 @@ impl CheckpointWriter {
         header[..4].copy_from_slice(&length.to_le_bytes());
         header[4..8].copy_from_slice(&length.to_le_bytes());
         header[8..12].copy_from_slice(&self.block_entries.to_le_bytes());
-        let crc =
-            block_crc(&self.header.database, self.header.version, self.blocks, &header[..12], stored);
+        let crc = block_crc(&self.header.database, self.header.version, self.blocks, &header[..12], stored);
         header[12..].copy_from_slice(&crc.to_le_bytes());
         let block = std::mem::take(&mut self.block);
         let written = self.write(&block);

@@ -70,8 +70,7 @@ impl Waiters {
 
     /// Takes out the first thread that waits: it leads the next sync.
     pub(crate) fn next_leader(&mut self) -> Option<Waiter> {
-        let key =
-            *self.by_version.iter().find(|(_, waiter)| matches!(waiter, Waiter::Thread(_)))?.0;
+        let key = *self.by_version.iter().find(|(_, waiter)| matches!(waiter, Waiter::Thread(_)))?.0;
         self.by_version.remove(&key)
     }
 

@@ -32,7 +32,7 @@ pub(crate) use tear::examine;
 
 use crate::error::{Error, Result};
 use crate::types::{Lsn, TxnId, Version};
-use crate::wal::files::{LOCK, sync_dir};
+use crate::wal::files::LOCK;
 use crate::wal::format::DatabaseId;
 use crate::wal::manifest::create_manifest;
 use crate::wal::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
@@ -93,13 +93,8 @@ fn create(
     rt::probe::at("database without manifest");
     create_manifest(&*disk, &database).map_err(|failure| failure.error)?;
     let report = RecoveryReport { created: true, epoch: 1, ..RecoveryReport::default() };
-    let resume = Resume {
-        writer,
-        last_version: Version::ZERO,
-        sealed: Vec::new(),
-        checkpoint_lsn: Lsn::ZERO,
-        lock,
-    };
+    let resume =
+        Resume { writer, last_version: Version::ZERO, sealed: Vec::new(), checkpoint_lsn: Lsn::ZERO, lock };
     Ok(Opened {
         log: Log::start(disk, options, resume)?,
         report,
@@ -196,3 +191,6 @@ fn remove_unfinished(disk: &dyn Disk, survey: &Survey) {
         let _ = disk.remove(name);
     }
 }
+
+#[cfg(test)]
+mod tests;

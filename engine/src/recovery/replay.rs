@@ -163,10 +163,8 @@ impl<'a> Replay<'a> {
 
     /// The headers of all segments from the one that holds `from`, checked to follow each other.
     fn chain(&self, from: Lsn) -> Result<Vec<SegmentHeader>> {
-        let missing = |lsn, problem: &str| Error::Missing {
-            file: segment_name(lsn),
-            problem: problem.to_owned(),
-        };
+        let missing =
+            |lsn, problem: &str| Error::Missing { file: segment_name(lsn), problem: problem.to_owned() };
         let mut chain: Vec<SegmentHeader> = Vec::new();
         for name in self.survey.segments.iter().rev() {
             let (header, _) = SegmentHeader::open(self.disk, name, OpenMode::Read)?;
@@ -201,10 +199,8 @@ impl<'a> Replay<'a> {
         sink: &mut dyn RecoverySink,
     ) -> Result<End, SegmentError> {
         let name = header.name();
-        let file = self
-            .disk
-            .open(&name, OpenMode::Read)
-            .map_err(|error| Error::io("open", name.as_str(), error))?;
+        let file =
+            self.disk.open(&name, OpenMode::Read).map_err(|error| Error::io("open", name.as_str(), error))?;
         let start = from.max(header.first_lsn);
         let mut reader = SegmentReader::new(header, &*file, start)?;
         self.report.segments += 1;
@@ -361,5 +357,9 @@ fn damage(header: &SegmentHeader, lsn: Lsn, problem: &str) -> SegmentError {
 }
 
 fn foreign(file: &str) -> Error {
-    Error::Corruption { file: file.to_owned(), offset: 0, problem: "it belongs to another database".to_owned() }
+    Error::Corruption {
+        file: file.to_owned(),
+        offset: 0,
+        problem: "it belongs to another database".to_owned(),
+    }
 }

@@ -20,14 +20,13 @@ pub(super) fn put_aside(disk: &dyn Disk, replayed: &mut Replayed) -> Result<()> 
 }
 
 fn copy(disk: &dyn Disk, from: &str, to: &str) -> Result<()> {
-    let source =
-        disk.open(from, OpenMode::Read).map_err(|error| Error::io("open", from, error))?;
+    let source = disk.open(from, OpenMode::Read).map_err(|error| Error::io("open", from, error))?;
     let target = create_unfinished(disk, to)?;
     let mut buffer = vec![0; 1 << 20];
     let mut offset = 0;
     loop {
-        let read = read_up_to_at(&*source, offset, &mut buffer)
-            .map_err(|error| Error::io("read", from, error))?;
+        let read =
+            read_up_to_at(&*source, offset, &mut buffer).map_err(|error| Error::io("read", from, error))?;
         if read == 0 {
             break;
         }

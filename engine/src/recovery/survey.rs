@@ -87,8 +87,8 @@ fn is_blank(file: &dyn File, name: &str) -> Result<bool> {
     let mut buffer = vec![0; 64 << 10];
     let mut offset = SEGMENT_HEADER_BYTES;
     loop {
-        let read = env::read_up_to_at(file, offset, &mut buffer)
-            .map_err(|error| Error::io("read", name, error))?;
+        let read =
+            env::read_up_to_at(file, offset, &mut buffer).map_err(|error| Error::io("read", name, error))?;
         if buffer[..read].iter().any(|byte| *byte != 0) {
             return Ok(false);
         }

@@ -72,7 +72,10 @@ pub(crate) fn examine(header: &SegmentHeader, file: &dyn File, from: Lsn) -> Res
             at += frame.total();
         } else {
             at += 1;
-            at += bytes[at.min(used)..].iter().position(|byte| *byte != 0).map_or(used, |gap| gap.saturating_sub(3));
+            at += bytes[at.min(used)..]
+                .iter()
+                .position(|byte| *byte != 0)
+                .map_or(used, |gap| gap.saturating_sub(3));
         }
     }
     Ok(tail)

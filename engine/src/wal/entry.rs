@@ -187,7 +187,11 @@ pub(crate) fn decode_transaction<'a>(
                 };
             }
             Entry::AbortTxn => {
-                return if rest.is_empty() { Ok(None) } else { Err("entries behind the end of a transaction") };
+                return if rest.is_empty() {
+                    Ok(None)
+                } else {
+                    Err("entries behind the end of a transaction")
+                };
             }
         }
     }
@@ -219,7 +223,8 @@ pub(crate) fn push_value(buffer: &mut Vec<u8>, value: &Value) -> Result<()> {
         buffer[start - 1] = length.to_le_bytes()[0];
     } else {
         let mut prefix = [0; 9];
-        let used = bincode::encode_into_slice(length as u64, &mut prefix, CONFIG).expect("nine bytes suffice");
+        let used =
+            bincode::encode_into_slice(length as u64, &mut prefix, CONFIG).expect("nine bytes suffice");
         buffer.splice(start - 1..start, prefix[..used].iter().copied());
     }
     Ok(())
@@ -281,11 +286,9 @@ mod tests {
             |record| {
                 for (key, put) in writes {
                     match put {
-                        Some((value, expires_at)) => record.put(
-                            key,
-                            &Value::from(value.as_slice()),
-                            expires_at.map(UnixMillis),
-                        )?,
+                        Some((value, expires_at)) => {
+                            record.put(key, &Value::from(value.as_slice()), expires_at.map(UnixMillis))?
+                        }
                         None => record.delete(key)?,
                     }
                 }

@@ -128,7 +128,8 @@ pub(crate) fn sync_dir(disk: &dyn Disk) -> Result<(), IoFailure> {
     if rt::mutant!(DirectoryNotSynced) {
         return Ok(());
     }
-    disk.sync_dir().map_err(|error| IoFailure::of_sync(Error::io("sync the directory", disk.describe(), error)))
+    disk.sync_dir()
+        .map_err(|error| IoFailure::of_sync(Error::io("sync the directory", disk.describe(), error)))
 }
 
 /// Writes a whole small file under its name, durably.
@@ -155,7 +156,9 @@ mod tests {
         assert_eq!(FileName::parse(&segment_name(Lsn::new(77))), FileName::Segment(Lsn::new(77)));
         assert_eq!(FileName::parse(&checkpoint_name(u64::MAX)), FileName::Checkpoint(u64::MAX));
         assert_eq!(FileName::parse(&unfinished_name(&segment_name(Lsn::ZERO))), FileName::Unfinished);
-        for foreign in ["wal-1.log", "wal-+0000000000000000001.log", "wal-99999999999999999999.log", "notes.tmp"] {
+        for foreign in
+            ["wal-1.log", "wal-+0000000000000000001.log", "wal-99999999999999999999.log", "notes.tmp"]
+        {
             assert_eq!(FileName::parse(foreign), FileName::Foreign, "{foreign}");
         }
     }

@@ -118,7 +118,11 @@ impl Frame {
     /// in the file, from the start of the record.
     pub(crate) fn parse(lsn: Lsn, bytes: &[u8], room: u64) -> Result<Self, FrameError> {
         let Some(header) = bytes.first_chunk::<RECORD_HEADER_BYTES>() else {
-            return Err(if bytes.iter().all(|byte| *byte == 0) { FrameError::Empty } else { FrameError::Header });
+            return Err(if bytes.iter().all(|byte| *byte == 0) {
+                FrameError::Empty
+            } else {
+                FrameError::Header
+            });
         };
         let length = u32_at(header, 0) as usize;
         if length == 0 {

@@ -145,9 +145,12 @@ impl Log {
         });
         if !options.durability.is_strict() {
             let body = Arc::clone(&log);
-            let thread = rt::thread::spawn("wal.flusher", move || run_flusher(&body)).map_err(|error| {
-                Error::Io { operation: "start the flusher", file: log.disk.describe(), source: Arc::new(error) }
-            })?;
+            let thread =
+                rt::thread::spawn("wal.flusher", move || run_flusher(&body)).map_err(|error| Error::Io {
+                    operation: "start the flusher",
+                    file: log.disk.describe(),
+                    source: Arc::new(error),
+                })?;
             *log.flusher.lock() = Some(thread);
         }
         Ok(log)
@@ -358,7 +361,8 @@ impl Log {
             if due.is_some_and(|due| due <= rt::time::now()) {
                 return true;
             }
-            let step = if due.is_none() && deadline.is_some() { 1 } else { self.options.checkpoint_log_bytes };
+            let step =
+                if due.is_none() && deadline.is_some() { 1 } else { self.options.checkpoint_log_bytes };
             state.checkpointer_wakes_at = Lsn::new(covered.saturating_add(step));
             match due {
                 Some(due) => {

@@ -20,8 +20,7 @@ pub(crate) fn create_manifest(disk: &dyn Disk, database: &DatabaseId) -> Result<
 pub(crate) fn read_manifest(disk: &dyn Disk) -> Result<DatabaseId> {
     let file = disk.open(MANIFEST, OpenMode::Read).map_err(|error| Error::io("open", MANIFEST, error))?;
     let mut bytes = [0; BYTES + 1];
-    let read =
-        read_up_to_at(&*file, 0, &mut bytes).map_err(|error| Error::io("read", MANIFEST, error))?;
+    let read = read_up_to_at(&*file, 0, &mut bytes).map_err(|error| Error::io("read", MANIFEST, error))?;
     let fields = read_header(MANIFEST, 0, &bytes[..read], MAGIC, BYTES)?;
     if read > BYTES {
         return Err(Error::Corruption {

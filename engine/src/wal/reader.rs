@@ -156,8 +156,8 @@ impl<'a> Block<'a> {
     /// The records, with their payloads.
     pub(crate) fn records(&self) -> impl Iterator<Item = (Frame, &'a [u8])> {
         let bytes = self.bytes;
-        self.frames.iter().map(move |(start, frame)| {
-            (*frame, &bytes[start + RECORD_HEADER_BYTES..start + frame.total()])
-        })
+        self.frames
+            .iter()
+            .map(move |(start, frame)| (*frame, &bytes[start + RECORD_HEADER_BYTES..start + frame.total()]))
     }
 }

@@ -190,6 +190,76 @@ mutants! {
         bug: "failed append reported as abort, but the data stay",
         contract: "V3"
     }
+    AckWithoutBackpressure {
+        breaks: "acks a commit although the promised number or age of unsynced ones is used up",
+        bug: "acked work beyond the promised interval is lost",
+        contract: "D4"
+    }
+    AckedByEarlierSync {
+        breaks: "announces commits as durable that were appended while an earlier group was synced",
+        bug: "follower acked on an earlier batch's sync",
+        contract: "D1"
+    }
+    IdleDataNotSynced {
+        breaks: "syncs in the background only when a write comes",
+        bug: "idle data never synced",
+        contract: "D4"
+    }
+    SyncFailureIgnored {
+        breaks: "goes on after a failed sync as if it had succeeded",
+        bug: "write or sync error swallowed",
+        contract: "D1"
+    }
+    SyncRetriedAfterFailure {
+        breaks: "calls sync again after it failed, and believes the second answer",
+        bug: "failed sync retried, pages marked clean",
+        contract: "D1"
+    }
+    FailedWriteLeftInLog {
+        breaks: "reports a failed write as an abort and leaves what was written in the log",
+        bug: "partial record left in the log after ENOSPC, later acks lost behind it",
+        contract: "D1"
+    }
+    DirectoryNotSynced {
+        breaks: "does not sync the directory after creating, renaming or removing files",
+        bug: "missing directory syncs",
+        contract: "D1"
+    }
+    CrcCoversPayloadOnly {
+        breaks: "leaves length, position, epoch and database out of the checksum",
+        bug: "CRC without length or epoch: stale records come back",
+        contract: "D2"
+    }
+    TornTailNotCut {
+        breaks: "leaves the torn tail behind the end of the log",
+        bug: "torn tail not truncated before new appends",
+        contract: "D2"
+    }
+    DamagedMiddleCut {
+        breaks: "takes damage in what was synced for a torn tail, and cuts there",
+        bug: "bad record taken as the end",
+        contract: "D1"
+    }
+    VersionsReusedAfterRestart {
+        breaks: "goes on with the versions and transaction ids after the last that survived",
+        bug: "ids reused after a power cut",
+        contract: "versions"
+    }
+    CheckpointRenamedBeforeSync {
+        breaks: "gives a checkpoint its name before it is synced",
+        bug: "log deleted before the checkpoint is durable",
+        contract: "D1"
+    }
+    OldSegmentsDroppedFirst {
+        breaks: "removes old segments before the checkpoint is durable",
+        bug: "log deleted before the checkpoint is durable",
+        contract: "D1"
+    }
+    CheckpointBeforeLogIsDurable {
+        breaks: "publishes a checkpoint of commits that the log has not synced",
+        bug: "snapshot newer than the durable log",
+        contract: "D2"
+    }
 }
 
 impl fmt::Display for Mutant {

@@ -1,0 +1,5 @@
+//! Tests of log, recovery and checkpoint over a simulated disk.
+
+mod support;
+
+mod crashes;

@@ -1,0 +1,123 @@
+//! A store that is a map, on a simulated disk.
+
+use std::collections::BTreeMap;
+
+use env::Disk;
+use rt::sync::Arc;
+use stormproof_faults::{DiskOptions, SimDisk, SimEntropy};
+
+use crate::checkpoint::{CheckpointInfo, CheckpointWriter};
+use crate::error::{Error, Result};
+use crate::recovery::{Opened, RecoveredWrite, RecoverySink, open};
+use crate::types::{RunNumber, TxnId, Version};
+use crate::value::Value;
+use crate::wal::LogOptions;
+use crate::wal::entry::decode_value;
+
+/// What a key holds: version, transaction, value.
+pub(super) type Cell = (Version, TxnId, Option<Value>);
+/// The whole content.
+pub(super) type Content = BTreeMap<Vec<u8>, Cell>;
+
+#[derive(Debug, Default)]
+pub(super) struct MapSink(pub(super) Content);
+
+impl MapSink {
+    fn put(&mut self, write: &RecoveredWrite<'_>) -> Result<()> {
+        let value = write
+            .value
+            .map(decode_value)
+            .transpose()
+            .map_err(|problem| Error::Invalid(problem.to_owned()))?;
+        self.0.insert(write.key.to_vec(), (write.version, write.transaction, value));
+        Ok(())
+    }
+}
+
+impl RecoverySink for MapSink {
+    fn load(&mut self, entries: &[RecoveredWrite<'_>]) -> Result<()> {
+        entries.iter().try_for_each(|entry| {
+            assert!(self.0.last_key_value().is_none_or(|(last, _)| last.as_slice() < entry.key));
+            self.put(entry)
+        })
+    }
+
+    fn apply(&mut self, writes: &[RecoveredWrite<'_>]) -> Result<()> {
+        writes.iter().try_for_each(|write| self.put(write))
+    }
+}
+
+/// Small enough that segments rotate after some commits.
+pub(super) fn small() -> LogOptions {
+    LogOptions { segment_bytes_max: 600, allocate_bytes: 256, ..LogOptions::default() }
+}
+
+pub(super) fn sim_disk() -> SimDisk {
+    SimDisk::new(DiskOptions::default())
+}
+
+/// An open store.
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) opened: Opened,
+    pub(super) content: Content,
+    next_version: Version,
+    next_txn: TxnId,
+}
+
+impl Store {
+    pub(super) fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<Self> {
+        let mut sink = MapSink::default();
+        let opened = open(disk, options, &SimEntropy::new(7), &mut sink)?;
+        let (next_version, next_txn) = (opened.first_version, opened.first_txn);
+        Ok(Self { opened, content: sink.0, next_version, next_txn })
+    }
+
+    /// Commits a group of transactions, each with one write; as the commit leader does.
+    pub(super) fn commit(&mut self, writes: &[(&str, Option<Value>)]) -> Result<Version> {
+        let log = &self.opened.log;
+        log.admit(writes.len() as u64)?;
+        let (mut version, mut txn) = (self.next_version, self.next_txn);
+        for (key, value) in writes {
+            log.append(version, txn, RunNumber::new(3), |record| match value {
+                Some(value) => record.put(key.as_bytes(), value, None),
+                None => record.delete(key.as_bytes()),
+            })?;
+            (version, txn) = (version.next(), txn.next());
+        }
+        log.end_group()?;
+        for (key, value) in writes {
+            let cell = (self.next_version, self.next_txn, value.clone());
+            self.content.insert(key.as_bytes().to_vec(), cell);
+            (self.next_version, self.next_txn) = (self.next_version.next(), self.next_txn.next());
+        }
+        log.before_ack()?;
+        Ok(Version::new(version.get() - 1))
+    }
+
+    pub(super) fn put(&mut self, key: &str, value: i64) -> Result<Version> {
+        self.commit(&[(key, Some(Value::I64(value)))])
+    }
+
+    pub(super) fn last_version(&self) -> Version {
+        Version::new(self.next_version.get() - 1)
+    }
+
+    pub(super) fn checkpoint(&self) -> Result<CheckpointInfo> {
+        let log = &self.opened.log;
+        let capture = log.capture();
+        let version = self.content.values().map(|cell| cell.0).max().unwrap_or_default();
+        let mut writer = CheckpointWriter::begin(log, capture, version.max(capture.version))?;
+        for (key, (version, txn, value)) in &self.content {
+            writer.push(key, *version, *txn, RunNumber::new(3), value.as_ref(), None)?;
+        }
+        writer.finish()
+    }
+}
+
+/// What a store with these options finds on the disk.
+pub(super) fn recovered(disk: &SimDisk, options: LogOptions) -> Result<Store> {
+    let store = Store::open(disk.mount(), options)?;
+    store.opened.log.close()?;
+    Ok(store)
+}
