@@ -122,9 +122,8 @@ impl Disk for Mount {
 
     fn lock(&self, name: &str) -> io::Result<Box<dyn DiskLock>> {
         let request = Self::about(OperationKind::Lock, name)?;
-        let name = Arc::clone(&request.file);
-        self.perform(request, |effect| effect.lock())?;
-        Ok(Box::new(SimLock { mount: self.clone(), name }))
+        let inode = self.perform(request, |effect| effect.lock())?;
+        Ok(Box::new(SimLock { mount: self.clone(), inode }))
     }
 
     fn describe(&self) -> String {
@@ -194,11 +193,7 @@ impl Drop for SimFile {
     fn drop(&mut self) {
         self.mount.shared.with(|world| {
             if self.mount.check(world).is_ok() {
-                let inode = world.volume.inode_mut(self.inode);
-                inode.handles -= 1;
-                if inode.handles == 0 {
-                    world.volume.collect();
-                }
+                world.close(self.inode);
             }
         });
     }
@@ -216,7 +211,7 @@ impl fmt::Debug for SimFile {
 #[derive(Debug)]
 struct SimLock {
     mount: Mount,
-    name: Arc<str>,
+    inode: InodeId,
 }
 
 impl DiskLock for SimLock {}
@@ -225,7 +220,8 @@ impl Drop for SimLock {
     fn drop(&mut self) {
         self.mount.shared.with(|world| {
             if self.mount.check(world).is_ok() {
-                world.locks.remove(&self.name);
+                world.locks.remove(&self.inode);
+                world.close(self.inode);
             }
         });
     }

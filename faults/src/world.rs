@@ -28,7 +28,8 @@ pub(crate) struct World {
     pub(crate) life: u64,
     pub(crate) powered: bool,
     pub(crate) operations: u64,
-    pub(crate) locks: BTreeSet<Arc<str>>,
+    /// Locked files: like `flock`, a lock is the file's and not the name's.
+    pub(crate) locks: BTreeSet<InodeId>,
     pub(crate) capacity: Option<u64>,
     pub(crate) entries: EntryPolicy,
     pub(crate) fired: Vec<FiredFault>,
@@ -104,6 +105,15 @@ impl World {
             steps.push(Step { operation: operation.clone(), volume: self.volume.clone() });
         }
         (result, met, stall)
+    }
+
+    /// A handle goes.
+    pub(crate) fn close(&mut self, id: InodeId) {
+        let inode = self.volume.inode_mut(id);
+        inode.handles -= 1;
+        if inode.handles == 0 {
+            self.volume.collect();
+        }
     }
 
     /// Forgets everything: handles of killed lives are never dropped, and must not keep the content alive.
@@ -347,16 +357,17 @@ impl Effect<'_> {
         Ok(())
     }
 
-    pub(crate) fn lock(&mut self) -> io::Result<()> {
+    pub(crate) fn lock(&mut self) -> io::Result<InodeId> {
         let name = Arc::clone(&self.operation.file);
-        if self.world.locks.contains(&name) {
+        let id = match self.world.volume.lookup(&name) {
+            Some(id) => id,
+            None => self.world.volume.create(self.operation.number, &name),
+        };
+        if !self.world.locks.insert(id) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        if self.world.volume.lookup(&name).is_none() {
-            self.world.volume.create(self.operation.number, &name);
-        }
-        self.world.locks.insert(name);
-        Ok(())
+        self.world.volume.inode_mut(id).handles += 1;
+        Ok(id)
     }
 
     /// The particulars of the fault that is to fire, if it is of this kind. It has not fired until it is noted.
