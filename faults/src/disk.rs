@@ -272,14 +272,14 @@ impl SimDisk {
         self.snapshot().dump(dir)
     }
 
-    /// Records the state after every operation that changes something.
+    /// Records the state now and after every operation that changes something, until the life ends.
     pub fn start_recording(&self) {
-        self.with(|world| world.recording = Some(Vec::new()));
+        self.with(|world| world.recording = Some(Recording::new(world.volume.clone())));
     }
 
-    /// Ends the recording that [`Self::start_recording`] began; empty if there is none.
-    pub fn take_recording(&self) -> Recording {
-        Recording::new(self.with(|world| world.recording.take()).unwrap_or_default())
+    /// Ends the recording that [`Self::start_recording`] began; `None` if there is none, or a crash ended it.
+    pub fn take_recording(&self) -> Option<Recording> {
+        self.with(|world| world.recording.take())
     }
 }
 
@@ -288,10 +288,7 @@ impl World {
         self.life += 1;
         self.powered = true;
         self.locks.clear();
-        if let Some(steps) = &mut self.recording {
-            // A recording is of one life.
-            steps.clear();
-        }
+        self.recording = None;
         let volume = &self.volume;
         self.decayed.retain(|(inode, sector), _| {
             volume.inodes.get(inode).is_some_and(|inode| inode.decay.contains_key(sector))

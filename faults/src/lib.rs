@@ -6,7 +6,7 @@
 //! * [`SimDisk`] is the simulator's end of a disk; what it [mounts](SimDisk::mount) is the store's end. A
 //!   [`DiskHook`] sees every operation before and after it takes effect.
 //! * [`FaultPlan`] says which faults fire while the power is on, [`CrashOdds`] what survives when it goes out,
-//!   [`CrashPoint`] where that is worth trying.
+//!   [`CrashPoint`] where that is worth trying. A [`Recording`] gives every crash of a run.
 //! * [`SimClock`] and [`SimEntropy`] are wall time and random bits by plan.
 //!
 //! Not its job: threads and virtual time. Nothing here waits; a stall is only reported, for the simulator to sleep.
@@ -45,7 +45,7 @@ pub use crash::{CrashOdds, CrashReport, CrashStyle};
 pub use crash_point::{CrashPoint, CrashTrigger, Side};
 pub use disk::{DiskOptions, EntryPolicy, SimDisk};
 pub use entropy::SimEntropy;
-pub use enumerate::Recording;
+pub use enumerate::{CrashState, CrashStates, EnumerationLimits, EnumerationSummary, Recording};
 pub use fault::{ExactFault, FaultKey, FaultKind, FiredFault, NotAFault};
 pub use hook::{Completion, Decision, DiskHook};
 pub use mount::DeadHandle;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::crash::CrashReport;
 use crate::disk::EntryPolicy;
-use crate::enumerate::Step;
+use crate::enumerate::Recording;
 use crate::fault::{ExactFault, FaultKind, FiredFault};
 use crate::hook::DiskHook;
 use crate::injector::Injector;
@@ -35,7 +35,7 @@ pub(crate) struct World {
     pub(crate) fired: Vec<FiredFault>,
     pub(crate) crashes: Vec<CrashReport>,
     pub(crate) statistics: DiskStatistics,
-    pub(crate) recording: Option<Vec<Step>>,
+    pub(crate) recording: Option<Recording>,
     /// Sectors that decayed and are not written anew: file, sector, bytes behind.
     pub(crate) decayed: BTreeMap<(InodeId, u64), (String, u64)>,
 }
@@ -100,9 +100,9 @@ impl World {
         };
         let met = effect.met;
         if operation.kind.changes()
-            && let Some(steps) = &mut self.recording
+            && let Some(recording) = &mut self.recording
         {
-            steps.push(Step { operation: operation.clone(), volume: self.volume.clone() });
+            recording.push(operation, &self.volume);
         }
         (result, met, stall)
     }
