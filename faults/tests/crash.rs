@@ -169,3 +169,33 @@ fn a_lost_truncation_shows_the_old_content() {
     assert!(outcomes.contains(&(0, vec![1; 10])));
     assert!(outcomes.iter().all(|(lost, bytes)| (bytes.len() == 1000) == (*lost == 1)));
 }
+
+#[test]
+fn content_that_was_cut_off_before_a_sync_does_not_come_back_after_it() {
+    let disk = SimDisk::default();
+    let mount = disk.mount();
+    let file = put(&mount, "wal-1.log", &[1; 9000]);
+    file.sync_all().unwrap();
+    mount.sync_dir().unwrap();
+    file.set_len(100).unwrap();
+    write_all_at(&*file, 8500, &[2; 10]).unwrap();
+    file.sync_data().unwrap();
+    disk.crash(&CrashOdds::lose_all(), 1);
+    let expected = [[1; 100].as_slice(), &[0; 8400], &[2; 10]].concat();
+    assert_eq!(disk.files()["wal-1.log"], expected);
+}
+
+#[test]
+fn a_removal_that_was_not_synced_does_not_take_the_next_file_of_that_name_with_it() {
+    for style in CrashStyle::ALL {
+        for seed in 0..50 {
+            let disk = SimDisk::new(DiskOptions { entries: EntryPolicy::FileSync, ..DiskOptions::default() });
+            let mount = disk.mount();
+            put(&mount, "wal-1.log", b"old").sync_all().unwrap();
+            mount.remove("wal-1.log").unwrap();
+            put(&mount, "wal-1.log", b"new").sync_all().unwrap();
+            disk.crash(&CrashOdds::only(style), seed);
+            assert_eq!(disk.files()["wal-1.log"], b"new", "{style:?}, seed {seed}");
+        }
+    }
+}

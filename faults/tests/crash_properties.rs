@@ -83,8 +83,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (file.clone(), offset.clone(), any::<u8>(), 0..1500_usize)
             .prop_map(|(file, offset, byte, len)| Step::Write(file, offset, vec![byte; len])),
-        2 => (file.clone(), offset).prop_map(|(file, len)| Step::SetLen(file, len)),
-        2 => file.prop_map(Step::Sync),
+        3 => (file.clone(), offset).prop_map(|(file, len)| Step::SetLen(file, len)),
+        4 => file.prop_map(Step::Sync),
         1 => any::<u64>().prop_map(Step::Crash),
         1 => Just(Step::EndProcess),
     ]
