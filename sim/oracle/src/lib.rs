@@ -10,14 +10,17 @@
 //! Not its job: running anything, or knowing any engine. Architecture invariant: this crate imports no engine; an
 //! oracle must not inherit the bugs of what it judges.
 
+mod blackbox;
 mod expectations;
-#[expect(dead_code, reason = "session and time edges are the black box's, which is in work")]
 mod graph;
+mod level;
 mod verdict;
 mod view;
 mod witness;
 
+pub use blackbox::{Anomaly, CycleEdge, Dependency, Standing, Table};
 pub use expectations::{Durability, Expectations, Recency};
+pub use level::{Level, UnknownLevel};
 pub use verdict::{AnomalyClass, Invariant, Verdict, Violation};
 
 use stormproof_workloads::History;
@@ -29,6 +32,11 @@ pub fn check(history: &History, expectations: &Expectations) -> Verdict {
     view.report_internal(&mut findings);
     witness::check(&view, expectations, &mut findings);
     findings.into_verdict(history)
+}
+
+/// How a history stands to `level` and to all levels that it implies, or to all levels, by values alone.
+pub fn levels(history: &History, level: Option<Level>, search_steps_max: u64) -> Table {
+    blackbox::judge(&view::View::new(history), level, search_steps_max, false)
 }
 
 #[cfg(test)]

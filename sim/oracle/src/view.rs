@@ -115,6 +115,24 @@ impl<'h> View<'h> {
         &self.reads[self.spans[txn as usize].0.clone()]
     }
 
+    /// Where those reads are among all reads.
+    pub(crate) fn read_places(&self, txn: TxnIndex) -> Span<usize> {
+        self.spans[txn as usize].0.clone()
+    }
+
+    /// How many reads there are in all.
+    pub(crate) fn read_count(&self) -> usize {
+        self.reads.len()
+    }
+
+    pub(crate) fn read_at(&self, place: usize) -> &Observed<'h> {
+        &self.reads[place]
+    }
+
+    pub(crate) fn internal(&self) -> &[Violation] {
+        &self.internal
+    }
+
     /// What it left in each key that it wrote.
     pub(crate) fn writes(&self, txn: TxnIndex) -> &[Written<'h>] {
         &self.writes[self.spans[txn as usize].1.clone()]

@@ -14,8 +14,12 @@ pub(crate) enum Kind {
     Session = 8,
     /// It was acked before the other began.
     Time = 16,
-    /// It must, or no order of the unseen writes is left.
+    /// It must, or what a third saw has no explanation.
     Forced = 32,
+    /// The second half of an edge through a hub.
+    Pass = 64,
+    /// From the start of a transaction to its own commit.
+    Within = 128,
 }
 
 /// A set of kinds.
@@ -26,8 +30,8 @@ impl Kinds {
     pub(crate) const WW: Self = Self(Kind::Ww as u8);
     pub(crate) const WR: Self = Self(Kind::Wr as u8);
     pub(crate) const RW: Self = Self(Kind::Rw as u8);
-    pub(crate) const SESSION: Self = Self(Kind::Session as u8);
-    pub(crate) const TIME: Self = Self(Kind::Time as u8);
+    pub(crate) const ALL: Self = Self(u8::MAX);
+    pub(crate) const PASS: Self = Self(Kind::Pass as u8);
 
     pub(crate) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)

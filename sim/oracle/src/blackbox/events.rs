@@ -1,0 +1,340 @@
+//! The graph whose cycles decide a level.
+//!
+//! For snapshot isolation every transaction is two events, its start and its commit. A dependency runs from a commit
+//! to a start, an anti-dependency from a start to a commit; so a path can't take two anti-dependencies in a row, and
+//! a cycle is exactly one without adjacent anti-dependencies: A. Cerone and A. Gotsman, "Analysing snapshot
+//! isolation", JACM 65(2), 2018, theorem 9. For serializability both events are one: A. Adya, "Weak consistency",
+//! PhD thesis, MIT 1999.
+//!
+//! Invariant INV-EVT-1: the number of edges is linear in the number of operations. Where many readers meet many next
+//! writers, and in real time, edges run through hubs.
+
+use stormproof_workloads::history::{Outcome, TxnIndex};
+
+use super::orders::Orders;
+use super::problem::{Assigned, ByKey, KeyRead, Problem};
+use super::resolve::{INIT, Source};
+use crate::graph::{Edge, Graph, Kind};
+use crate::view::KeyId;
+
+/// Which edges a level has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rule {
+    /// Start and commit apart.
+    pub(super) split: bool,
+    /// Anti-dependencies count.
+    pub(super) anti: bool,
+    /// The order of each session counts.
+    pub(super) session: bool,
+    /// Real time counts.
+    pub(super) time: bool,
+}
+
+/// A graph over events; which transaction an event belongs to can be told from its number.
+#[derive(Debug)]
+pub(super) struct Events {
+    pub(super) graph: Graph,
+    txns: u32,
+    split: bool,
+}
+
+impl Events {
+    pub(super) fn build(
+        problem: &Problem<'_, '_>,
+        assigned: &Assigned,
+        by_key: &ByKey,
+        orders: Orders<'_>,
+        rule: Rule,
+        extra: &[(u32, Edge)],
+    ) -> Self {
+        let txns = u32::try_from(assigned.included.len()).unwrap_or(u32::MAX);
+        let mut builder = Builder {
+            problem,
+            assigned,
+            rule,
+            txns,
+            hubs: if rule.split { txns * 2 } else { txns },
+            edges: Vec::with_capacity(problem.view.read_count() * 2),
+            place: vec![u32::MAX; txns as usize],
+        };
+        builder.within();
+        for key in 0..u32::try_from(problem.view.keys.len()).unwrap_or(u32::MAX) {
+            builder.key(key, by_key, orders);
+        }
+        if rule.session {
+            builder.sessions();
+        }
+        if rule.time {
+            builder.time();
+        }
+        builder.edges.extend_from_slice(extra);
+        let graph = Graph::new(builder.hubs as usize, &builder.edges);
+        Self { graph, txns, split: rule.split }
+    }
+
+    /// The event at which what a transaction wrote is there.
+    pub(super) fn commit(&self, txn: TxnIndex) -> u32 {
+        if self.split { txn * 2 + 1 } else { txn }
+    }
+
+    /// The event at which a transaction reads.
+    pub(super) fn start(&self, txn: TxnIndex) -> u32 {
+        if self.split { txn * 2 } else { txn }
+    }
+
+    /// Whose event it is; nobody's, if it is a hub.
+    pub(super) fn txn(&self, event: u32) -> Option<TxnIndex> {
+        let txn = if self.split { event / 2 } else { event };
+        (txn < self.txns).then_some(txn)
+    }
+}
+
+struct Builder<'p, 'v, 'h> {
+    problem: &'p Problem<'v, 'h>,
+    assigned: &'p Assigned,
+    rule: Rule,
+    txns: u32,
+    /// How many nodes there are so far: the next hub's number.
+    hubs: u32,
+    edges: Vec<(u32, Edge)>,
+    /// By transaction: its place in the order of the key at hand.
+    place: Vec<u32>,
+}
+
+impl Builder<'_, '_, '_> {
+    fn start(&self, txn: TxnIndex) -> u32 {
+        if self.rule.split { txn * 2 } else { txn }
+    }
+
+    fn commit(&self, txn: TxnIndex) -> u32 {
+        if self.rule.split { txn * 2 + 1 } else { txn }
+    }
+
+    fn hub(&mut self) -> u32 {
+        self.hubs += 1;
+        self.hubs - 1
+    }
+
+    fn edge(&mut self, from: u32, to: u32, key: KeyId, kind: Kind) {
+        self.edges.push((from, Edge { to, key, kind }));
+    }
+
+    fn within(&mut self) {
+        if self.rule.split {
+            for txn in 0..self.txns {
+                self.edge(self.start(txn), self.commit(txn), u32::MAX, Kind::Within);
+            }
+        }
+    }
+
+    /// `first` took effect before `second` began.
+    fn depends(&mut self, first: TxnIndex, second: TxnIndex, key: KeyId, kind: Kind) {
+        if first != second {
+            self.edge(self.commit(first), self.start(second), key, kind);
+        }
+    }
+
+    /// `reader` did not see what `writer` wrote.
+    fn anti(&mut self, reader: TxnIndex, writer: TxnIndex, key: KeyId) {
+        if self.rule.anti && reader != writer && !self.problem.weak[reader as usize] {
+            self.edge(self.start(reader), self.commit(writer), key, Kind::Rw);
+        }
+    }
+
+    fn key(&mut self, key: KeyId, by_key: &ByKey, orders: Orders<'_>) {
+        let (writers, reads) = (by_key.writers(key), by_key.reads(key));
+        if writers.is_empty() {
+            return;
+        }
+        for read in reads {
+            if read.source != INIT {
+                self.depends(read.source, read.reader, key, Kind::Wr);
+            }
+        }
+        match orders {
+            Orders::Total(orders) => self.chain(key, &orders[key as usize], writers, reads),
+            Orders::Known => match self.problem.lists.get(&key) {
+                Some(shown) => self.chain(key, shown, writers, reads),
+                None if self.rule.anti => self.forest(key, writers, reads),
+                None => {}
+            },
+        }
+    }
+
+    /// The writers of a key in a known order; those not in it come last, in no known order.
+    fn chain(&mut self, key: KeyId, order: &[TxnIndex], writers: &[TxnIndex], reads: &[KeyRead]) {
+        for &writer in writers {
+            self.place[writer as usize] = u32::MAX;
+        }
+        for pair in order.windows(2) {
+            self.depends(pair[0], pair[1], key, Kind::Ww);
+        }
+        for (at, &writer) in (0_u32..).zip(order) {
+            self.place[writer as usize] = at;
+        }
+        let tail: Vec<TxnIndex> =
+            writers.iter().copied().filter(|&writer| self.place[writer as usize] == u32::MAX).collect();
+        let mut of_last = Vec::new();
+        for read in reads {
+            let next = if read.source == INIT { 0 } else { self.place[read.source as usize].wrapping_add(1) };
+            match order.get(next as usize) {
+                Some(&next) => self.anti(read.reader, next, key),
+                None => of_last.push(read.reader),
+            }
+        }
+        if !tail.is_empty() {
+            self.successors(key, order.last().copied().unwrap_or(INIT), &of_last, &tail);
+        }
+    }
+
+    /// The writers of a register in the order that those show who read it first.
+    fn forest(&mut self, key: KeyId, writers: &[TxnIndex], reads: &[KeyRead]) {
+        // 1: writes the key; 2: and has read it.
+        for &writer in writers {
+            self.place[writer as usize] = 1;
+        }
+        let mut sorted = reads.to_vec();
+        sorted.sort_by_key(|read| read.source);
+        for read in &sorted {
+            if self.place[read.reader as usize] == 1 {
+                self.place[read.reader as usize] = 2;
+            }
+        }
+        let blind: Vec<TxnIndex> =
+            writers.iter().copied().filter(|&writer| self.place[writer as usize] == 1).collect();
+        for group in sorted.chunk_by(|one, other| one.source == other.source) {
+            let source = group[0].source;
+            let readers: Vec<TxnIndex> = group.iter().map(|read| read.reader).collect();
+            let mut next: Vec<TxnIndex> =
+                readers.iter().copied().filter(|&reader| self.place[reader as usize] == 2).collect();
+            if source == INIT {
+                next.extend(&blind);
+            }
+            self.successors(key, source, &readers, &next);
+        }
+        for &writer in writers {
+            self.place[writer as usize] = u32::MAX;
+        }
+        for read in reads {
+            self.place[read.reader as usize] = u32::MAX;
+        }
+    }
+
+    /// `source` left a version that `readers` read, and all of `next` wrote later ones. One of them that read it is
+    /// the very next: the first committer wins, so nobody can have come between. Two of them are a lost update.
+    fn successors(&mut self, key: KeyId, source: Source, readers: &[TxnIndex], next: &[TxnIndex]) {
+        if !self.rule.anti {
+            for &writer in next {
+                self.after(source, writer, key);
+            }
+            return;
+        }
+        for &reader in readers {
+            self.place[reader as usize] = u32::MAX - 1;
+        }
+        let mut updaters = next.iter().copied().filter(|&writer| self.place[writer as usize] == u32::MAX - 1);
+        let (first, second) = (updaters.next(), updaters.next());
+        match (first, second) {
+            (Some(first), Some(second)) => {
+                self.update(first, second, key);
+                self.update(second, first, key);
+                self.after(source, first, key);
+                self.after(source, second, key);
+            }
+            (Some(first), None) => {
+                self.after(source, first, key);
+                for &reader in readers {
+                    self.anti(reader, first, key);
+                }
+                for &writer in next {
+                    self.depends(first, writer, key, Kind::Ww);
+                }
+            }
+            (None, _) => self.fan(key, source, readers, next),
+        }
+        for &reader in readers {
+            self.place[reader as usize] = u32::MAX;
+        }
+    }
+
+    /// An anti-dependency between two that updated one version; holds at snapshot isolation already.
+    fn update(&mut self, reader: TxnIndex, writer: TxnIndex, key: KeyId) {
+        self.edge(self.start(reader), self.commit(writer), key, Kind::Rw);
+    }
+
+    fn after(&mut self, source: Source, writer: TxnIndex, key: KeyId) {
+        if source != INIT {
+            self.depends(source, writer, key, Kind::Ww);
+        }
+    }
+
+    /// All readers before all writers, none of whom is both.
+    fn fan(&mut self, key: KeyId, source: Source, readers: &[TxnIndex], next: &[TxnIndex]) {
+        for &writer in next {
+            self.after(source, writer, key);
+        }
+        if readers.len() * next.len() <= readers.len() + next.len() {
+            for &reader in readers {
+                for &writer in next {
+                    self.anti(reader, writer, key);
+                }
+            }
+            return;
+        }
+        let hub = self.hub();
+        for &reader in readers {
+            if !self.problem.weak[reader as usize] {
+                self.edge(self.start(reader), hub, key, Kind::Rw);
+            }
+        }
+        for &writer in next {
+            self.edge(hub, self.commit(writer), key, Kind::Pass);
+        }
+    }
+
+    fn sessions(&mut self) {
+        let mut last: std::collections::BTreeMap<u32, TxnIndex> = std::collections::BTreeMap::new();
+        for txn in &self.problem.view.history.txns {
+            if self.assigned.included[txn.index as usize]
+                && let Some(before) = last.insert(txn.session, txn.index)
+            {
+                self.depends(before, txn.index, u32::MAX, Kind::Session);
+            }
+        }
+    }
+
+    /// A line of hubs through time: an ack leads to the next hub on it, and to a begin from the last hub before.
+    fn time(&mut self) {
+        let mut moments: Vec<(u64, bool, TxnIndex)> = Vec::new();
+        for txn in &self.problem.view.history.txns {
+            if self.assigned.included[txn.index as usize] {
+                moments.push((txn.begun, false, txn.index));
+                if let Outcome::Committed { acked, .. } = txn.outcome {
+                    moments.push((acked, true, txn.index));
+                }
+            }
+        }
+        moments.sort_unstable();
+        let mut hub: Option<u32> = None;
+        let mut acks: Vec<TxnIndex> = Vec::new();
+        for (_, is_ack, txn) in moments {
+            if is_ack {
+                acks.push(txn);
+                continue;
+            }
+            if !acks.is_empty() {
+                let next = self.hub();
+                if let Some(hub) = hub {
+                    self.edge(hub, next, u32::MAX, Kind::Pass);
+                }
+                for acked in acks.drain(..) {
+                    self.edge(self.commit(acked), next, u32::MAX, Kind::Time);
+                }
+                hub = Some(next);
+            }
+            if let Some(hub) = hub {
+                self.edge(hub, self.start(txn), u32::MAX, Kind::Pass);
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! Names and explains a cycle.
+
+use serde::{Deserialize, Serialize};
+use stormproof_workloads::history::{Outcome, TxnIndex};
+
+use super::events::Events;
+use super::{Anomaly, Level};
+use crate::graph::{Kind, Kinds, Step, shortest_cycle};
+use crate::verdict::AnomalyClass;
+use crate::view::{How, KeyId, View, show, show_seen};
+
+/// Why one transaction comes before the next in a cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dependency {
+    /// The second overwrote what the first wrote.
+    WriteWrite,
+    /// The second read what the first wrote.
+    WriteRead,
+    /// The second overwrote what the first read.
+    ReadWrite,
+    /// The same session, one after the other.
+    Session,
+    /// The first was acked before the second began.
+    RealTime,
+    /// What a third transaction saw leaves no other order.
+    Inferred,
+}
+
+impl Dependency {
+    /// Its short name: ww, wr, rw, session, time, inferred.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::WriteWrite => "ww",
+            Self::WriteRead => "wr",
+            Self::ReadWrite => "rw",
+            Self::Session => "session",
+            Self::RealTime => "time",
+            Self::Inferred => "inferred",
+        }
+    }
+}
+
+/// One edge of a cycle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CycleEdge {
+    /// Who comes first.
+    pub from: TxnIndex,
+    /// Who comes after it.
+    pub to: TxnIndex,
+    /// Why.
+    pub why: Dependency,
+    /// On which key, if on one.
+    pub key: Option<Vec<u8>>,
+    /// The operations and values that prove it.
+    pub sentence: String,
+}
+
+/// An edge between transactions, hubs and halves left out.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    from: TxnIndex,
+    to: TxnIndex,
+    key: KeyId,
+    kind: Kind,
+}
+
+/// The simplest cycle in a component: fewest anti-dependencies first, then fewest edges.
+pub(super) fn simplest(events: &Events, component: &[u32]) -> Option<Vec<Step>> {
+    let halves = Kinds::PASS.and(Kinds(Kind::Within as u8));
+    let order = Kinds(Kind::Session as u8 | Kind::Time as u8 | Kind::Forced as u8);
+    let written = Kinds::WW.and(halves);
+    let read = written.and(Kinds::WR);
+    let graph = &events.graph;
+    [written, read, read.and(order)]
+        .into_iter()
+        .find_map(|kinds| shortest_cycle(graph, component, kinds, None))
+        .or_else(|| shortest_cycle(graph, component, read, Some(Kind::Rw)))
+        .or_else(|| shortest_cycle(graph, component, read.and(order), Some(Kind::Rw)))
+        .or_else(|| shortest_cycle(graph, component, read.and(Kinds::RW), None))
+        .or_else(|| shortest_cycle(graph, component, Kinds::ALL, None))
+}
+
+/// The cycle as an anomaly at `level`.
+pub(super) fn anomaly(view: &View<'_>, events: &Events, steps: &[Step], level: Level) -> Anomaly {
+    let links = links(events, steps);
+    let cycle: Vec<CycleEdge> = links.iter().map(|link| explain(view, link)).collect();
+    let mut keys: Vec<Vec<u8>> = cycle.iter().filter_map(|edge| edge.key.clone()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let class = class(view, &links, level);
+    let txns: Vec<TxnIndex> = links.iter().map(|link| link.from).collect();
+    let message = cycle.iter().map(|edge| edge.sentence.as_str()).collect::<Vec<_>>().join("; ");
+    Anomaly { class, level, txns, keys, message: format!("{message}: a cycle"), cycle }
+}
+
+/// The cycle from transaction to transaction.
+fn links(events: &Events, steps: &[Step]) -> Vec<Link> {
+    let Some(first) = steps.iter().position(|step| events.txn(step.from).is_some()) else {
+        return Vec::new();
+    };
+    let mut links: Vec<Link> = Vec::new();
+    let mut open: Option<Link> = None;
+    for step in steps[first..].iter().chain(&steps[..first]) {
+        if step.edge.kind == Kind::Within {
+            continue;
+        }
+        let from = events.txn(step.from);
+        let link = match (from, open) {
+            (Some(from), _) => Link { from, to: from, key: step.edge.key, kind: step.edge.kind },
+            (None, Some(open)) => open,
+            (None, None) => continue,
+        };
+        match events.txn(step.edge.to) {
+            Some(to) => {
+                links.push(Link { to, ..link });
+                open = None;
+            }
+            None => open = Some(link),
+        }
+    }
+    links
+}
+
+fn class(view: &View<'_>, links: &[Link], level: Level) -> AnomalyClass {
+    let anti: Vec<&Link> = links.iter().filter(|link| link.kind == Kind::Rw).collect();
+    let ordered = links.iter().any(|link| matches!(link.kind, Kind::Session | Kind::Time));
+    let forced = links.iter().any(|link| link.kind == Kind::Forced);
+    let same_key = links.windows(2).all(|pair| pair[0].key == pair[1].key);
+    let predicate = anti.iter().any(|link| is_predicate(view, link));
+    match (level, anti.len()) {
+        (Level::ReadAtomic, _) => AnomalyClass::FracturedRead,
+        (Level::Causal, _) => AnomalyClass::CausalViolation,
+        _ if forced => AnomalyClass::CausalViolation,
+        (_, 0) if links.iter().all(|link| link.kind == Kind::Ww) => AnomalyClass::G0,
+        (_, 0) => AnomalyClass::G1c,
+        (_, 1) if ordered && links.len() == 2 => AnomalyClass::StaleRead,
+        (_, 1) if ordered => AnomalyClass::CausalReverse,
+        (_, 1 | 2) if same_key && links.len() == 2 && links.iter().all(|link| link.kind != Kind::Wr) => {
+            AnomalyClass::LostUpdate
+        }
+        (_, 1) if links.len() == 2 => AnomalyClass::FracturedRead,
+        (_, 1) => AnomalyClass::GSingle,
+        (_, 2) if is_long_fork(links) => AnomalyClass::LongFork,
+        _ if !has_adjacent_anti(links) => AnomalyClass::GNonadjacent,
+        _ if predicate => AnomalyClass::G2,
+        (_, 2) if links.len() == 2 => AnomalyClass::WriteSkew,
+        _ => AnomalyClass::G2Item,
+    }
+}
+
+fn has_adjacent_anti(links: &[Link]) -> bool {
+    let next = links.iter().cycle().skip(1);
+    links.iter().zip(next).any(|(one, other)| one.kind == Kind::Rw && other.kind == Kind::Rw)
+}
+
+fn is_long_fork(links: &[Link]) -> bool {
+    links.len() == 4
+        && links.iter().filter(|link| link.kind == Kind::Wr).count() == 2
+        && !has_adjacent_anti(links)
+}
+
+/// Whether the reader of an anti-dependency knows of the key only that a scan did not show it.
+fn is_predicate(view: &View<'_>, link: &Link) -> bool {
+    let mut reads = view.reads(link.from).iter().filter(|read| read.key == link.key);
+    reads.all(|read| read.how == How::Scan)
+}
+
+fn explain(view: &View<'_>, link: &Link) -> CycleEdge {
+    let (from, to) = (link.from, link.to);
+    let has_key = (link.key as usize) < view.keys.len();
+    let name = if has_key { view.key_name(link.key) } else { String::new() };
+    let saw = |reader: TxnIndex| {
+        let read = view.reads(reader).iter().find(|read| read.key == link.key);
+        read.map_or_else(|| "it".to_owned(), |read| show_seen(read.seen))
+    };
+    let (why, sentence) = match link.kind {
+        Kind::Ww => {
+            let wrote = wrote(view, to, link.key);
+            (Dependency::WriteWrite, format!("T{to} {wrote} {name} after T{from} had written it"))
+        }
+        Kind::Wr => {
+            let seen = saw(to);
+            (Dependency::WriteRead, format!("T{to} read {name} as {seen}, which T{from} had left"))
+        }
+        Kind::Session => {
+            let session = view.txn(from).session;
+            (Dependency::Session, format!("T{to} came after T{from} in session {session}"))
+        }
+        Kind::Time => {
+            let acked = match view.txn(from).outcome {
+                Outcome::Committed { acked, .. } => acked,
+                _ => 0,
+            };
+            let begun = view.txn(to).begun;
+            (Dependency::RealTime, format!("T{from} was acked at {acked}, before T{to} began at {begun}"))
+        }
+        Kind::Forced => (
+            Dependency::Inferred,
+            format!(
+                "somebody saw T{from} and read {name} from T{to} all the same, so T{to} is the later one"
+            ),
+        ),
+        _ => {
+            let how = if is_predicate(view, link) { "scanned" } else { "read" };
+            let (seen, wrote) = (saw(from), wrote(view, to, link.key));
+            (Dependency::ReadWrite, format!("T{from} {how} {name} as {seen}, before T{to} {wrote} it"))
+        }
+    };
+    let key = has_key.then(|| view.keys[link.key as usize].to_vec());
+    CycleEdge { from, to, why, key, sentence }
+}
+
+fn wrote(view: &View<'_>, txn: TxnIndex, key: KeyId) -> String {
+    use crate::view::Content;
+    let write = view.writes(txn).iter().find(|write| write.key == key);
+    match write.map(|write| write.content) {
+        Some(Content::Value(value) | Content::Expiring(value)) => format!("wrote \"{}\" to", show(value)),
+        Some(Content::Absent) => "deleted".to_owned(),
+        Some(content @ Content::Appended { .. }) => {
+            let elements: Vec<_> = view.appended(content).iter().map(|element| show(element)).collect();
+            format!("appended {} to", elements.join(" "))
+        }
+        None => "wrote".to_owned(),
+    }
+}

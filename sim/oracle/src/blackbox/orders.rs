@@ -1,0 +1,126 @@
+//! The order of the versions of each key: what is known of it, and guesses at the rest.
+
+use stormproof_workloads::history::{Outcome, TxnIndex};
+
+use super::problem::{Assigned, ByKey, Problem};
+use super::resolve::{INIT, Source};
+use crate::view::KeyId;
+
+/// Which orders a graph is built on.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Orders<'o> {
+    /// What reads prove.
+    Known,
+    /// One order of all writers for each key.
+    Total(&'o [Vec<TxnIndex>]),
+}
+
+/// By which a guess orders what nobody saw in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guess {
+    /// Reported versions. A guess may trust them: an order that explains everything is a proof, whoever proposed it.
+    Version,
+    /// When the commit was answered.
+    Acked,
+    /// When the transaction began.
+    Begun,
+}
+
+impl Guess {
+    pub(super) const ALL: [Self; 3] = [Self::Version, Self::Acked, Self::Begun];
+
+    /// Rises in the guessed order.
+    pub(super) fn rank(self, problem: &Problem<'_, '_>, txn: TxnIndex) -> (u64, u64) {
+        let record = problem.view.txn(txn);
+        let acked = problem.acked(txn);
+        match (self, &record.outcome) {
+            (Self::Version, Outcome::Committed { version: Some(version), .. }) => (*version, acked),
+            (Self::Version | Self::Acked, Outcome::Committed { .. }) => (acked, record.begun),
+            (Self::Version | Self::Acked, _) => (record.begun, record.begun),
+            (Self::Begun, _) => (record.begun, acked),
+        }
+    }
+
+    /// Explains each open read.
+    pub(super) fn choose(self, problem: &Problem<'_, '_>) -> Vec<Source> {
+        problem.choices.iter().map(|choice| self.choice(problem, choice)).collect()
+    }
+
+    fn choice(self, problem: &Problem<'_, '_>, choice: &super::resolve::Choice) -> Source {
+        let read = problem.view.read_at(choice.place);
+        if self == Self::Version
+            && let Some(version) = read.version
+        {
+            let right = choice.candidates.iter().copied().find(|&source| match source {
+                INIT => version == 0,
+                txn => matches!(problem.view.txn(txn).outcome,
+                    Outcome::Committed { version: Some(wrote), .. } if wrote == version),
+            });
+            if let Some(right) = right {
+                return right;
+            }
+        }
+        let begun = problem.view.txn(choice.reader).begun;
+        let before = choice
+            .candidates
+            .iter()
+            .copied()
+            .filter(|&source| source == INIT || problem.acked(source) < begun);
+        let latest = before.max_by_key(|&source| match source {
+            INIT => (0, 0),
+            txn => self.rank(problem, txn),
+        });
+        latest.or(choice.candidates.first().copied()).unwrap_or(INIT)
+    }
+}
+
+/// One order of all writers of each key: what lists show, and behind it, or in place of it, the guess.
+pub(super) fn guess_orders(
+    problem: &Problem<'_, '_>,
+    assigned: &Assigned,
+    by_key: &ByKey,
+    guess: Guess,
+) -> Vec<Vec<TxnIndex>> {
+    let mut place = vec![0_u32; assigned.included.len()];
+    let keys = u32::try_from(problem.view.keys.len()).unwrap_or(u32::MAX);
+    (0..keys).map(|key| guess_order(problem, by_key, guess, key, &mut place)).collect()
+}
+
+fn guess_order(
+    problem: &Problem<'_, '_>,
+    by_key: &ByKey,
+    guess: Guess,
+    key: KeyId,
+    place: &mut [u32],
+) -> Vec<TxnIndex> {
+    let mut writers = by_key.writers(key).to_vec();
+    let shown = problem.lists.get(&key).map_or(&[][..], Vec::as_slice);
+    for &writer in &writers {
+        place[writer as usize] = u32::MAX;
+    }
+    for (at, &writer) in (0_u32..).zip(shown) {
+        place[writer as usize] = at;
+    }
+    writers.sort_by_key(|&writer| (place[writer as usize], guess.rank(problem, writer), writer));
+    writers
+}
+
+/// Whether reads alone leave the order of some key's writers open.
+pub(super) fn undecided_keys(problem: &Problem<'_, '_>, by_key: &ByKey) -> Vec<KeyId> {
+    let keys = u32::try_from(problem.view.keys.len()).unwrap_or(u32::MAX);
+    (0..keys).filter(|&key| is_undecided(problem, by_key, key)).collect()
+}
+
+fn is_undecided(problem: &Problem<'_, '_>, by_key: &ByKey, key: KeyId) -> bool {
+    let writers = by_key.writers(key);
+    if writers.len() < 2 {
+        return false;
+    }
+    if let Some(shown) = problem.lists.get(&key) {
+        return writers.len() > shown.len() + 1;
+    }
+    // Decided if every writer read the key: then the reads are the chain.
+    let mut readers: Vec<TxnIndex> = by_key.reads(key).iter().map(|read| read.reader).collect();
+    readers.sort_unstable();
+    !writers.iter().all(|writer| readers.binary_search(writer).is_ok())
+}

@@ -1,0 +1,363 @@
+//! Who read from whom, as values tell.
+//!
+//! Job: the writer of every value that was read, the order of list elements, and the anomalies that need no graph:
+//! garbage, aborted and intermediate reads, duplicate elements, incompatible orders. Not its job: cycles.
+//!
+//! List order from reads: K. Kingsbury and P. Alvaro, "Elle: inferring isolation anomalies from experimental
+//! observations", VLDB 2020, section 4. Unanswered commits count as soon as somebody who counts saw what they wrote.
+
+use stormproof_workloads::history::{Outcome, TxnIndex};
+use stormproof_workloads::store::Bytes;
+
+use super::{Anomaly, Level};
+use crate::verdict::AnomalyClass;
+use crate::view::{Content, KeyId, Map, Observed, Seen, View, show, show_seen};
+
+/// The writer of what was read, as a number: a transaction, or one of the constants.
+pub(super) type Source = u32;
+
+/// The state before all transactions.
+pub(super) const INIT: Source = u32::MAX;
+/// More than one could be it; [`Resolved::choices`] says which.
+pub(super) const OPEN: Source = u32::MAX - 1;
+/// Nobody: the read is an anomaly by itself.
+pub(super) const NOBODY: Source = u32::MAX - 2;
+
+/// A read that several writers could explain.
+#[derive(Clone, Debug)]
+pub(super) struct Choice {
+    /// Where the read is among all reads.
+    pub(super) place: usize,
+    pub(super) reader: TxnIndex,
+    /// Who could have written it, unanswered commits last.
+    pub(super) candidates: Vec<Source>,
+}
+
+/// The elements of one list in their order.
+#[derive(Clone, Debug, Default)]
+struct ListOrder<'h> {
+    longest: &'h [Bytes],
+    reader: TxnIndex,
+    /// By element: who appended it.
+    owners: Vec<Source>,
+    /// By element: whether it is the last that its owner appended.
+    finals: Vec<bool>,
+}
+
+/// What is known of who read from whom.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    /// By place of the read.
+    pub(super) sources: Vec<Source>,
+    pub(super) choices: Vec<Choice>,
+    /// Whether a transaction counts as committed.
+    pub(super) included: Vec<bool>,
+    /// By key, for lists: the writers of the elements that somebody saw, in order.
+    pub(super) lists: Map<KeyId, Vec<TxnIndex>>,
+    pub(super) anomalies: Vec<Anomaly>,
+    /// What stays open whatever the search does, in words.
+    pub(super) vague: Option<String>,
+}
+
+/// How many anomalies of this kind are described.
+const ANOMALIES_MAX: usize = 64;
+
+pub(super) fn resolve(view: &View<'_>) -> Resolved {
+    let mut resolver = Resolver::new(view);
+    resolver.include();
+    resolver.sources();
+    resolver.finish()
+}
+
+struct Resolver<'v, 'h> {
+    view: &'v View<'h>,
+    /// Writers of a value; more than one if it is not unique.
+    values: Map<(KeyId, &'h [u8]), Vec<TxnIndex>>,
+    /// Who appended an element, and whether it was its last to that list.
+    elements: Map<(KeyId, &'h [u8]), (TxnIndex, bool)>,
+    /// Who could have made a key absent.
+    removers: Map<KeyId, Vec<TxnIndex>>,
+    lists: Map<KeyId, ListOrder<'h>>,
+    resolved: Resolved,
+}
+
+impl<'v, 'h> Resolver<'v, 'h> {
+    fn new(view: &'v View<'h>) -> Self {
+        let txns = &view.history.txns;
+        let resolved = Resolved {
+            sources: vec![NOBODY; view.read_count()],
+            choices: Vec::new(),
+            included: txns.iter().map(crate::view::is_committed).collect(),
+            lists: Map::default(),
+            anomalies: Vec::new(),
+            vague: None,
+        };
+        let (values, elements) = (Map::default(), Map::default());
+        let (removers, lists) = (Map::default(), Map::default());
+        let mut resolver = Self { view, values, elements, removers, lists, resolved };
+        for txn in txns {
+            resolver.index(txn.index);
+        }
+        resolver
+    }
+
+    fn index(&mut self, txn: TxnIndex) {
+        let view = self.view;
+        for write in view.writes(txn) {
+            if let Content::Value(value) | Content::Expiring(value) = write.content {
+                self.values.entry((write.key, value)).or_default().push(txn);
+            }
+            if matches!(write.content, Content::Absent | Content::Expiring(_)) && self.may_count(txn) {
+                self.removers.entry(write.key).or_default().push(txn);
+            }
+            let appended = view.appended(write.content);
+            for (at, element) in appended.iter().enumerate() {
+                let last = at + 1 == appended.len();
+                let old = self.elements.insert((write.key, element), (txn, last));
+                if let Some((other, _)) = old
+                    && self.may_count(other)
+                {
+                    let (name, element) = (view.key_name(write.key), show(element));
+                    let why = format!("list {name} was appended {element} by T{other} and by T{txn}");
+                    self.resolved.vague.get_or_insert(why);
+                }
+            }
+        }
+    }
+
+    /// Whether it committed or may have.
+    fn may_count(&self, txn: TxnIndex) -> bool {
+        matches!(self.view.txn(txn).outcome, Outcome::Committed { .. } | Outcome::Unknown { .. })
+    }
+
+    /// Counts unanswered commits in, as far as those who count saw what they wrote.
+    fn include(&mut self) {
+        let mut queue: Vec<TxnIndex> = (0..self.resolved.included.len())
+            .filter(|&txn| self.resolved.included[txn])
+            .filter_map(|txn| u32::try_from(txn).ok())
+            .rev()
+            .collect();
+        let view = self.view;
+        while let Some(reader) = queue.pop() {
+            for read in view.reads(reader) {
+                match read.seen {
+                    Seen::Value(_) | Seen::Absent => {
+                        if let [only] = self.candidates(reader, read)[..] {
+                            self.count_in(only, &mut queue);
+                        }
+                    }
+                    Seen::List(elements) => {
+                        let list = self.lists.entry(read.key).or_default();
+                        let known = list.longest.len();
+                        if elements.len() > known {
+                            (list.longest, list.reader) = (elements, reader);
+                            for element in &elements[known..] {
+                                if let Some(&(owner, _)) = self.elements.get(&(read.key, element.as_slice()))
+                                {
+                                    self.count_in(owner, &mut queue);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn count_in(&mut self, txn: Source, queue: &mut Vec<TxnIndex>) {
+        if txn < NOBODY && !self.resolved.included[txn as usize] && self.may_count(txn) {
+            self.resolved.included[txn as usize] = true;
+            queue.push(txn);
+        }
+    }
+
+    /// Who could have written what a register read saw.
+    fn candidates(&self, reader: TxnIndex, read: &Observed<'h>) -> Vec<Source> {
+        let none = Vec::new();
+        let (first, writers) = match read.seen {
+            Seen::Absent => (Some(INIT), self.removers.get(&read.key).unwrap_or(&none)),
+            Seen::Value(value) => (None, self.values.get(&(read.key, value)).unwrap_or(&none)),
+            Seen::List(_) => return none,
+        };
+        let others = writers.iter().copied().filter(|&txn| txn != reader && self.may_count(txn));
+        let mut candidates: Vec<Source> = first.into_iter().chain(others).collect();
+        candidates.sort_by_key(|&txn| txn < NOBODY && !crate::view::is_committed(self.view.txn(txn)));
+        candidates
+    }
+
+    fn sources(&mut self) {
+        self.order_lists();
+        let view = self.view;
+        for txn in 0..view.history.txns.len() {
+            let reader = u32::try_from(txn).unwrap_or(NOBODY);
+            if !self.resolved.included[txn] {
+                // It counts only if an open read turns out to be of what it wrote.
+                if !matches!(view.txn(reader).outcome, Outcome::Unknown { .. }) {
+                    continue;
+                }
+            }
+            for (place, read) in view.read_places(reader).zip(view.reads(reader)) {
+                self.resolved.sources[place] = match read.seen {
+                    Seen::List(elements) => self.list_source(reader, read, elements),
+                    _ => self.register_source(reader, place, read),
+                };
+            }
+        }
+    }
+
+    fn register_source(&mut self, reader: TxnIndex, place: usize, read: &Observed<'h>) -> Source {
+        let counts = self.resolved.included[reader as usize];
+        let candidates = self.candidates(reader, read);
+        match candidates[..] {
+            [only] => only,
+            [] => {
+                if counts {
+                    self.orphan(reader, read);
+                }
+                NOBODY
+            }
+            _ => {
+                self.resolved.choices.push(Choice { place, reader, candidates });
+                OPEN
+            }
+        }
+    }
+
+    /// A value that nobody who counts left.
+    fn orphan(&mut self, reader: TxnIndex, read: &Observed<'h>) {
+        let Seen::Value(value) = read.seen else { return };
+        let view = self.view;
+        let passed = view.intermediate.iter().find(|one| {
+            one.key == read.key && one.value == value && one.txn != reader && self.may_count(one.txn)
+        });
+        let dead = self
+            .values
+            .get(&(read.key, value))
+            .and_then(|writers| writers.iter().copied().find(|&txn| txn != reader));
+        let name = view.key_name(read.key);
+        let (class, other, why) = match (passed, dead) {
+            (Some(passed), _) => {
+                let why = format!("T{} overwrote it itself before it committed", passed.txn);
+                (AnomalyClass::IntermediateRead, Some(passed.txn), why)
+            }
+            (None, Some(dead)) => (
+                AnomalyClass::AbortedRead,
+                Some(dead),
+                format!("it was written by T{dead}, which did not commit"),
+            ),
+            (None, None) => (AnomalyClass::GarbageRead, None, "nobody wrote that".to_owned()),
+        };
+        let message = format!("T{reader} read {name} and saw {}: {why}", show_seen(read.seen));
+        self.anomaly(class, [reader].into_iter().chain(other).collect(), read.key, message);
+    }
+
+    fn order_lists(&mut self) {
+        let mut lists = std::mem::take(&mut self.lists);
+        let mut keys: Vec<KeyId> = lists.keys().copied().collect();
+        keys.sort_unstable();
+        for key in keys {
+            if let Some(list) = lists.get_mut(&key) {
+                self.order_list(key, list);
+            }
+        }
+        self.lists = lists;
+    }
+
+    fn order_list(&mut self, key: KeyId, list: &mut ListOrder<'h>) {
+        let name = self.view.key_name(key);
+        let mut seen: Map<&[u8], ()> = Map::default();
+        let mut writers: Vec<TxnIndex> = Vec::new();
+        for element in list.longest {
+            let text = show(element);
+            let reader = list.reader;
+            if seen.insert(element, ()).is_some() {
+                let message = format!("T{reader} read list {name} and found {text} in it twice");
+                self.anomaly(AnomalyClass::DuplicateElement, vec![reader], key, message);
+            }
+            let found = self.elements.get(&(key, element.as_slice())).copied();
+            list.owners.push(found.map_or(NOBODY, |(owner, _)| owner));
+            list.finals.push(found.is_none_or(|(_, last)| last));
+            match found {
+                Some((owner, _)) if self.may_count(owner) => {
+                    if writers.last() != Some(&owner) {
+                        writers.push(owner);
+                    }
+                }
+                Some((owner, _)) => {
+                    let message = format!(
+                        "T{reader} read list {name} and saw {text} of T{owner}, which did not commit"
+                    );
+                    self.anomaly(AnomalyClass::AbortedRead, vec![reader, owner], key, message);
+                }
+                None => {
+                    let message = format!("T{reader} read list {name} and saw {text}, which nobody appended");
+                    self.anomaly(AnomalyClass::GarbageRead, vec![reader], key, message);
+                }
+            }
+        }
+        self.resolved.lists.insert(key, writers);
+    }
+
+    fn list_source(&mut self, reader: TxnIndex, read: &Observed<'h>, elements: &'h [Bytes]) -> Source {
+        let counts = self.resolved.included[reader as usize];
+        let Some(last) = elements.len().checked_sub(1) else { return INIT };
+        let Some(list) = self.lists.get(&read.key) else { return NOBODY };
+        let same = elements.len() <= list.longest.len()
+            && (std::ptr::eq(elements, &raw const list.longest[..elements.len()])
+                || elements == &list.longest[..elements.len()]);
+        if !same {
+            if counts {
+                let (name, other) = (self.view.key_name(read.key), list.reader);
+                let longest = show_seen(Seen::List(list.longest));
+                let message = format!(
+                    "T{reader} read list {name} as {} and T{other} as {longest}: no list has both as its beginning",
+                    show_seen(read.seen)
+                );
+                self.anomaly(AnomalyClass::IncompatibleOrder, vec![reader, other], read.key, message);
+            }
+            return NOBODY;
+        }
+        let (owner, complete) = (list.owners[last], list.finals[last]);
+        if owner >= NOBODY || !self.may_count(owner) {
+            return NOBODY;
+        }
+        if !complete && counts {
+            let name = self.view.key_name(read.key);
+            let message = format!(
+                "T{reader} read list {name} as {}, which is in the middle of what T{owner} appended",
+                show_seen(read.seen)
+            );
+            self.anomaly(AnomalyClass::IntermediateRead, vec![reader, owner], read.key, message);
+        }
+        owner
+    }
+
+    fn anomaly(&mut self, class: AnomalyClass, txns: Vec<TxnIndex>, key: KeyId, message: String) {
+        if self.resolved.anomalies.len() >= ANOMALIES_MAX {
+            return;
+        }
+        let keys = vec![self.view.keys[key as usize].to_vec()];
+        let level = Level::ReadCommitted;
+        self.resolved.anomalies.push(Anomaly { class, level, txns, keys, message, cycle: Vec::new() });
+    }
+
+    fn finish(mut self) -> Resolved {
+        for violation in self.view.internal() {
+            let level = match violation.class {
+                AnomalyClass::NonRepeatableRead => Level::ReadAtomic,
+                _ => Level::ReadCommitted,
+            };
+            if self.resolved.included[violation.txns[0] as usize] {
+                self.resolved.anomalies.push(Anomaly {
+                    class: violation.class,
+                    level,
+                    txns: violation.txns.clone(),
+                    keys: violation.keys.clone(),
+                    message: violation.message.clone(),
+                    cycle: Vec::new(),
+                });
+            }
+        }
+        self.resolved
+    }
+}
