@@ -15,7 +15,7 @@ use super::orders::Orders;
 use super::problem::{Assigned, ByKey, KeyRead, Problem};
 use super::resolve::{INIT, Source};
 use crate::graph::{Edge, Graph, Kind};
-use crate::view::KeyId;
+use crate::view::{KeyId, is_committed};
 
 /// Which edges a level has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -194,7 +194,8 @@ impl Builder<'_, '_, '_> {
             self.place[writer as usize] = 1;
         }
         let mut sorted = reads.to_vec();
-        sorted.sort_by_key(|read| read.source);
+        sorted.sort_by_key(|read| (read.source, read.reader));
+        sorted.dedup_by_key(|read| (read.source, read.reader));
         for read in &sorted {
             if self.place[read.reader as usize] == 1 {
                 self.place[read.reader as usize] = 2;
@@ -236,10 +237,14 @@ impl Builder<'_, '_, '_> {
         let (first, second) = (updaters.next(), updaters.next());
         match (first, second) {
             (Some(first), Some(second)) => {
-                self.update(first, second, key);
-                self.update(second, first, key);
+                // Neither saw the other, so either order is a cycle; the likelier one is told.
+                let (first, second) = match self.problem.acked(first) <= self.problem.acked(second) {
+                    true => (first, second),
+                    false => (second, first),
+                };
                 self.after(source, first, key);
-                self.after(source, second, key);
+                self.depends(first, second, key, Kind::Ww);
+                self.edge(self.start(second), self.commit(first), key, Kind::Rw);
             }
             (Some(first), None) => {
                 self.after(source, first, key);
@@ -255,11 +260,6 @@ impl Builder<'_, '_, '_> {
         for &reader in readers {
             self.place[reader as usize] = u32::MAX;
         }
-    }
-
-    /// An anti-dependency between two that updated one version; holds at snapshot isolation already.
-    fn update(&mut self, reader: TxnIndex, writer: TxnIndex, key: KeyId) {
-        self.edge(self.start(reader), self.commit(writer), key, Kind::Rw);
     }
 
     fn after(&mut self, source: Source, writer: TxnIndex, key: KeyId) {
@@ -295,10 +295,15 @@ impl Builder<'_, '_, '_> {
     fn sessions(&mut self) {
         let mut last: std::collections::BTreeMap<u32, TxnIndex> = std::collections::BTreeMap::new();
         for txn in &self.problem.view.history.txns {
-            if self.assigned.included[txn.index as usize]
-                && let Some(before) = last.insert(txn.session, txn.index)
-            {
-                self.depends(before, txn.index, u32::MAX, Kind::Session);
+            if !self.assigned.included[txn.index as usize] {
+                continue;
+            }
+            if let Some(before) = last.get(&txn.session) {
+                self.depends(*before, txn.index, u32::MAX, Kind::Session);
+            }
+            // An unanswered commit may take effect after its session has gone on.
+            if is_committed(txn) {
+                last.insert(txn.session, txn.index);
             }
         }
     }

@@ -213,7 +213,7 @@ impl Judge<'_, '_> {
         let problem = &self.problem;
         let extra = match level {
             Level::ReadAtomic => weak::read_atomic(problem, assigned),
-            Level::Causal => weak::causal(problem, assigned, by_key).unwrap_or_default(),
+            Level::Causal => weak::causal(problem, assigned, by_key)?,
             _ => Vec::new(),
         };
         Ok(Events::build(problem, assigned, by_key, orders, level.rule(), &extra))

@@ -73,8 +73,8 @@ struct Resolver<'v, 'h> {
     view: &'v View<'h>,
     /// Writers of a value; more than one if it is not unique.
     values: Map<(KeyId, &'h [u8]), Vec<TxnIndex>>,
-    /// Who appended an element, and whether it was its last to that list.
-    elements: Map<(KeyId, &'h [u8]), (TxnIndex, bool)>,
+    /// Who appended an element, as its how-many-th to that list, and whether it was the last.
+    elements: Map<(KeyId, &'h [u8]), (TxnIndex, u32, bool)>,
     /// Who could have made a key absent.
     removers: Map<KeyId, Vec<TxnIndex>>,
     lists: Map<KeyId, ListOrder<'h>>,
@@ -111,10 +111,10 @@ impl<'v, 'h> Resolver<'v, 'h> {
                 self.removers.entry(write.key).or_default().push(txn);
             }
             let appended = view.appended(write.content);
-            for (at, element) in appended.iter().enumerate() {
-                let last = at + 1 == appended.len();
-                let old = self.elements.insert((write.key, element), (txn, last));
-                if let Some((other, _)) = old
+            for (at, element) in (0_u32..).zip(appended) {
+                let last = at as usize + 1 == appended.len();
+                let old = self.elements.insert((write.key, element), (txn, at, last));
+                if let Some((other, ..)) = old
                     && self.may_count(other)
                 {
                     let (name, element) = (view.key_name(write.key), show(element));
@@ -152,7 +152,7 @@ impl<'v, 'h> Resolver<'v, 'h> {
                         if elements.len() > known {
                             (list.longest, list.reader) = (elements, reader);
                             for element in &elements[known..] {
-                                if let Some(&(owner, _)) = self.elements.get(&(read.key, element.as_slice()))
+                                if let Some(&(owner, ..)) = self.elements.get(&(read.key, element.as_slice()))
                                 {
                                     self.count_in(owner, &mut queue);
                                 }
@@ -267,6 +267,7 @@ impl<'v, 'h> Resolver<'v, 'h> {
         let name = self.view.key_name(key);
         let mut seen: Map<&[u8], ()> = Map::default();
         let mut writers: Vec<TxnIndex> = Vec::new();
+        let mut before: Option<(TxnIndex, u32, bool)> = None;
         for element in list.longest {
             let text = show(element);
             let reader = list.reader;
@@ -275,15 +276,33 @@ impl<'v, 'h> Resolver<'v, 'h> {
                 self.anomaly(AnomalyClass::DuplicateElement, vec![reader], key, message);
             }
             let found = self.elements.get(&(key, element.as_slice())).copied();
-            list.owners.push(found.map_or(NOBODY, |(owner, _)| owner));
-            list.finals.push(found.is_none_or(|(_, last)| last));
+            list.owners.push(found.map_or(NOBODY, |(owner, ..)| owner));
+            list.finals.push(found.is_none_or(|(.., last)| last));
+            let (continues, follows) = match (before, found) {
+                (Some((owner, at, false)), Some((next, place, _))) => {
+                    (true, owner == next && place == at + 1)
+                }
+                (Some((_, _, false)), None) => (true, false),
+                (_, Some((_, place, _))) => (place > 0, false),
+                (_, None) => (false, false),
+            };
+            if continues && !follows {
+                let owners = before.into_iter().chain(found).map(|(owner, ..)| owner);
+                let message = format!(
+                    "T{reader} read list {name} and saw {text} where one transaction's elements were cut apart or \
+                     swapped"
+                );
+                let txns = [reader].into_iter().chain(owners).collect();
+                self.anomaly(AnomalyClass::IncompatibleOrder, txns, key, message);
+            }
+            before = found;
             match found {
-                Some((owner, _)) if self.may_count(owner) => {
+                Some((owner, ..)) if self.may_count(owner) => {
                     if writers.last() != Some(&owner) {
                         writers.push(owner);
                     }
                 }
-                Some((owner, _)) => {
+                Some((owner, ..)) => {
                     let message = format!(
                         "T{reader} read list {name} and saw {text} of T{owner}, which did not commit"
                     );

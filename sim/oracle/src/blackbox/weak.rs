@@ -11,7 +11,7 @@ use stormproof_workloads::history::TxnIndex;
 use super::problem::{Assigned, ByKey, Problem};
 use super::resolve::{INIT, NOBODY, Source};
 use crate::graph::{Edge, Kind};
-use crate::view::{KeyId, Map};
+use crate::view::{KeyId, Map, is_committed};
 
 /// Sessions times transactions that causal checks hold in memory.
 const CLOCKS_MAX: usize = 200_000_000;
@@ -39,20 +39,23 @@ fn sources_of(problem: &Problem<'_, '_>, assigned: &Assigned, txn: TxnIndex) -> 
 pub(super) fn read_atomic(problem: &Problem<'_, '_>, assigned: &Assigned) -> Forced {
     let view = problem.view;
     let mut forced = Vec::new();
-    let mut read: Vec<(TxnIndex, Source)> = vec![(TxnIndex::MAX, NOBODY); view.keys.len()];
     for txn in &view.history.txns {
         let reader = txn.index;
         if !assigned.included[reader as usize] {
             continue;
         }
-        for (place, observed) in view.read_places(reader).zip(view.reads(reader)) {
-            read[observed.key as usize] = (reader, assigned.sources[place]);
-        }
+        let sources = view.read_places(reader).map(|place| assigned.sources[place]);
+        let mut read: Vec<(KeyId, Source)> =
+            view.reads(reader).iter().map(|observed| observed.key).zip(sources).collect();
+        read.sort_unstable();
         for seen in sources_of(problem, assigned, reader) {
             for write in view.writes(seen) {
-                let (who, source) = read[write.key as usize];
-                if who == reader && source != seen && (source < NOBODY || source == INIT) {
-                    forced.push(before(seen, source, reader, write.key));
+                let from = read.partition_point(|(key, _)| *key < write.key);
+                let of_key = read[from..].iter().take_while(|(key, _)| *key == write.key);
+                for &(_, source) in of_key.filter(|(_, source)| *source < NOBODY || *source == INIT) {
+                    if source != seen {
+                        forced.push(before(seen, source, reader, write.key));
+                    }
                 }
             }
         }
@@ -60,9 +63,13 @@ pub(super) fn read_atomic(problem: &Problem<'_, '_>, assigned: &Assigned) -> For
     forced
 }
 
-/// Of everything that it depends on, a reader sees all. `None` if that takes too much memory, or if it depends on
-/// itself, in which case the graph without this has a cycle already.
-pub(super) fn causal(problem: &Problem<'_, '_>, assigned: &Assigned, by_key: &ByKey) -> Option<Forced> {
+/// Of everything that it depends on, a reader sees all. Nothing is added if somebody depends on itself: then the graph
+/// has a cycle already. An error says that it takes too much memory.
+pub(super) fn causal(
+    problem: &Problem<'_, '_>,
+    assigned: &Assigned,
+    by_key: &ByKey,
+) -> Result<Forced, String> {
     let view = problem.view;
     let mut sessions: Map<u32, u32> = Map::default();
     let mut counts: Vec<u32> = Vec::new();
@@ -77,15 +84,23 @@ pub(super) fn causal(problem: &Problem<'_, '_>, assigned: &Assigned, by_key: &By
             counts.push(0);
             last.push(None);
         }
-        place[txn.index as usize] = (session, counts[session as usize]);
-        counts[session as usize] += 1;
-        before_in_session[txn.index as usize] = last[session as usize].replace(txn.index);
+        before_in_session[txn.index as usize] = last[session as usize];
+        if is_committed(txn) {
+            last[session as usize] = Some(txn.index);
+            place[txn.index as usize] = (session, counts[session as usize]);
+            counts[session as usize] += 1;
+        } else {
+            // Unanswered, so its session may have gone on before it took effect: in a session of its own.
+            place[txn.index as usize] = (u32::try_from(counts.len()).unwrap_or(u32::MAX), 0);
+            counts.push(1);
+            last.push(None);
+        }
     }
     let width = counts.len();
     if width * view.history.txns.len() > CLOCKS_MAX {
-        return None;
+        return Err(format!("{width} sessions are too many to follow what each of them saw"));
     }
-    let order = topological(problem, assigned, &before_in_session)?;
+    let Some(order) = topological(problem, assigned, &before_in_session) else { return Ok(Vec::new()) };
     let mut clocks = vec![0_u32; width * view.history.txns.len()];
     let writers = by_session(problem, by_key, &place);
     let mut forced = Vec::new();
@@ -117,7 +132,7 @@ pub(super) fn causal(problem: &Problem<'_, '_>, assigned: &Assigned, by_key: &By
         clock[session as usize] = clock[session as usize].max(at + 1);
         clocks[reader as usize * width..(reader as usize + 1) * width].copy_from_slice(&clock);
     }
-    Some(forced)
+    Ok(forced)
 }
 
 /// By key: its writers, by session and place.

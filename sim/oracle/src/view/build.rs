@@ -5,8 +5,7 @@ use stormproof_workloads::history::{Op, Outcome, Txn, TxnIndex};
 use stormproof_workloads::store::{Bytes, Entry, Expected, Range, Version};
 
 use super::{
-    Condition, Content, How, Intermediate, KeyId, Map, Observed, Seen, View, Written, is_committed, show,
-    show_seen,
+    Condition, Content, How, Intermediate, KeyId, Map, Observed, Seen, View, Written, show, show_seen,
 };
 use crate::verdict::{AnomalyClass, Invariant, Violation};
 
@@ -173,7 +172,7 @@ impl<'h> Builder<'h> {
             }
             return;
         }
-        if !is_committed(txn) {
+        if !matches!(txn.outcome, Outcome::Committed { .. } | Outcome::Unknown { .. }) {
             return;
         }
         self.view.conditions.push(Condition { txn: txn.index, key: id, expected });
