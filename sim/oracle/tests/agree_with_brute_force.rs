@@ -6,13 +6,13 @@ mod support;
 
 use stormproof_oracle::{Level, Standing, levels};
 
-const HISTORIES: u64 = 12_000;
+const HISTORIES: u64 = 100_000;
 
 #[test]
 fn fast_and_brute_force_verdicts_differ_on_no_small_history() {
     let mut tally = [[0_u32; 2]; Level::ALL.len()];
     for seed in 0..HISTORIES {
-        let history = support::generate::history(seed, 5);
+        let history = support::generate::history(seed, 6);
         let table = levels(&history, None, 1_000_000);
         for (at, (level, standing)) in table.levels.iter().enumerate() {
             let truth = support::brute::holds(&history, *level);

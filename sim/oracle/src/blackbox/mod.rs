@@ -190,6 +190,9 @@ impl Judge<'_, '_> {
 
     fn guess_holds(&self, level: Level, guess: Guess) -> bool {
         let assigned = self.problem.with_choices(&guess.choose(&self.problem));
+        if assigned.broken || assigned.unsure {
+            return false;
+        }
         let by_key = ByKey::new(&self.problem, &assigned);
         if level.is_weak() {
             return self.acyclic(level, &assigned, &by_key, Orders::Known);
@@ -272,6 +275,9 @@ impl Judge<'_, '_> {
 
     fn search_orders(&self, level: Level, chosen: &[u32], steps: &mut u64) -> Found {
         let assigned = self.problem.with_choices(chosen);
+        if assigned.broken || assigned.unsure {
+            return if assigned.broken { Found::None(None) } else { Found::OutOfSteps };
+        }
         let by_key = ByKey::new(&self.problem, &assigned);
         *steps = steps.saturating_sub(self.problem.view.history.txns.len() as u64);
         if *steps == 0 {

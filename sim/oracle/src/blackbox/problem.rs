@@ -4,7 +4,7 @@ use stormproof_workloads::history::{Outcome, Time, TxnIndex};
 use stormproof_workloads::store::Isolation;
 
 use super::resolve::{Choice, NOBODY, OPEN, Resolved, Source};
-use crate::view::{KeyId, Map, View};
+use crate::view::{KeyId, Map, Seen, View};
 
 /// One read of a key.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,8 @@ pub(super) struct Problem<'v, 'h> {
     pub(super) included: Vec<bool>,
     /// Whether a transaction asked for less than serializable, so that what it read may change.
     pub(super) weak: Vec<bool>,
+    /// Those that did not see their own writes, or two answers to one question.
+    inconsistent: Map<TxnIndex, ()>,
 }
 
 impl<'v, 'h> Problem<'v, 'h> {
@@ -30,25 +32,43 @@ impl<'v, 'h> Problem<'v, 'h> {
         let Resolved { sources, choices, included, lists, .. } = resolved;
         let weak =
             view.history.txns.iter().map(|txn| mixed && txn.isolation < Isolation::Serializable).collect();
-        let choices = choices.into_iter().filter(|choice| included[choice.reader as usize]).collect();
-        Self { view, lists, choices, sources, included, weak }
+        let inconsistent = view.internal().iter().map(|violation| (violation.txns[0], ())).collect();
+        Self { view, lists, choices, sources, included, weak, inconsistent }
     }
 
-    /// The problem with the open reads explained as `chosen` says.
+    /// The problem with the open reads explained as `chosen` says. Unanswered commits whose writes are thereby read
+    /// count, and so on with what they read.
     pub(super) fn with_choices(&self, chosen: &[Source]) -> Assigned {
-        let mut assigned = Assigned { sources: self.sources.clone(), included: self.included.clone() };
+        let mut assigned = self.without_choices();
         for (choice, &source) in self.choices.iter().zip(chosen) {
             assigned.sources[choice.place] = source;
-            if source < NOBODY {
-                assigned.included[source as usize] = true;
+        }
+        let readers = self.choices.iter().map(|choice| choice.reader);
+        let mut queue: Vec<TxnIndex> = readers.filter(|&reader| self.included[reader as usize]).collect();
+        while let Some(reader) = queue.pop() {
+            let late = !self.included[reader as usize];
+            for (place, read) in self.view.read_places(reader).zip(self.view.reads(reader)) {
+                let source = assigned.sources[place];
+                if source < NOBODY && !assigned.included[source as usize] {
+                    assigned.included[source as usize] = true;
+                    queue.push(source);
+                }
+                if source == NOBODY && late {
+                    match read.seen {
+                        Seen::List(_) => assigned.unsure = true,
+                        _ => assigned.broken = true,
+                    }
+                }
             }
+            assigned.broken |= late && self.inconsistent.contains_key(&reader);
         }
         assigned
     }
 
     /// The problem with the open reads left out.
     pub(super) fn without_choices(&self) -> Assigned {
-        Assigned { sources: self.sources.clone(), included: self.included.clone() }
+        let (sources, included) = (self.sources.clone(), self.included.clone());
+        Assigned { sources, included, broken: false, unsure: false }
     }
 
     /// When it was acked; never, if it was not.
@@ -65,6 +85,10 @@ impl<'v, 'h> Problem<'v, 'h> {
 pub(super) struct Assigned {
     pub(super) sources: Vec<Source>,
     pub(super) included: Vec<bool>,
+    /// An unanswered commit that counts here saw what nobody left, or not what it wrote itself.
+    pub(super) broken: bool,
+    /// An unanswered commit that counts here read a list whose order was not worked out with it.
+    pub(super) unsure: bool,
 }
 
 /// By key: its writers and its reads.
