@@ -29,7 +29,7 @@ pub use name::{CycleEdge, Dependency};
 
 use crate::graph::{Kinds, components};
 use crate::level::Level;
-use crate::verdict::AnomalyClass;
+use crate::verdict::{AnomalyClass, Invariant};
 use crate::view::View;
 use events::{Events, Rule};
 use orders::{Guess, Orders, guess_orders, undecided_keys};
@@ -64,6 +64,31 @@ pub struct Anomaly {
     pub message: String,
     /// The cycle, if it is one.
     pub cycle: Vec<CycleEdge>,
+}
+
+impl Anomaly {
+    /// The row of the contract that it breaks.
+    pub fn invariant(&self) -> Invariant {
+        match (self.class, self.level) {
+            (
+                AnomalyClass::GarbageRead
+                | AnomalyClass::DuplicateElement
+                | AnomalyClass::AbortedRead
+                | AnomalyClass::IntermediateRead
+                | AnomalyClass::IncompatibleOrder,
+                _,
+            ) => Invariant::CommittedOnly,
+            (AnomalyClass::InternalInconsistency, _) => Invariant::ReadYourWrites,
+            (AnomalyClass::NonRepeatableRead, _) => Invariant::Repeatable,
+            (AnomalyClass::LostUpdate, _) => Invariant::Conflicts,
+            (AnomalyClass::StaleRead | AnomalyClass::CausalReverse, _) => Invariant::RealTime,
+            (_, Level::StrongSessionSnapshotIsolation | Level::StrictSnapshotIsolation) => {
+                Invariant::RealTime
+            }
+            (_, Level::Serializable | Level::StrictSerializable) => Invariant::Serializable,
+            _ => Invariant::Snapshot,
+        }
+    }
 }
 
 /// How a history stands to each level that was asked for, and why.
