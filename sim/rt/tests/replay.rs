@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use rt::life::{Decisions, KillAt, Life, LifeEnd, Settings, run};
+use rt::life::{Decisions, KillAt, Life, LifeEnd, Nudges, Settings, run};
 use rt::strategy::{Directed, Replay, Strategy, Uniform};
 use rt::sync::atomic::{AtomicU64, Ordering};
 use rt::sync::{Arc, Condvar, Mutex};
@@ -78,6 +78,25 @@ fn decisions_by_name_replay_exactly() {
         assert_eq!(again.digest, first.digest, "seed {seed}: {:?}", again.report);
         assert_eq!((again.report.diverged, again.report.unmet), (None, Vec::new()));
     }
+}
+
+#[test]
+fn decisions_and_nudges_by_name_need_no_seed() {
+    let (mut nudged, mut kinds) = (0, std::collections::BTreeSet::new());
+    for seed in 0..300 {
+        let stormy =
+            Settings { spurious_wakeups_per_mille: 200, early_timeouts_per_mille: 300, ..settings(seed) };
+        let first = run(stormy.clone(), Box::new(Uniform), body);
+        let nudges = first.schedule.nudges();
+        nudged += nudges.len();
+        kinds.extend(nudges.iter().map(std::mem::discriminant).map(|kind| format!("{kind:?}")));
+        let listed = Settings { seed: seed + 1_000, nudges: Nudges::Only(nudges.clone()), ..stormy };
+        let again = run(listed, Box::new(Directed::new(first.schedule.forces())), body);
+        assert_eq!(again.digest, first.digest, "seed {seed}: {:?}", again.report);
+        assert_eq!(again.schedule.nudges(), nudges);
+    }
+    assert!(nudged > 300, "the test was about {nudged} nudges");
+    assert_eq!(kinds.len(), 4, "some kind of nudge never came up: {kinds:?}");
 }
 
 #[test]

@@ -12,9 +12,10 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::afterlife::Stage;
+use super::nudge::{EARLY, Listed, NOTIFY, RawNudge, SPURIOUS, STALL, What};
 use super::schedule::{Decision, Decisions, RawForce, Schedule};
 use super::task::{Status, Task};
-use super::{KillAt, Life, LifeEnd, Panic, Settings, StepLimit, TaskId, WaitGraph, Waiting};
+use super::{KillAt, Life, LifeEnd, Nudges, Panic, Settings, StepLimit, TaskId, WaitGraph, Waiting};
 use crate::op::{FNV_START, Op, OpId, OpKind, OpTable, mix, stable_hash};
 use crate::strategy::{Choice, Strategy, point_hash, point_hash_of};
 use crate::time::Instant;
@@ -74,6 +75,9 @@ pub(crate) struct Core {
     decisions: Vec<Decision>,
     decided_at: u64,
     forces: Vec<RawForce>,
+    /// The nudges that are listed, if they are.
+    listed: Option<Listed>,
+    nudges: Vec<RawNudge>,
     marks: Vec<(&'static str, u64)>,
     panics: Vec<Panic>,
 }
@@ -86,6 +90,10 @@ impl Core {
         let kill_point = match &settings.kill {
             Some(KillAt::Point(key)) => Some(point_hash_of(key)),
             _ => None,
+        };
+        let listed = match &settings.nudges {
+            Nudges::Random => None,
+            Nudges::Only(nudges) => Some(Listed::new(nudges)),
         };
         let mut core = Self {
             tasks: vec![Task::new(Arc::from("main"), start)],
@@ -115,6 +123,8 @@ impl Core {
             decisions: Vec::new(),
             decided_at: 0,
             forces: Vec::new(),
+            listed,
+            nudges: Vec::new(),
             marks: Vec::new(),
             panics: Vec::new(),
             settings,
@@ -144,9 +154,7 @@ impl Core {
         if self.kill_point.is_some() && self.kill_point == Some(self.point_hash(false)) {
             self.over = Some(LifeEnd::Killed);
         }
-        if self.step >= self.next_event {
-            self.event();
-        }
+        self.look_around(false);
         if self.over.is_some() {
             return Flow::Leave;
         }
@@ -209,10 +217,19 @@ impl Core {
 
     pub(crate) fn notify_one(&mut self, op: &Op) {
         let waiters = self.waiters(op.object);
-        if !waiters.is_empty() {
-            let index = self.keyed(NOTIFY) % waiters.len() as u64;
-            self.wake(waiters[index as usize], false);
+        let Some(first) = waiters.first() else { return };
+        let to = match &self.listed {
+            None => waiters[(self.keyed(NOTIFY) % waiters.len() as u64) as usize],
+            Some(listed) => {
+                let path = listed.get(self.point_hash(false), NOTIFY);
+                let listed = waiters.iter().find(|task| Some(self.tasks[task.index()].path_hash) == path);
+                *listed.unwrap_or(first)
+            }
+        };
+        if to != *first {
+            self.note(What::Notify { to }, false);
         }
+        self.wake(to, false);
     }
 
     pub(crate) fn notify_all(&mut self, op: &Op) {
@@ -227,7 +244,8 @@ impl Core {
             return self.wait_after(deadline);
         }
         let is_due = deadline.is_some_and(|deadline| deadline <= self.now);
-        if !is_due && self.keyed(SPURIOUS) % 1000 < u64::from(self.settings.spurious_wakeups_per_mille) {
+        if !is_due && self.is_nudged(SPURIOUS, self.settings.spurious_wakeups_per_mille) {
+            self.note(What::SpuriousWakeup, false);
             return self.go_around(op, false);
         }
         self.wait(op, deadline)
@@ -317,6 +335,7 @@ impl Core {
             schedule: Schedule {
                 decisions: Decisions(self.decisions),
                 forces: self.forces,
+                nudges: self.nudges,
                 tasks: self.tasks.into_iter().map(|task| task.path).collect(),
                 ops: self.ops.shared(),
             },
@@ -338,8 +357,32 @@ impl Core {
         self.digest = mix(self.digest, who ^ self.ops.name(id).hash.wrapping_add(salt));
     }
 
+    #[inline]
+    fn look_around(&mut self, blocked: bool) {
+        if self.step >= self.next_event {
+            self.event(blocked);
+        }
+        if self.listed.is_some() {
+            self.stall_as_listed(blocked);
+        }
+    }
+
     #[cold]
-    fn event(&mut self) {
+    fn stall_as_listed(&mut self, blocked: bool) {
+        let here = self.point_hash(blocked);
+        if let Some(nanos) = self.listed.as_ref().and_then(|listed| listed.get(here, STALL)) {
+            self.stall(nanos, blocked);
+        }
+    }
+
+    fn stall(&mut self, nanos: u64, blocked: bool) {
+        self.note(What::Stall { nanos }, blocked);
+        self.now += nanos;
+        self.fire_timers();
+    }
+
+    #[cold]
+    fn event(&mut self, blocked: bool) {
         // A life that ends while a task unwinds costs the OS thread; wait for that to be over, if it ever is.
         if std::thread::panicking() && self.step < self.settings.steps_max.saturating_mul(2) {
             return;
@@ -350,8 +393,8 @@ impl Core {
             self.over = Some(LifeEnd::StepLimit(StepLimit { steps: self.step, tasks: self.wait_graph() }));
         } else if self.step >= self.next_stall {
             let nanos = u64::try_from(self.settings.stall_max.as_nanos()).unwrap_or(u64::MAX);
-            self.now += below(&mut self.stall_rng, nanos.max(1));
-            self.fire_timers();
+            let nanos = below(&mut self.stall_rng, nanos.max(1));
+            self.stall(nanos, blocked);
             self.draw_stall();
         }
         self.plan_event();
@@ -368,6 +411,7 @@ impl Core {
     fn draw_stall(&mut self) {
         self.next_stall = match u64::from(self.settings.stalls_per_million) {
             0 => u64::MAX,
+            _ if self.listed.is_some() => u64::MAX,
             rate => self.step + 1 + below(&mut self.stall_rng, (2_000_000 / rate).max(1)),
         };
     }
@@ -379,8 +423,10 @@ impl Core {
         if deadline.is_some_and(|deadline| deadline <= self.now) {
             return self.go_around(op, true);
         }
-        let early = deadline.is_some()
-            && self.keyed(EARLY) % 1000 < u64::from(self.settings.early_timeouts_per_mille);
+        let early = deadline.is_some() && self.is_nudged(EARLY, self.settings.early_timeouts_per_mille);
+        if early {
+            self.note(What::EarlyTimeout, false);
+        }
         self.next_deadline = self.next_deadline.min(deadline.unwrap_or(u64::MAX));
         self.block(op, Status::Waiting { object: op.object, deadline }, early)
     }
@@ -414,9 +460,7 @@ impl Core {
         let id = self.ops.id(&op);
         let nth = self.tasks[self.current.index()].stop_at(op, id);
         self.advance(id, u64::from(nth) << 1 | 1);
-        if self.step >= self.next_event {
-            self.event();
-        }
+        self.look_around(true);
         if self.over.is_some() { Flow::Leave } else { pick(self) }
     }
 
@@ -535,6 +579,19 @@ impl Core {
         mix(mix(self.settings.seed, purpose), self.point_hash(false))
     }
 
+    fn is_nudged(&self, kind: u64, per_mille: u16) -> bool {
+        match &self.listed {
+            None => self.keyed(kind) % 1000 < u64::from(per_mille),
+            Some(listed) => listed.get(self.point_hash(false), kind).is_some(),
+        }
+    }
+
+    fn note(&mut self, what: What, blocked: bool) {
+        let me = &self.tasks[self.current.index()];
+        let (op, nth) = (me.pending_id, me.nth(blocked));
+        self.nudges.push(RawNudge { task: self.current, op, nth, blocked, what });
+    }
+
     fn wait_graph(&self) -> WaitGraph {
         let unfinished = self.tasks.iter().filter(|task| task.status != Status::Ended);
         WaitGraph { tasks: unfinished.map(|task| self.waiting(task)).collect() }
@@ -579,10 +636,6 @@ pub(crate) fn next_after(runnable: &[TaskId], task: TaskId) -> TaskId {
 pub(crate) fn below(rng: &mut ChaCha8Rng, bound: u64) -> u64 {
     ((u128::from(rng.next_u64()) * u128::from(bound)) >> 64) as u64
 }
-
-const SPURIOUS: u64 = 1;
-const EARLY: u64 = 2;
-const NOTIFY: u64 = 3;
 
 /// The sub-stream of `seed` that is called `label`.
 pub fn stream(seed: u64, label: &str) -> ChaCha8Rng {

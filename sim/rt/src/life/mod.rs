@@ -10,6 +10,7 @@
 mod afterlife;
 mod bridge;
 mod core;
+mod nudge;
 mod outcome;
 mod panic_hook;
 mod run;
@@ -18,6 +19,7 @@ mod settings;
 mod task;
 mod wait_graph;
 
+pub use nudge::{Nudge, Nudges};
 pub use outcome::{Life, LifeEnd, Panic, StepLimit};
 pub use run::{run, run_with};
 pub use schedule::{Decision, Decisions, Force, PointKey, Schedule};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::TaskId;
+use super::nudge::RawNudge;
+use super::{Nudge, TaskId};
 use crate::op::{OpId, OpKind, OpName, write_op};
 
 /// A scheduling point by names, which stay when code elsewhere changes.
@@ -113,12 +114,14 @@ pub struct Schedule {
     /// Raw.
     pub decisions: Decisions,
     pub(crate) forces: Vec<RawForce>,
+    pub(crate) nudges: Vec<RawNudge>,
     pub(crate) tasks: Vec<Arc<str>>,
     pub(crate) ops: Arc<[OpName]>,
 }
 
 impl Schedule {
-    /// The decisions that differ from the default, by name: together with the settings they determine the life.
+    /// The decisions that differ from the default, by name. With the nudges and the same settings, whatever their seed,
+    /// they determine the life.
     pub fn forces(&self) -> Vec<Force> {
         self.forces.iter().map(|raw| self.force(raw)).collect()
     }
@@ -133,11 +136,25 @@ impl Schedule {
         &self.tasks
     }
 
+    /// What happened by chance, by name.
+    pub fn nudges(&self) -> Vec<Nudge> {
+        let named = |raw: &RawNudge| {
+            raw.what.named(self.key(raw.task, raw.op, raw.nth, raw.blocked), |task| self.path(task))
+        };
+        self.nudges.iter().map(named).collect()
+    }
+
     fn force(&self, raw: &RawForce) -> Force {
-        let path = |task: TaskId| self.tasks[task.index()].to_string();
-        let name = &self.ops[usize::from(raw.op.0)];
-        let op = op_text(name.kind, name.label, raw.blocked);
-        Force { at: PointKey { task: path(raw.task), op, nth: raw.nth }, to: path(raw.to) }
+        Force { at: self.key(raw.task, raw.op, raw.nth, raw.blocked), to: self.path(raw.to) }
+    }
+
+    fn key(&self, task: TaskId, op: OpId, nth: u32, blocked: bool) -> PointKey {
+        let name = &self.ops[usize::from(op.0)];
+        PointKey { task: self.path(task), op: op_text(name.kind, name.label, blocked), nth }
+    }
+
+    fn path(&self, task: TaskId) -> String {
+        self.tasks[task.index()].to_string()
     }
 }
 

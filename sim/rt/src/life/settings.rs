@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::PointKey;
+use super::{Nudges, PointKey};
 use crate::mutants::MutantSet;
 use crate::time::Instant;
 
@@ -40,6 +40,8 @@ pub struct Settings {
     pub start: Instant,
     /// Virtual time per scheduling point.
     pub step_nanos: u64,
+    /// Where spurious wake-ups, early timeouts and stalls come from: the rates below, or a list.
+    pub nudges: Nudges,
     /// How many of 1,000 waits on a condition variable end for no reason.
     pub spurious_wakeups_per_mille: u16,
     /// How many of 1,000 sleeps and waits with a timeout may run out although others can still run: choosing such a
@@ -94,6 +96,7 @@ impl Default for Settings {
             panic_ends_life: true,
             start: Instant::from_nanos(0),
             step_nanos: 100,
+            nudges: Nudges::Random,
             spurious_wakeups_per_mille: 20,
             early_timeouts_per_mille: 50,
             stalls_per_million: 0,
