@@ -1,22 +1,28 @@
 //! Settings, and opening.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use env::{Clock, Entropy, OsEntropy, SystemClock};
-use rt::sync::Arc;
+use env::{Clock, Disk, Entropy, OsEntropy, StdDisk, SystemClock};
 use rt::sync::atomic::{AtomicU32, AtomicU64};
+use rt::sync::{Arc, Mutex};
 
+use crate::checkpoint::{spawn_checkpointer, take_checkpoint};
 use crate::commit::{Committer, Protocol};
 use crate::database::{Database, Inner, OPEN};
-use crate::error::Result;
+use crate::durability::Durability;
+use crate::error::{Error, Result};
 use crate::expiry::Expiry;
 use crate::maintenance::Maintenance;
 use crate::metrics::Tally;
 use crate::mvcc::Index;
+use crate::recovery::{self, RecoveryReport, Salvage};
+use crate::restore::Restore;
 use crate::run::RunTable;
 use crate::snapshot::SnapshotRegistry;
 use crate::txn::{Limits, RetryPolicy, Turnstile};
-use crate::types::{Isolation, Version};
+use crate::types::{Isolation, TxnId, Version};
+use crate::wal::{Log, LogOptions};
 
 /// Settings to open a database with. What is not set is chosen for most applications.
 #[derive(Clone, Debug)]
@@ -31,6 +37,16 @@ pub struct DatabaseBuilder {
     maintenance_interval: Duration,
     index_shards: usize,
     snapshot_generations: usize,
+    place: Place,
+    log: LogOptions,
+}
+
+/// Where the files are.
+#[derive(Clone, Debug)]
+enum Place {
+    Memory,
+    Dir(PathBuf),
+    Disk(Arc<dyn Disk>),
 }
 
 impl DatabaseBuilder {
@@ -50,7 +66,66 @@ impl DatabaseBuilder {
             maintenance_interval: Duration::from_secs(1),
             index_shards: 256,
             snapshot_generations: 64,
+            place: Place::Memory,
+            log: LogOptions::default(),
         }
+    }
+
+    /// Keeps the database in a directory, which is created if there is none. Default: in memory only.
+    pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.place = Place::Dir(dir.as_ref().to_path_buf());
+        self
+    }
+
+    /// Keeps the database on a disk of the caller's: a directory by other means, such as a simulated one.
+    pub fn disk(mut self, disk: Arc<dyn Disk>) -> Self {
+        self.place = Place::Disk(disk);
+        self
+    }
+
+    /// When commits become durable. Default: [`Durability::Strict`].
+    pub const fn durability(mut self, durability: Durability) -> Self {
+        self.log.durability = durability;
+        self
+    }
+
+    /// What to do about damage in what had been synced. Default: refuse to open.
+    pub const fn salvage(mut self, salvage: Salvage) -> Self {
+        self.log.salvage = salvage;
+        self
+    }
+
+    /// Size in bytes at which a segment of the log ends and the next one begins. Default: 64 MiB.
+    pub const fn segment_bytes_max(mut self, bytes: u64) -> Self {
+        self.log.segment_bytes_max = bytes;
+        self
+    }
+
+    /// How many bytes ahead the log allocates space on disk, so that most syncs don't change the file's size. Default:
+    /// 1 MiB.
+    pub const fn allocate_bytes(mut self, bytes: u64) -> Self {
+        self.log.allocate_bytes = bytes;
+        self
+    }
+
+    /// How many bytes of log may wait to be written before commits wait too, in the modes in which they wait at all.
+    /// Default: 8 MiB.
+    pub const fn log_buffer_bytes_max(mut self, bytes: usize) -> Self {
+        self.log.buffer_bytes_max = bytes;
+        self
+    }
+
+    /// After how many bytes of log a checkpoint is written. Default: 64 MiB.
+    pub const fn checkpoint_log_bytes(mut self, bytes: u64) -> Self {
+        self.log.checkpoint_log_bytes = bytes;
+        self
+    }
+
+    /// How long after the last checkpoint another one is written, if anything has been logged. Default: never for this
+    /// reason alone.
+    pub const fn checkpoint_interval(mut self, interval: Duration) -> Self {
+        self.log.checkpoint_interval = Some(interval);
+        self
     }
 
     /// Where wall time comes from: expiry and run records read it.
@@ -127,32 +202,107 @@ impl DatabaseBuilder {
         self
     }
 
-    /// Opens the database.
+    /// Opens the database, recovering what its files hold.
     ///
     /// # Errors
-    /// When a background thread can't be started.
+    /// [`Error::Locked`] when it is open elsewhere; [`Error::Corruption`], [`Error::Missing`] and
+    /// [`Error::NewerFormat`] when its files are not what they must be; [`Error::Io`].
     pub fn open(self) -> Result<Database> {
         let index = Index::new(self.index_shards, self.entropy.next_u64());
-        let published = Arc::new(AtomicU64::new("published", 0));
-        let inner = Arc::new(Inner {
+        let disk: Option<Arc<dyn Disk>> = match &self.place {
+            Place::Memory => None,
+            Place::Disk(disk) => Some(Arc::clone(disk)),
+            Place::Dir(dir) => match StdDisk::create(dir) {
+                Ok(disk) => Some(Arc::new(disk)),
+                Err(error) => {
+                    return Err(Error::io("creating the directory", dir.display().to_string(), error));
+                }
+            },
+        };
+        let Some(disk) = disk else {
+            return self.start(State::empty(index));
+        };
+        let mut restore = Restore::new(index);
+        let opened = recovery::open(disk, self.log, &*self.entropy, &mut restore)?;
+        let (runs, expiry) = (RunTable::new(), Expiry::new());
+        let index = restore.finish(|key, entry| {
+            runs.follow(key, entry.value.as_ref());
+            if let Some(expires_at) = entry.expires_at {
+                expiry.add(expires_at, key);
+            }
+        });
+        self.start(State {
             index,
+            runs,
+            expiry,
+            published: opened.last_version,
+            first_version: opened.first_version,
+            first_txn: opened.first_txn,
+            log: Some(opened.log),
+            report: opened.report,
+        })
+    }
+
+    fn start(self, state: State) -> Result<Database> {
+        let published = Arc::new(AtomicU64::new("published", state.published.get()));
+        let grouped = state.log.is_some() && self.log.durability.is_strict();
+        let protocol = Protocol::new(state.first_version.previous());
+        let inner = Arc::new(Inner {
+            index: state.index,
             snapshots: SnapshotRegistry::new(self.snapshot_generations, Arc::clone(&published)),
-            runs: RunTable::new(),
-            expiry: Expiry::new(),
+            runs: state.runs,
+            expiry: state.expiry,
             isolation: self.isolation,
             limits: self.limits,
             retry: self.retry,
             turnstile: Turnstile::new(),
             metrics: Tally::new(),
-            committer: Committer::new(Protocol::new(Version::ZERO), false),
+            committer: Committer::new(protocol, grouped),
             published,
-            next_txn: AtomicU64::new("next_txn", 1),
+            next_txn: AtomicU64::new("next_txn", state.first_txn.get()),
             clock: self.clock,
             entropy: self.entropy,
             close_timeout: self.close_timeout,
             state: AtomicU32::new("state", OPEN),
+            log: state.log,
+            checkpoint: Mutex::new("checkpoint", ()),
+            recovery: state.report,
         });
         let maintenance = Maintenance::start(&inner, self.maintenance_interval)?;
-        Ok(Database::from_parts(inner, maintenance))
+        let checkpointer = match &inner.log {
+            None => None,
+            Some(log) => {
+                let (inner, body) = (Arc::clone(&inner), Arc::clone(log));
+                Some(spawn_checkpointer(log, move || take_checkpoint(&inner, &body).map(drop))?)
+            }
+        };
+        Ok(Database::from_parts(inner, maintenance, checkpointer))
+    }
+}
+
+/// What a database begins with.
+struct State {
+    index: Index,
+    runs: RunTable,
+    expiry: Expiry,
+    published: Version,
+    first_version: Version,
+    first_txn: TxnId,
+    log: Option<Arc<Log>>,
+    report: RecoveryReport,
+}
+
+impl State {
+    fn empty(index: Index) -> Self {
+        Self {
+            index,
+            runs: RunTable::new(),
+            expiry: Expiry::new(),
+            published: Version::ZERO,
+            first_version: Version::ZERO.next(),
+            first_txn: TxnId::ZERO.next(),
+            log: None,
+            report: RecoveryReport::default(),
+        }
     }
 }

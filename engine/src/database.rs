@@ -1,13 +1,17 @@
 //! The database: the handle that applications hold, and what all handles share.
 
+use std::path::Path;
 use std::time::Duration;
 
 use env::{Clock, Entropy, UnixMillis};
 use rt::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use rt::sync::{Arc, Mutex};
+use rt::thread::JoinHandle;
 
 use crate::builder::DatabaseBuilder;
+use crate::checkpoint::{CheckpointInfo, take_checkpoint};
 use crate::commit::{Committer, Request};
+use crate::durability::Ticket;
 use crate::error::{Error, Result};
 use crate::expiry::Expiry;
 use crate::key::{IntoKey, Key};
@@ -15,6 +19,7 @@ use crate::maintenance::Maintenance;
 use crate::metrics::{Metrics, Tally};
 use crate::mvcc::Index;
 use crate::range::KeyRange;
+use crate::recovery::RecoveryReport;
 use crate::run::{RunOptions, RunRecord, RunStatus, RunTable};
 use crate::run_id::RunId;
 use crate::snapshot::{ClonedSnapshotView, LazySnapshotView, SnapshotRegistry, SnapshotView as _};
@@ -23,6 +28,7 @@ use crate::txn::{
 };
 use crate::types::{Isolation, RunNumber, TxnId, Version};
 use crate::value::Value;
+use crate::wal::Log;
 
 /// An open database. Handles are cheap to clone and may be used from any number of threads; the last one to go closes
 /// the database.
@@ -36,6 +42,7 @@ pub struct Database {
 struct Handle {
     inner: Arc<Inner>,
     maintenance: Mutex<Option<Maintenance>>,
+    checkpointer: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What handles, transactions and background work share.
@@ -57,6 +64,11 @@ pub(crate) struct Inner {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) close_timeout: Duration,
     pub(crate) state: AtomicU32,
+    /// `None` in memory.
+    pub(crate) log: Option<Arc<Log>>,
+    /// The right to write a checkpoint.
+    pub(crate) checkpoint: Mutex<()>,
+    pub(crate) recovery: RecoveryReport,
 }
 
 pub(crate) const OPEN: u32 = 0;
@@ -72,16 +84,30 @@ impl Database {
         Self::builder().open()
     }
 
+    /// Opens the database in a directory, which is created if there is none, with strict durability.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when it is open elsewhere; [`Error::Corruption`], [`Error::Missing`] and
+    /// [`Error::NewerFormat`] when its files are not what they must be; [`Error::Io`].
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
+        Self::builder().dir(dir).open()
+    }
+
     /// Settings to open a database with.
     pub fn builder() -> DatabaseBuilder {
         DatabaseBuilder::new()
     }
 
-    pub(crate) fn from_parts(inner: Arc<Inner>, maintenance: Maintenance) -> Self {
+    pub(crate) fn from_parts(
+        inner: Arc<Inner>,
+        maintenance: Maintenance,
+        checkpointer: Option<JoinHandle<()>>,
+    ) -> Self {
         Self {
             handle: Arc::new(Handle {
                 inner,
                 maintenance: Mutex::new("maintenance.handle", Some(maintenance)),
+                checkpointer: Mutex::new("checkpointer.handle", checkpointer),
             }),
         }
     }
@@ -322,6 +348,44 @@ impl Database {
         crate::expiry::sweep(self.inner())
     }
 
+    /// Makes everything durable that was acked before the call.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] after a failed sync; the error of a failed write, after which the data still wait for room.
+    pub fn flush(&self) -> Result<()> {
+        self.inner().log.as_ref().map_or(Ok(()), |log| log.flush())
+    }
+
+    /// Waits until everything up to `version` is durable: a reader that must not act on what a crash can take back
+    /// waits for the version of its snapshot.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`], [`Error::Closed`] when that will not happen.
+    pub fn wait_durable(&self, version: Version) -> Result<()> {
+        self.inner().ticket(version).wait()
+    }
+
+    /// Up to which version everything is durable; in memory that is everything.
+    pub fn durable_version(&self) -> Version {
+        self.inner().log.as_ref().map_or_else(|| self.version(), |log| log.durable_version())
+    }
+
+    /// Writes the newest state to a checkpoint, from which the next recovery begins, and drops the log before it.
+    /// Writers go on meanwhile. Happens by itself as the log grows. In memory there is nothing to do, and nothing is
+    /// returned.
+    ///
+    /// # Errors
+    /// When the checkpoint can't be written; the one before and its log stay then.
+    pub fn checkpoint(&self) -> Result<Option<CheckpointInfo>> {
+        let inner = self.inner();
+        inner.log.as_ref().map(|log| take_checkpoint(inner, log)).transpose()
+    }
+
+    /// What the opening found, and did.
+    pub fn recovery_report(&self) -> &RecoveryReport {
+        &self.inner().recovery
+    }
+
     /// Closes the database for all handles: no new transactions, waits for those that are open (as long as the close
     /// timeout allows; then they can't commit any more), and makes everything acked durable.
     ///
@@ -378,7 +442,15 @@ impl Handle {
             maintenance.stop();
         }
         self.inner.state.store(CLOSED, Ordering::SeqCst);
-        Ok(())
+        // Whoever leads a group now has it synced before the log closes behind it.
+        drop(self.inner.committer.protocol());
+        let closed = self.inner.log.as_ref().map_or(Ok(()), |log| log.close());
+        let checkpointer = self.checkpointer.lock().take();
+        if let Some(checkpointer) = checkpointer {
+            // It has seen the log close. A panic has been reported where it happened.
+            let _ = checkpointer.join();
+        }
+        closed
     }
 }
 
@@ -399,6 +471,40 @@ impl Inner {
             return Err(Error::Closed);
         }
         self.committer.commit(self, request)
+    }
+
+    /// Whether a group of so many commits may be appended to the log now.
+    pub(crate) fn admit(&self, commits: usize) -> Result<()> {
+        self.log.as_ref().map_or(Ok(()), |log| log.admit(commits as u64))
+    }
+
+    /// Appends a transaction that is going to commit to the log.
+    #[inline]
+    pub(crate) fn log_commit(&self, version: Version, request: &Request) -> Result<()> {
+        let Some(log) = &self.log else { return Ok(()) };
+        log.append(version, request.txn, request.run.number(), |record| {
+            for (key, write) in request.writes.iter() {
+                match &write.value {
+                    Some(value) => record.put(key.as_bytes(), value, write.expires_at)?,
+                    None => record.delete(key.as_bytes())?,
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Makes the group durable, if that comes before it may be visible.
+    pub(crate) fn sync_group(&self) -> Result<()> {
+        self.log.as_ref().map_or(Ok(()), |log| log.end_group())
+    }
+
+    /// Waits while an ack would promise more than the durability mode allows.
+    pub(crate) fn before_ack(&self) -> Result<()> {
+        self.log.as_ref().map_or(Ok(()), |log| log.before_ack())
+    }
+
+    pub(crate) fn ticket(&self, version: Version) -> Ticket {
+        Ticket::new(self.log.clone(), version)
     }
 
     /// Makes everything up to `version` visible.
@@ -461,6 +567,9 @@ impl Inner {
             ..Metrics::default()
         };
         self.metrics.fill(&mut metrics);
+        if let Some(log) = &self.log {
+            metrics.log = log.metrics();
+        }
         metrics
     }
 }

@@ -23,32 +23,34 @@
 //! `mvcc`. Locks, threads and monotonic time are named only through `rt`, files, wall time and entropy only through
 //! `env`: so a simulation can take their place, and the engine that it tests is this one.
 
-mod builder;
-#[expect(dead_code, reason = "the commit protocol is about to use it")]
-mod checkpoint;
-mod commit;
-mod conflict;
-mod database;
-#[expect(dead_code, reason = "the commit protocol is about to use it")]
-mod durability;
+mod types;
 mod error;
-mod expiry;
+mod conflict;
+mod value;
+mod run_id;
 mod key;
+mod range;
+
+mod database;
+mod builder;
+mod run;
+mod primitives;
+mod txn;
+mod snapshot;
+mod commit;
+mod mvcc;
+mod expiry;
 mod maintenance;
 mod metrics;
-mod mvcc;
-mod primitives;
-mod range;
-#[expect(dead_code, reason = "the commit protocol is about to use it")]
-mod recovery;
-mod run;
-mod run_id;
-mod snapshot;
-mod txn;
-mod types;
-mod value;
-#[expect(dead_code, reason = "the commit protocol is about to use it")]
+
+mod durability;
 mod wal;
+mod checkpoint;
+mod recovery;
+mod restore;
+
+#[cfg(test)]
+mod concurrency;
 
 pub use builder::DatabaseBuilder;
 pub use checkpoint::CheckpointInfo;

@@ -1,8 +1,8 @@
 //! What a database has done so far.
 
-use std::time::Duration;
-
 use rt::sync::atomic::{AtomicU64, Ordering};
+
+use crate::wal::LogMetrics;
 
 /// Counts since the database was opened, and sizes now.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,12 +39,8 @@ pub struct Metrics {
     pub expired: u64,
     /// How far the oldest snapshot is behind the newest version.
     pub snapshot_lag: u64,
-    /// Bytes written to the log.
-    pub log_bytes: u64,
-    /// Syncs of the log.
-    pub syncs: u64,
-    /// Time that syncs of the log took, in all.
-    pub sync_time: Duration,
+    /// What the log has done; nothing in memory.
+    pub log: LogMetrics,
 }
 
 impl Metrics {
@@ -68,8 +64,8 @@ impl Metrics {
             ("stormproof_retries_total", self.retries),
             ("stormproof_collected_versions_total", self.collected_versions),
             ("stormproof_expired_total", self.expired),
-            ("stormproof_log_bytes_total", self.log_bytes),
-            ("stormproof_syncs_total", self.syncs),
+            ("stormproof_log_bytes_total", self.log.bytes),
+            ("stormproof_log_groups_total", self.log.groups),
         ];
         for (name, value) in counters {
             metrics::counter!(name).absolute(value);
@@ -80,7 +76,7 @@ impl Metrics {
             ("stormproof_surplus_versions", self.surplus_versions as f64),
             ("stormproof_snapshot_lag", self.snapshot_lag as f64),
             ("stormproof_conflict_rate", self.conflict_rate()),
-            ("stormproof_sync_seconds", self.sync_time.as_secs_f64()),
+            ("stormproof_log_flush_seconds", self.log.flush_time.as_secs_f64()),
         ];
         for (name, value) in gauges {
             metrics::gauge!(name).set(value);

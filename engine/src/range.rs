@@ -55,6 +55,11 @@ impl KeyRange {
         Self { start: Key::from_encoded(&[]), end: None }
     }
 
+    /// The part of the range behind `last`.
+    pub(crate) fn behind(&self, last: &Key) -> Self {
+        Self { start: last.successor(), end: self.end.clone() }
+    }
+
     /// The part of the range that a scan has covered when it stops early behind `last`.
     pub(crate) fn cut_behind(&self, last: &Key, reverse: bool) -> Self {
         if reverse {

@@ -64,6 +64,14 @@ number! {
     RunNumber, "run #"
 }
 
+impl Version {
+    /// The one before this; zero has none before it.
+    #[must_use]
+    pub(crate) const fn previous(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
+}
+
 /// What a transaction is protected from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Isolation {

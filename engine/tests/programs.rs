@@ -43,3 +43,34 @@ fn a_hundred_threads_count_to_ten_thousand() -> Result<(), Error> {
     assert_eq!(metrics.commits, 10_000 + 100);
     Ok(())
 }
+
+#[test]
+fn what_a_transaction_put_is_readable_by_any_run() -> Result<(), Error> {
+    let dir = tempfile::tempdir().expect("a directory");
+    let db = Database::open(dir.path())?;
+    let run = db.begin_run()?;
+    db.transaction(run, |txn| {
+        txn.put("key1", "value1")?;
+        txn.put("key2", "value2")?;
+        Ok(())
+    })?;
+    let other = db.begin_run()?;
+    let mut txn = db.begin_transaction(other)?;
+    assert_eq!(txn.get("key1")?, Some("value1".to_owned()));
+    assert_eq!(txn.get("key2")?, Some("value2".to_owned()));
+    Ok(())
+}
+
+#[test]
+fn what_was_committed_is_there_after_a_drop_without_close() -> Result<(), Error> {
+    let dir = tempfile::tempdir().expect("a directory");
+    let db = Database::open(dir.path())?;
+    let run = db.begin_run()?;
+    db.transaction(run, |txn| txn.put("key", "value"))?;
+    drop(db);
+    let db = Database::open(dir.path())?;
+    let run = db.begin_run()?;
+    let mut txn = db.begin_transaction(run)?;
+    assert_eq!(txn.get("key")?, Some("value".to_owned()));
+    Ok(())
+}

@@ -18,10 +18,12 @@
 
 mod format;
 mod reader;
+mod take;
 mod trigger;
 mod writer;
 
 pub(crate) use reader::CheckpointReader;
+pub(crate) use take::take_checkpoint;
 pub(crate) use trigger::spawn_checkpointer;
 pub use writer::CheckpointInfo;
 pub(crate) use writer::CheckpointWriter;

@@ -86,9 +86,10 @@ impl Member {
 }
 
 impl Protocol {
-    pub(crate) fn new(published: Version) -> Self {
+    /// Goes on behind `last`.
+    pub(crate) fn new(last: Version) -> Self {
         Self {
-            last: published,
+            last,
             garbage: Garbage::default(),
             oldest: Version::ZERO,
             commits_since_look: 0,
@@ -100,7 +101,10 @@ impl Protocol {
 
     /// Commits a group: the whole protocol.
     pub(crate) fn commit(&mut self, inner: &Inner, group: &mut [Member]) {
-        let published = self.last;
+        if let Err(error) = inner.admit(group.len()) {
+            return group.iter_mut().for_each(|member| member.result = Err(error.clone()));
+        }
+        let before = self.last;
         if rt::mutant!(GroupValidatedAtOnce) {
             group
                 .iter_mut()
@@ -111,18 +115,25 @@ impl Protocol {
             let Some(request) = member.request.take() else { continue };
             member.result = self.prepare(inner, request);
         }
-        if self.last == published {
+        if self.last == before {
             return;
         }
         rt::probe::at("commit.install→sync");
+        if let Err(error) = inner.sync_group() {
+            self.roll_back(inner, before);
+            return fail_committed(group, &error);
+        }
         rt::probe::at("commit.sync→publish");
         inner.publish(self.last);
         if rt::mutant!(PublishOutOfOrder) {
             rt::probe::at("commit.publish→publish");
-            inner.publish(published.next());
+            inner.publish(before.next());
         }
-        self.count_group(self.last.get() - published.get());
+        self.count_group(self.last.get() - before.get());
         self.collect(inner);
+        if let Err(error) = inner.before_ack() {
+            fail_committed(group, &error);
+        }
     }
 
     /// Validates, sequences, logs and installs one member.
@@ -141,6 +152,7 @@ impl Protocol {
         rt::probe::at("commit.validate→sequence");
         self.streams.place(&inner.index, &mut request);
         let version = self.last.next();
+        inner.log_commit(version, &request)?;
         self.last = version;
         if rt::mutant!(PublishBeforeInstall) {
             inner.publish(version);
@@ -226,5 +238,12 @@ impl Protocol {
             counted(|conflict| matches!(conflict, ConflictInfo::CasConflict { .. }));
         self.counters.range_conflicts +=
             counted(|conflict| matches!(conflict, ConflictInfo::RangeConflict { .. }));
+    }
+}
+
+/// Tells all whom the protocol had let through that it failed after all.
+fn fail_committed(group: &mut [Member], error: &Error) {
+    for member in group.iter_mut().filter(|member| member.result.is_ok()) {
+        member.result = Err(error.clone());
     }
 }

@@ -27,9 +27,10 @@ pub(crate) fn validate(request: &Request, index: &Index) -> Vec<ConflictInfo> {
                     ConflictInfo::CasConflict { key: key.clone(), expected: expected.clone(), current }
                 }
                 None => {
-                    if rt::mutant!(SkipWriteValidation)
-                        || rt::mutant!(DeleteNotValidated) && write.value.is_none()
-                    {
+                    if rt::mutant!(SkipWriteValidation) {
+                        continue;
+                    }
+                    if rt::mutant!(DeleteNotValidated) && write.value.is_none() {
                         continue;
                     }
                     ConflictInfo::WriteConflict { key: key.clone(), start, current }

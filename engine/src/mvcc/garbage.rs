@@ -37,7 +37,7 @@ impl Garbage {
     pub(crate) fn collect(&mut self, index: &Index, oldest: Version, slots: usize) -> usize {
         let mut collected = 0;
         for _ in 0..slots {
-            if !self.queue.front().is_some_and(|(version, _)| *version <= oldest) {
+            if self.queue.front().is_none_or(|(version, _)| *version > oldest) {
                 break;
             }
             let Some((_, slot)) = self.queue.pop_front() else { break };

@@ -128,15 +128,41 @@ impl Index {
         self.order.read().len()
     }
 
-    /// Fills an empty index from entries in key order: a checkpoint.
-    pub(crate) fn load_sorted(&mut self, slots: Vec<Arc<Slot>>) {
-        for slot in &slots {
-            let hash = self.hash(slot.key());
-            let hasher = &self.hasher;
-            let shard = self.points[Self::shard_number(hash, self.points.len())].0.get_mut();
-            shard.insert_unique(hash, Arc::clone(slot), |slot| hasher.hash_one(slot.key().as_bytes()));
+    /// The first slots of a range in key order, at most `limit`.
+    pub(crate) fn slots(&self, range: &KeyRange, limit: usize) -> Vec<Arc<Slot>> {
+        self.order.read().range(bounds(range)).take(limit).map(|(_, slot)| Arc::clone(slot)).collect()
+    }
+
+    /// Makes `entry` the only version of its key, unless the key has a newer one: recovery, before anybody reads.
+    /// [`put_in_order`](Self::put_in_order) must follow.
+    pub(crate) fn restore(&mut self, key: Key, entry: VersionEntry) {
+        let hash = self.hash(&key);
+        let hasher = &self.hasher;
+        let shard = self.points[Self::shard_number(hash, self.points.len())].0.get_mut();
+        match shard.find(hash, |slot| *slot.key() == key) {
+            Some(slot) => slot.replace(entry),
+            None => {
+                let slot = Arc::new(Slot::new(key, entry));
+                shard.insert_unique(hash, slot, |slot| hasher.hash_one(slot.key().as_bytes()));
+            }
         }
-        // The standard library builds from a sorted sequence in linear time.
+    }
+
+    /// Builds the order of all restored slots, and drops those of deleted keys, which no snapshot will see. `each` is
+    /// called with every key's version first.
+    pub(crate) fn put_in_order(&mut self, mut each: impl FnMut(&Key, &VersionEntry)) {
+        let mut slots = Vec::new();
+        for shard in &mut self.points {
+            shard.0.get_mut().retain(|slot| {
+                let entry = slot.entry(Version::MAX);
+                let kept = entry.filter(|entry| entry.value.is_some());
+                kept.inspect(|entry| each(slot.key(), entry))
+                    .inspect(|_| slots.push(Arc::clone(slot)))
+                    .is_some()
+            });
+        }
+        slots.sort_unstable_by(|a, b| a.key().cmp(b.key()));
+        // From a sorted sequence the standard library builds the tree in linear time.
         *self.order.get_mut() = slots.into_iter().map(|slot| (slot.key().clone(), slot)).collect();
     }
 
@@ -155,6 +181,17 @@ impl Index {
     fn shard_number(hash: u64, shards: usize) -> usize {
         (hash >> 40) as usize & (shards - 1)
     }
+}
+
+fn bounds(range: &KeyRange) -> (Bound<Key>, Bound<Key>) {
+    let end = match range.end() {
+        Some(end) if end <= range.start() => {
+            return (Bound::Excluded(range.start().clone()), Bound::Included(range.start().clone()));
+        }
+        Some(end) => Bound::Excluded(end.clone()),
+        None => Bound::Unbounded,
+    };
+    (Bound::Included(range.start().clone()), end)
 }
 
 fn is_empty(start: &Bound<Key>, end: &Bound<Key>) -> bool {

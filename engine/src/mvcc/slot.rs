@@ -110,6 +110,7 @@ impl Slot {
     }
 
     /// How many versions there are.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.chain.read().versions.len()
     }
@@ -139,6 +140,15 @@ impl Slot {
         }
         chain.versions.push(entry);
         Ok(chain.versions.len())
+    }
+
+    /// Makes `entry` the only version, unless there is a newer one: recovery, before anybody reads.
+    pub(crate) fn replace(&self, entry: VersionEntry) {
+        let mut chain = self.chain.write();
+        if chain.versions.last().is_none_or(|newest| newest.version < entry.version) {
+            chain.versions.clear();
+            chain.versions.push(entry);
+        }
     }
 
     /// Takes back all versions above `published`. Returns how many were taken, and whether none is left: the slot is

@@ -11,6 +11,7 @@ use super::write_set::{Buffered, WriteSet};
 use crate::commit::Request;
 use crate::conflict::{CasExpectation, ConflictInfo};
 use crate::database::Inner;
+use crate::durability::Ticket;
 use crate::error::{Error, Result};
 use crate::key::{IntoKey, Key};
 use crate::mvcc::SlotRead;
@@ -37,14 +38,29 @@ pub struct Transaction {
 
 /// A commit that happened.
 #[derive(Debug)]
+#[must_use = "in the modes other than strict, the commit may not be durable yet: the ticket tells"]
 pub struct Commit {
     version: Option<Version>,
+    ticket: Ticket,
 }
 
 impl Commit {
     /// The commit version; `None` if there was nothing to write.
     pub const fn version(&self) -> Option<Version> {
         self.version
+    }
+
+    /// Tells when the commit is durable.
+    pub const fn ticket(&self) -> &Ticket {
+        &self.ticket
+    }
+
+    /// Waits until the commit is durable.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`], [`Error::Closed`] when it will not be, or nobody will know before the next recovery.
+    pub fn wait_durable(&self) -> Result<()> {
+        self.ticket.wait()
     }
 }
 
@@ -212,7 +228,7 @@ impl Transaction {
         }
         if self.context.writes.is_empty() && self.context.appends.is_empty() {
             self.finish(Status::Committed { version: None });
-            return Ok(Commit { version: None });
+            return Ok(Commit { version: None, ticket: self.inner.ticket(Version::ZERO) });
         }
         self.context.status = Status::Validating;
         let request = Request {
@@ -228,7 +244,7 @@ impl Transaction {
         match self.inner.commit(request) {
             Ok(version) => {
                 self.finish(Status::Committed { version: Some(version) });
-                Ok(Commit { version: Some(version) })
+                Ok(Commit { version: Some(version), ticket: self.inner.ticket(version) })
             }
             Err(error) => Err(self.fail(error)),
         }

@@ -1,0 +1,179 @@
+//! Tests with several threads that run on real ones, and on the simulating runtime under many interleavings.
+
+use crate::run::RunRecord;
+use crate::{Database, Error, EventLog, Isolation, SnapshotView as _, TransactionOptions, Value};
+
+fn small() -> Database {
+    Database::builder().index_shards(1).snapshot_generations(2).open().unwrap()
+}
+
+fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> rt::thread::JoinHandle<T> {
+    rt::thread::spawn("client", body).unwrap()
+}
+
+#[test]
+fn concurrent_increments_are_never_lost() {
+    rt::check(|| {
+        let db = small();
+        let run = db.begin_run().unwrap();
+        let threads: Vec<_> = (0..3)
+            .map(|_| {
+                let db = db.clone();
+                spawn(move || {
+                    for _ in 0..2 {
+                        db.transaction(run, |txn| {
+                            let count: u64 = txn.get("count")?.unwrap_or(0);
+                            txn.put("count", count + 1)
+                        })
+                        .unwrap();
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(db.get("count").unwrap(), Some(6_u64));
+    });
+}
+
+/// Of two that read both keys and clear one each, at least one must see the other's work.
+fn both_cleared(isolation: Isolation) -> bool {
+    let db = small();
+    let run = db.begin_run().unwrap();
+    db.transaction(run, |txn| {
+        txn.put("x", 1_i64)?;
+        txn.put("y", 1_i64)
+    })
+    .unwrap();
+    let options = TransactionOptions::new().isolation(isolation);
+    let threads: Vec<_> = ["x", "y"]
+        .into_iter()
+        .map(|mine| {
+            let (db, options) = (db.clone(), options.clone());
+            spawn(move || {
+                let mut txn = db.begin_transaction_with(run, &options).unwrap();
+                let sum = txn.get::<i64>("x").unwrap().unwrap() + txn.get::<i64>("y").unwrap().unwrap();
+                if sum == 2 {
+                    txn.put(mine, 0_i64).unwrap();
+                }
+                txn.commit().map(drop)
+            })
+        })
+        .collect();
+    for thread in threads {
+        let done = thread.join().unwrap();
+        assert!(done.is_ok() || matches!(done, Err(Error::Conflict(_))));
+    }
+    db.get::<i64>("x").unwrap() == Some(0) && db.get::<i64>("y").unwrap() == Some(0)
+}
+
+#[test]
+fn serializable_lets_no_write_skew_through() {
+    rt::check(|| assert!(!both_cleared(Isolation::Serializable)));
+}
+
+#[test]
+fn a_snapshot_sees_all_of_a_commit_or_nothing_and_stays_still() {
+    rt::check(|| {
+        let db = small();
+        let run = db.begin_run().unwrap();
+        let writer = {
+            let db = db.clone();
+            spawn(move || {
+                for round in 1..=3_i64 {
+                    db.transaction(run, |txn| {
+                        txn.put("a", round)?;
+                        txn.put("b", round)
+                    })
+                    .unwrap();
+                    db.collect();
+                }
+            })
+        };
+        for _ in 0..3 {
+            let view = db.snapshot();
+            let (a, b) = (view.value("a"), view.value("b"));
+            assert_eq!(a, b);
+            let scanned: Vec<_> = view.scan(..).into_iter().map(|(_, found)| found.value).collect();
+            assert_eq!(scanned, [a.clone(), b].into_iter().filter(Option::is_some).collect::<Vec<_>>());
+            assert_eq!(view.value("a"), a);
+        }
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn appends_do_not_conflict_and_leave_no_hole() {
+    rt::check(|| {
+        let db = small();
+        let run = db.begin_run().unwrap();
+        let threads: Vec<_> = (0..3_i64)
+            .map(|number| {
+                let db = db.clone();
+                spawn(move || {
+                    let mut txn = db.begin_transaction(run).unwrap();
+                    EventLog::new("events").append(&mut txn, number).unwrap();
+                    txn.commit().unwrap().version().unwrap()
+                })
+            })
+            .collect();
+        let mut versions: Vec<_> = threads
+            .into_iter()
+            .enumerate()
+            .map(|(number, thread)| (thread.join().unwrap(), number))
+            .collect();
+        versions.sort();
+        let mut txn = db.begin_transaction(run).unwrap();
+        let events = EventLog::new("events").read(&mut txn, ..).unwrap();
+        let expected: Vec<_> = versions.iter().map(|(_, number)| Value::I64(*number as i64)).collect();
+        assert_eq!(events.into_iter().map(|event| event.value).collect::<Vec<_>>(), expected);
+        assert_eq!(EventLog::new("events").verify(&mut txn).unwrap(), 3);
+    });
+}
+
+#[test]
+fn a_run_that_has_ended_commits_nothing_more() {
+    rt::check(|| {
+        let db = small();
+        let run = db.begin_run().unwrap();
+        let writer = {
+            let db = db.clone();
+            spawn(move || {
+                let mut committed = Vec::new();
+                for number in 0..4_i64 {
+                    let Ok(mut txn) = db.begin_transaction(run) else { break };
+                    txn.put("key", number).unwrap();
+                    match txn.commit() {
+                        Ok(commit) => committed.push(commit.version().unwrap()),
+                        Err(Error::RunEnded(_)) => break,
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+                committed
+            })
+        };
+        db.end_run(run).unwrap();
+        let ended = db.provenance(RunRecord::key(run)).unwrap().version;
+        let committed = writer.join().unwrap();
+        assert!(committed.iter().all(|version| *version < ended), "{committed:?} ended at {ended}");
+        assert!(matches!(db.put(run, "key", 1_i64), Err(Error::RunEnded(_))));
+        assert!(db.begin_transaction_with(run, &TransactionOptions::new().read_only()).is_ok());
+    });
+}
+
+#[test]
+fn closing_waits_for_open_transactions_and_refuses_new_ones() {
+    rt::check(|| {
+        let db = small();
+        let run = db.begin_run().unwrap();
+        let mut open = db.begin_transaction(run).unwrap();
+        let closer = {
+            let db = db.clone();
+            spawn(move || db.close())
+        };
+        open.put("key", 1_i64).unwrap();
+        let committed = open.commit();
+        closer.join().unwrap().unwrap();
+        assert!(committed.is_ok() || matches!(committed, Err(Error::Closed)));
+        assert!(matches!(db.begin_transaction(run), Err(Error::Closed)));
+    });
+}
