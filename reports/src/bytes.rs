@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::escape::is_visible;
+
 /// Shows `bytes` as text: what is printable UTF-8 as it is, everything else, and the backslash, escaped as `\xNN`.
 ///
 /// Two different byte strings never look the same, so this can also name keys.
@@ -9,7 +11,7 @@ pub fn show_bytes(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if is_shown(c) {
+            if c != '\\' && is_visible(c) {
                 shown.push(c);
             } else {
                 let mut utf8 = [0; 4];
@@ -19,16 +21,6 @@ pub fn show_bytes(bytes: &[u8]) -> String {
         escape(&mut shown, chunk.invalid());
     }
     shown
-}
-
-/// Whether `c` looks like itself: no control, no backslash, nothing that turns the writing direction or is invisible.
-fn is_shown(c: char) -> bool {
-    let invisible = matches!(
-        c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffc}' | '\u{e0000}'..='\u{e0fff}'
-    );
-    !(c == '\\' || c.is_control() || invisible)
 }
 
 fn escape(shown: &mut String, bytes: &[u8]) {

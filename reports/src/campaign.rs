@@ -287,6 +287,27 @@ impl Campaign {
     }
 }
 
+impl MutantTotal {
+    /// After how many seeds half of all trials had found it; `None` if fewer than half did.
+    pub fn median_seeds(&self) -> Option<u64> {
+        let mut found = self.found_after.clone();
+        found.sort_unstable();
+        found.get(median_index(self.trials)?).copied()
+    }
+
+    /// After how many wall-clock seconds half of all trials had found it; `None` if fewer than half did.
+    pub fn median_seconds(&self) -> Option<f64> {
+        let mut found = self.found_seconds.clone();
+        found.sort_by(f64::total_cmp);
+        found.get(median_index(self.trials)?).copied()
+    }
+}
+
+/// Where the median of `trials` sorted trials stands, those that found nothing counting as the slowest.
+fn median_index(trials: u64) -> Option<usize> {
+    usize::try_from(trials.checked_sub(1)? / 2).ok()
+}
+
 fn merge_by<T>(into: &mut Vec<T>, from: Vec<T>, same: impl Fn(&T, &T) -> bool, add: impl Fn(&mut T, T)) {
     for item in from {
         match into.iter_mut().find(|known| same(known, &item)) {
@@ -322,7 +343,7 @@ fn merge_speed(a: &[SpeedPoint], b: &[SpeedPoint]) -> Vec<SpeedPoint> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Campaign, Failure, InvariantTotal, MarkTotal, SpeedPoint};
+    use super::{Campaign, Failure, InvariantTotal, MarkTotal, MutantTotal, SpeedPoint};
 
     fn shard(seeds: u64, violated: u64, first_seed: u64) -> Campaign {
         Campaign {
@@ -357,6 +378,15 @@ mod tests {
             assert!(!merged.held());
         }
         assert_eq!(ab.failures, ba.failures);
+    }
+
+    #[test]
+    fn trials_that_found_nothing_count_in_the_median() {
+        let mutant = |trials| MutantTotal { trials, found_after: vec![9, 3, 5], ..Default::default() };
+        assert_eq!(mutant(3).median_seeds(), Some(5));
+        assert_eq!(mutant(5).median_seeds(), Some(9));
+        assert_eq!(mutant(7).median_seeds(), None);
+        assert_eq!(MutantTotal::default().median_seeds(), None);
     }
 
     #[test]

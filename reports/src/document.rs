@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Campaign, Report};
+use crate::{Campaign, Report, graph, html, junit, markdown, text, trace};
 
 /// A run or a campaign. As JSON its `kind` tells which.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,16 +38,33 @@ impl Document {
         Ok(serde_json::from_str(json)?)
     }
 
-    /// Renders it.
+    /// Renders it; every form ends with a line end.
     ///
     /// # Errors
     /// [`RenderError::NotApplicable`] when this kind of document has no such form: only runs have a timeline or an
     /// anomaly.
     pub fn render(&self, format: Format) -> Result<String, RenderError> {
-        match (format, self) {
-            (Format::Json, _) => Ok(serde_json::to_string_pretty(self)? + "\n"),
-            _ => Err(RenderError::NotApplicable { format }),
+        let mut rendered = match (format, self) {
+            (Format::Json, _) => serde_json::to_string_pretty(self)?,
+            (Format::Text, Self::Run(report)) => text::run(report),
+            (Format::Text, Self::Campaign(campaign)) => text::campaign(campaign),
+            (Format::Junit, Self::Run(report)) => junit::run(report)?,
+            (Format::Junit, Self::Campaign(campaign)) => junit::campaign(campaign)?,
+            (Format::Markdown, Self::Run(report)) => markdown::run(report)?,
+            (Format::Markdown, Self::Campaign(campaign)) => markdown::campaign(campaign)?,
+            (Format::Trace, Self::Run(report)) => trace::run(report)?,
+            (Format::Dot, Self::Run(report)) => graph::dot(report),
+            (Format::Svg, Self::Run(report)) => graph::svg(report)?,
+            (Format::Html, Self::Run(report)) => html::run(report)?,
+            (Format::Html, Self::Campaign(campaign)) => html::campaign(campaign)?,
+            (Format::Trace | Format::Dot | Format::Svg, Self::Campaign(_)) => {
+                return Err(RenderError::NotApplicable { format });
+            }
+        };
+        if !rendered.ends_with('\n') {
+            rendered.push('\n');
         }
+        Ok(rendered)
     }
 }
 
@@ -139,6 +156,9 @@ pub enum RenderError {
         /// What was asked for.
         format: Format,
     },
+    /// A template failed: a bug of this crate.
+    #[error("a report template failed, please report this: {0}")]
+    Template(#[from] askama::Error),
     /// The JSON is not a document of this version.
     #[error("not a report: {0}")]
     Json(#[from] serde_json::Error),

@@ -15,7 +15,17 @@
 mod bytes;
 mod campaign;
 mod document;
+mod escape;
+mod graph;
+mod html;
+mod involved;
+mod junit;
+mod markdown;
+mod plot;
 mod report;
+mod text;
+mod trace;
+mod words;
 
 pub use bytes::show_bytes;
 pub use campaign::{

@@ -1,0 +1,105 @@
+//! One run as a page: what it says in words is in the markup, the timeline is drawn from JSON by the page's script.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use serde::Serialize;
+
+use super::Frame;
+use crate::document::RenderError;
+use crate::escape::script_json;
+use crate::graph::picture;
+use crate::involved::involved;
+use crate::{Anomaly, Fault, FrontierPoint, Lane, LaneId, Life, Report, Time, Txn, TxnId, Verdict, words};
+
+/// One run.
+pub(crate) fn run(report: &Report) -> Result<String, RenderError> {
+    let mut anomalies = Vec::new();
+    for (index, anomaly) in report.anomalies.iter().enumerate() {
+        anomalies.push(Drawn { anomaly, svg: picture(anomaly, index)?.svg });
+    }
+    let page = Page {
+        frame: Frame::new(&report.title, include_str!("../../templates/run.js")),
+        report,
+        class: match report.verdict {
+            Verdict::Held => "held",
+            Verdict::Violated => "violated",
+            Verdict::Failed => "failed",
+        },
+        anomalies,
+        data: script_json(&Data::of(report))?,
+    };
+    Ok(page.render()?)
+}
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct Page<'a> {
+    frame: Frame<'a>,
+    report: &'a Report,
+    class: &'static str,
+    anomalies: Vec<Drawn<'a>>,
+    data: String,
+}
+
+struct Drawn<'a> {
+    anomaly: &'a Anomaly,
+    svg: String,
+}
+
+/// What the script draws from.
+#[derive(Serialize)]
+struct Data<'a> {
+    lanes: &'a [Lane],
+    lives: &'a [Life],
+    txns: &'a [Txn],
+    faults: &'a [Fault],
+    frontier: &'a [FrontierPoint],
+    steps: Steps<'a>,
+    blamed: Vec<TxnId>,
+}
+
+/// Steps by column, labels once each: there may be a million of them.
+#[derive(Serialize)]
+struct Steps<'a> {
+    labels: Vec<&'a str>,
+    at: Vec<Time>,
+    lane: Vec<LaneId>,
+    label: Vec<u32>,
+    preempted: Vec<u8>,
+}
+
+impl<'a> Data<'a> {
+    fn of(report: &'a Report) -> Self {
+        Self {
+            lanes: &report.lanes,
+            lives: &report.lives,
+            txns: &report.txns,
+            faults: &report.faults,
+            frontier: &report.frontier,
+            steps: Steps::of(report),
+            blamed: involved(report).0.iter().map(|txn| txn.id).collect(),
+        }
+    }
+}
+
+impl<'a> Steps<'a> {
+    fn of(report: &'a Report) -> Self {
+        let mut labels = Vec::new();
+        let mut known = BTreeMap::new();
+        let mut label = Vec::with_capacity(report.steps.len());
+        for step in &report.steps {
+            label.push(*known.entry(step.label.as_str()).or_insert_with(|| {
+                labels.push(step.label.as_str());
+                u32::try_from(labels.len() - 1).unwrap_or(u32::MAX)
+            }));
+        }
+        Self {
+            labels,
+            at: report.steps.iter().map(|step| step.at).collect(),
+            lane: report.steps.iter().map(|step| step.lane).collect(),
+            label,
+            preempted: report.steps.iter().map(|step| u8::from(step.preempted)).collect(),
+        }
+    }
+}
