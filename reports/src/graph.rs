@@ -36,7 +36,8 @@ pub(crate) fn svg(report: &Report) -> askama::Result<String> {
 pub(crate) fn picture(anomaly: &Anomaly, index: usize) -> askama::Result<Picture> {
     let order = nodes(anomaly);
     let radius = (order.len() as f64 * 150.0 / TAU).max(120.0);
-    let (width, height) = (2.0 * radius + 360.0, 2.0 * radius + 120.0);
+    let width = 2.0 * radius + 200.0;
+    let height = if order.len() == 2 { 200.0 } else { 2.0 * radius + 120.0 };
     let (middle_x, middle_y) = (width / 2.0, height / 2.0);
     let mut at = BTreeMap::new();
     let mut drawn = Vec::new();

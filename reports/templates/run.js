@@ -3,6 +3,19 @@
   const $ = (id) => document.getElementById(id);
   const data = JSON.parse($('data').textContent);
   const { lanes, lives, txns, faults, frontier, steps } = data;
+  // What is empty is not in the data.
+  const fill = (items, defaults) => {
+    for (const item of items) for (const name in defaults) if (item[name] === undefined) item[name] = defaults[name];
+  };
+  const NONE = [];
+  fill(lives, { opened: null, ended: null, recovered_version: null });
+  fill(faults, { lane: null, detail: '', kind: '' });
+  fill(txns, { commit_called: null, durable: null, start_version: null, commit_version: null, isolation: '', accesses: NONE, conflicts: NONE });
+  for (const txn of txns) {
+    fill(txn.accesses, { key: '', value: null, version: null, from: null, note: '' });
+    fill(txn.conflicts, { key: '', winner: null, winner_version: null });
+  }
+  fill(lanes, { name: '' });
   const blamed = new Set(data.blamed);
   const byId = new Map(txns.map((txn) => [txn.id, txn]));
   const stepCount = steps.at.length;
@@ -406,7 +419,7 @@
     const from = page * PER_PAGE;
     const rows = matching.slice(from, from + PER_PAGE).map((txn) => {
       const shown = txn.accesses.slice(0, 8).map(accessWords).join(', ') + (txn.accesses.length > 8 ? `, and ${txn.accesses.length - 8} more` : '');
-      const row = el('tr', { class: selected === txn ? 'selected' : blamed.has(txn.id) ? 'violated' : '' }, el('td', {}, link(txn.id)), el('td', { text: lanes[txn.lane]?.name ?? '?' }), el('td', { text: txn.life }), el('td', { text: `${version(txn.start_version)} → ${version(txn.commit_version)}` }), el('td', { text: shown }), el('td', { text: outcomeWords[txn.outcome] + (txn.conflicts.length ? ` (${txn.conflicts.map(conflictWords).join('; ')})` : '') }));
+      const row = el('tr', { class: selected === txn ? 'selected' : blamed.has(txn.id) ? 'blamed' : '' }, el('td', {}, link(txn.id)), el('td', { text: lanes[txn.lane]?.name ?? '?' }), el('td', { text: txn.life }), el('td', { text: `${version(txn.start_version)} → ${version(txn.commit_version)}` }), el('td', { text: shown }), el('td', { text: outcomeWords[txn.outcome] + (txn.conflicts.length ? ` (${txn.conflicts.map(conflictWords).join('; ')})` : '') }));
       return row;
     });
     $('txns').tBodies[0].replaceChildren(...rows);

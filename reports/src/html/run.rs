@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Frame;
 use crate::document::RenderError;
@@ -27,9 +28,31 @@ pub(crate) fn run(report: &Report) -> Result<String, RenderError> {
             Verdict::Failed => "failed",
         },
         anomalies,
-        data: script_json(&Data::of(report))?,
+        data: script_json(&strip(serde_json::to_value(Data::of(report))?))?,
     };
     Ok(page.render()?)
+}
+
+/// `value` without members that are null or empty: most of a transaction's are, and the script knows the defaults.
+fn strip(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(strip).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .filter(|(name, value)| is_kept(name, value))
+            .map(|(name, v)| (name, strip(v)))
+            .collect(),
+        other => other,
+    }
+}
+
+fn is_kept(name: &str, value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty() || !matches!(name, "accesses" | "conflicts" | "recovery"),
+        _ => true,
+    }
 }
 
 #[derive(Template)]

@@ -69,6 +69,7 @@ impl Browser {
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let attached = browser.call("Target.attachToTarget", attach);
         browser.session = attached["sessionId"].as_str().map(str::to_owned);
+        browser.call("Performance.enable", json!({ "timeDomain": "threadTicks" }));
         for domain in ["Page", "Runtime", "Log", "Network"] {
             browser.call(&format!("{domain}.enable"), json!({}));
         }
@@ -106,6 +107,17 @@ impl Browser {
         );
         assert!(result.get("exceptionDetails").is_none(), "{expression}: {result}");
         result["result"]["value"].clone()
+    }
+
+    /// For how long the page has computed, in milliseconds of its thread.
+    pub(crate) fn busy_ms(&mut self) -> f64 {
+        let metrics = self.call("Performance.getMetrics", json!({}));
+        let of = |metric: &&Value| metric["name"] == "TaskDuration";
+        let busy = metrics["metrics"]
+            .as_array()
+            .and_then(|all| all.iter().find(of))
+            .and_then(|m| m["value"].as_f64());
+        busy.expect("the browser measures tasks") * 1000.0
     }
 
     /// Presses a key, with its text if it has one.
