@@ -151,6 +151,19 @@ impl RunTable {
         self.runs.read().by_number.last_key_value().map_or(RunNumber::ZERO, |(number, _)| *number)
     }
 
+    /// Takes back what [`follow`](Self::follow) did for a write that failed; `before` is what the key holds again.
+    pub(crate) fn roll_back(&self, key: &Key, before: Option<&Value>) {
+        if before.is_some() {
+            return self.follow(key, before);
+        }
+        if let (Some(TypeTag::Run), Ok(id)) = (key.tag(), <[u8; 16]>::try_from(key.user_key())) {
+            let mut runs = self.runs.write();
+            if let Some(entry) = runs.by_id.remove(&RunId::from_bytes(id)) {
+                runs.by_number.remove(&entry.number);
+            }
+        }
+    }
+
     /// Follows a write that is about to be installed, or was recovered.
     pub(crate) fn follow(&self, key: &Key, value: Option<&Value>) {
         if key.tag() != Some(TypeTag::Run) {

@@ -196,6 +196,10 @@ impl Protocol {
             if slot.roll_back(published).1 {
                 inner.index.remove(&slot);
             }
+            if slot.key().is_system() {
+                let before = slot.entry(published).and_then(|entry| entry.value);
+                inner.runs.roll_back(slot.key(), before.as_ref());
+            }
         }
         self.last = published;
     }
