@@ -12,9 +12,11 @@
 
 mod blackbox;
 mod expectations;
+pub mod formats;
 mod graph;
 mod level;
 mod lives;
+mod report;
 mod verdict;
 mod view;
 mod witness;
@@ -22,6 +24,7 @@ mod witness;
 pub use blackbox::{Anomaly, CycleEdge, Dependency, Standing, Table};
 pub use expectations::{Durability, Expectations, Recency};
 pub use level::{Level, UnknownLevel};
+pub use report::{CheckReport, check_file, check_input};
 pub use verdict::{AnomalyClass, Invariant, Verdict, Violation};
 
 use stormproof_workloads::History;
