@@ -321,7 +321,22 @@ impl Judge<'_, '_> {
         search(&events, &by_key, &undecided, &self.problem.weak, steps)
     }
 
+    /// No order does: the cycle of the likeliest order explains it best.
     fn no_order(&self, level: Level, pair: Option<(TxnIndex, TxnIndex, u32)>) -> Anomaly {
+        let assigned = self.problem.with_choices(&Guess::Acked.choose(&self.problem));
+        let by_key = ByKey::new(&self.problem, &assigned);
+        let orders = guess_orders(&self.problem, &assigned, &by_key, Guess::Acked);
+        let orders = if level.is_weak() { Orders::Known } else { Orders::Total(&orders) };
+        let likeliest = self
+            .events(level, &assigned, &by_key, orders)
+            .ok()
+            .and_then(|events| self.cycles(&events, level).into_iter().next());
+        if let Some(mut anomaly) = likeliest.filter(|_| !assigned.broken && !assigned.unsure) {
+            anomaly
+                .message
+                .push_str(" (in the likeliest order of the writes; no other order is without a cycle)");
+            return anomaly;
+        }
         let view = self.problem.view;
         let (txns, keys, message) = match pair {
             Some((first, second, key)) => {
