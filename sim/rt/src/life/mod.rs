@@ -9,6 +9,7 @@
 
 mod afterlife;
 mod bridge;
+mod chance;
 mod core;
 mod nudge;
 mod outcome;
@@ -18,6 +19,7 @@ mod schedule;
 mod settings;
 mod task;
 mod wait_graph;
+mod waits;
 
 pub use nudge::{Nudge, Nudges};
 pub use outcome::{Life, LifeEnd, Panic, StepLimit};

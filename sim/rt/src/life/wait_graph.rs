@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use super::core::Core;
+use super::task::{Status, Task};
+use crate::op::{Op, OpId};
+
 /// One task that had not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
@@ -73,5 +77,40 @@ impl fmt::Display for WaitGraph {
             }
         }
         Ok(())
+    }
+}
+
+impl Core {
+    pub(super) fn wait_graph(&self) -> WaitGraph {
+        let unfinished = self.tasks.iter().filter(|task| task.status != Status::Ended);
+        WaitGraph { tasks: unfinished.map(|task| self.waiting(task)).collect() }
+    }
+
+    fn waiting(&self, task: &Task) -> Waiting {
+        let op_text = |id: &OpId| {
+            let name = self.ops.name(*id);
+            Op::new(name.kind, name.label, 0).to_string()
+        };
+        let holds = |other: &&Task, object: usize| other.holds.iter().any(|(held, _)| *held == object);
+        let on = match task.status {
+            Status::Blocked { object } if object <= self.tasks.len() => {
+                vec![self.tasks[object - 1].path.to_string()]
+            }
+            Status::Blocked { object } => {
+                let holders = self.tasks.iter().filter(|other| holds(other, object));
+                holders.map(|other| other.path.to_string()).collect()
+            }
+            _ => Vec::new(),
+        };
+        let often = task.counts.iter().enumerate().max_by_key(|(_, count)| **count);
+        let most_often = often.map(|(index, count)| (op_text(&OpId(index as u16)), *count));
+        Waiting {
+            task: task.path.to_string(),
+            op: task.pending.to_string(),
+            runnable: task.status == Status::Runnable,
+            on,
+            holds: task.holds.iter().map(|(_, id)| op_text(id)).collect(),
+            most_often: most_often.unwrap_or_default(),
+        }
     }
 }

@@ -1,0 +1,194 @@
+//! Who waits for what, and who wakes whom.
+//!
+//! Those that wait for a lock or an end are all woken when it is released, and try again: whoever is chosen first gets
+//! it. Deadlines fire when time has passed them, and time jumps to the next one when nobody can run.
+
+use super::TaskId;
+use super::core::{Core, Flow};
+use super::nudge::{EARLY, NOTIFY, SPURIOUS, What};
+use super::task::{Status, Task};
+use crate::op::{Op, OpKind};
+
+impl Core {
+    pub(crate) fn is_finished(&self, task: TaskId) -> bool {
+        self.tasks[task.index()].status == Status::Ended
+    }
+
+    /// Blocks until `task` has ended; `None` if it has.
+    pub(crate) fn block_on_end(&mut self, task: TaskId) -> Option<Flow> {
+        if self.is_finished(task) {
+            return None;
+        }
+        let op = Op::new(OpKind::Join, "", task.object());
+        Some(self.block(op, Status::Blocked { object: op.object }, false))
+    }
+
+    pub(crate) fn block_on_lock(&mut self, op: Op) -> Flow {
+        self.lock_waiters += 1;
+        self.block(op, Status::Blocked { object: op.object }, false)
+    }
+
+    pub(crate) fn writer_waits(&self, op: &Op) -> bool {
+        let waits = |task: &Task| {
+            task.status == (Status::Blocked { object: op.object }) && task.pending.kind == OpKind::Write
+        };
+        self.lock_waiters > 0 && self.tasks.iter().any(waits)
+    }
+
+    pub(crate) fn acquired(&mut self, op: &Op) {
+        let id = self.ops.id(op);
+        self.tasks[self.current.index()].holds.push((op.object, id));
+    }
+
+    pub(crate) fn released(&mut self, op: &Op) {
+        let holds = &mut self.tasks[self.current.index()].holds;
+        if let Some(index) = holds.iter().rposition(|(object, _)| *object == op.object) {
+            holds.remove(index);
+        }
+        if self.lock_waiters > 0 {
+            self.lock_waiters -= self.wake_blocked(op.object);
+        }
+    }
+
+    pub(crate) fn notify_one(&mut self, op: &Op) {
+        let waiters = self.waiters(op.object);
+        let Some(first) = waiters.first() else { return };
+        let to = match &self.listed {
+            None => waiters[(self.keyed(NOTIFY) % waiters.len() as u64) as usize],
+            Some(listed) => {
+                let path = listed.get(self.point_hash(false), NOTIFY);
+                let listed = waiters.iter().find(|task| Some(self.tasks[task.index()].path_hash) == path);
+                *listed.unwrap_or(first)
+            }
+        };
+        if to != *first {
+            self.note(What::Notify { to }, false);
+        }
+        self.wake(to, false);
+    }
+
+    pub(crate) fn notify_all(&mut self, op: &Op) {
+        for waiter in self.waiters(op.object) {
+            self.wake(waiter, false);
+        }
+    }
+
+    /// Waits for a notification on `op`'s object; whether by a timeout is then told by [`Self::timed_out`].
+    pub(crate) fn block_on_condition(&mut self, op: Op, deadline: Option<u64>) -> Flow {
+        if self.over.is_some() {
+            return self.wait_after(deadline);
+        }
+        let is_due = deadline.is_some_and(|deadline| deadline <= self.now);
+        if !is_due && self.is_nudged(SPURIOUS, self.settings.spurious_wakeups_per_mille) {
+            self.note(What::SpuriousWakeup, false);
+            return self.go_around(op, false);
+        }
+        self.wait(op, deadline)
+    }
+
+    /// Waits for a time.
+    pub(crate) fn block_until(&mut self, op: Op, deadline: u64) -> Flow {
+        self.wait(op, Some(deadline))
+    }
+
+    /// Whether the current task's last wait ended because the time was up.
+    pub(crate) fn timed_out(&self) -> bool {
+        self.tasks[self.current.index()].timed_out
+    }
+
+    fn wait(&mut self, op: Op, deadline: Option<u64>) -> Flow {
+        if self.over.is_some() {
+            return self.wait_after(deadline);
+        }
+        if deadline.is_some_and(|deadline| deadline <= self.now) {
+            return self.go_around(op, true);
+        }
+        let early = deadline.is_some() && self.is_nudged(EARLY, self.settings.early_timeouts_per_mille);
+        if early {
+            self.note(What::EarlyTimeout, false);
+        }
+        self.next_deadline = self.next_deadline.min(deadline.unwrap_or(u64::MAX));
+        self.block(op, Status::Waiting { object: op.object, deadline }, early)
+    }
+
+    /// A wait that is over at once: others may run, nothing more.
+    fn go_around(&mut self, op: Op, timed_out: bool) -> Flow {
+        self.tasks[self.current.index()].timed_out = timed_out;
+        self.stop_at(op, None, |core| core.pick(true, true, true))
+    }
+
+    fn block(&mut self, op: Op, status: Status, selectable: bool) -> Flow {
+        let deadline = match status {
+            Status::Waiting { deadline, .. } => deadline,
+            _ => None,
+        };
+        self.stop_at(op, deadline, |core| {
+            core.tasks[core.current.index()].status = status;
+            if !selectable {
+                let me = core.current;
+                core.runnable.retain(|task| *task != me);
+            }
+            core.pick(false, false, true)
+        })
+    }
+
+    /// The current task finds at `op` that it has to wait, and `pick` chooses who runs.
+    fn stop_at(&mut self, op: Op, deadline: Option<u64>, pick: impl FnOnce(&mut Self) -> Flow) -> Flow {
+        if self.over.is_some() {
+            return self.wait_after(deadline);
+        }
+        let id = self.ops.id(&op);
+        let nth = self.tasks[self.current.index()].stop_at(op, id);
+        self.advance(id, u64::from(nth) << 1 | 1);
+        self.look_around(true);
+        if self.over.is_some() { Flow::Leave } else { pick(self) }
+    }
+
+    /// Nobody can run: jumps to the next deadline. Returns whether there is one.
+    pub(super) fn idle(&mut self) -> bool {
+        let deadline = self.tasks.iter().filter_map(Task::deadline).min();
+        if let Some(deadline) = deadline {
+            self.now = self.now.max(deadline);
+            self.fire_timers();
+        }
+        deadline.is_some()
+    }
+
+    #[cold]
+    pub(super) fn fire_timers(&mut self) {
+        self.next_deadline = u64::MAX;
+        for index in 0..self.tasks.len() {
+            match self.tasks[index].deadline() {
+                Some(deadline) if deadline <= self.now => self.wake(TaskId(index as u16), true),
+                Some(deadline) => self.next_deadline = self.next_deadline.min(deadline),
+                None => {}
+            }
+        }
+    }
+
+    fn wake(&mut self, task: TaskId, timed_out: bool) {
+        self.tasks[task.index()].status = Status::Runnable;
+        self.tasks[task.index()].timed_out = timed_out;
+        if let Err(index) = self.runnable.binary_search(&task) {
+            self.runnable.insert(index, task);
+        }
+    }
+
+    /// Lets those go on that are blocked on `object`; returns how many.
+    pub(super) fn wake_blocked(&mut self, object: usize) -> u32 {
+        let mut woken = 0;
+        for index in 0..self.tasks.len() {
+            if self.tasks[index].status == (Status::Blocked { object }) {
+                self.wake(TaskId(index as u16), false);
+                woken += 1;
+            }
+        }
+        woken
+    }
+
+    fn waiters(&self, object: usize) -> Vec<TaskId> {
+        let waits = |task: &Task| matches!(task.status, Status::Waiting { object: on, .. } if on == object);
+        let tasks = self.tasks.iter().enumerate();
+        tasks.filter(|(_, task)| waits(task)).map(|(index, _)| TaskId(index as u16)).collect()
+    }
+}
