@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 /// Kinds of operations.
@@ -160,6 +160,8 @@ pub(crate) struct OpTable {
     names: Vec<OpName>,
     /// The names as they were when last asked for.
     shared: Arc<[OpName]>,
+    /// Texts that were interned.
+    texts: HashSet<&'static str, FixedState>,
 }
 
 impl OpTable {
@@ -173,6 +175,16 @@ impl OpTable {
 
     pub(crate) fn name(&self, id: OpId) -> &OpName {
         &self.names[usize::from(id.0)]
+    }
+
+    /// `text`, kept for ever: names of tasks, of which a program has few.
+    pub(crate) fn intern(&mut self, text: &str) -> &'static str {
+        if let Some(known) = self.texts.get(text) {
+            return known;
+        }
+        let text: &'static str = Box::leak(text.into());
+        self.texts.insert(text);
+        text
     }
 
     /// All names so far, by [`OpId`].

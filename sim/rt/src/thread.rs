@@ -68,14 +68,13 @@ pub fn spawn<T: Send + 'static>(
     name: &str,
     body: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<JoinHandle<T>> {
-    if !life::is_inside() {
-        let thread = std::thread::Builder::new().name(name.to_owned());
-        return thread.spawn(body).map(|handle| JoinHandle(Inner::Os(handle)));
-    }
     if life::is_over() {
         return Err(io::Error::other("the life is over: no task can be started any more"));
     }
-    life::point(Op::new(OpKind::Spawn, "", 0));
+    if !life::before_spawn(name) {
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        return thread.spawn(body).map(|handle| JoinHandle(Inner::Os(handle)));
+    }
     let result = Arc::new(Slot::new(None));
     let slot = Arc::clone(&result);
     // A killed life drops the closures of tasks that never ran: what they own must not see that.

@@ -7,8 +7,6 @@
 //! * INV-LIFE-2: `current` is the task that runs, from the moment at which it was chosen.
 //! * INV-LIFE-3: once `over` is set it stays, and no task runs any more, but for the main task's way out.
 
-use std::sync::Arc;
-
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -97,7 +95,7 @@ impl Core {
             Nudges::Only(nudges) => Some(Listed::new(nudges)),
         };
         let mut core = Self {
-            tasks: vec![Task::new(Arc::from("main"), start)],
+            tasks: vec![Task::new("main", start)],
             runnable: vec![TaskId::MAIN],
             current: TaskId::MAIN,
             over: None,
@@ -166,10 +164,21 @@ impl Core {
         self.pick(true, yields, false)
     }
 
+    /// A scheduling operation on a task as its object.
+    pub(crate) fn task_op(&self, kind: OpKind, task: TaskId) -> Op {
+        Op::new(kind, self.tasks[task.index()].path, task.object())
+    }
+
+    /// A text as a label.
+    pub(crate) fn intern(&mut self, text: &str) -> &'static str {
+        self.ops.intern(text)
+    }
+
     /// Starts a task. It may be chosen from now on.
     pub(crate) fn spawn(&mut self, name: &str) -> TaskId {
         let id = TaskId(u16::try_from(self.tasks.len()).expect("a life has fewer than 65,536 tasks"));
         let path = self.tasks[self.current.index()].child_path(name, self.current == TaskId::MAIN);
+        let path = self.ops.intern(&path);
         let start = self.ops.id(&Op::new(OpKind::Start, "", 0));
         self.tasks.push(Task::new(path, start));
         self.runnable.push(id);

@@ -113,6 +113,12 @@ pub(crate) fn sleep(duration: Duration) -> bool {
     with_core(|core| core.block_until(op, deadline(core))).map(follow).is_some()
 }
 
+/// The scheduling point before a task of this name is started. Returns whether this is a life.
+pub(crate) fn before_spawn(name: &str) -> bool {
+    let label = with_core(|core| core.intern(name));
+    label.map(|label| point(Op::new(OpKind::Spawn, label, 0))).is_some()
+}
+
 /// Starts a task that runs `body`, which has to call [`task_ended`] last. The scheduling point before it is the
 /// caller's: here nothing may be thrown.
 pub(crate) fn spawn(name: &str, body: Box<dyn FnOnce() + Send>) -> TaskId {
@@ -124,7 +130,7 @@ pub(crate) fn spawn(name: &str, body: Box<dyn FnOnce() + Send>) -> TaskId {
 
 /// Waits for a task to end.
 pub(crate) fn join(task: TaskId) {
-    point(Op::new(OpKind::Join, "", task.object()));
+    task_point(OpKind::Join, task);
     while let Some(Some(flow)) = with_core(|core| core.block_on_end(task)) {
         follow(flow);
     }
@@ -132,7 +138,7 @@ pub(crate) fn join(task: TaskId) {
 
 /// Whether a task has ended.
 pub(crate) fn is_finished(task: TaskId) -> bool {
-    point(Op::new(OpKind::IsFinished, "", task.object()));
+    task_point(OpKind::IsFinished, task);
     with_core(|core| core.is_finished(task)).unwrap_or(true)
 }
 
@@ -162,6 +168,12 @@ pub(crate) fn crash() -> ! {
     let inside = with_core(Core::crash).is_some();
     assert!(inside, "crash() was called outside of a life, where there is nothing to end");
     afterlife::leave()
+}
+
+fn task_point(kind: OpKind, task: TaskId) {
+    if let Some(op) = with_core(|core| core.task_op(kind, task)) {
+        point(op);
+    }
 }
 
 #[inline]

@@ -115,7 +115,7 @@ pub struct Schedule {
     pub decisions: Decisions,
     pub(crate) forces: Vec<RawForce>,
     pub(crate) nudges: Vec<RawNudge>,
-    pub(crate) tasks: Vec<Arc<str>>,
+    pub(crate) tasks: Vec<&'static str>,
     pub(crate) ops: Arc<[OpName]>,
 }
 
@@ -132,7 +132,7 @@ impl Schedule {
     }
 
     /// The paths of all tasks, in the order in which they were started.
-    pub fn tasks(&self) -> &[Arc<str>] {
+    pub fn tasks(&self) -> &[&'static str] {
         &self.tasks
     }
 

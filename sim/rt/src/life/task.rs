@@ -1,7 +1,6 @@
 //! What the life knows about a task.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +51,7 @@ pub(crate) enum Status {
 #[derive(Debug)]
 pub(crate) struct Task {
     /// Where it was started and its name: the same in all interleavings.
-    pub(crate) path: Arc<str>,
+    pub(crate) path: &'static str,
     pub(crate) path_hash: u64,
     pub(crate) status: Status,
     /// What it will do when it runs next.
@@ -75,7 +74,7 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    pub(crate) fn new(path: Arc<str>, start: OpId) -> Self {
+    pub(crate) fn new(path: &'static str, start: OpId) -> Self {
         let path_hash = stable_hash(FNV_START, path.as_bytes());
         Self {
             path,
@@ -124,7 +123,7 @@ impl Task {
 
     /// The path of a new child: its name, behind the path of a parent that is not the main task, and numbered if there
     /// are several of that name.
-    pub(crate) fn child_path(&mut self, name: &str, is_main: bool) -> Arc<str> {
+    pub(crate) fn child_path(&mut self, name: &str, is_main: bool) -> String {
         let mut path = if is_main { name.to_owned() } else { format!("{}/{name}", self.path) };
         if let Some((_, count)) = self.children.iter_mut().find(|(known, _)| known == name) {
             *count += 1;
@@ -132,7 +131,7 @@ impl Task {
         } else {
             self.children.push((name.to_owned(), 1));
         }
-        path.into()
+        path
     }
 }
 

@@ -19,7 +19,7 @@ impl Core {
         if self.is_finished(task) {
             return None;
         }
-        let op = Op::new(OpKind::Join, "", task.object());
+        let op = self.task_op(OpKind::Join, task);
         Some(self.block(op, Status::Blocked { object: op.object }, false))
     }
 

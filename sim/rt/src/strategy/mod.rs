@@ -98,7 +98,7 @@ impl Choice<'_> {
 
     /// A task's path (see [`PointKey::task`]).
     pub fn path(&self, task: TaskId) -> &str {
-        &self.tasks[task.index()].path
+        self.tasks[task.index()].path
     }
 
     /// Where the current task is.
