@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use rt::life::{KillAt, Settings, run};
+use rt::life::{KillAt, Remains, Settings, run};
 use rt::strategy::{Kind, Strategy, stream};
 use rt::sync::atomic::{AtomicU64, Ordering};
 use rt::sync::{Arc, Condvar, Mutex};
@@ -24,7 +24,8 @@ fn main() {
         weights[index] = 1;
         row(name, |seed| Kind::draw(&weights, 1_500, &mut stream(seed, "kind")).build());
     }
-    killed();
+    killed(Remains::Leak);
+    killed(Remains::Unwind);
 }
 
 /// Four tasks that lock, count and now and then wait for each other: what a small engine does.
@@ -73,9 +74,10 @@ fn row(name: &str, strategy: impl Fn(u64) -> Box<dyn Strategy>) {
 }
 
 /// Lives that are killed in the middle, and how much memory each of them costs for ever.
-fn killed() {
+fn killed(remains: Remains) {
     let live = |seed| {
-        let settings = Settings { seed, kill: Some(KillAt::Step(200 + seed % 800)), ..Settings::default() };
+        let settings =
+            Settings { seed, kill: Some(KillAt::Step(200 + seed % 800)), remains, ..Settings::default() };
         drop(run(settings, Box::new(rt::strategy::Uniform), body));
     };
     (0..100).for_each(live);
@@ -84,7 +86,9 @@ fn killed() {
     (0..lives).for_each(live);
     let per_second = lives as f64 / start.elapsed().as_secs_f64();
     let left = resident_kib().saturating_sub(before) as f64 * 1024.0 / lives as f64;
-    println!("killed lives: {per_second:.0}/s, {left:.0} bytes of memory left behind by each");
+    println!(
+        "killed lives, remains {remains:?}: {per_second:.0}/s, {left:.0} bytes of memory left behind by each"
+    );
 }
 
 fn resident_kib() -> u64 {

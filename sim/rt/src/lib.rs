@@ -14,7 +14,8 @@
 //! Invariants:
 //! * INV-RT-1: all that differs between two lives with the same settings, strategy and body is nothing: decisions depend on
 //!   labels, counts and seeds, never on addresses, time or randomly seeded maps.
-//! * INV-RT-2: a kill runs no code of the program: no destructor, no panic, no closure of a task that never ran.
+//! * INV-RT-2: a kill runs no code of the program: no destructor, no panic, no closure of a task that never ran. Unless that
+//!   is asked for, to get the memory back: then it runs when the world has been closed (`life::Remains`).
 //! * INV-RT-3: what this crate cannot find: mistakes that only a weak memory model shows. All atomics are sequentially
 //!   consistent here, whatever ordering they are given.
 //!
