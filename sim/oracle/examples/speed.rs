@@ -22,7 +22,10 @@ const ELEMENTS_MAX: usize = 256;
 
 fn main() {
     let max: usize = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
-    println!("{:>9} {:>9} {:>12} {:>10} {:>10} {:>10}", "txns", "ops", "elements", "check s", "us/txn", "peak MiB");
+    println!(
+        "{:>9} {:>9} {:>12} {:>10} {:>10} {:>10}",
+        "txns", "ops", "elements", "check s", "us/txn", "peak MiB"
+    );
     for txns in [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000] {
         if txns > max {
             break;

@@ -1,0 +1,80 @@
+//! One observed value of a valid history is falsified: whoever must notice, notices.
+//!
+//! A flipped value is no longer what the transaction saw, so a history made by a serial store is no longer one, unless
+//! another order happens to explain the false value (then brute force says so too).
+
+mod support;
+
+use std::collections::BTreeMap;
+
+use stormproof_oracle::{Expectations, Level, Standing, check, levels};
+use stormproof_workloads::History;
+use stormproof_workloads::history::{Op, Recorder};
+use stormproof_workloads::store::{Committed, Entry, Isolation, Range, Read};
+use support::generate::{Dice, Flip, flip};
+
+/// What a serial store leaves, with versions: every flip of a value in it is a lie.
+fn serial(seed: u64, txns: u64) -> History {
+    let mut dice = Dice::new(seed);
+    let recorder = Recorder::new();
+    recorder.opened(0);
+    let mut state: BTreeMap<Vec<u8>, (Vec<u8>, u64)> = BTreeMap::new();
+    for version in 1..=txns {
+        let called = recorder.tick();
+        let session = u32::try_from(dice.below(3)).expect("few");
+        let txn = recorder.begin(session, 0, called, Some(version - 1), Isolation::Serializable);
+        let key = vec![b'k', b'0' + u8::try_from(dice.below(4)).expect("few")];
+        let seen = state.get(&key);
+        let read = Read {
+            value: seen.map(|(value, _)| value.clone()),
+            version: Some(seen.map_or(0, |(_, version)| *version)),
+        };
+        recorder.op(txn, Op::Get { key: key.clone(), read });
+        if dice.chance(40) {
+            let entries = state
+                .iter()
+                .map(|(key, (value, version))| Entry {
+                    key: key.clone(),
+                    value: value.clone(),
+                    version: Some(*version),
+                })
+                .collect();
+            recorder.op(txn, Op::Scan { range: Range::prefix(b"k"), limit: None, reverse: false, entries });
+        }
+        let value = version.to_string().into_bytes();
+        recorder.op(txn, Op::Put { key: key.clone(), value: value.clone() });
+        state.insert(key, (value, version));
+        recorder.commit(txn);
+        recorder.committed(txn, &Committed { version: Some(version), durable: true });
+    }
+    recorder.history().expect("adds up")
+}
+
+#[test]
+fn a_flipped_value_goes_unnoticed_by_nobody_who_must_notice() {
+    let mut noticed: BTreeMap<Flip, [u32; 3]> = BTreeMap::new();
+    let alone = Expectations { blackbox: false, ..Expectations::default() };
+    for seed in 0..400 {
+        let mut history = serial(seed, 12);
+        let valid = check(&history, &Expectations::default());
+        assert!(valid.holds() && valid.undecided.is_empty(), "seed {seed}: {valid:#?}");
+        let honest = history.clone();
+        let Some((kind, _)) = flip(&mut history, &mut Dice::new(seed)) else { continue };
+        if history == honest {
+            continue;
+        }
+        let witness = !check(&history, &alone).holds();
+        let table = levels(&history, Some(Level::StrictSerializable), 1_000_000);
+        let blackbox = table.standing(Level::StrictSerializable) == Some(&Standing::Violated);
+        let counts = noticed.entry(kind).or_default();
+        counts[0] += 1;
+        counts[1] += u32::from(witness);
+        counts[2] += u32::from(blackbox);
+    }
+    for (kind, [flips, witness, blackbox]) in noticed {
+        println!("{kind:?}: {flips} flips, the witness noticed {witness}, the black box {blackbox}");
+        assert!(flips > 20, "{kind:?}: only {flips}, a vacuous mix");
+        assert_eq!(witness, flips, "{kind:?}: the witness missed some");
+        assert_eq!(blackbox, flips, "{kind:?}: the black box missed some");
+    }
+}
