@@ -48,6 +48,7 @@ mod wal;
 mod checkpoint;
 mod recovery;
 mod restore;
+pub mod inspect;
 
 #[cfg(test)]
 mod concurrency;

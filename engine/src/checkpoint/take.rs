@@ -15,8 +15,12 @@ const CHUNK: usize = 256;
 /// Writes the state at a snapshot of now, while writers go on. One at a time.
 pub(crate) fn take_checkpoint(inner: &Arc<Inner>, log: &Arc<Log>) -> Result<CheckpointInfo> {
     let _one_at_a_time = inner.checkpoint.lock();
-    // The log is captured first: so the snapshot has all that lies before the captured place.
-    let capture = log.capture();
+    // The log is captured first, and between two groups, when all that is durable is published too: so the snapshot
+    // has all that lies before the captured place.
+    let capture = {
+        let _between_groups = inner.committer.protocol();
+        log.capture()?
+    };
     let snapshot = LazySnapshotView::new(Arc::clone(inner));
     let mut writer = CheckpointWriter::begin(log, capture, snapshot.version())?;
     let mut rest = KeyRange::everything();

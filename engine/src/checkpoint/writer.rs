@@ -129,7 +129,7 @@ impl CheckpointWriter {
             version: self.header.version,
             blocks: self.blocks,
             entries: self.entries,
-            durable: self.log.capture().lsn,
+            durable: self.log.capture()?.lsn,
         };
         self.write(&footer.encode())?;
         rt::probe::at("checkpoint written");

@@ -104,6 +104,20 @@ fn create(
     })
 }
 
+/// What recovery would do, without doing it.
+///
+/// # Errors
+/// Those of [`open`], but for the lock.
+pub(crate) fn read_only_replay(
+    disk: &dyn Disk,
+    survey: &Survey,
+    database: DatabaseId,
+    salvage: Salvage,
+    sink: &mut dyn RecoverySink,
+) -> Result<RecoveryReport> {
+    Replay::new(disk, survey, database, salvage).run(sink).map(|replayed| replayed.report)
+}
+
 /// After everything was read: makes the end of the log fit to be appended to, in a new epoch.
 fn resume(
     disk: Arc<dyn Disk>,

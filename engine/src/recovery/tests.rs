@@ -2,4 +2,7 @@
 
 mod support;
 
+mod corruption;
 mod crashes;
+mod failures;
+mod modes;

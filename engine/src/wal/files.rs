@@ -133,17 +133,16 @@ pub(crate) fn sync_dir(disk: &dyn Disk) -> Result<(), IoFailure> {
 }
 
 /// Writes a whole small file under its name, durably.
-pub(crate) fn create_file(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<Box<dyn File>, IoFailure> {
+pub(crate) fn create_file(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<(), IoFailure> {
     let file = create_unfinished(disk, name)?;
     let written = write_all_at(&*file, 0, bytes)
         .map_err(|error| IoFailure::from(Error::io("write", unfinished_name(name), error)))
         .and_then(|()| publish_file(disk, &*file, name));
-    if let Err(failure) = written {
+    if written.is_err() {
         // Frees the space; if it fails too, the next attempt or the next open removes it.
         let _ = disk.remove(&unfinished_name(name));
-        return Err(failure);
     }
-    Ok(file)
+    written
 }
 
 #[cfg(test)]

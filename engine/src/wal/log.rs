@@ -8,6 +8,7 @@
 //! * INV-WAL-6: Strict: a group whose write failed is not in the log; or its committers are told that its outcome
 //!   is not known. Other modes: it stays in memory, in front of what follows, until a write succeeds.
 
+use std::fmt;
 use std::time::Duration;
 
 use env::{Disk, DiskLock};
@@ -27,7 +28,6 @@ use crate::error::{Error, Result};
 use crate::types::{Lsn, RunNumber, TxnId, Version};
 
 /// The log of an open database.
-#[derive(Debug)]
 pub(crate) struct Log {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) options: LogOptions,
@@ -314,9 +314,13 @@ impl Log {
     }
 
     /// A place from which a checkpoint may start.
-    pub(crate) fn capture(&self) -> Capture {
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Poisoned`]: what can't be relied on is not saved.
+    pub(crate) fn capture(&self) -> Result<Capture> {
         let state = self.state.lock();
-        Capture { lsn: state.durable_lsn, version: state.durable_version }
+        state.check_open()?;
+        Ok(Capture { lsn: state.durable_lsn, version: state.durable_version })
     }
 
     /// Drops the segments that a durable checkpoint made superfluous.
@@ -568,6 +572,15 @@ impl Log {
             (Some(interval), Some(oldest)) => rt::time::now().saturating_since(oldest) >= interval,
             _ => false,
         }
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log")
+            .field("epoch", &self.epoch)
+            .field("durable_version", &self.durable_version())
+            .finish_non_exhaustive()
     }
 }
 

@@ -13,7 +13,7 @@ const BYTES: usize = 32;
 
 /// Creates the manifest, durably.
 pub(crate) fn create_manifest(disk: &dyn Disk, database: &DatabaseId) -> Result<(), IoFailure> {
-    create_file(disk, MANIFEST, &HeaderWriter::new(MAGIC).bytes(database).finish()).map(drop)
+    create_file(disk, MANIFEST, &HeaderWriter::new(MAGIC).bytes(database).finish())
 }
 
 /// Reads the id of the database.

@@ -60,7 +60,12 @@ impl SegmentHeader {
         debug_assert_eq!(bytes.len(), USED_BYTES);
         let length = usize::try_from(SEGMENT_HEADER_BYTES + allocated).expect("a chunk fits in memory");
         bytes.resize(length, 0);
-        create_file(disk, &self.name(), &bytes)
+        let name = self.name();
+        create_file(disk, &name, &bytes)?;
+        // Under its own name from now on.
+        let file =
+            disk.open(&name, OpenMode::ReadWrite).map_err(|error| Error::io("open", name.as_str(), error))?;
+        Ok(file)
     }
 
     /// Opens a segment and reads its header.

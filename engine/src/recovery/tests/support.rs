@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use env::Disk;
 use rt::sync::Arc;
-use stormproof_faults::{DiskOptions, SimDisk, SimEntropy};
+use rt::sync::atomic::{AtomicU64, Ordering};
+use stormproof_faults::{Decision, DiskHook, DiskOptions, Operation, SimDisk, SimEntropy};
 
 use crate::checkpoint::{CheckpointInfo, CheckpointWriter};
 use crate::error::{Error, Result};
@@ -57,12 +58,17 @@ pub(super) fn sim_disk() -> SimDisk {
 }
 
 /// An open store.
-#[derive(Debug)]
 pub(super) struct Store {
     pub(super) opened: Opened,
     pub(super) content: Content,
     next_version: Version,
     next_txn: TxnId,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("report", &self.opened.report).finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -105,7 +111,7 @@ impl Store {
 
     pub(super) fn checkpoint(&self) -> Result<CheckpointInfo> {
         let log = &self.opened.log;
-        let capture = log.capture();
+        let capture = log.capture()?;
         let version = self.content.values().map(|cell| cell.0).max().unwrap_or_default();
         let mut writer = CheckpointWriter::begin(log, capture, version.max(capture.version))?;
         for (key, (version, txn, value)) in &self.content {
@@ -120,4 +126,66 @@ pub(super) fn recovered(disk: &SimDisk, options: LogOptions) -> Result<Store> {
     let store = Store::open(disk.mount(), options)?;
     store.opened.log.close()?;
     Ok(store)
+}
+
+/// Contents after each commit, from the empty one on.
+#[derive(Debug, Default)]
+pub(super) struct Storyline {
+    pub(super) states: Vec<Content>,
+    /// How many of the commits were acked.
+    pub(super) acked: usize,
+    /// The highest version that was ever used.
+    pub(super) highest: Version,
+}
+
+impl Storyline {
+    /// Checks what was recovered: a prefix of the commits that has all that were acked. Later commits build on it.
+    pub(super) fn judge(&mut self, what: &str, store: &Store) {
+        let found = self.states.iter().rposition(|state| *state == store.content);
+        let Some(found) = found else {
+            panic!("{what}: {:?} is no prefix of {:?}", store.content, self.states.last());
+        };
+        assert!(found >= self.acked, "{what}: {} commits were acked, {found} are there", self.acked);
+        assert!(store.opened.first_version > self.highest, "{what}: versions may be used again");
+        self.states.truncate(found + 1);
+        self.acked = found;
+    }
+
+    /// Commits `count` times, with a checkpoint now and then, until something fails.
+    pub(super) fn run(&mut self, store: &mut Store, count: i64, checkpoints: bool) -> Result<()> {
+        if self.states.is_empty() {
+            self.states.push(Content::new());
+        }
+        for number in 0..count {
+            let mut next = self.states.last().unwrap().clone();
+            let version = store.next_version;
+            let key = format!("key {}", number % 5);
+            let value = (number % 4 != 3).then_some(Value::I64(number));
+            next.insert(key.clone().into_bytes(), (version, store.next_txn, value.clone()));
+            self.states.push(next);
+            self.highest = version;
+            store.commit(&[(&key, value)])?;
+            self.acked = self.states.len() - 1;
+            if checkpoints && number % 9 == 8 {
+                store.checkpoint()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Cuts the power before the how-many-th operation.
+#[derive(Debug)]
+pub(super) struct CutAt(AtomicU64);
+
+impl CutAt {
+    pub(super) fn after(operations: u64) -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new("test.cut", operations)))
+    }
+}
+
+impl DiskHook for CutAt {
+    fn before(&self, _operation: &Operation) -> Decision {
+        if self.0.fetch_sub(1, Ordering::SeqCst) == 0 { Decision::CutPower } else { Decision::Proceed }
+    }
 }

@@ -1,0 +1,196 @@
+//! Bytes that are not what was written.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use stormproof_faults::{DiskOptions, SimDisk};
+
+use super::support::{Content, Store, Storyline, recovered, sim_disk, small};
+use crate::error::{Error, Result};
+use crate::inspect::{inspect, verify};
+use crate::recovery::Salvage;
+use crate::wal::LogOptions;
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// A database with several segments and a checkpoint, and its content after each commit.
+fn database(commits: i64) -> (Files, Vec<Content>) {
+    let disk = sim_disk();
+    let mut store = Store::open(disk.mount(), small()).unwrap();
+    let mut story = Storyline::default();
+    story.run(&mut store, 20, false).unwrap();
+    store.checkpoint().unwrap();
+    story.run(&mut store, commits, false).unwrap();
+    disk.end_process();
+    (disk.files(), story.states)
+}
+
+fn opened(files: &Files, options: LogOptions) -> Result<Store> {
+    recovered(&SimDisk::load(files, DiskOptions::default()), options)
+}
+
+fn last_segment(files: &Files) -> String {
+    files.keys().rfind(|name| name.starts_with("wal-")).unwrap().clone()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn flipped_bits_are_noticed_or_harmless(
+        file in any::<prop::sample::Index>(),
+        place in any::<prop::sample::Index>(),
+        bit in 0_u32..8,
+    ) {
+        rt::check(move || {
+            let (mut files, states) = database(12);
+            let name = files.keys().nth(file.index(files.len())).unwrap().clone();
+            let bytes = files.get_mut(&name).unwrap();
+            if bytes.is_empty() {
+                return;
+            }
+            let at = place.index(bytes.len());
+            bytes[at] ^= 1_u8 << bit;
+            if let Ok(store) = opened(&files, small()) {
+                // Rot in the very last record can't be told from a tear.
+                let last = states.len() - 1;
+                let found = states.iter().rposition(|state| *state == store.content);
+                assert!(found.is_some_and(|found| found + 1 >= last), "{name} at {at}: {found:?} of {last}");
+            }
+        });
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic_and_never_pass(
+        file in any::<prop::sample::Index>(),
+        place in any::<prop::sample::Index>(),
+        garbage in prop::collection::vec(any::<u8>(), 0..200),
+        truncate in any::<bool>(),
+    ) {
+        rt::check(move || {
+            let (mut files, states) = database(12);
+            let name = files.keys().nth(file.index(files.len())).unwrap().clone();
+            let last = name == last_segment(&files);
+            let bytes = files.get_mut(&name).unwrap();
+            let at = place.index(bytes.len() + 1);
+            if truncate {
+                bytes.truncate(at);
+            }
+            let end = (at + garbage.len()).min(bytes.len());
+            bytes.splice(at..end, garbage.iter().copied());
+            let disk = SimDisk::load(&files, DiskOptions::default());
+            let _ = inspect(&*disk.mount()).unwrap();
+            let verified = verify(&*disk.mount());
+            let found = opened(&files, small());
+            assert_eq!(verified.is_ok(), found.is_ok(), "{name} at {at}: {verified:?}");
+            if let Ok(store) = found {
+                let found = states.iter().rposition(|state| *state == store.content);
+                // What is gone from the end of the last segment, proof included, can't be missed.
+                assert!(found.is_some_and(|found| last || found + 1 == states.len()), "{name} at {at}");
+            }
+            let salvage = LogOptions { salvage: Salvage::DropDamaged, ..small() };
+            let _ = opened(&files, salvage);
+        });
+    }
+}
+
+#[test]
+fn damage_in_the_middle_is_reported_and_nothing_is_cut() {
+    rt::check(|| {
+        let (mut files, _) = database(3);
+        let name = last_segment(&files);
+        let shown = inspect(&*SimDisk::load(&files, DiskOptions::default()).mount()).unwrap();
+        let replayed_from = shown.checkpoints[0].lsn.get() - shown.segments[0].first_lsn.get();
+        let record = 4096 + replayed_from;
+        files.get_mut(&name).unwrap()[usize::try_from(record).unwrap() + 20] ^= 1;
+        let disk = SimDisk::load(&files, DiskOptions::default());
+        let error = recovered(&disk, small()).unwrap_err();
+        let Error::Corruption { file, offset, .. } = &error else { panic!("{error}") };
+        assert_eq!((file, *offset), (&name, record));
+        let mut after = disk.files();
+        after.retain(|name, _| files.contains_key(name));
+        assert_eq!(after, files);
+    });
+}
+
+#[test]
+fn a_salvage_says_what_it_drops_and_keeps_the_bytes() {
+    rt::check(|| {
+        let (mut files, states) = database(45);
+        let segments: Vec<String> = files.keys().filter(|name| name.starts_with("wal-")).cloned().collect();
+        let damaged = &segments[1];
+        files.get_mut(damaged).unwrap()[4096 + 20] ^= 1;
+        assert!(matches!(opened(&files, small()), Err(Error::Corruption { .. })));
+        let disk = SimDisk::load(&files, DiskOptions::default());
+        let salvage = LogOptions { salvage: Salvage::DropDamaged, ..small() };
+        let store = recovered(&disk, salvage).unwrap();
+        assert!(states[20..states.len() - 1].contains(&store.content));
+        let [what] = store.opened.report.salvaged.as_slice() else { panic!("{:?}", store.opened.report) };
+        assert_eq!((&what.file, what.offset), (damaged, 4096));
+        assert!(disk.files().contains_key(&format!("{damaged}.salvaged")));
+        let again = recovered(&disk, small()).unwrap();
+        assert_eq!(again.content, store.content);
+        assert!(again.opened.report.salvaged.is_empty());
+    });
+}
+
+#[test]
+fn a_missing_segment_is_missed() {
+    rt::check(|| {
+        let (files, _) = database(45);
+        let segments: Vec<&String> = files.keys().filter(|name| name.starts_with("wal-")).collect();
+        for gone in &segments[..segments.len() - 1] {
+            let mut files = files.clone();
+            files.remove(*gone);
+            let error = opened(&files, small()).unwrap_err();
+            assert!(matches!(error, Error::Missing { .. } | Error::Corruption { .. }), "{gone}: {error}");
+        }
+        let mut files = files.clone();
+        files.retain(|name, _| !name.starts_with("checkpoint-"));
+        assert!(matches!(opened(&files, small()), Err(Error::Missing { .. })));
+    });
+}
+
+#[test]
+fn a_newer_format_is_named() {
+    rt::check(|| {
+        let (files, _) = database(3);
+        for name in files.keys().filter(|name| !name.starts_with("LOCK")) {
+            let mut files = files.clone();
+            files.get_mut(name).unwrap()[8] = 2;
+            let error = opened(&files, small()).unwrap_err();
+            assert!(
+                matches!(&error, Error::NewerFormat { found: 2, supported: 1, file } if file == name),
+                "{error}"
+            );
+        }
+    });
+}
+
+#[test]
+fn files_of_another_database_are_refused() {
+    rt::check(|| {
+        let (files, _) = database(3);
+        let mut stranger = files.clone();
+        let manifest = stranger.get_mut("stormproof.manifest").unwrap();
+        manifest[12] ^= 1;
+        let crc = crc32fast::hash(&manifest[..28]);
+        manifest[28..32].copy_from_slice(&crc.to_le_bytes());
+        assert!(matches!(opened(&stranger, small()), Err(Error::Corruption { .. })));
+    });
+}
+
+#[test]
+fn an_inspection_shows_every_file() {
+    rt::check(|| {
+        let (files, _) = database(20);
+        let disk = SimDisk::load(&files, DiskOptions::default());
+        let shown = inspect(&*disk.mount()).unwrap().to_string();
+        for name in files.keys().filter(|name| name.starts_with("wal-") || name.starts_with("checkpoint-")) {
+            assert!(shown.contains(name.as_str()), "{name} in {shown}");
+        }
+        assert!(!shown.contains("PROBLEM") && !shown.contains("DAMAGED"), "{shown}");
+        let report = verify(&*disk.mount()).unwrap();
+        assert_eq!(report.commits, 20);
+    });
+}
