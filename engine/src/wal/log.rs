@@ -377,12 +377,6 @@ impl Log {
         }
     }
 
-    /// Bytes of log that the newest checkpoint does not cover.
-    pub(crate) fn bytes_since_checkpoint(&self) -> u64 {
-        let state = self.state.lock();
-        state.durable_lsn.get().saturating_sub(state.checkpoint_lsn.get()) + state.pending.bytes.len() as u64
-    }
-
     pub(crate) fn metrics(&self) -> LogMetrics {
         let state = self.state.lock();
         LogMetrics {

@@ -46,8 +46,11 @@ fn a_ticket_can_be_awaited() {
         let mut store = Store::open(disk.mount(), with(Durability::Async { interval: HOUR })).unwrap();
         let version = store.put("key", 1).unwrap();
         let ticket = Ticket::new(Some(Arc::clone(&store.opened.log)), version);
-        assert!(!ticket.is_durable().unwrap());
-        assert!(!ticket.clone().wait_timeout(Duration::ZERO).unwrap());
+        if !rt::probe::SIMULATED {
+            // In a simulation an hour may have passed.
+            assert!(!ticket.is_durable().unwrap());
+            assert!(!ticket.clone().wait_timeout(Duration::ZERO).unwrap());
+        }
         let mut future = pin!(ticket.into_future());
         let mut context = Context::from_waker(Waker::noop());
         let answer = loop {
