@@ -184,7 +184,7 @@ impl Protocol {
 
     /// Takes out what the group has installed above `published`.
     fn roll_back(&mut self, inner: &Inner, published: Version) {
-        self.garbage.roll_back(published);
+        self.garbage.roll_back();
         if !rt::mutant!(RolledBackHeadKept) {
             self.streams.forget();
         }
@@ -212,13 +212,17 @@ impl Protocol {
         }
         let slots = self.installed.len() * 2 + 2;
         self.installed.clear();
-        self.counters.collected += self.garbage.collect(&inner.index, self.oldest, slots) as u64;
+        self.counters.collected +=
+            self.garbage.collect(&inner.index, self.oldest, self.last.next(), slots, || false) as u64;
     }
 
     /// Collects all that no snapshot sees.
     pub(crate) fn collect_all(&mut self, inner: &Inner) {
         self.oldest = inner.snapshots.advance();
-        self.counters.collected += self.garbage.collect(&inner.index, self.oldest, usize::MAX) as u64;
+        self.counters.collected +=
+            self.garbage.collect(&inner.index, self.oldest, self.last.next(), usize::MAX, || {
+                inner.snapshots.in_use() == 0
+            }) as u64;
     }
 
     fn count_group(&mut self, commits: u64) {

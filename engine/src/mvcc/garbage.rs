@@ -14,45 +14,55 @@ use crate::types::Version;
 #[derive(Debug, Default)]
 pub(crate) struct Garbage {
     queue: VecDeque<(Version, Arc<Slot>)>,
-    /// Versions in the store beyond one per key, tombstones included.
-    surplus: usize,
+    /// How many the group under way has added.
+    in_group: usize,
 }
 
 impl Garbage {
     /// At `version`, the slot got a newer version than one that it had, or a tombstone.
     pub(crate) fn add(&mut self, version: Version, slot: Arc<Slot>) {
-        self.surplus += 1;
+        self.in_group += 1;
         self.queue.push_back((version, slot));
     }
 
-    /// Forgets what came above `published`: a group that is rolled back.
-    pub(crate) fn roll_back(&mut self, published: Version) {
-        while self.queue.back().is_some_and(|(version, _)| *version > published) {
-            self.queue.pop_back();
-            self.surplus = self.surplus.saturating_sub(1);
-        }
+    /// Forgets what the group under way has added.
+    pub(crate) fn roll_back(&mut self) {
+        let before = self.queue.len() - self.in_group;
+        self.queue.truncate(before);
+        self.in_group = 0;
     }
 
-    /// Collects what no snapshot at or above `oldest` sees, from at most `slots` slots. Returns how many versions went.
-    pub(crate) fn collect(&mut self, index: &Index, oldest: Version, slots: usize) -> usize {
-        let mut collected = 0;
+    /// Collects what no snapshot at or above `oldest` sees, from at most `slots` slots, after a group has been published;
+    /// `next` is the version of the next commit. Returns how many versions went.
+    pub(crate) fn collect(
+        &mut self,
+        index: &Index,
+        oldest: Version,
+        next: Version,
+        slots: usize,
+        unobserved: impl Fn() -> bool,
+    ) -> usize {
+        self.in_group = 0;
+        let mut versions = 0;
         for _ in 0..slots {
             if self.queue.front().is_none_or(|(version, _)| *version > oldest) {
                 break;
             }
             let Some((_, slot)) = self.queue.pop_front() else { break };
-            self.surplus = self.surplus.saturating_sub(1);
-            let (went, dead) = slot.collect(oldest);
-            collected += went;
-            if dead {
+            let collected = slot.collect(oldest, next, &unobserved);
+            versions += collected.versions;
+            if collected.dead {
                 index.remove(&slot);
             }
+            if let Some(version) = collected.again {
+                self.queue.push_back((version, slot));
+            }
         }
-        collected
+        versions
     }
 
     /// How many old versions and tombstones wait to be collected.
-    pub(crate) const fn surplus(&self) -> usize {
-        self.surplus
+    pub(crate) fn surplus(&self) -> usize {
+        self.queue.len()
     }
 }

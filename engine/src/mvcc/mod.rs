@@ -18,8 +18,8 @@
 //! * INV-MVCC-2: a slot is in `points` exactly if it is in `order`, but for the moment in which the leader adds or
 //!   removes it; a slot that was removed is marked dead and never written again.
 //! * INV-MVCC-3: collection at `oldest` keeps, of every key, the newest version at or below `oldest` and all above,
-//!   so that no snapshot at or above `oldest` reads anything else than before; of a key whose only remaining version
-//!   is a tombstone at or below `oldest`, it keeps nothing.
+//!   so that no snapshot at or above `oldest` reads anything else than before. A tombstone that is all that is left
+//!   goes too, in two steps ([`Slot::collect`]).
 
 mod garbage;
 mod index;

@@ -55,6 +55,9 @@ pub(crate) struct Slot {
 struct Chain {
     /// Oldest first. Most keys have one version most of the time.
     versions: SmallVec<[VersionEntry; 1]>,
+    /// Unless zero: the first version is a tombstone, and snapshots at or above this read the key as if it had never
+    /// been.
+    forgotten_from: Version,
     /// Taken out of the index; whoever still holds the slot must look the key up again.
     dead: bool,
 }
@@ -63,7 +66,10 @@ impl Slot {
     pub(crate) fn new(key: Key, first: VersionEntry) -> Self {
         let mut versions = SmallVec::new();
         versions.push(first);
-        Self { key, chain: RwLock::new("slot", Chain { versions, dead: false }) }
+        Self {
+            key,
+            chain: RwLock::new("slot", Chain { versions, forgotten_from: Version::ZERO, dead: false }),
+        }
     }
 
     pub(crate) const fn key(&self) -> &Key {
@@ -75,6 +81,7 @@ impl Slot {
     pub(crate) fn read(&self, at: Version, now: UnixMillis) -> SlotRead {
         let chain = self.chain.read();
         match visible(&chain.versions, at) {
+            Some(entry) if chain.has_forgotten(entry, at) => SlotRead::default(),
             Some(entry) if rt::mutant!(TombstoneHasVersionZero) && entry.value.is_none() => {
                 SlotRead::default()
             }
@@ -99,7 +106,8 @@ impl Slot {
 
     /// The whole entry that a snapshot at `at` sees, tombstones and expired ones included.
     pub(crate) fn entry(&self, at: Version) -> Option<VersionEntry> {
-        visible(&self.chain.read().versions, at).cloned()
+        let chain = self.chain.read();
+        visible(&chain.versions, at).filter(|entry| !chain.has_forgotten(entry, at)).cloned()
     }
 
     /// The newest version, published or not; `None` if the slot is dead.
@@ -161,29 +169,67 @@ impl Slot {
         (before - chain.versions.len(), chain.dead)
     }
 
-    /// Drops what no snapshot at or above `oldest` sees. Returns how many versions went, and whether none is left:
-    /// the slot is dead then and must leave the index.
-    pub(crate) fn collect(&self, oldest: Version) -> (usize, bool) {
+    /// Drops what no snapshot at or above `oldest` sees.
+    ///
+    /// A tombstone that is all that is left goes in two steps, so that nobody sees it go: first it is forgotten for
+    /// snapshots from `next` on, a version that none has reached yet; later, when none below is left, it is dropped.
+    /// `unobserved` tells whether no snapshot is in use at all: then it is dropped at once.
+    pub(crate) fn collect(
+        &self,
+        oldest: Version,
+        next: Version,
+        unobserved: impl FnOnce() -> bool,
+    ) -> Collected {
         let mut chain = self.chain.write();
         let before = chain.versions.len();
         let needed = chain.versions.partition_point(|entry| entry.version <= oldest);
         if needed > 1 {
             chain.versions.drain(..needed - 1);
+            chain.forgotten_from = Version::ZERO;
         }
         if rt::mutant!(CollectNewestBelowOldest) && needed > 0 && chain.versions.len() > 1 {
             chain.versions.remove(0);
         }
+        let mut again = None;
         if let [only] = chain.versions.as_slice()
             && only.value.is_none()
             && only.version <= oldest
         {
-            chain.versions.clear();
+            let forgotten = chain.forgotten_from > Version::ZERO && chain.forgotten_from <= oldest;
+            if forgotten || rt::mutant!(TombstoneCollectedAtOnce) || unobserved() {
+                chain.versions.clear();
+            } else {
+                if chain.forgotten_from == Version::ZERO {
+                    chain.forgotten_from = next;
+                }
+                again = Some(chain.forgotten_from);
+            }
         }
         if chain.versions.len() == 1 {
             chain.versions.shrink_to_fit();
         }
         chain.dead = chain.versions.is_empty();
-        (before - chain.versions.len(), chain.dead)
+        Collected { versions: before - chain.versions.len(), dead: chain.dead, again }
+    }
+}
+
+/// What a collection did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Collected {
+    /// How many versions went.
+    pub(crate) versions: usize,
+    /// None is left: the slot must leave the index.
+    pub(crate) dead: bool,
+    /// There is more to collect once no snapshot below this version is left.
+    pub(crate) again: Option<Version>,
+}
+
+impl Chain {
+    #[inline]
+    fn has_forgotten(&self, entry: &VersionEntry, at: Version) -> bool {
+        self.forgotten_from > Version::ZERO
+            && at >= self.forgotten_from
+            && self.versions.first().is_some_and(|first| first.version == entry.version)
     }
 }
 
@@ -247,18 +293,38 @@ mod tests {
         let versions = [(10, Some(1)), (20, None), (30, Some(3)), (40, Some(4)), (50, None)];
         for oldest in 0..60 {
             let (before, after) = (slot(&versions), slot(&versions));
-            let (_, dead) = after.collect(Version::new(oldest));
+            let collected = after.collect(Version::new(oldest), Version::new(60), || false);
             for at in oldest..60 {
-                assert_eq!(seen(&before, at).1, seen(&after, at).1, "collected at {oldest}, read at {at}");
+                assert_eq!(seen(&before, at), seen(&after, at), "collected at {oldest}, read at {at}");
             }
-            assert_eq!(dead, oldest >= 50);
-            assert_eq!(
-                after.len(),
-                before.len()
-                    - versions.iter().filter(|(v, _)| *v <= oldest).count().saturating_sub(1)
-                    - usize::from(dead)
-            );
+            let below = versions.iter().filter(|(version, _)| *version <= oldest).count();
+            assert_eq!(collected.versions, below.saturating_sub(1));
+            assert_eq!(collected.again, (oldest >= 50).then_some(Version::new(60)));
+            assert!(!collected.dead);
         }
+    }
+
+    #[test]
+    fn a_tombstone_goes_without_anybody_seeing_it_go() {
+        let slot = slot(&[(10, Some(1)), (20, None)]);
+        let collect = |oldest, next| slot.collect(Version::new(oldest), Version::new(next), || false);
+        assert_eq!(collect(25, 30).again, Some(Version::new(30)));
+        assert_eq!((seen(&slot, 29), seen(&slot, 30)), ((20, None), (0, None)));
+        assert_eq!(collect(29, 40).again, Some(Version::new(30)), "a snapshot at 29 may be in use");
+        // Written again meanwhile: snapshots in between go on seeing what they saw.
+        slot.install(entry(35, Some(2))).unwrap();
+        assert_eq!((seen(&slot, 29), seen(&slot, 34)), ((20, None), (0, None)));
+        assert_eq!(seen(&slot, 35).0, 35);
+        slot.install(entry(45, None)).unwrap();
+        assert_eq!(collect(50, 60).again, Some(Version::new(60)));
+        assert_eq!((seen(&slot, 59), seen(&slot, 60)), ((45, None), (0, None)));
+        assert!(collect(60, 70).dead);
+    }
+
+    #[test]
+    fn a_tombstone_that_nobody_can_have_seen_goes_at_once() {
+        let slot = slot(&[(10, Some(1)), (20, None)]);
+        assert!(slot.collect(Version::new(20), Version::new(21), || true).dead);
     }
 
     #[test]

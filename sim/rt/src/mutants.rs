@@ -120,6 +120,11 @@ mutants! {
         bug: "collection drops the newest version at or below the oldest snapshot",
         contract: "V1"
     }
+    TombstoneCollectedAtOnce {
+        breaks: "drops a tombstone although a snapshot that has seen it is in use",
+        bug: "collection that is visible to a snapshot",
+        contract: "V4"
+    }
     DeleteDropsChain {
         breaks: "a delete drops all older versions of the key at once",
         bug: "delete drops the version chain",
