@@ -2,6 +2,7 @@
 //!
 //! Job: translate calls, values and errors. Not its job: deciding, waiting or remembering anything.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use stormproof::{
@@ -18,16 +19,17 @@ use stormproof_workloads::store::{
 pub struct EngineStore {
     database: Database,
     run: RunId,
+    siblings: PathBuf,
 }
 
 impl EngineStore {
-    /// Begins a run in `database`, and offers it as a store.
+    /// Begins a run in `database`, and offers it as a store; databases beside it are directories in `siblings`.
     ///
     /// # Errors
     /// When the run can't be begun.
-    pub fn new(database: Database) -> stormproof::Result<Self> {
+    pub fn new(database: Database, siblings: &Path) -> stormproof::Result<Self> {
         let run = database.begin_run()?;
-        Ok(Self { database, run })
+        Ok(Self { database, run, siblings: siblings.to_owned() })
     }
 
     /// The database.
@@ -61,7 +63,7 @@ impl Store for EngineStore {
     }
 
     fn flush(&self) -> Result<()> {
-        Ok(())
+        self.database.flush().map_err(translate)
     }
 
     fn name(&self) -> String {
@@ -75,6 +77,7 @@ impl Store for EngineStore {
             event_streams: true,
             state_machines: true,
             runs: true,
+            siblings: true,
             ..Capabilities::default()
         }
     }
@@ -90,6 +93,11 @@ impl Store for EngineStore {
 
     fn end_run(&self, run: &RunHandle) -> Result<()> {
         self.database.end_run(self.run_of(Some(run))?).map_err(translate)
+    }
+
+    fn open_sibling(&self, name: &str) -> Result<Box<dyn Store>> {
+        let database = Database::open(self.siblings.join(name)).map_err(translate)?;
+        Ok(Box::new(Self::new(database, &self.siblings).map_err(translate)?))
     }
 
     fn close(self: Box<Self>) -> Result<()> {
@@ -183,7 +191,9 @@ impl StoreTxn for EngineTxn {
 
     fn commit(mut self: Box<Self>) -> Result<Committed> {
         let commit = self.txn.commit().map_err(translate)?;
-        Ok(Committed { version: commit.version().map(Version::get), durable: true })
+        // Not known to be durable is not durable.
+        let durable = commit.ticket().is_durable().unwrap_or(false);
+        Ok(Committed { version: commit.version().map(Version::get), durable })
     }
 
     fn abort(mut self: Box<Self>) {

@@ -3,5 +3,6 @@
 //! The tests themselves are in `tests/`, isolation scripts in `isolation/`.
 
 pub mod engine_store;
+pub mod interrupted;
 pub mod real;
 pub mod script;

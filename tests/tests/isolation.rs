@@ -1,8 +1,10 @@
 //! Every script in `isolation/`, on the reference store and on the engine.
 
 use std::path::Path;
+use std::time::Duration;
 
 use stormproof::Database;
+use stormproof_rt::sync::Arc;
 use stormproof_tests::engine_store::EngineStore;
 use stormproof_tests::script;
 use stormproof_workloads::Store;
@@ -25,7 +27,7 @@ fn scripts() -> Vec<(String, String)> {
 
 fn engine() -> Box<dyn Store> {
     let database = Database::open_in_memory().expect("it opens");
-    Box::new(EngineStore::new(database).expect("a run begins"))
+    Box::new(EngineStore::new(database, Path::new("nowhere")).expect("a run begins"))
 }
 
 fn all_hold(open: impl Fn() -> Box<dyn Store>) {
@@ -51,7 +53,7 @@ fn a_script_that_a_store_breaks_names_the_line() {
     let (_, script) =
         scripts().into_iter().find(|(name, _)| name == "lost_update.script").expect("it is there");
     let open = || -> Box<dyn Store> {
-        Box::new(MemoryStore::broken(Flaw::NoValidation, std::sync::Arc::new(std::time::Duration::default)))
+        Box::new(MemoryStore::broken(Flaw::NoValidation, Arc::new(Duration::default)))
     };
     let why = script::run(&script, open).expect_err("a store without validation loses updates");
     assert!(why.contains("t2 commit") && why.contains("answered: ok"), "{why}");

@@ -4,6 +4,40 @@ use stormproof::{Database, Error};
 use stormproof_rt::thread;
 
 #[test]
+fn what_a_transaction_puts_is_readable_by_any_run() {
+    let dir = tempfile::tempdir().expect("there is room");
+    let db = Database::open(dir.path()).expect("it opens");
+    let run = db.begin_run().expect("a run begins");
+    db.transaction(run, |txn| {
+        txn.put("key1", "value1")?;
+        txn.put("key2", "value2")?;
+        Ok(())
+    })
+    .expect("it commits");
+    let other = db.begin_run().expect("a run begins");
+    db.transaction(other, |txn| {
+        assert_eq!(txn.get("key1")?, Some("value1".to_owned()));
+        assert_eq!(txn.get("key2")?, Some("value2".to_owned()));
+        Ok(())
+    })
+    .expect("it commits");
+}
+
+#[test]
+fn what_was_committed_is_there_after_a_drop_without_a_close() {
+    let dir = tempfile::tempdir().expect("there is room");
+    {
+        let db = Database::open(dir.path()).expect("it opens");
+        let run = db.begin_run().expect("a run begins");
+        db.transaction(run, |txn| txn.put("key", "value")).expect("it commits");
+    }
+    let db = Database::open(dir.path()).expect("it opens again");
+    let run = db.begin_run().expect("a run begins");
+    let value = db.transaction(run, |txn| txn.get::<String>("key")).expect("it reads");
+    assert_eq!(value.as_deref(), Some("value"));
+}
+
+#[test]
 fn two_explicit_transactions_that_blindly_put_one_key_conflict() {
     let db = Database::open_in_memory().expect("it opens");
     let run = db.begin_run().expect("a run begins");
