@@ -1,0 +1,7 @@
+//! The simulator as a binary; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stormproof_sim::cli::main()
+}

@@ -1,0 +1,165 @@
+//! The binary `stormproof`: arguments, output, exit codes.
+//!
+//! Without arguments it does its main job, a sweep of ten seconds on all cores. Exit codes: 0 everything held, 1 a
+//! violation was found, 2 the command was wrong, 3 the simulator itself failed (nondeterminism, a panic outside of the
+//! engine, a campaign in which nothing happened).
+//!
+//! INV-CLI-1: with `--json`, standard output is one JSON document and nothing else; everything for people goes to
+//! standard error then.
+
+mod list;
+mod output;
+mod replay;
+mod report;
+mod run;
+mod shrink;
+mod sweep;
+mod zoo;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use stormproof_rt::sync::Arc;
+use stormproof_workloads::Workload;
+
+use crate::registry::Registry;
+
+/// Runs the command line of this process with the workloads of the catalogue.
+pub fn main() -> ExitCode {
+    main_with(Vec::new())
+}
+
+/// Runs the command line of this process with the workloads of the catalogue and with `workloads`: this is how a binary
+/// of your own gets all of `stormproof`.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// use std::sync::Arc;
+///
+/// use stormproof_sim::cli;
+/// # use stormproof_workloads::{About, Evidence, Finding, Workload};
+/// # struct Twins;
+/// # impl Workload for Twins {
+/// #     fn name(&self) -> &str { "twins" }
+/// #     fn about(&self) -> About { About { stresses: "two keys", invariant: "left and right are equal" } }
+/// #     fn check(&self, _evidence: &Evidence<'_>) -> Vec<Finding> { Vec::new() }
+/// # }
+///
+/// fn main() -> ExitCode {
+///     cli::main_with(vec![Arc::new(Twins)])
+/// }
+/// ```
+pub fn main_with(workloads: Vec<Arc<dyn Workload>>) -> ExitCode {
+    let arguments = Arguments::parse();
+    let registry = Registry::new(workloads);
+    let command = arguments.command.unwrap_or(Command::Sweep(sweep::Arguments::default()));
+    let done = match command {
+        Command::Run(arguments) => run::execute(arguments, registry),
+        Command::Sweep(arguments) => sweep::execute(arguments, registry),
+        Command::Replay(arguments) => replay::execute(arguments, registry),
+        Command::Shrink(arguments) => shrink::execute(arguments, registry),
+        Command::List(arguments) => list::execute(arguments, &registry),
+        Command::Zoo(arguments) => zoo::execute(arguments, registry),
+        Command::Report(arguments) => report::execute(&arguments),
+        Command::Worker(arguments) => sweep::work(arguments, registry),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprintln!("error: {}", failure.message);
+            failure.exit.into()
+        }
+    }
+}
+
+/// The definition of the command line, for completions and manuals.
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+#[derive(Parser, Debug)]
+#[command(
+    name = "stormproof",
+    version,
+    about = "Runs the Stormproof engine under seeds that decide every interleaving, fault and crash, and checks its contract",
+    after_help = "Without a command: a sweep of 10 seconds on all cores.\n\
+                  Exit codes: 0 held, 1 violation, 2 usage, 3 failure of the simulator itself."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Runs one seed
+    Run(run::Arguments),
+    /// Runs many seeds on all cores
+    Sweep(sweep::Arguments),
+    /// Repeats a run from its seed or its trace file
+    Replay(replay::Arguments),
+    /// Makes a failure small
+    Shrink(shrink::Arguments),
+    /// Lists workloads, invariants, mutants and strategies
+    List(list::Arguments),
+    /// Shows that deliberate bugs of the engine are found
+    Zoo(zoo::Arguments),
+    /// Merges and renders what sweeps wrote
+    Report(report::Arguments),
+    /// Runs seeds for a coordinator
+    #[command(name = "__worker", hide = true)]
+    Worker(sweep::WorkerArguments),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// Everything held.
+    Held,
+    /// A violation was found.
+    Violated,
+    /// The command was wrong.
+    Usage,
+    /// The simulator itself failed.
+    Failed,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Held => 0,
+            Exit::Violated => 1,
+            Exit::Usage => 2,
+            Exit::Failed => 3,
+        })
+    }
+}
+
+/// Why a command could not be done: what happened, why, and what to do.
+#[derive(Debug)]
+struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+impl Failure {
+    fn usage(message: impl std::fmt::Display) -> Self {
+        Self { exit: Exit::Usage, message: message.to_string() }
+    }
+
+    fn own(message: impl std::fmt::Display) -> Self {
+        Self { exit: Exit::Failed, message: message.to_string() }
+    }
+}
+
+type Done = Result<Exit, Failure>;
+
+#[cfg(test)]
+mod tests {
+    use super::command;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+}

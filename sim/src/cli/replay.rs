@@ -1,0 +1,79 @@
+//! `stormproof replay`: a seed or a trace file, again.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::output::{document, exit_of, run_document, run_text, violations};
+use super::{Done, Failure};
+use crate::options::Options;
+use crate::registry::Registry;
+use crate::seed::Seed;
+use crate::session::Session;
+use crate::trace::Trace;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Arguments {
+    /// A seed, or a trace file
+    #[arg(value_name = "SEED | FILE")]
+    what: String,
+    #[command(flatten)]
+    options: Options,
+    /// Print one JSON document on standard output and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
+    let path = PathBuf::from(&arguments.what);
+    if !path.exists() {
+        let seed: Seed = arguments.what.parse().map_err(|error| {
+            Failure::usage(format!("there is no file {}, and as a seed: {error}", path.display()))
+        })?;
+        return replay_seed(seed, arguments, registry);
+    }
+    let trace = Trace::read(&path).map_err(Failure::usage)?;
+    let replayed = trace.replay(&registry).map_err(Failure::own)?;
+    let run = &replayed.run;
+    if arguments.json {
+        let command = format!("stormproof replay {}", path.display());
+        document(&json!({
+            "exact": replayed.exact,
+            "same_failure": replayed.same_failure,
+            "divergences": replayed.divergences,
+            "run": run_document(&trace.plan, run, &command, Some(&path), 0.0),
+        }))?;
+        return Ok(exit_of(run));
+    }
+    print!("{}", run_text(&trace.plan, run));
+    if replayed.exact {
+        println!("replayed to the last bit");
+    } else {
+        println!("not the same to the last bit: the code has changed since the trace was written");
+        for divergence in &replayed.divergences {
+            println!("  diverged: {divergence}");
+        }
+    }
+    print!("{}", violations(run.findings(), Some(run)));
+    match (replayed.same_failure, trace.findings.first()) {
+        (true, Some(finding)) => println!("the same failure: {}", finding.identity()),
+        (false, Some(finding)) => {
+            println!("the failure of the trace did not come back: {}", finding.identity())
+        }
+        (_, None) => println!("the trace holds no failure"),
+    }
+    Ok(exit_of(run))
+}
+
+fn replay_seed(seed: Seed, arguments: Arguments, registry: Registry) -> Done {
+    let session = Session::new(registry, arguments.options).map_err(Failure::usage)?;
+    let (plan, _) = session.plan(seed);
+    let run = session.run(&plan).map_err(Failure::own)?;
+    let command = super::output::reproduce(seed.0, session.options());
+    if arguments.json {
+        document(&run_document(&plan, &run, &command, None, 0.0))?;
+    } else {
+        print!("{}{}", run_text(&plan, &run), violations(run.findings(), Some(&run)));
+    }
+    Ok(exit_of(&run))
+}

@@ -1,0 +1,71 @@
+//! `stormproof run`: one seed.
+
+use std::path::PathBuf;
+
+use stormproof_rt::time;
+
+use super::output::{document, exit_of, reproduce, run_document, run_text, violations, write_trace};
+use super::{Done, Exit, Failure};
+use crate::options::Options;
+use crate::registry::Registry;
+use crate::seed::Seed;
+use crate::session::Session;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Arguments {
+    /// The seed: a number, or the hash of a git commit
+    #[arg(long, value_name = "SEED")]
+    seed: Seed,
+    #[command(flatten)]
+    options: Options,
+    /// Run twice, and name the first difference
+    #[arg(long)]
+    twice: bool,
+    /// Print the plan and do nothing else
+    #[arg(long)]
+    plan: bool,
+    /// Print one JSON document on standard output and nothing else
+    #[arg(long)]
+    json: bool,
+    /// Where trace files of failures go
+    #[arg(long, value_name = "FOLDER", default_value = "failures")]
+    failures: PathBuf,
+}
+
+pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
+    let start = time::now();
+    let session = Session::new(registry, arguments.options).map_err(Failure::usage)?;
+    let (plan, draws) = session.plan(arguments.seed);
+    if arguments.plan {
+        document(&plan)?;
+        return Ok(Exit::Held);
+    }
+    let run = session.run(&plan).map_err(Failure::own)?;
+    if arguments.twice {
+        session.compare(arguments.seed, &plan, &draws, &run).map_err(Failure::own)?;
+    }
+    let command = reproduce(arguments.seed.0, session.options());
+    let trace_file = if run.findings().is_empty() {
+        None
+    } else {
+        Some(write_trace(&arguments.failures, &plan, &run, &command)?)
+    };
+    let seconds = time::now().saturating_since(start).as_secs_f64();
+    if arguments.json {
+        document(&run_document(&plan, &run, &command, trace_file.as_deref(), seconds))?;
+        return Ok(exit_of(&run));
+    }
+    print!("{}", run_text(&plan, &run));
+    if arguments.twice {
+        println!("run twice: no difference");
+    }
+    match trace_file {
+        None => println!("held: {} invariants", run.verdict.evaluated.len()),
+        Some(path) => {
+            print!("{}", violations(run.findings(), Some(&run)));
+            println!("reproduce: {command}");
+            println!("trace:     {} (stormproof replay, stormproof shrink)", path.display());
+        }
+    }
+    Ok(exit_of(&run))
+}

@@ -1,0 +1,71 @@
+//! Every invariant that a run is held to, by name, with its row of the contract: those of the oracle, and those that
+//! only the world can judge.
+
+use stormproof_oracle::Invariant;
+
+/// The engine never panics.
+pub const NO_PANIC: &str = "no-panic";
+/// Nobody waits for ever.
+pub const LIVENESS: &str = "liveness";
+/// The store opens after whatever happened.
+pub const RECOVERS: &str = "recovers";
+/// The store closes.
+pub const CLOSES: &str = "closes";
+/// Opening twice gives the same state.
+pub const IDEMPOTENT: &str = "recovery-idempotent";
+/// A clean close loses nothing.
+pub const CLEAN_CLOSE: &str = "clean-close";
+/// What the workload's numbers mean holds.
+pub const WORKLOAD: &str = "workload";
+
+/// One invariant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Its name.
+    pub name: &'static str,
+    /// The row of the contract.
+    pub contract: &'static str,
+    /// What it says, in a sentence.
+    pub says: &'static str,
+}
+
+const OF_THE_WORLD: &[About] = &[
+    About { name: NO_PANIC, contract: "§3", says: "misuse, faults and crashes are errors, never a panic" },
+    About {
+        name: LIVENESS,
+        contract: "V6",
+        says: "nobody waits for ever: no deadlock, no livelock, and after the storm every client finishes",
+    },
+    About {
+        name: RECOVERS,
+        contract: "§4",
+        says: "after any crash the store opens, unless the disk fails while it does",
+    },
+    About { name: CLOSES, contract: "§4", says: "a store on a working disk closes in order" },
+    About {
+        name: IDEMPOTENT,
+        contract: "§4",
+        says: "opening, crashing and opening again gives the same state, version by version",
+    },
+    About { name: CLEAN_CLOSE, contract: "§4", says: "a clean close loses nothing, power cut or not" },
+    About {
+        name: WORKLOAD,
+        contract: "§3",
+        says: "what the workload's numbers mean holds, from the first to the last read",
+    },
+];
+
+/// All of them: the oracle's first, in the order of the contract.
+pub fn all() -> Vec<About> {
+    let judged = Invariant::ALL.map(|invariant| About {
+        name: invariant.name(),
+        contract: invariant.row(),
+        says: invariant.sentence(),
+    });
+    judged.into_iter().chain(OF_THE_WORLD.iter().copied()).collect()
+}
+
+/// The row of the contract that an invariant stands for; empty if there is no such invariant.
+pub fn row(name: &str) -> &'static str {
+    all().into_iter().find(|about| about.name == name).map_or("", |about| about.contract)
+}

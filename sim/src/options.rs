@@ -1,0 +1,146 @@
+//! What a user wants of the seeds: which workloads, faults and deliberate bugs may be drawn.
+//!
+//! Job: one set of options, the same for `run`, `sweep`, `shrink` and `zoo`, that goes over to worker processes as JSON
+//! and into reproducing commands as flags. A seed and these options together decide a plan.
+//! Not its job: drawing (`plan`).
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+/// Narrows what seeds draw. Nothing set: everything may be drawn.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Options {
+    /// Only this workload (repeatable; `stormproof list` names them)
+    #[arg(long, value_name = "NAME")]
+    pub workload: Vec<String>,
+
+    /// Switch on a deliberate bug of the engine (repeatable; `stormproof list` names them)
+    #[arg(long, value_name = "NAME")]
+    pub mutant: Vec<String>,
+
+    /// Only this scheduling strategy (repeatable; `stormproof list` names them)
+    #[arg(long, value_name = "NAME")]
+    pub strategy: Vec<String>,
+
+    /// Which faults may happen
+    #[arg(long, value_enum, default_value_t = Faults::All)]
+    pub faults: Faults,
+
+    /// Only this durability mode
+    #[arg(long, value_enum)]
+    pub durability: Option<DurabilityKind>,
+
+    /// Only this isolation
+    #[arg(long, value_enum)]
+    pub isolation: Option<IsolationKind>,
+
+    /// So many clients, instead of 1 to 16
+    #[arg(long, value_name = "N")]
+    pub clients: Option<u32>,
+
+    /// So many transactions per client
+    #[arg(long, value_name = "N")]
+    pub transactions: Option<u32>,
+}
+
+/// Which faults may happen.
+#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Faults {
+    /// Crashes and disk faults.
+    #[default]
+    All,
+    /// Crashes only.
+    Crashes,
+    /// None.
+    None,
+}
+
+/// A durability mode without its parameters.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DurabilityKind {
+    /// Every ack is durable.
+    Strict,
+    /// Acks come first, tickets tell when a commit is durable.
+    Pipelined,
+    /// Synced every so many commits or after an interval.
+    Batched,
+    /// Synced after an interval.
+    Async,
+}
+
+/// An isolation that the engine offers.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IsolationKind {
+    /// Snapshot isolation.
+    Snapshot,
+    /// Serializable.
+    Serializable,
+}
+
+impl Options {
+    /// The flags that give these options, each with a space before it; empty if nothing is set.
+    pub fn to_flags(&self) -> String {
+        let mut flags = String::new();
+        let mut flag = |name: &str, value: &str| {
+            flags.push_str(&format!(" --{name} {value}"));
+        };
+        for (name, values) in
+            [("workload", &self.workload), ("mutant", &self.mutant), ("strategy", &self.strategy)]
+        {
+            values.iter().for_each(|value| flag(name, value));
+        }
+        if self.faults != Faults::All {
+            flag("faults", &name_of(&self.faults));
+        }
+        if let Some(durability) = &self.durability {
+            flag("durability", &name_of(durability));
+        }
+        if let Some(isolation) = &self.isolation {
+            flag("isolation", &name_of(isolation));
+        }
+        for (name, value) in [("clients", self.clients), ("transactions", self.transactions)] {
+            if let Some(value) = value {
+                flag(name, &value.to_string());
+            }
+        }
+        flags
+    }
+}
+
+fn name_of(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{DurabilityKind, Faults, IsolationKind, Options};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn a_reproducing_command_gives_the_same_options() {
+        let options = Options {
+            workload: vec!["bank".into(), "hotspot".into()],
+            mutant: vec!["AckBeforeSync".into()],
+            strategy: vec!["pct".into()],
+            faults: Faults::Crashes,
+            durability: Some(DurabilityKind::Async),
+            isolation: Some(IsolationKind::Snapshot),
+            clients: Some(3),
+            transactions: Some(5),
+        };
+        let line = format!("stormproof{}", options.to_flags());
+        assert_eq!(Line::parse_from(line.split(' ')).options, options);
+        assert_eq!(Options::default().to_flags(), "");
+    }
+}

@@ -1,0 +1,201 @@
+//! Draws a plan from a seed.
+//!
+//! Swarm testing: every seed draws its own subset of what may happen (workload, clients, isolation, durability, faults,
+//! crashes, strategy), so that rare mixtures come up and no feature drowns another.
+//!
+//! Source: Groce et al., "Swarm Testing", ISSTA 2012.
+
+use rand::RngExt;
+use stormproof_faults::{
+    ClockJump, ClockPlan, CrashOdds, DiskOptions, EntryPolicy, FaultKind, FaultPlan, FaultRule, Odds,
+};
+use stormproof_rt_shuttle::life::Nudges;
+use stormproof_workloads::store::Isolation;
+use stormproof_workloads::workload::{Scale, Workload};
+
+use super::{CrashAt, DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage, StrategyPlan};
+use crate::options::{DurabilityKind, Faults, IsolationKind, Options};
+use crate::seed::{Seed, Stream, Streams};
+
+/// The plan of `seed`, drawn among `workloads` as `options` allow. All draws are on record in `streams`.
+///
+/// # Panics
+/// When `workloads` is empty: options were to be checked before.
+pub fn draw(seed: Seed, options: &Options, workloads: &[&dyn Workload], streams: &Streams) -> Plan {
+    let mut crash = streams.stream("crash");
+    let storage = if crash.chance(95) { Storage::Disk } else { Storage::Memory };
+    let lives = draw_lives(options, storage, &mut crash, streams);
+    let isolation = draw_isolation(options, &mut streams.stream("isolation"));
+    let mut programs = streams.stream("workload");
+    let workload = workloads[programs.random_range(0..workloads.len())];
+    let scale = draw_scale(options, isolation, &mut programs);
+    Plan {
+        seed,
+        engine: draw_engine(options, storage, isolation, &mut streams.stream("engine")),
+        workload: workload.plan(&scale, &mut seed.generator("programs")),
+        disk: draw_disk(options, lives.len(), &mut streams.stream("faults")),
+        crash_odds: CrashOdds::swarm(&mut streams.stream("crash-odds")),
+        lives,
+        disk_seed: streams.stream("disk").random(),
+        entropy_seed: streams.stream("entropy").random(),
+        clock: draw_clock(&mut streams.stream("clock")),
+        mutants: options.mutant.clone(),
+    }
+}
+
+fn draw_isolation(options: &Options, stream: &mut Stream) -> Isolation {
+    let drawn = if stream.chance(65) { Isolation::Serializable } else { Isolation::Snapshot };
+    match options.isolation {
+        None => drawn,
+        Some(IsolationKind::Serializable) => Isolation::Serializable,
+        Some(IsolationKind::Snapshot) => Isolation::Snapshot,
+    }
+}
+
+/// A hundred transactions or so, among few clients more often than among many.
+fn draw_scale(options: &Options, isolation: Isolation, stream: &mut Stream) -> Scale {
+    let (least, most) =
+        stream.weighted(&[(5, (1, 1)), (30, (2, 2)), (25, (3, 3)), (30, (4, 8)), (10, (9, 16))]);
+    let clients = options.clients.unwrap_or_else(|| stream.random_range(least..=most));
+    let total: u32 = stream.weighted(&[(20, 12), (40, 60), (30, 120), (10, 200)]);
+    let transactions = options.transactions.unwrap_or_else(|| (total / clients.max(1)).max(2));
+    Scale { clients, transactions, isolation }
+}
+
+fn draw_engine(options: &Options, storage: Storage, isolation: Isolation, stream: &mut Stream) -> EnginePlan {
+    let interval_micros = stream.weighted(&[(1, 100), (2, 1_000), (2, 10_000)]);
+    let commits_max = stream.weighted(&[(1, 2), (2, 8), (1, 64)]);
+    let drawn = stream.weighted(&[
+        (45, DurabilityKind::Strict),
+        (20, DurabilityKind::Pipelined),
+        (20, DurabilityKind::Batched),
+        (15, DurabilityKind::Async),
+    ]);
+    let durability = match options.durability.unwrap_or(drawn) {
+        DurabilityKind::Strict => DurabilityPlan::Strict,
+        DurabilityKind::Pipelined => DurabilityPlan::Pipelined,
+        DurabilityKind::Batched => DurabilityPlan::Batched { interval_micros, commits_max },
+        DurabilityKind::Async => DurabilityPlan::Async { interval_micros },
+    };
+    EnginePlan {
+        storage,
+        isolation,
+        durability,
+        segment_bytes: stream.weighted(&[(3, 4 << 10), (3, 8 << 10), (2, 32 << 10), (1, 1 << 20)]),
+        checkpoint_bytes: stream.weighted(&[(3, 0), (2, 4 << 10), (2, 16 << 10)]),
+        allocate_bytes: stream.weighted(&[(1, 0), (2, 4 << 10), (1, 64 << 10)]),
+        wait_durable_every: stream.weighted(&[(1, 0), (2, 3), (1, 1)]),
+        index_shards: stream.weighted(&[(1, 1), (2, 4), (1, 16)]),
+        snapshot_generations: stream.weighted(&[(1, 2), (2, 8)]),
+        maintenance_interval_micros: stream.weighted(&[(1, 500), (2, 20_000), (1, 1_000_000)]),
+    }
+}
+
+fn draw_lives(options: &Options, storage: Storage, crash: &mut Stream, streams: &Streams) -> Vec<LifePlan> {
+    let crashes = match options.faults {
+        // A crash leaves nothing of a database in memory.
+        _ if storage == Storage::Memory => 0,
+        Faults::None => 0,
+        Faults::All | Faults::Crashes => crash.weighted(&[(15, 0), (35, 1), (30, 2), (14, 3), (6, 4)]),
+    };
+    let mut schedule = streams.stream("schedule");
+    let mut lives: Vec<LifePlan> = Vec::with_capacity(crashes + 1);
+    for _ in 0..crashes {
+        let mut life = draw_life(options, &mut schedule);
+        // After one crash, another one soon has a good chance to hit recovery.
+        let soon = !lives.is_empty() && crash.chance(35);
+        life.crash = Some(draw_crash(soon, crash));
+        life.ending = if crash.chance(70) { Ending::Crash } else { Ending::Close };
+        lives.push(life);
+    }
+    let mut last = draw_life(options, &mut schedule);
+    last.stalls_per_million = 0;
+    lives.push(last);
+    lives
+}
+
+fn draw_crash(soon: bool, crash: &mut Stream) -> CrashAt {
+    let nearly = |crash: &mut Stream, most: u64| {
+        // Every order of magnitude is as likely as the others.
+        let bits = crash.random_range(0..=most.ilog2());
+        crash.random_range(1..=(2_u64 << bits)).min(most)
+    };
+    let kind = crash.weighted(&[(35, 0), (30, 1), (35, 2)]);
+    let after = crash.chance(50);
+    match kind {
+        0 => CrashAt::Step(if soon { nearly(crash, 500) } else { crash.random_range(100..6_000) }),
+        1 => CrashAt::Disk { operation: nearly(crash, if soon { 30 } else { 250 }), after },
+        _ => CrashAt::Sync { nth: nearly(crash, if soon { 4 } else { 60 }), after },
+    }
+}
+
+fn draw_life(options: &Options, stream: &mut Stream) -> LifePlan {
+    LifePlan {
+        strategy: StrategyPlan::draw(&options.strategy, stream),
+        schedule_seed: stream.random(),
+        crash: None,
+        ending: Ending::Close,
+        nudges: Nudges::Random,
+        spurious_wakeups_per_mille: stream.weighted(&[(2, 0), (1, 20), (1, 200)]),
+        early_timeouts_per_mille: stream.weighted(&[(2, 0), (1, 20), (1, 200)]),
+        stalls_per_million: stream.weighted(&[(3, 0), (1, 200)]),
+        checkpoint_after_micros: stream.weighted(&[(3, 0), (1, 200), (1, 2_000)]),
+    }
+}
+
+fn draw_disk(options: &Options, lives: usize, stream: &mut Stream) -> DiskOptions {
+    let entries = stream.weighted(&[(3, EntryPolicy::DirSyncOnly), (1, EntryPolicy::FileSync)]);
+    DiskOptions { faults: draw_faults(options, lives, stream), entries, capacity: None }
+}
+
+fn draw_faults(options: &Options, lives: usize, stream: &mut Stream) -> FaultPlan {
+    let seed = stream.random();
+    if options.faults != Faults::All || lives < 2 || !stream.chance(45) {
+        return FaultPlan { seed, ..FaultPlan::none() };
+    }
+    let mut rules = Vec::new();
+    for &(kind, odds) in FAULTS {
+        if stream.chance(18) {
+            rules.push(FaultRule::new(kind, odds).at_most(stream.random_range(1..=3)));
+        }
+    }
+    FaultPlan { budget: Some(stream.random_range(1..=4)), ..FaultPlan::random(seed, rules) }
+}
+
+/// What an honest device does wrong. Decay and lies are left to campaigns that ask for them: what a store owes its user
+/// then depends on what else happened.
+const FAULTS: &[(FaultKind, Odds)] = &[
+    (FaultKind::SyncDropsPages, Odds::percent(3)),
+    (FaultKind::SyncKeepsPages, Odds::percent(3)),
+    (FaultKind::SyncFailsDurable, Odds::percent(3)),
+    (FaultKind::DirSyncFails, Odds::percent(10)),
+    (FaultKind::WriteFails, Odds::percent(3)),
+    (FaultKind::ShortWrite, Odds::percent(10)),
+    (FaultKind::NoSpace, Odds::percent(5)),
+    (FaultKind::ReadFails, Odds::percent(3)),
+    (FaultKind::ShortRead, Odds::percent(10)),
+    (FaultKind::OpenFails, Odds::percent(5)),
+    (FaultKind::ListFails, Odds::percent(5)),
+    (FaultKind::LenFails, Odds::percent(5)),
+    (FaultKind::SetLenFails, Odds::percent(10)),
+    (FaultKind::RenameFails, Odds::percent(20)),
+    (FaultKind::RemoveFails, Odds::percent(20)),
+    (FaultKind::Interrupted, Odds::percent(10)),
+    (FaultKind::Stall, Odds::percent(5)),
+];
+
+fn draw_clock(stream: &mut Stream) -> ClockPlan {
+    let count = stream.weighted(&[(70, 0), (20, 1), (10, 3)]);
+    let skew_ppm = stream.weighted(&[(3, 0), (1, 200_000), (1, -200_000)]);
+    let mut jumps: Vec<_> = (0..count)
+        .map(|_| ClockJump {
+            at_ns: stream.random_range(0..50_000_000),
+            by_ms: stream.random_range(-5_000..=5_000),
+        })
+        .collect();
+    jumps.sort_by_key(|jump| jump.at_ns);
+    ClockPlan { start_ms: EPOCH_MILLIS, skew_ppm, jumps }
+}
+
+/// When worlds begin: a date that nobody takes for a counter.
+const EPOCH_MILLIS: u64 = 1_700_000_000_000;

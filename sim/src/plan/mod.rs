@@ -1,0 +1,254 @@
+//! Everything that a run will do, as plain data.
+//!
+//! Job: a [`Plan`] can be printed, stored in a trace, compared and shrunk. With the code of one commit it decides the run
+//! to the last bit.
+//! Not its job: running anything (`run`), or the meaning of a workload (`stormproof_workloads`).
+//!
+//! INV-PLAN-3: a plan holds every random decision or the seed of a generator that makes it; nothing else is drawn.
+
+mod draw;
+mod strategy;
+
+use serde::{Deserialize, Serialize};
+use stormproof_faults::{ClockPlan, CrashOdds, DiskOptions};
+use stormproof_rt_shuttle::life::{Nudges, PointKey};
+use stormproof_workloads::store::Isolation;
+
+pub use draw::draw;
+pub use strategy::StrategyPlan;
+
+use crate::digest::DigestValue;
+use crate::seed::Seed;
+
+/// Everything that a run will do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The seed that it was drawn from.
+    pub seed: Seed,
+    /// How the engine is opened.
+    pub engine: EnginePlan,
+    /// What clients do.
+    pub workload: stormproof_workloads::Plan,
+    /// Lives, one after the other, each on what the one before left. The last one is calm: no fault, no crash, every
+    /// client finishes, and the final state is read.
+    pub lives: Vec<LifePlan>,
+    /// How the disk is made, and what it does wrong in all lives but the last.
+    pub disk: DiskOptions,
+    /// What power cuts leave.
+    pub crash_odds: CrashOdds,
+    /// Decides what a power cut leaves, per crash.
+    pub disk_seed: u64,
+    /// Decides identifiers and jitter.
+    pub entropy_seed: u64,
+    /// How the wall clock goes, and when it jumps.
+    pub clock: ClockPlan,
+    /// Deliberate bugs that are switched on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mutants: Vec<String>,
+}
+
+/// How the engine is opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnginePlan {
+    /// Where the data are.
+    pub storage: Storage,
+    /// The isolation of transactions that ask for none.
+    pub isolation: Isolation,
+    /// When commits become durable.
+    pub durability: DurabilityPlan,
+    /// Size of a log segment: small ones make rotation happen.
+    pub segment_bytes: u64,
+    /// Log bytes after which a checkpoint is made by itself; 0 for never.
+    pub checkpoint_bytes: u64,
+    /// How far ahead the log allocates space.
+    pub allocate_bytes: u64,
+    /// Clients wait for every so many-th of their commits to be durable; 0 for never.
+    pub wait_durable_every: u64,
+    /// Shards of the index.
+    pub index_shards: usize,
+    /// Slots of the snapshot registry.
+    pub snapshot_generations: usize,
+    /// How often maintenance runs.
+    pub maintenance_interval_micros: u64,
+}
+
+/// Where the data are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Storage {
+    /// In memory only: one life, and nothing survives it.
+    Memory,
+    /// In memory and on the simulated disk.
+    Disk,
+}
+
+/// When commits become durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DurabilityPlan {
+    /// Before the ack.
+    Strict,
+    /// As soon as possible after the ack.
+    Pipelined,
+    /// After so many commits or so long.
+    Batched {
+        /// So long.
+        interval_micros: u64,
+        /// So many.
+        commits_max: u64,
+    },
+    /// After so long.
+    Async {
+        /// So long.
+        interval_micros: u64,
+    },
+}
+
+/// One life of the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LifePlan {
+    /// Who runs next.
+    pub strategy: StrategyPlan,
+    /// Of all that is random in scheduling.
+    pub schedule_seed: u64,
+    /// When the power goes out, if the life gets that far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crash: Option<CrashAt>,
+    /// What happens when all clients are done, or the store is closed for writing, before the crash.
+    pub ending: Ending,
+    /// What else chance does: drawn by the rates below, or listed by name.
+    #[serde(default)]
+    pub nudges: Nudges,
+    /// How many of 1,000 waits end for no reason.
+    pub spurious_wakeups_per_mille: u16,
+    /// How many of 1,000 timeouts may run out early.
+    pub early_timeouts_per_mille: u16,
+    /// How many of 1,000,000 scheduling points the process stalls at.
+    pub stalls_per_million: u32,
+    /// Makes a checkpoint after this time, in a task that does nothing else; 0 for never.
+    pub checkpoint_after_micros: u64,
+}
+
+impl LifePlan {
+    /// A life in which nothing bad happens.
+    pub fn calm(schedule_seed: u64) -> Self {
+        Self {
+            strategy: StrategyPlan::round_robin(16),
+            schedule_seed,
+            crash: None,
+            ending: Ending::Close,
+            nudges: Nudges::Only(Vec::new()),
+            spurious_wakeups_per_mille: 0,
+            early_timeouts_per_mille: 0,
+            stalls_per_million: 0,
+            checkpoint_after_micros: 0,
+        }
+    }
+}
+
+impl LifePlan {
+    /// How many switches and nudges it lists.
+    fn switches(&self) -> usize {
+        let nudges = match &self.nudges {
+            Nudges::Random => 0,
+            Nudges::Only(nudges) => nudges.len(),
+        };
+        self.strategy.preemptions() + nudges
+    }
+}
+
+/// When the power goes out. All counts are from the start of the life, so small ones hit recovery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CrashAt {
+    /// At this scheduling point, counted from 1.
+    Step(u64),
+    /// When a task comes to this point.
+    Point(PointKey),
+    /// At this operation of the disk, counted from 1.
+    Disk {
+        /// Which.
+        operation: u64,
+        /// Whether it still happens.
+        after: bool,
+    },
+    /// At this sync of the disk, counted from 1.
+    Sync {
+        /// Which.
+        nth: u64,
+        /// Whether it still happens.
+        after: bool,
+    },
+}
+
+/// How a life ends that was not cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// The store is closed in order.
+    Close,
+    /// The power goes out while nothing is under way.
+    Crash,
+}
+
+impl Plan {
+    /// Which plan it is: equal digests, equal plans.
+    pub fn digest(&self) -> DigestValue {
+        DigestValue::of_text(&serde_json::to_string(self).unwrap_or_default())
+    }
+
+    /// How large a plan is: what shrinking makes smaller.
+    pub fn size(&self) -> PlanSize {
+        use stormproof_workloads::plan::Action;
+        let clients = &self.workload.clients;
+        let actions = || clients.iter().chain([&self.workload.setup]).flat_map(|client| &client.actions);
+        let steps = actions().map(|action| match action {
+            Action::Transaction(transaction) => transaction.steps.len(),
+            _ => 1,
+        });
+        PlanSize {
+            clients: clients.iter().filter(|client| !client.actions.is_empty()).count(),
+            transactions: actions().filter(|action| matches!(action, Action::Transaction(_))).count(),
+            operations: steps.sum(),
+            lives: self.lives.len(),
+            crashes: self.lives.iter().filter(|life| life.crash.is_some()).count(),
+            faults: self.disk.faults.exact.len() + self.disk.faults.rules.len(),
+            preemptions: self.lives.iter().map(LifePlan::switches).sum(),
+        }
+    }
+}
+
+/// How large a plan is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PlanSize {
+    /// Clients that do something.
+    pub clients: usize,
+    /// Transactions, the setup's included.
+    pub transactions: usize,
+    /// Steps of these transactions.
+    pub operations: usize,
+    /// Lives.
+    pub lives: usize,
+    /// Crash points.
+    pub crashes: usize,
+    /// Faults, or rules that may bring some.
+    pub faults: usize,
+    /// Forced switches; 0 for a strategy that draws them.
+    pub preemptions: usize,
+}
+
+impl std::fmt::Display for PlanSize {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} clients, {} transactions, {} operations, {} lives, {} crash points, {} faults, {} forced switches",
+            self.clients,
+            self.transactions,
+            self.operations,
+            self.lives,
+            self.crashes,
+            self.faults,
+            self.preemptions
+        )
+    }
+}

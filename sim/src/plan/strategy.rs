@@ -1,0 +1,90 @@
+//! Scheduling strategies as data: those that are drawn, and those that follow a trace.
+
+use serde::{Deserialize, Serialize};
+use stormproof_rt_shuttle::life::{Decisions, Force};
+use stormproof_rt_shuttle::strategy::{Directed, Kind, Replay, Strategy};
+
+use crate::seed::Stream;
+
+/// A scheduling strategy with its parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StrategyPlan {
+    /// One that decides by itself.
+    Drawn(Kind),
+    /// Only the switches that are listed, by name: what shrunk traces hold. Survives changes of the code.
+    Directed {
+        /// The switches.
+        forces: Vec<Force>,
+    },
+    /// Decision by decision, for exact replay on the same code.
+    Replay {
+        /// The decisions.
+        decisions: Decisions,
+    },
+}
+
+/// About how many scheduling points a life has, for strategies that spread their switches over it.
+const STEPS: u64 = 4_000;
+
+impl StrategyPlan {
+    /// The strategies that seeds draw, by the name that users type, each with its weight.
+    pub fn weights() -> Vec<(u32, &'static str)> {
+        Kind::DEFAULT_WEIGHTS.into_iter().zip(Kind::NAMES).collect()
+    }
+
+    /// Draws one of those that `only` names, or of all if that is empty.
+    pub fn draw(only: &[String], stream: &mut Stream) -> Self {
+        let mut weights = Kind::DEFAULT_WEIGHTS;
+        for (weight, name) in weights.iter_mut().zip(Kind::NAMES) {
+            if !only.is_empty() {
+                *weight = u32::from(only.iter().any(|only| only == name));
+            }
+        }
+        Self::Drawn(Kind::draw(&weights, STEPS, stream.generator()))
+    }
+
+    /// One that switches after so many scheduling points.
+    pub const fn round_robin(quantum: u32) -> Self {
+        Self::Drawn(Kind::RoundRobin { quantum })
+    }
+
+    /// One of several strategies that differ much: for searching a schedule that fails.
+    pub fn for_search(attempt: u64) -> Self {
+        Self::Drawn(match attempt % 6 {
+            0 => Kind::Windows { labels: Vec::new() },
+            1 => Kind::Pct { depth: 3, steps: 400 },
+            2 => Kind::Uniform,
+            3 => Kind::Sticky { burst_mean: 8 },
+            4 => Kind::PartialOrder,
+            _ => Kind::RoundRobin { quantum: 1 + u32::try_from(attempt % 32).unwrap_or(1) },
+        })
+    }
+
+    /// The strategy itself.
+    pub fn build(&self) -> Box<dyn Strategy> {
+        match self {
+            Self::Drawn(kind) => kind.build(),
+            Self::Directed { forces } => Box::new(Directed::new(forces.clone())),
+            Self::Replay { decisions } => Box::new(Replay::new(decisions.clone())),
+        }
+    }
+
+    /// Its name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Drawn(kind) => kind.name(),
+            Self::Directed { .. } => "directed",
+            Self::Replay { .. } => "replay",
+        }
+    }
+
+    /// How many switches it forces; 0 for one that draws them.
+    pub fn preemptions(&self) -> usize {
+        match self {
+            Self::Drawn(_) => 0,
+            Self::Directed { forces } => forces.len(),
+            Self::Replay { decisions } => decisions.0.len(),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What a campaign found, as a report.
+
+use stormproof_reports::{
+    Campaign, ConflictKind, ConflictTotal, Failure, FaultTotal, InvariantTotal, MarkTotal, StrategyTotal,
+    WorkloadTotal,
+};
+
+use crate::sweep::Found;
+use crate::tally::Hits;
+use crate::{invariants, marks};
+
+/// The report of a campaign; `flags` are those of its options, for reproducing commands.
+pub fn campaign(found: &Found, flags: &str) -> Campaign {
+    let tally = &found.tally;
+    let end = found.end.as_ref();
+    Campaign {
+        title: format!("sweep of {} seeds", found.seeds),
+        command: end.map(|end| end.command.clone()).unwrap_or_default(),
+        subject: format!("stormproof {}", env!("CARGO_PKG_VERSION")),
+        shard: end.map(|end| end.shard.clone()).unwrap_or_default(),
+        seconds: end.map_or(0.0, |end| end.seconds),
+        jobs: end.map_or(0, |end| end.jobs),
+        seeds: found.seeds,
+        failed_runs: found.failed_count,
+        interleavings: found.interleavings(),
+        counts: tally.counts.clone(),
+        invariants: invariants::all()
+            .iter()
+            .map(|about| {
+                let sum = tally.invariants.get(about.name).copied().unwrap_or_default();
+                InvariantTotal {
+                    name: about.name.into(),
+                    contract: about.contract.into(),
+                    says: about.says.into(),
+                    evaluated: sum.evaluated,
+                    seeds: sum.seeds,
+                    violated: sum.violated,
+                }
+            })
+            .collect(),
+        failures: failures(found, flags),
+        marks: marks::ALL
+            .iter()
+            .map(|&name| {
+                let Hits { hits, seeds } = tally.marks.get(name).copied().unwrap_or_default();
+                MarkTotal { name: name.into(), hits, seeds }
+            })
+            .collect(),
+        faults: tally
+            .faults
+            .iter()
+            .map(|(name, &Hits { hits, seeds })| FaultTotal { name: name.clone(), fired: hits, seeds })
+            .collect(),
+        conflicts: tally.conflicts.iter().filter_map(|(kind, &count)| conflicts(kind, count)).collect(),
+        workloads: tally
+            .workloads
+            .iter()
+            .map(|(name, share)| WorkloadTotal {
+                name: name.clone(),
+                seeds: share.seeds,
+                commits: share.commits,
+                aborts: share.aborts,
+                violated: share.violated,
+            })
+            .collect(),
+        strategies: tally
+            .strategies
+            .iter()
+            .map(|(name, share)| StrategyTotal {
+                name: name.clone(),
+                seeds: share.seeds,
+                violated: share.violated,
+                ..StrategyTotal::default()
+            })
+            .collect(),
+        ..Campaign::default()
+    }
+}
+
+fn failures(found: &Found, flags: &str) -> Vec<Failure> {
+    let of_group = |group: &crate::sweep::Group| {
+        let example = group.example.clone();
+        let workload = group.workload.clone();
+        group
+            .seeds
+            .iter()
+            .map(move |&seed| Failure {
+                seed,
+                workload: workload.clone(),
+                invariant: example.invariant.clone(),
+                contract: example.contract.clone(),
+                message: format!("{}: {}", example.class, example.message),
+                reproduce: format!("stormproof run --seed {seed}{flags}"),
+                trace_file: None,
+            })
+            .collect::<Vec<_>>()
+    };
+    found.groups.values().flat_map(of_group).collect()
+}
+
+fn conflicts(kind: &str, count: u64) -> Option<ConflictTotal> {
+    let kind = match kind {
+        "write" => ConflictKind::Write,
+        "cas" => ConflictKind::Cas,
+        "read" => ConflictKind::Read,
+        "range" => ConflictKind::Range,
+        _ => return None,
+    };
+    Some(ConflictTotal { kind, count })
+}

@@ -1,0 +1,5 @@
+//! Runs and campaigns as the plain data that `stormproof_reports` renders.
+
+mod campaign;
+
+pub use campaign::campaign;

@@ -1,0 +1,123 @@
+//! Makes every disk operation a scheduling point and a possible crash point.
+
+use stormproof_faults::{Completion, Decision, DiskHook, Operation};
+use stormproof_rt::sync::Mutex;
+use stormproof_rt_shuttle::{life, probe, time};
+
+use crate::digest::{Digest, DigestValue};
+use crate::plan::CrashAt;
+
+/// Sees every operation of the disk.
+#[derive(Debug)]
+pub struct WorldHook {
+    log: Mutex<Log>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    crash: Option<CrashAt>,
+    operations: u64,
+    syncs: u64,
+    crashed_at: Option<String>,
+    total: u64,
+    digest: Digest,
+}
+
+impl Default for WorldHook {
+    fn default() -> Self {
+        Self { log: Mutex::new("world.hook", Log::default()) }
+    }
+}
+
+impl WorldHook {
+    /// A life begins, which ends at `crash`.
+    pub fn begin_life(&self, crash: Option<CrashAt>) {
+        let mut log = self.log.lock();
+        log.crash = crash;
+        log.operations = 0;
+        log.syncs = 0;
+        log.crashed_at = None;
+    }
+
+    /// How many operations this life has had.
+    pub fn operations(&self) -> u64 {
+        self.log.lock().operations
+    }
+
+    /// How many syncs this life has had.
+    pub fn syncs(&self) -> u64 {
+        self.log.lock().syncs
+    }
+
+    /// How many operations there were in all lives.
+    pub fn total(&self) -> u64 {
+        self.log.lock().total
+    }
+
+    /// The operation at which this life was cut, if it was at one.
+    pub fn crashed_at(&self) -> Option<String> {
+        self.log.lock().crashed_at.clone()
+    }
+
+    /// Of all operations so far and how they ended.
+    pub fn digest(&self) -> DigestValue {
+        self.log.lock().digest.value()
+    }
+
+    fn is_crash(&self, operation: &Operation, is_after: bool) -> bool {
+        let mut log = self.log.lock();
+        if !is_after {
+            log.operations += 1;
+            log.total += 1;
+            log.syncs += u64::from(operation.kind.is_sync());
+        }
+        let hit = match &log.crash {
+            Some(CrashAt::Disk { operation: nth, after }) => *after == is_after && *nth == log.operations,
+            Some(CrashAt::Sync { nth, after }) => {
+                *after == is_after && operation.kind.is_sync() && *nth == log.syncs
+            }
+            Some(CrashAt::Step(_) | CrashAt::Point(_)) | None => false,
+        };
+        if hit {
+            let word = if is_after { "after" } else { "before" };
+            log.crashed_at = Some(format!("{word} {operation}"));
+        }
+        hit
+    }
+}
+
+impl DiskHook for WorldHook {
+    fn before(&self, operation: &Operation) -> Decision {
+        if !life::is_inside() {
+            return Decision::Proceed;
+        }
+        probe::point(operation.label());
+        if self.is_crash(operation, false) {
+            probe::crash();
+        }
+        Decision::Proceed
+    }
+
+    fn stall(&self, _operation: &Operation, nanos: u64) {
+        if life::is_inside() {
+            time::sleep(std::time::Duration::from_nanos(nanos));
+        }
+    }
+
+    fn after(&self, operation: &Operation, completion: &Completion) {
+        if !life::is_inside() {
+            return;
+        }
+        {
+            let mut log = self.log.lock();
+            log.digest.number(operation.number);
+            log.digest.text(operation.label());
+            log.digest.number(operation.offset ^ operation.len.rotate_left(32));
+            log.digest.number(completion.faults.len() as u64 + u64::from(completion.error.is_some()) * 2);
+        }
+        if self.is_crash(operation, true) {
+            probe::crash();
+        }
+        probe::point(operation.label());
+    }
+}

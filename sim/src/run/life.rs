@@ -1,0 +1,213 @@
+//! One life: open and recover the store, run clients on it, until they are done, it breaks, or the power goes out.
+
+use std::collections::BTreeSet;
+
+use stormproof_rt::sync::Arc;
+use stormproof_rt_shuttle::sync::atomic::{AtomicBool, Ordering};
+use stormproof_rt_shuttle::{probe, thread, time};
+use stormproof_twin::{Database, Durability, Isolation as EngineIsolation};
+use stormproof_workloads::client::Stop;
+use stormproof_workloads::history::{Event, Life as LifeNumber, LifeEnd, Op};
+use stormproof_workloads::store::{Isolation, Key, Range, Read, Store, TxnOptions};
+use stormproof_workloads::{Runner, Workload};
+
+use super::world::{Phase, State, World};
+use crate::plan::{DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage};
+use crate::store::simulated::EngineStore;
+
+/// The session of the inspector, which reads the whole store after opening it and after the last client.
+pub const INSPECTOR: u32 = u32::MAX;
+
+/// What a life is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Clients work, until a crash.
+    Storm,
+    /// Clients finish, the audit reads.
+    Last,
+    /// Nobody writes: does the store open to the same state again?
+    Reopen,
+}
+
+/// What the main task of a life does. Never returns if the power goes out.
+pub(super) fn live(
+    world: &Arc<World>,
+    plan: &Arc<Plan>,
+    life_plan: &LifePlan,
+    workload: Arc<dyn Workload>,
+    number: LifeNumber,
+    role: Role,
+) {
+    world.enter(Phase::Recovery);
+    let store = match open(world, &plan.engine) {
+        Ok(store) => Arc::new(store),
+        Err(error) => {
+            world.note(|now| now.open_error = Some(error.to_string()));
+            return;
+        }
+    };
+    world.recorder.opened(number);
+    world.enter(Phase::Running);
+    let inspected = inspect(world, &*store, number);
+    if role != Role::Reopen {
+        run_clients(world, plan, life_plan, &workload, &store, number, role);
+    }
+    if role == Role::Last && inspected {
+        inspect(world, &*store, number);
+    }
+    if life_plan.ending == Ending::Crash {
+        probe::crash();
+    }
+    world.enter(Phase::Closing);
+    match store.database().close() {
+        Ok(()) => world.recorder.ended(number, LifeEnd::Closed),
+        Err(error) => world.note(|now| now.close_error = Some(error.to_string())),
+    }
+}
+
+fn open(world: &World, engine: &EnginePlan) -> stormproof_twin::Result<EngineStore> {
+    let micros = std::time::Duration::from_micros;
+    let durability = match engine.durability {
+        DurabilityPlan::Strict => Durability::Strict,
+        DurabilityPlan::Pipelined => Durability::Pipelined,
+        DurabilityPlan::Batched { interval_micros, commits_max } => {
+            Durability::Batched { interval: micros(interval_micros), max_commits: commits_max }
+        }
+        DurabilityPlan::Async { interval_micros } => Durability::Async { interval: micros(interval_micros) },
+    };
+    let isolation = match engine.isolation {
+        Isolation::Serializable => EngineIsolation::Serializable,
+        Isolation::Snapshot | Isolation::ReadCommitted => EngineIsolation::Snapshot,
+    };
+    let mut builder = Database::builder()
+        .clock(Arc::new(world.clock.clone()))
+        .entropy(Arc::clone(&world.entropy) as _)
+        .isolation(isolation)
+        .index_shards(engine.index_shards)
+        .snapshot_generations(engine.snapshot_generations)
+        .maintenance_interval(micros(engine.maintenance_interval_micros));
+    if engine.storage == Storage::Disk {
+        builder = builder
+            .disk(world.disk.mount())
+            .durability(durability)
+            .segment_bytes_max(engine.segment_bytes)
+            .allocate_bytes(engine.allocate_bytes);
+        if engine.checkpoint_bytes > 0 {
+            builder = builder.checkpoint_log_bytes(engine.checkpoint_bytes);
+        }
+    }
+    EngineStore::new(builder.open()?, engine.wait_durable_every)
+}
+
+/// Everybody who works in this life; returns when all are done or the store is closed for writing.
+fn run_clients(
+    world: &Arc<World>,
+    plan: &Arc<Plan>,
+    life_plan: &LifePlan,
+    workload: &Arc<dyn Workload>,
+    store: &Arc<EngineStore>,
+    number: LifeNumber,
+    role: Role,
+) {
+    let run = |session: usize| {
+        let (world, plan) = (Arc::clone(world), Arc::clone(plan));
+        let (workload, store) = (Arc::clone(workload), Arc::clone(store));
+        move || {
+            let runner = Runner {
+                store: &*store,
+                workload: &*workload,
+                environment: &world.client_time,
+                recorder: &world.recorder,
+                notebook: &world.notebook,
+                life: number,
+            };
+            let client = match session {
+                0 => &plan.workload.setup,
+                1 => &plan.workload.audit,
+                client => &plan.workload.clients[client - 2],
+            };
+            if let Stop::Closed(_) = runner.run(client) {
+                world.note(|now| now.unfinished.push(client.session));
+            }
+        }
+    };
+    run(0)();
+    if world.note(|now| now.unfinished.is_empty()) {
+        let done = Arc::new(AtomicBool::new("checkpointer.done", false));
+        let checkpointer = start_checkpointer(store, life_plan, &done);
+        let clients: Vec<_> = (0..plan.workload.clients.len())
+            .map(|client| {
+                let name = format!("client-{}", plan.workload.clients[client].session);
+                thread::spawn(&name, run(client + 2)).expect("simulated threads always start")
+            })
+            .collect();
+        for client in clients {
+            // A panic has ended the life already.
+            let _ = client.join();
+        }
+        done.store(true, Ordering::SeqCst);
+        drop(checkpointer);
+    }
+    if role == Role::Last && world.note(|now| now.unfinished.is_empty()) {
+        run(1)();
+    }
+}
+
+/// A task that makes checkpoints beside the clients, as the plan says.
+fn start_checkpointer(
+    store: &Arc<EngineStore>,
+    life_plan: &LifePlan,
+    done: &Arc<AtomicBool>,
+) -> Option<thread::JoinHandle<()>> {
+    if life_plan.checkpoint_after_micros == 0 {
+        return None;
+    }
+    let (store, done) = (Arc::clone(store), Arc::clone(done));
+    let pause = std::time::Duration::from_micros(life_plan.checkpoint_after_micros);
+    let body = move || {
+        time::sleep(pause);
+        if !done.load(Ordering::SeqCst) {
+            // Whether it worked shows in what recovery finds.
+            let _ = store.database().checkpoint();
+        }
+    };
+    thread::spawn("checkpointer", body).ok()
+}
+
+/// Reads everything, and puts it on record key by key: lists are left out, since a store may keep them in any form.
+/// Returns whether that worked.
+fn inspect(world: &World, store: &dyn Store, number: LifeNumber) -> bool {
+    let recorder = &world.recorder;
+    let lists: BTreeSet<Key> = recorder
+        .events()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Op { op: Op::Append { key, .. } | Op::List { key, .. }, .. } => Some(key),
+            _ => None,
+        })
+        .collect();
+    let everything = Range { start: Vec::new(), end: None };
+    let options = TxnOptions { read_only: true, ..TxnOptions::default() };
+    let called = recorder.tick();
+    let Ok(mut txn) = store.begin(&options) else { return false };
+    let index = recorder.begin(INSPECTOR, number, called, txn.start_version(), options.isolation);
+    let state: State = match txn.scan(&everything, None, false) {
+        Ok(entries) => entries,
+        Err(error) => {
+            recorder.op(index, Op::Failed { what: "scan".into(), error: error.to_string() });
+            recorder.aborted(index, Vec::new());
+            return false;
+        }
+    };
+    for entry in state.iter().filter(|entry| !lists.contains(&entry.key)) {
+        let read = Read { value: Some(entry.value.clone()), version: entry.version };
+        recorder.op(index, Op::Get { key: entry.key.clone(), read });
+    }
+    recorder.commit(index);
+    match txn.commit() {
+        Ok(committed) => recorder.committed(index, &committed),
+        Err(_) => recorder.unknown(index),
+    }
+    world.note(|now| now.states.push(state));
+    true
+}

@@ -1,0 +1,312 @@
+//! Runs a plan: lives, one after the other, on one world; then judges what came of it.
+//!
+//! `plan → world → lives → history → verdict`. Everything in here is a function of the plan and the code.
+
+mod hook;
+mod life;
+mod verdict;
+mod world;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use stormproof_faults::{CrashReport, FiredFault};
+use stormproof_rt::sync::Arc;
+use stormproof_rt_shuttle::life::{Force, KillAt, Life, LifeEnd, OnEnd, Remains, Settings};
+use stormproof_rt_shuttle::mutants::{Mutant, MutantSet};
+use stormproof_rt_shuttle::time::Instant;
+use stormproof_workloads::history::{Event, LifeEnd as HistoryEnd};
+use stormproof_workloads::notebook::Note;
+use stormproof_workloads::{History, Workload};
+
+pub use hook::WorldHook;
+pub use life::{INSPECTOR, Role};
+pub use verdict::Verdict;
+pub use world::{Now, Phase, State, World};
+
+use crate::digest::{Digest, DigestValue};
+use crate::finding::Finding;
+use crate::plan::{CrashAt, Ending, LifePlan, Plan, Storage};
+use crate::registry::Registry;
+
+/// A run that is over.
+#[derive(Debug)]
+pub struct Run {
+    /// Lives, in order, those that only open the store again included.
+    pub lives: Vec<LifeRun>,
+    /// What happened, event by event.
+    pub events: Vec<Event>,
+    /// What happened, folded.
+    pub history: History,
+    /// What clients noted beside it.
+    pub notes: Vec<Note>,
+    /// Faults that fired.
+    pub faults: Vec<FiredFault>,
+    /// What power cuts did.
+    pub crashes: Vec<CrashReport>,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// Of everything that happened: every scheduling point, every disk operation, every event.
+    pub digest: DigestValue,
+    /// Of the switches only.
+    pub interleaving: DigestValue,
+}
+
+/// One life of a run.
+#[derive(Debug)]
+pub struct LifeRun {
+    /// What it was for.
+    pub role: Role,
+    /// The strategy that decided it, by name.
+    pub strategy: &'static str,
+    /// What the runtime says of it.
+    pub life: Life,
+    /// What the world says of it.
+    pub now: Now,
+    /// How many operations the disk had.
+    pub disk_operations: u64,
+    /// How many of them were syncs.
+    pub disk_syncs: u64,
+    /// The disk operation at which the power went out, if it was at one.
+    pub crashed_at: Option<String>,
+    /// How many faults had fired when it began, and when it ended.
+    pub faults: (usize, usize),
+}
+
+impl LifeRun {
+    /// Whether the power went out.
+    pub fn crashed(&self) -> bool {
+        matches!(self.life.end, LifeEnd::Killed)
+    }
+
+    /// Whether the store could be opened.
+    pub fn opened(&self) -> bool {
+        self.now.open_error.is_none() && self.now.phase > Phase::Recovery
+    }
+}
+
+impl Run {
+    /// What the run holds against the engine.
+    pub fn findings(&self) -> &[Finding] {
+        &self.verdict.findings
+    }
+
+    /// The switches that made the lives what they were, by name.
+    pub fn forces(&self) -> Vec<Vec<Force>> {
+        self.lives.iter().map(|run| run.life.schedule.forces()).collect()
+    }
+
+    /// Where lives first differed from what was to be replayed.
+    pub fn divergences(&self) -> Vec<String> {
+        let tell = |(number, run): (usize, &LifeRun)| {
+            let report = &run.life.report;
+            let unmet = report.unmet.iter().map(|point| format!("never came to {point}"));
+            let all: Vec<String> = report.diverged.iter().cloned().chain(unmet).collect();
+            all.into_iter().map(move |what| format!("life {number}: {what}"))
+        };
+        self.lives.iter().enumerate().flat_map(tell).collect()
+    }
+}
+
+/// Why a run could not be judged: a failure of the simulator, or of the plan, and never of the engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum RunError {
+    /// The plan names a workload that this binary does not have.
+    #[error("no workload is called {0:?}: `stormproof list` names those that there are")]
+    UnknownWorkload(String),
+    /// The plan names a mutant that this binary does not have.
+    #[error("no mutant is called {0:?}: `stormproof list` names those that there are")]
+    UnknownMutant(String),
+    /// Something outside of the engine panicked.
+    #[error("the simulator panicked, not the engine: {0}: please report it with the plan")]
+    Panicked(String),
+    /// The recorded events do not add up.
+    #[error("the recording is damaged: {0}: please report it with the plan")]
+    Recording(String),
+}
+
+/// Runs a plan and judges it.
+///
+/// # Errors
+/// When there is no verdict; see [`RunError`].
+pub fn run(plan: &Plan, registry: &Registry) -> Result<Run, RunError> {
+    let workload = registry
+        .find(&plan.workload.workload, &plan.workload.parameters)
+        .ok_or_else(|| RunError::UnknownWorkload(plan.workload.workload.clone()))?;
+    let mutants = plan
+        .mutants
+        .iter()
+        .map(|name| name.parse::<Mutant>().map_err(|_| RunError::UnknownMutant(name.clone())))
+        .collect::<Result<MutantSet, _>>()?;
+    let plan = Arc::new(plan.clone());
+    let mut stage = Stage { world: World::new(&plan), workload, mutants, plan, lives: Vec::new() };
+    stage.play()?;
+    stage.judge()
+}
+
+/// A life with so many scheduling points goes round in circles.
+const STEPS_MAX: u64 = 400_000;
+
+/// A run under way.
+struct Stage {
+    world: Arc<World>,
+    workload: Arc<dyn Workload>,
+    mutants: MutantSet,
+    plan: Arc<Plan>,
+    lives: Vec<LifeRun>,
+}
+
+impl Stage {
+    fn play(&mut self) -> Result<(), RunError> {
+        let plan = Arc::clone(&self.plan);
+        let Some((last, storms)) = plan.lives.split_last() else { return Ok(()) };
+        for life_plan in storms {
+            if !self.live(life_plan, Role::Storm)? {
+                return Ok(());
+            }
+        }
+        // After the storm nothing goes wrong any more: whoever does not finish now never will.
+        let calm = stormproof_faults::FaultPlan::none();
+        self.world.disk.set_faults(calm);
+        self.world.disk.set_capacity(None);
+        let last = LifePlan { crash: None, ending: Ending::Close, ..last.clone() };
+        if !self.live(&last, Role::Last)? {
+            return Ok(());
+        }
+        if plan.engine.storage == Storage::Memory {
+            return Ok(());
+        }
+        let reopen = |seed: u64, ending| LifePlan { ending, ..LifePlan::calm(seed) };
+        if self.live(&reopen(last.schedule_seed ^ 1, Ending::Crash), Role::Reopen)? {
+            self.live(&reopen(last.schedule_seed ^ 2, Ending::Close), Role::Reopen)?;
+        }
+        Ok(())
+    }
+
+    /// Runs one life. Returns whether another one may follow.
+    fn live(&mut self, life_plan: &LifePlan, role: Role) -> Result<bool, RunError> {
+        let number = u32::try_from(self.lives.len()).unwrap_or(u32::MAX);
+        let faults_before = self.world.disk.fired().len();
+        self.world.hook.begin_life(life_plan.crash.clone());
+        let life = self.execute(life_plan, number, role);
+        let now = self.world.take_now();
+        let run = LifeRun {
+            role,
+            strategy: life_plan.strategy.name(),
+            now,
+            disk_operations: self.world.hook.operations(),
+            disk_syncs: self.world.hook.syncs(),
+            crashed_at: self.world.hook.crashed_at(),
+            faults: (faults_before, self.world.disk.fired().len()),
+            life,
+        };
+        if let LifeEnd::Panicked(panic) = &run.life.end
+            && !panic.place.contains("engine/src")
+        {
+            return Err(RunError::Panicked(panic.to_string()));
+        }
+        let goes_on = matches!(run.life.end, LifeEnd::Completed | LifeEnd::Killed);
+        let closed =
+            matches!(run.life.end, LifeEnd::Completed) && run.opened() && run.now.close_error.is_none();
+        if !closed && run.opened() {
+            self.world.recorder.ended(number, HistoryEnd::Crashed);
+        }
+        if goes_on {
+            let seed = self.plan.disk_seed.wrapping_add(u64::from(number));
+            self.world.disk.restore_power(&self.plan.crash_odds, seed);
+        }
+        self.lives.push(run);
+        Ok(goes_on)
+    }
+
+    fn execute(&self, life_plan: &LifePlan, number: u32, role: Role) -> Life {
+        let second = std::time::Duration::from_secs(1);
+        let start =
+            self.lives.last().map_or(Instant::from_nanos(0), |run| run.life.time.saturating_add(second));
+        let disk = self.world.disk.clone();
+        let settings = Settings {
+            seed: life_plan.schedule_seed,
+            kill: match &life_plan.crash {
+                Some(CrashAt::Step(step)) => Some(KillAt::Step(*step)),
+                Some(CrashAt::Point(point)) => Some(KillAt::Point(point.clone())),
+                Some(CrashAt::Disk { .. } | CrashAt::Sync { .. }) | None => None,
+            },
+            mutants: self.mutants,
+            start,
+            nudges: life_plan.nudges.clone(),
+            spurious_wakeups_per_mille: life_plan.spurious_wakeups_per_mille,
+            early_timeouts_per_mille: life_plan.early_timeouts_per_mille,
+            stalls_per_million: life_plan.stalls_per_million,
+            steps_max: STEPS_MAX,
+            // What a killed life leaves may be unwound, as the power is off before that.
+            remains: Remains::Unwind,
+            on_end: Some(OnEnd(Arc::new(move || disk.cut_power()))),
+            ..Settings::default()
+        };
+        let (world, plan) = (Arc::clone(&self.world), Arc::clone(&self.plan));
+        let (workload, life_plan) = (Arc::clone(&self.workload), life_plan.clone());
+        let strategy = life_plan.strategy.build();
+        stormproof_rt_shuttle::life::run(settings, strategy, move || {
+            life::live(&world, &plan, &life_plan, workload, number, role);
+        })
+    }
+
+    fn judge(self) -> Result<Run, RunError> {
+        let events = self.world.recorder.events();
+        let history = stormproof_workloads::history::fold(events.clone())
+            .map_err(|error| RunError::Recording(error.to_string()))?;
+        let notes = self.world.notebook.take_notes();
+        let (digest, interleaving) = self.digests(&events);
+        let faults = self.world.disk.fired();
+        let crashes = self.world.disk.crashes();
+        let doubts = self.world.disk.doubts();
+        let evidence = verdict::Case {
+            plan: &self.plan,
+            workload: &*self.workload,
+            lives: &self.lives,
+            history: &history,
+            notes: &notes,
+            doubts: &doubts,
+            notebook: &self.world.notebook,
+        };
+        let verdict = evidence.judge();
+        Ok(Run { lives: self.lives, events, history, notes, faults, crashes, verdict, digest, interleaving })
+    }
+
+    fn digests(&self, events: &[Event]) -> (DigestValue, DigestValue) {
+        let mut all = Digest::default();
+        let mut switches = Digest::default();
+        all.number(self.world.hook.digest().0);
+        for run in &self.lives {
+            all.number(run.life.digest);
+            switches.number(run.life.interleaving);
+        }
+        let mut writer = DigestWriter(all);
+        // Writing into a digest does not fail.
+        let _ = serde_json::to_writer(&mut writer, events);
+        (writer.0.value(), switches.value())
+    }
+}
+
+/// Mixes into a digest whatever is written.
+struct DigestWriter(Digest);
+
+impl std::io::Write for DigestWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.bytes(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How often each mark was reached in a run.
+pub fn marks(run: &Run) -> BTreeMap<&'static str, u64> {
+    let mut marks = BTreeMap::new();
+    for &(name, hits) in run.lives.iter().flat_map(|run| &run.life.reached) {
+        *marks.entry(name).or_default() += hits;
+    }
+    marks
+}

@@ -1,0 +1,261 @@
+//! Judges a run: by its history (the oracle), by what its numbers mean (the workload), and by what the world knows.
+//!
+//! Job: bring all findings into one form, and say how often each invariant was looked at.
+//! Not its job: how isolation and durability are checked, which is the oracle's.
+
+use std::collections::BTreeMap;
+
+use stormproof_faults::Doubt;
+use stormproof_oracle::{Durability, Expectations, Invariant, Recency};
+use stormproof_rt_shuttle::life::LifeEnd;
+use stormproof_workloads::notebook::{Note, Notebook};
+use stormproof_workloads::plan::{Action, Step};
+use stormproof_workloads::store::Isolation;
+use stormproof_workloads::{Evidence, History, Workload};
+
+use super::world::{Phase, State};
+use super::{LifeRun, Role};
+use crate::finding::Finding;
+use crate::invariants;
+use crate::plan::{DurabilityPlan, Plan};
+
+/// What came of judging a run.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// Violations.
+    pub findings: Vec<Finding>,
+    /// What the isolation asked for allows, and what is worth knowing.
+    pub sightings: Vec<String>,
+    /// How many times each invariant was looked at.
+    pub evaluated: BTreeMap<&'static str, u64>,
+    /// What could not be decided.
+    pub undecided: Vec<String>,
+}
+
+/// Everything that there is to judge.
+pub(crate) struct Case<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) workload: &'a dyn Workload,
+    pub(crate) lives: &'a [LifeRun],
+    pub(crate) history: &'a History,
+    pub(crate) notes: &'a [Note],
+    pub(crate) notebook: &'a Notebook,
+    pub(crate) doubts: &'a [Doubt],
+}
+
+impl Case<'_> {
+    pub(crate) fn judge(&self) -> Verdict {
+        let mut verdict = Verdict::default();
+        self.judge_lives(&mut verdict);
+        self.judge_reopening(&mut verdict);
+        self.judge_history(&mut verdict);
+        self.judge_workload(&mut verdict);
+        verdict
+    }
+
+    /// Opening, closing, panics, deadlocks, and whether everybody finished.
+    fn judge_lives(&self, verdict: &mut Verdict) {
+        for (number, run) in self.lives.iter().enumerate() {
+            let disturbed = run.faults.0 != run.faults.1 || !self.doubts.is_empty();
+            verdict.looked_at(invariants::NO_PANIC, 1);
+            verdict.looked_at(invariants::LIVENESS, 1);
+            verdict.looked_at(invariants::RECOVERS, 1);
+            match &run.life.end {
+                LifeEnd::Completed | LifeEnd::Killed => {}
+                LifeEnd::Deadlock(graph) => {
+                    let message = format!("life {number}: nobody can go on\n{graph}");
+                    verdict.violation(invariants::LIVENESS, "deadlock", message);
+                }
+                LifeEnd::StepLimit(limit) => {
+                    let message = format!("life {number}: {}", LifeEnd::StepLimit(limit.clone()));
+                    verdict.violation(invariants::LIVENESS, "livelock", message);
+                }
+                LifeEnd::Panicked(panic) => {
+                    let message = format!("life {number}: {panic}");
+                    let class = format!("panic at {}", file_of(&panic.place));
+                    verdict.violation(invariants::NO_PANIC, &class, message);
+                }
+            }
+            if let Some(error) = &run.now.open_error
+                && !disturbed
+            {
+                let message =
+                    format!("life {number}: opening failed, though nothing went wrong in this life: {error}");
+                verdict.violation(invariants::RECOVERS, "open-failed", message);
+            }
+            if let Some(error) = &run.now.close_error
+                && !disturbed
+            {
+                let message =
+                    format!("life {number}: closing failed, though nothing went wrong in this life: {error}");
+                verdict.violation(invariants::CLOSES, "close-failed", message);
+            }
+            verdict.looked_at(invariants::CLOSES, u64::from(run.now.phase == Phase::Closing));
+            if run.role == Role::Last && run.opened() && matches!(run.life.end, LifeEnd::Completed) {
+                self.judge_finish(verdict);
+            }
+        }
+    }
+
+    /// After the storm every client must finish its program.
+    fn judge_finish(&self, verdict: &mut Verdict) {
+        for client in self.plan.workload.clients.iter().chain([&self.plan.workload.setup]) {
+            let next = self.notebook.progress(client.session).next;
+            if next < client.actions.len() {
+                let message = format!(
+                    "client {} did not finish in the calm after the storm: {next} of {} actions are done",
+                    client.session,
+                    client.actions.len()
+                );
+                verdict.violation(invariants::LIVENESS, "client-stuck", message);
+            }
+        }
+    }
+
+    /// Nobody wrote between the last client and the lives that only open the store: one state, three times.
+    fn judge_reopening(&self, verdict: &mut Verdict) {
+        if self.uses_ttl() {
+            return;
+        }
+        let states: Vec<(&LifeRun, &State)> = self
+            .lives
+            .iter()
+            .filter(|run| run.role != Role::Storm)
+            .filter_map(|run| Some((run, run.now.states.last()?)))
+            .collect();
+        for pair in states.windows(2) {
+            let [(before, old), (after, new)] = pair else { continue };
+            let (invariant, class) = match before.role {
+                Role::Last => (invariants::CLEAN_CLOSE, "state-differs-after-close"),
+                Role::Storm | Role::Reopen => (invariants::IDEMPOTENT, "state-differs-after-reopening"),
+            };
+            verdict.looked_at(invariant, 1);
+            if after.opened() && old != new {
+                verdict.violation(invariant, class, difference(old, new));
+            }
+        }
+    }
+
+    fn judge_history(&self, verdict: &mut Verdict) {
+        let excused = self.doubts.iter().any(Doubt::excuses_silent_loss);
+        let durability = match self.plan.engine.durability {
+            _ if excused => Durability::None,
+            DurabilityPlan::Strict => Durability::Strict,
+            DurabilityPlan::Pipelined => Durability::Pipelined,
+            DurabilityPlan::Batched { commits_max, .. } => {
+                Durability::Batched { commits_max: Some(commits_max) }
+            }
+            DurabilityPlan::Async { .. } => Durability::Async,
+        };
+        let expectations = Expectations {
+            isolation: Isolation::Serializable,
+            durability,
+            recency: Recency::RealTime,
+            blackbox: false,
+            findings_max: 8,
+            ..Expectations::default()
+        };
+        let judged = stormproof_oracle::check(self.history, &expectations);
+        let crashes = self.lives.iter().filter(|run| run.crashed()).count() as u64;
+        for invariant in Invariant::ALL {
+            let times = match invariant {
+                Invariant::AckedSurvives
+                | Invariant::PrefixSurvives
+                | Invariant::VisibleSurvives
+                | Invariant::BoundedLoss => crashes,
+                _ => judged.txns,
+            };
+            verdict.looked_at(invariant.name(), times);
+        }
+        for violation in judged.violations {
+            verdict.findings.push(Finding {
+                invariant: violation.invariant.name().to_owned(),
+                contract: violation.invariant.row().to_owned(),
+                class: violation.class.to_string(),
+                message: violation.message,
+                txns: violation.txns,
+                keys: violation.keys.iter().map(|key| stormproof_reports::show_bytes(key)).collect(),
+            });
+        }
+        verdict.undecided.extend(judged.undecided);
+    }
+
+    fn judge_workload(&self, verdict: &mut Verdict) {
+        let evidence = Evidence { plan: &self.plan.workload, history: self.history, notes: self.notes };
+        verdict.looked_at(invariants::WORKLOAD, 1);
+        for found in stormproof_workloads::verdict(self.workload, &evidence) {
+            if found.violation {
+                verdict.findings.push(Finding {
+                    invariant: invariants::WORKLOAD.to_owned(),
+                    contract: invariants::row(invariants::WORKLOAD).to_owned(),
+                    class: format!("{}: {}", self.workload.name(), found.rule),
+                    message: found.message,
+                    txns: found.txns,
+                    keys: Vec::new(),
+                });
+            } else {
+                verdict.sightings.push(format!("{}: {}", self.workload.name(), found.rule));
+            }
+        }
+    }
+
+    fn uses_ttl(&self) -> bool {
+        let plan = &self.plan.workload;
+        let actions = plan.clients.iter().chain([&plan.setup]).flat_map(|client| &client.actions);
+        actions
+            .filter_map(|action| match action {
+                Action::Transaction(transaction) => Some(&transaction.steps),
+                _ => None,
+            })
+            .flatten()
+            .any(|step| matches!(step, Step::PutTtl { .. } | Step::Lease { .. } | Step::Call { .. }))
+    }
+}
+
+impl Verdict {
+    fn looked_at(&mut self, invariant: &'static str, times: u64) {
+        if times > 0 {
+            *self.evaluated.entry(invariant).or_default() += times;
+        }
+    }
+
+    fn violation(&mut self, invariant: &'static str, class: &str, message: String) {
+        self.findings.push(Finding {
+            invariant: invariant.to_owned(),
+            contract: invariants::row(invariant).to_owned(),
+            class: class.to_owned(),
+            message,
+            txns: Vec::new(),
+            keys: Vec::new(),
+        });
+    }
+}
+
+/// The file of `file:line:column`: lines move, files seldom do.
+fn file_of(place: &str) -> &str {
+    let path = place.split(':').next().unwrap_or(place);
+    path.rsplit_once("engine/src/").map_or(path, |(_, file)| file)
+}
+
+/// The first key in which two states differ, in words.
+fn difference(old: &State, new: &State) -> String {
+    let show = stormproof_reports::show_bytes;
+    let find = |state: &'_ State, key: &[u8]| state.iter().find(|entry| entry.key == key).cloned();
+    for entry in old.iter().chain(new) {
+        let (before, after) = (find(old, &entry.key), find(new, &entry.key));
+        if before != after {
+            let word = |entry: Option<stormproof_workloads::store::Entry>| {
+                entry.map_or("absent".to_owned(), |entry| {
+                    format!("\"{}\" at version {}", show(&entry.value), entry.version.unwrap_or(0))
+                })
+            };
+            return format!(
+                "\"{}\" was {} before, and is {} after opening again, though nobody wrote",
+                show(&entry.key),
+                word(before),
+                word(after)
+            );
+        }
+    }
+    "the order of keys differs".into()
+}

@@ -1,0 +1,193 @@
+//! Makes a failing plan small: clients, transactions, operations, lives, faults, crashes, engine options and switches,
+//! all together.
+//!
+//! Job: the smallest plan found within the budget that still fails in the same way: the same invariant and the same
+//! class, not the same text. A smaller plan runs along other paths, so a schedule that no longer fails is searched for
+//! again; the best so far is always at hand.
+//!
+//! Source: delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE TSE 2002)
+//! for lists; the order of passes, coarse before fine and structure before schedule, is our own.
+//!
+//! INV-SHRINK-1: the result fails in the same way when it is replayed, since it was run that way.
+
+mod passes;
+
+use stormproof_rt_shuttle::life::Nudges;
+
+use crate::finding::{Finding, Identity};
+use crate::plan::{LifePlan, Plan, PlanSize, StrategyPlan};
+use crate::registry::Registry;
+use crate::run::{Run, run};
+use crate::seed::Seed;
+use crate::trace::explicit;
+
+/// How much to spend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// At most so many runs.
+    pub runs: u64,
+    /// Schedules that are tried for a plan that no longer fails under the one it has.
+    pub schedules: u64,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { runs: 4_000, schedules: 12 }
+    }
+}
+
+/// What shrinking came to.
+#[derive(Debug)]
+pub struct Shrunk {
+    /// The smallest plan that fails in the same way.
+    pub plan: Plan,
+    /// Its run.
+    pub run: Run,
+    /// How it fails.
+    pub finding: Finding,
+    /// How large the plan was before.
+    pub before: PlanSize,
+    /// How large it is now.
+    pub after: PlanSize,
+    /// Runs spent.
+    pub runs: u64,
+}
+
+/// Shrinks a plan whose `run` failed. `go_on` is asked before every run, with the size of the best plan so far: to show
+/// progress, and to stop early.
+///
+/// Returns `None` when the run did not fail, or does not fail again.
+pub fn shrink(
+    plan: &Plan,
+    failed: &Run,
+    registry: &Registry,
+    budget: Budget,
+    go_on: &mut dyn FnMut(&PlanSize, u64) -> bool,
+) -> Option<Shrunk> {
+    let identity = failed.findings().first()?.identity();
+    let mut search = Search { identity, registry, budget, runs: 0, stopped: false, go_on, best: None };
+    search.start(plan, failed)?;
+    loop {
+        let before = search.cost();
+        passes::all(&mut search);
+        if search.cost() >= before || search.is_over() {
+            break;
+        }
+    }
+    let runs = search.runs;
+    let (best, run) = search.best?;
+    let finding = run.findings().iter().find(|finding| finding.identity() == search.identity)?.clone();
+    Some(Shrunk { before: plan.size(), after: best.size(), plan: best, run, finding, runs })
+}
+
+/// A search for smaller plans.
+struct Search<'a> {
+    identity: Identity,
+    registry: &'a Registry,
+    budget: Budget,
+    runs: u64,
+    stopped: bool,
+    go_on: &'a mut dyn FnMut(&PlanSize, u64) -> bool,
+    best: Option<(Plan, Run)>,
+}
+
+impl Search<'_> {
+    /// Begins with the plan made explicit, or as it is if that does not fail.
+    fn start(&mut self, plan: &Plan, failed: &Run) -> Option<()> {
+        let direct = explicit(plan, failed);
+        if let Some(run) = self.fails(&direct) {
+            self.best = Some((direct, run));
+            return Some(());
+        }
+        let run = self.fails(plan)?;
+        self.best = Some((plan.clone(), run));
+        Some(())
+    }
+
+    /// The smallest plan so far.
+    fn plan(&self) -> &Plan {
+        &self.best.as_ref().expect("the search has started").0
+    }
+
+    fn is_over(&self) -> bool {
+        self.stopped || self.runs >= self.budget.runs
+    }
+
+    fn cost(&self) -> u64 {
+        self.best.as_ref().map_or(u64::MAX, |(plan, _)| cost(plan))
+    }
+
+    /// Takes `candidate` if it fails in the same way, under its own schedule or under another one.
+    fn try_plan(&mut self, candidate: &Plan) -> bool {
+        if let Some(run) = self.fails(candidate) {
+            self.best = Some((candidate.clone(), run));
+            return true;
+        }
+        for attempt in 0..self.budget.schedules {
+            let mut other = candidate.clone();
+            for (number, life) in other.lives.iter_mut().enumerate() {
+                reschedule(life, candidate.seed, attempt, number as u64);
+            }
+            if let Some(run) = self.fails(&other) {
+                let direct = explicit(&other, &run);
+                let (plan, run) = match self.fails(&direct) {
+                    Some(run) => (direct, run),
+                    None => (other, run),
+                };
+                self.best = Some((plan, run));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes `candidate` if it fails in the same way, as it is.
+    fn try_exactly(&mut self, candidate: &Plan) -> bool {
+        match self.fails(candidate) {
+            Some(run) => {
+                self.best = Some((candidate.clone(), run));
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn fails(&mut self, plan: &Plan) -> Option<Run> {
+        if self.is_over() {
+            return None;
+        }
+        let size = self.best.as_ref().map_or_else(|| plan.size(), |(best, _)| best.size());
+        if !(self.go_on)(&size, self.runs) {
+            self.stopped = true;
+            return None;
+        }
+        self.runs += 1;
+        let run = run(plan, self.registry).ok()?;
+        run.findings().iter().any(|finding| finding.identity() == self.identity).then_some(run)
+    }
+}
+
+/// Another schedule for a life, drawn among strategies that differ much.
+fn reschedule(life: &mut LifePlan, seed: Seed, attempt: u64, number: u64) {
+    life.schedule_seed = seed.0 ^ ((attempt << 32) | (number + 1));
+    life.strategy = StrategyPlan::for_search(attempt);
+    life.nudges = Nudges::Random;
+}
+
+/// What a person has to read: structure weighs more than switches.
+fn cost(plan: &Plan) -> u64 {
+    let size = plan.size();
+    let random =
+        plan.lives.iter().filter(|life| !matches!(life.strategy, StrategyPlan::Directed { .. })).count();
+    let weighted = [
+        (size.clients, 1_000),
+        (size.transactions, 300),
+        (size.operations, 100),
+        (size.lives, 500),
+        (size.crashes, 200),
+        (size.faults, 200),
+        (size.preemptions, 1),
+        (random, 1_000),
+    ];
+    weighted.iter().map(|&(count, weight)| count as u64 * weight).sum()
+}

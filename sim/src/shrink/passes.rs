@@ -1,0 +1,222 @@
+//! The passes of a reduction, coarse before fine.
+
+use stormproof_faults::{ClockPlan, CrashOdds, EntryPolicy};
+use stormproof_rt_shuttle::life::Nudges;
+use stormproof_workloads::plan::{Action, Client, Payload, Step};
+
+use super::Search;
+use crate::plan::{CrashAt, DurabilityPlan, Ending, LifePlan, Plan, StrategyPlan};
+
+/// Runs all passes once.
+pub(super) fn all(search: &mut Search<'_>) {
+    lives(search);
+    clients(search);
+    actions(search);
+    steps(search);
+    faults(search);
+    noise(search);
+    options(search);
+    values(search);
+    switches(search);
+    crash_points(search);
+}
+
+fn lives(search: &mut Search<'_>) {
+    let mut number = 0;
+    while number + 1 < search.plan().lives.len() {
+        let removed = attempt(search, |plan| {
+            plan.lives.remove(number);
+        });
+        number += usize::from(!removed);
+    }
+}
+
+fn clients(search: &mut Search<'_>) {
+    list(search, |plan| &mut plan.workload.clients);
+}
+
+fn actions(search: &mut Search<'_>) {
+    for client in 0..search.plan().workload.clients.len() {
+        list(search, |plan| &mut plan.workload.clients[client].actions);
+    }
+    list(search, |plan| &mut plan.workload.setup.actions);
+}
+
+fn steps(search: &mut Search<'_>) {
+    for place in transactions(search.plan()) {
+        list(search, |plan| match &mut place.client(plan).actions[place.action] {
+            Action::Transaction(transaction) => &mut transaction.steps,
+            _ => unreachable!("the place of a transaction"),
+        });
+    }
+}
+
+fn faults(search: &mut Search<'_>) {
+    list(search, |plan| &mut plan.disk.faults.rules);
+    list(search, |plan| &mut plan.disk.faults.exact);
+}
+
+/// Everything that only makes noise, life by life.
+fn noise(search: &mut Search<'_>) {
+    attempt(search, |plan| plan.clock = ClockPlan { start_ms: plan.clock.start_ms, ..ClockPlan::default() });
+    for number in 0..search.plan().lives.len() {
+        let quiet = |plan: &mut Plan| {
+            let life = &mut plan.lives[number];
+            *life = LifePlan {
+                strategy: life.strategy.clone(),
+                crash: life.crash.clone(),
+                ending: life.ending,
+                ..LifePlan::calm(life.schedule_seed)
+            };
+        };
+        if !attempt(search, quiet) {
+            attempt(search, |plan| plan.lives[number].checkpoint_after_micros = 0);
+        }
+        attempt(search, |plan| plan.lives[number].crash = None);
+        attempt(search, |plan| plan.lives[number].ending = Ending::Close);
+    }
+}
+
+fn options(search: &mut Search<'_>) {
+    attempt(search, |plan| plan.engine.durability = DurabilityPlan::Strict);
+    attempt(search, |plan| plan.engine.segment_bytes = 1 << 20);
+    attempt(search, |plan| plan.engine.checkpoint_bytes = 0);
+    attempt(search, |plan| plan.engine.index_shards = 1);
+    attempt(search, |plan| plan.engine.snapshot_generations = 8);
+    attempt(search, |plan| plan.engine.maintenance_interval_micros = 1_000_000);
+    attempt(search, |plan| plan.disk.entries = EntryPolicy::DirSyncOnly);
+    attempt(search, |plan| plan.crash_odds = CrashOdds::lose_all());
+}
+
+fn values(search: &mut Search<'_>) {
+    for place in transactions(search.plan()) {
+        attempt(search, |plan| {
+            if let Action::Transaction(transaction) = &mut place.client(plan).actions[place.action] {
+                transaction.steps.iter_mut().for_each(small_values);
+            }
+        });
+    }
+}
+
+fn small_values(step: &mut Step) {
+    match step {
+        Step::Put { value: Payload::Unique { len }, .. }
+        | Step::Insert { value: Payload::Unique { len }, .. }
+        | Step::Swap { value: Payload::Unique { len }, .. } => *len = 1,
+        Step::PutMany { count, len, .. } => {
+            *len = 1;
+            *count = (*count).min(2);
+        }
+        Step::Think { micros } => *micros = 1,
+        _ => {}
+    }
+}
+
+/// Fewer switches: whatever is not forced goes on without preemption.
+fn switches(search: &mut Search<'_>) {
+    for number in 0..search.plan().lives.len() {
+        if !matches!(search.plan().lives[number].strategy, StrategyPlan::Directed { .. }) {
+            let quiet = StrategyPlan::Directed { forces: Vec::new() };
+            attempt_exactly(search, |plan| plan.lives[number].strategy = quiet.clone());
+            continue;
+        }
+        list_exactly(search, |plan| match &mut plan.lives[number].strategy {
+            StrategyPlan::Directed { forces } => forces,
+            _ => unreachable!("checked above"),
+        });
+        if matches!(search.plan().lives[number].nudges, Nudges::Only(_)) {
+            list_exactly(search, |plan| match &mut plan.lives[number].nudges {
+                Nudges::Only(nudges) => nudges,
+                Nudges::Random => unreachable!("checked above"),
+            });
+        }
+    }
+}
+
+/// A crash at an operation of the disk survives changes of the code better than one at a step.
+fn crash_points(search: &mut Search<'_>) {
+    for number in 0..search.plan().lives.len() {
+        let Some(CrashAt::Step(_)) = search.plan().lives[number].crash else { continue };
+        let Some((_, run)) = &search.best else { return };
+        let Some(operations) = run.lives.get(number).map(|life| life.disk_operations) else { continue };
+        for after in [true, false] {
+            let crash = CrashAt::Disk { operation: operations, after };
+            if attempt_exactly(search, |plan| plan.lives[number].crash = Some(crash.clone())) {
+                break;
+            }
+        }
+    }
+}
+
+/// A transaction of a client: `None` is the setup.
+#[derive(Clone, Copy)]
+struct Place {
+    client: Option<usize>,
+    action: usize,
+}
+
+impl Place {
+    fn client(self, plan: &mut Plan) -> &mut Client {
+        match self.client {
+            Some(client) => &mut plan.workload.clients[client],
+            None => &mut plan.workload.setup,
+        }
+    }
+}
+
+fn transactions(plan: &Plan) -> Vec<Place> {
+    let of = |client: Option<usize>, actions: &[Action]| {
+        let places =
+            actions.iter().enumerate().filter(|(_, action)| matches!(action, Action::Transaction(_)));
+        places.map(|(action, _)| Place { client, action }).collect::<Vec<_>>()
+    };
+    let clients = plan.workload.clients.iter().enumerate();
+    let mut places: Vec<Place> =
+        clients.flat_map(|(client, program)| of(Some(client), &program.actions)).collect();
+    places.extend(of(None, &plan.workload.setup.actions));
+    places
+}
+
+fn attempt(search: &mut Search<'_>, change: impl FnOnce(&mut Plan)) -> bool {
+    let mut candidate = search.plan().clone();
+    change(&mut candidate);
+    candidate != *search.plan() && search.try_plan(&candidate)
+}
+
+fn attempt_exactly(search: &mut Search<'_>, change: impl FnOnce(&mut Plan)) -> bool {
+    let mut candidate = search.plan().clone();
+    change(&mut candidate);
+    candidate != *search.plan() && search.try_exactly(&candidate)
+}
+
+/// Delta debugging of one list in the plan; schedules are searched for again.
+fn list<T>(search: &mut Search<'_>, items: impl Fn(&mut Plan) -> &mut Vec<T>) {
+    reduce(search, items, Search::try_plan);
+}
+
+/// The same under the very schedule.
+fn list_exactly<T>(search: &mut Search<'_>, items: impl Fn(&mut Plan) -> &mut Vec<T>) {
+    reduce(search, items, Search::try_exactly);
+}
+
+fn reduce<'s, T>(
+    search: &mut Search<'s>,
+    items: impl Fn(&mut Plan) -> &mut Vec<T>,
+    attempt: impl Fn(&mut Search<'s>, &Plan) -> bool,
+) {
+    let len = |search: &Search<'s>| items(&mut search.plan().clone()).len();
+    let mut chunk = len(search);
+    while chunk > 0 {
+        let mut start = 0;
+        while start < len(search) && !search.is_over() {
+            let mut candidate = search.plan().clone();
+            let list = items(&mut candidate);
+            let end = (start + chunk).min(list.len());
+            list.drain(start..end);
+            if !attempt(search, &candidate) {
+                start += chunk;
+            }
+        }
+        chunk /= 2;
+    }
+}

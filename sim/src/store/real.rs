@@ -1,0 +1,8 @@
+//! The engine that applications use.
+
+use stormproof as engine;
+
+#[path = "adapter.rs"]
+mod adapter;
+
+pub use adapter::EngineStore;

@@ -1,0 +1,12 @@
+//! The engine compiled on the simulating runtime.
+
+use stormproof_twin as engine;
+
+#[expect(
+    clippy::duplicate_mod,
+    reason = "one source for both engines, whose types differ and whose interfaces do not"
+)]
+#[path = "adapter.rs"]
+mod adapter;
+
+pub use adapter::EngineStore;

@@ -1,0 +1,312 @@
+//! Runs a campaign: hands out batches, renews workers, listens, and knows when to stop.
+//!
+//! Real threads and real time, from the production runtime: nothing in here is simulated.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use stormproof_rt::sync::atomic::{AtomicBool, Ordering};
+use stormproof_rt::sync::{Arc, Mutex};
+use stormproof_rt::{thread, time};
+
+use super::campaign::Found;
+use super::message::{EndLine, FailedLine, Message};
+use super::seeds::SeedSource;
+
+/// How long a batch should take: long enough that talking costs nothing, short enough to stop quickly.
+const BATCH_TARGET: Duration = Duration::from_millis(60);
+const BATCH_MAX: usize = 256;
+
+/// A campaign to run.
+#[derive(Debug)]
+pub struct Sweep {
+    /// Starts a worker: program and arguments.
+    pub worker: Vec<String>,
+    /// Which seeds.
+    pub seeds: SeedSource,
+    /// Stops handing out seeds after this time.
+    pub time_limit: Option<Duration>,
+    /// Workers at a time.
+    pub jobs: usize,
+    /// Stops at the first violation.
+    pub fail_fast: bool,
+    /// Renews a worker after so many seeds …
+    pub renew_after: u64,
+    /// … or when it takes so much memory.
+    pub rss_kib_max: u64,
+    /// A worker that says nothing for so long is stuck, and killed.
+    pub patience: Duration,
+    /// Set from outside to stop early.
+    pub stop: Arc<AtomicBool>,
+    /// The command and the shard, for the record.
+    pub command: String,
+    /// As [`EndLine::shard`].
+    pub shard: String,
+}
+
+/// Runs the campaign. `watch` is called about ten times a second, and with every message `out` gets its line.
+///
+/// # Errors
+/// When no worker could be started, or `out` could not be written.
+pub fn sweep(
+    sweep: Sweep,
+    out: Option<Box<dyn Write + Send>>,
+    mut watch: impl FnMut(&Found, Duration),
+) -> io::Result<Found> {
+    let start = time::now();
+    let jobs = sweep.jobs.max(1);
+    let stop = Arc::clone(&sweep.stop);
+    let (patience, time_limit) = (sweep.patience, sweep.time_limit);
+    let (command, shard) = (sweep.command.clone(), sweep.shard.clone());
+    let desk = Arc::new(Desk {
+        books: Mutex::new(
+            "sweep.books",
+            Books { seeds: sweep.seeds.clone(), found: Found::default(), out, error: None, rss_kib_max: 0 },
+        ),
+        workers: (0..jobs).map(|_| Mutex::new("sweep.worker", Watched::default())).collect(),
+        sweep,
+    });
+    let threads = (0..jobs)
+        .map(|index| {
+            let desk = Arc::clone(&desk);
+            thread::spawn("worker", move || {
+                if let Err(error) = desk.attend(index) {
+                    desk.books.lock().error.get_or_insert(error);
+                    desk.sweep.stop.store(true, Ordering::SeqCst);
+                }
+            })
+        })
+        .collect::<io::Result<Vec<_>>>()?;
+    let mut stopped = false;
+    while !threads.iter().all(thread::JoinHandle::is_finished) {
+        time::sleep(Duration::from_millis(20));
+        let elapsed = time::now().saturating_since(start);
+        let late = time_limit.is_some_and(|limit| elapsed >= limit);
+        stopped |= stop.load(Ordering::SeqCst);
+        if late {
+            stop.store(true, Ordering::SeqCst);
+        }
+        desk.kill_stuck(patience);
+        watch(&desk.books.lock().found, elapsed);
+    }
+    let seconds = time::now().saturating_since(start).as_secs_f64();
+    let mut books = desk.books.lock();
+    if let Some(error) = books.error.take() {
+        return Err(error);
+    }
+    let rss_kib_max = books.rss_kib_max;
+    let fail_fast = desk.sweep.fail_fast && books.found.failing > 0;
+    let interrupted = stopped && !fail_fast && time_limit.is_none_or(|limit| seconds < limit.as_secs_f64());
+    let end = EndLine { seconds, jobs: jobs as u64, command, shard, rss_kib_max, interrupted };
+    books.record(Message::End(end))?;
+    if let Some(out) = &mut books.out {
+        out.flush()?;
+    }
+    Ok(std::mem::take(&mut books.found))
+}
+
+/// What all threads of the coordinator share.
+struct Desk {
+    sweep: Sweep,
+    books: Mutex<Books>,
+    workers: Vec<Mutex<Watched>>,
+}
+
+struct Books {
+    seeds: SeedSource,
+    found: Found,
+    out: Option<Box<dyn Write + Send>>,
+    error: Option<io::Error>,
+    rss_kib_max: u64,
+}
+
+impl Books {
+    fn record(&mut self, message: Message) -> io::Result<()> {
+        if let Some(out) = &mut self.out {
+            let mut line = serde_json::to_vec(&message)?;
+            line.push(b'\n');
+            out.write_all(&line)?;
+        }
+        if let Message::Batch(batch) = &message {
+            self.rss_kib_max = self.rss_kib_max.max(batch.rss_kib);
+        }
+        self.found.add(message);
+        Ok(())
+    }
+}
+
+/// A worker as the watchdog sees it.
+#[derive(Default)]
+struct Watched {
+    child: Option<Child>,
+    /// When it last said something, while it owes an answer.
+    waiting_since: Option<time::Instant>,
+    killed: bool,
+}
+
+/// A worker as its own thread sees it.
+struct Worker {
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    seeds: u64,
+}
+
+/// Why a batch was not finished.
+enum Trouble {
+    /// The coordinator's own.
+    Mine(io::Error),
+    /// The worker is gone.
+    Gone,
+}
+
+impl Desk {
+    /// Keeps one worker busy until there is nothing left to do.
+    fn attend(&self, index: usize) -> io::Result<()> {
+        let mut worker = None;
+        let mut batch_size = 1;
+        while let Some(batch) = self.next_batch(batch_size) {
+            let mut current = match worker.take() {
+                Some(worker) => worker,
+                None => self.start(index)?,
+            };
+            let begun = time::now();
+            let mut answered = 0;
+            match self.run_batch(index, &mut current, &batch, &mut answered) {
+                Ok(rss_kib) => {
+                    let took = time::now().saturating_since(begun);
+                    batch_size = next_size(batch.len(), took);
+                    current.seeds += batch.len() as u64;
+                    if current.seeds < self.sweep.renew_after && rss_kib < self.sweep.rss_kib_max {
+                        worker = Some(current);
+                    } else {
+                        self.dismiss(index, current)?;
+                    }
+                }
+                Err(Trouble::Mine(error)) => return Err(error),
+                Err(Trouble::Gone) => {
+                    let why = self.bury(index)?;
+                    let mut books = self.books.lock();
+                    if let Some(&seed) = batch.get(answered) {
+                        books.record(Message::Failed(FailedLine { seed, why }))?;
+                    }
+                    books.seeds.give_back(batch.get(answered + 1..).unwrap_or_default());
+                    batch_size = 1;
+                }
+            }
+        }
+        if let Some(worker) = worker {
+            self.dismiss(index, worker)?;
+        }
+        Ok(())
+    }
+
+    fn next_batch(&self, size: usize) -> Option<Vec<u64>> {
+        if self.sweep.stop.load(Ordering::SeqCst) {
+            return None;
+        }
+        let batch = self.books.lock().seeds.take(size);
+        (!batch.is_empty()).then_some(batch)
+    }
+
+    fn start(&self, index: usize) -> io::Result<Worker> {
+        let mut command = Command::new(&self.sweep.worker[0]);
+        command
+            .args(&self.sweep.worker[1..])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        // Ctrl-C is for the coordinator, which lets workers finish what they have.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child = command.spawn()?;
+        let taken = child.stdin.take().zip(child.stdout.take());
+        let (input, output) = taken.ok_or_else(|| io::Error::other("a worker has no pipes"))?;
+        *self.workers[index].lock() = Watched { child: Some(child), ..Watched::default() };
+        Ok(Worker { input, output: BufReader::new(output), seeds: 0 })
+    }
+
+    fn run_batch(
+        &self,
+        index: usize,
+        worker: &mut Worker,
+        batch: &[u64],
+        answered: &mut usize,
+    ) -> Result<u64, Trouble> {
+        let mut line: String = batch.iter().map(|seed| format!("{seed} ")).collect();
+        line.push('\n');
+        self.workers[index].lock().waiting_since = Some(time::now());
+        if worker.input.write_all(line.as_bytes()).and_then(|()| worker.input.flush()).is_err() {
+            return Err(Trouble::Gone);
+        }
+        loop {
+            line.clear();
+            if worker.output.read_line(&mut line).unwrap_or(0) == 0 {
+                return Err(Trouble::Gone);
+            }
+            let Ok(message) = serde_json::from_str(&line) else { return Err(Trouble::Gone) };
+            self.workers[index].lock().waiting_since = Some(time::now());
+            let mut rss_kib = None;
+            let mut violation = false;
+            match &message {
+                Message::Seed(seed) => {
+                    *answered += 1;
+                    violation = !seed.findings.is_empty();
+                }
+                Message::Batch(batch) => rss_kib = Some(batch.rss_kib),
+                Message::Failed(_) | Message::End(_) => return Err(Trouble::Gone),
+            }
+            self.books.lock().record(message).map_err(Trouble::Mine)?;
+            if violation && self.sweep.fail_fast {
+                self.sweep.stop.store(true, Ordering::SeqCst);
+            }
+            if let Some(rss_kib) = rss_kib {
+                self.workers[index].lock().waiting_since = None;
+                return Ok(rss_kib);
+            }
+        }
+    }
+
+    /// Closes the worker's input, at which it ends.
+    fn dismiss(&self, index: usize, worker: Worker) -> io::Result<()> {
+        drop(worker);
+        let child = self.workers[index].lock().child.take();
+        child.map_or(Ok(()), |mut child| child.wait().map(|_| ()))
+    }
+
+    /// What a dead worker died of.
+    fn bury(&self, index: usize) -> io::Result<String> {
+        let (child, killed) = {
+            let mut watched = self.workers[index].lock();
+            watched.waiting_since = None;
+            (watched.child.take(), watched.killed)
+        };
+        let Some(mut child) = child else { return Ok("the worker is gone".into()) };
+        // It may be alive and talk nonsense.
+        let _ = child.kill();
+        let status = child.wait()?;
+        Ok(if killed {
+            format!("no answer within {:?}: a loop without a scheduling point?", self.sweep.patience)
+        } else {
+            format!("the worker process died ({status})")
+        })
+    }
+
+    fn kill_stuck(&self, patience: Duration) {
+        for watched in &self.workers {
+            let mut watched = watched.lock();
+            let stuck =
+                watched.waiting_since.is_some_and(|since| time::now().saturating_since(since) > patience);
+            if stuck && let Some(child) = &mut watched.child {
+                watched.killed = child.kill().is_ok();
+                watched.waiting_since = None;
+            }
+        }
+    }
+}
+
+/// So many seeds that the next batch takes about [`BATCH_TARGET`].
+fn next_size(size: usize, took: Duration) -> usize {
+    let each = (took.as_micros() / size.max(1) as u128).max(1);
+    usize::try_from(BATCH_TARGET.as_micros() / each).unwrap_or(BATCH_MAX).clamp(1, BATCH_MAX)
+}

@@ -1,0 +1,168 @@
+//! What happened in runs, counted: of one seed, of a batch, of a whole campaign.
+//!
+//! Job: sums that add up in any order, so that batches, workers and shards come to the same total.
+//! INV-TALLY-1: `merge` is associative and commutative.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// How often, and in how many seeds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hits {
+    /// How often in all.
+    pub hits: u64,
+    /// In how many seeds at least once.
+    pub seeds: u64,
+}
+
+/// How an invariant fared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evaluations {
+    /// How many times it was evaluated.
+    pub evaluated: u64,
+    /// In how many seeds at least once.
+    pub seeds: u64,
+    /// In how many seeds it was violated.
+    pub violated: u64,
+}
+
+/// Seeds of one kind (a workload, a strategy) and how they ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// Seeds.
+    pub seeds: u64,
+    /// Transactions that committed.
+    pub commits: u64,
+    /// Transactions that aborted.
+    pub aborts: u64,
+    /// Seeds that violated something.
+    pub violated: u64,
+}
+
+/// Everything that is counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tally {
+    /// Seeds.
+    pub seeds: u64,
+    /// Figures by name: transactions, commits, aborts, crashes, recoveries, steps …
+    pub counts: BTreeMap<String, u64>,
+    /// Conflicts by kind.
+    pub conflicts: BTreeMap<String, u64>,
+    /// Crashes by what the store was doing.
+    pub crashes: BTreeMap<String, Hits>,
+    /// Faults that fired, by kind.
+    pub faults: BTreeMap<String, Hits>,
+    /// Rare situations that were reached.
+    pub marks: BTreeMap<String, Hits>,
+    /// Situations that the isolation asked for allows and that were seen (a write skew under snapshot isolation).
+    pub sightings: BTreeMap<String, Hits>,
+    /// Invariants by name.
+    pub invariants: BTreeMap<String, Evaluations>,
+    /// Seeds by workload.
+    pub workloads: BTreeMap<String, Share>,
+    /// Seeds by scheduling strategy of their first life.
+    pub strategies: BTreeMap<String, Share>,
+}
+
+impl Tally {
+    /// Adds to a figure.
+    pub fn count(&mut self, name: &str, more: u64) {
+        add(&mut self.counts, name, more);
+    }
+
+    /// A figure; 0 if it was never counted.
+    pub fn get(&self, name: &str) -> u64 {
+        self.counts.get(name).copied().unwrap_or(0)
+    }
+
+    /// Adds what another tally counted.
+    pub fn merge(&mut self, other: Self) {
+        self.seeds += other.seeds;
+        for (name, more) in other.counts {
+            add(&mut self.counts, &name, more);
+        }
+        for (name, more) in other.conflicts {
+            add(&mut self.conflicts, &name, more);
+        }
+        merge_hits(&mut self.crashes, other.crashes);
+        merge_hits(&mut self.faults, other.faults);
+        merge_hits(&mut self.marks, other.marks);
+        merge_hits(&mut self.sightings, other.sightings);
+        for (name, more) in other.invariants {
+            let sum = self.invariants.entry(name).or_default();
+            sum.evaluated += more.evaluated;
+            sum.seeds += more.seeds;
+            sum.violated += more.violated;
+        }
+        merge_shares(&mut self.workloads, other.workloads);
+        merge_shares(&mut self.strategies, other.strategies);
+    }
+}
+
+/// Counts `hits` of one seed under `name`.
+pub(crate) fn hit(hits: &mut BTreeMap<String, Hits>, name: &str, more: u64) {
+    if more == 0 {
+        return;
+    }
+    match hits.get_mut(name) {
+        Some(sum) => sum.hits += more,
+        None => {
+            hits.insert(name.to_owned(), Hits { hits: more, seeds: 1 });
+        }
+    }
+}
+
+pub(crate) fn add(counts: &mut BTreeMap<String, u64>, name: &str, more: u64) {
+    match counts.get_mut(name) {
+        Some(sum) => *sum += more,
+        None => {
+            counts.insert(name.to_owned(), more);
+        }
+    }
+}
+
+fn merge_hits(into: &mut BTreeMap<String, Hits>, from: BTreeMap<String, Hits>) {
+    for (name, more) in from {
+        let sum = into.entry(name).or_default();
+        sum.hits += more.hits;
+        sum.seeds += more.seeds;
+    }
+}
+
+fn merge_shares(into: &mut BTreeMap<String, Share>, from: BTreeMap<String, Share>) {
+    for (name, more) in from {
+        let sum = into.entry(name).or_default();
+        sum.seeds += more.seeds;
+        sum.commits += more.commits;
+        sum.aborts += more.aborts;
+        sum.violated += more.violated;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Tally, hit};
+
+    fn seed(mark: &str, commits: u64) -> Tally {
+        let mut tally = Tally { seeds: 1, ..Tally::default() };
+        tally.count("commits", commits);
+        hit(&mut tally.marks, mark, 2);
+        hit(&mut tally.marks, mark, 1);
+        hit(&mut tally.marks, "never", 0);
+        tally
+    }
+
+    #[test]
+    fn batches_add_up_in_any_order() {
+        let mut ab = seed("a", 1);
+        ab.merge(seed("b", 2));
+        let mut ba = seed("b", 2);
+        ba.merge(seed("a", 1));
+        assert_eq!(ab, ba);
+        assert_eq!(ab.get("commits"), 3);
+        assert_eq!((ab.marks["a"].hits, ab.marks["a"].seeds), (3, 1));
+        assert!(!ab.marks.contains_key("never"));
+    }
+}

@@ -1,0 +1,174 @@
+//! A failure as a file: the plan, made explicit, and every decision that was taken.
+//!
+//! Job: stay useful. The decisions are kept twice: raw, which replays to the last bit on the same code, and by name
+//! (task, operation, how-many-th), which still finds its way when the code around it has changed, and says where it
+//! did not.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use stormproof_faults::FaultPlan;
+use stormproof_rt_shuttle::life::{Decisions, Nudges};
+
+use crate::digest::DigestValue;
+use crate::finding::Finding;
+use crate::plan::{Plan, StrategyPlan};
+use crate::registry::Registry;
+use crate::run::{Run, RunError, run};
+
+/// The version of the format that this code writes. It reads this one only.
+pub const FORMAT: u32 = 1;
+
+/// A failure as a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trace {
+    /// The version of the format.
+    pub stormproof_trace: u32,
+    /// The command that found it.
+    pub command: String,
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// Of the run that found it.
+    pub digest: DigestValue,
+    /// What was done: faults one by one, switches by name.
+    pub plan: Plan,
+    /// Raw decisions per life of the plan; empty in shrunk traces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<Decisions>,
+}
+
+/// Why a trace can't be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum TraceError {
+    /// The file can't be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file holds no trace.
+    #[error("{path} is not a trace: {source}: give a file that `stormproof run` or `sweep` wrote")]
+    Json {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The file was written by other code.
+    #[error(
+        "{path} has trace format {found}, and this binary reads {FORMAT}: replay it with the binary that wrote it"
+    )]
+    Format {
+        /// Which file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+}
+
+/// How a replay went.
+#[derive(Debug)]
+pub struct Replayed {
+    /// What happened.
+    pub run: Run,
+    /// Whether it was the same to the last bit.
+    pub exact: bool,
+    /// Whether the same kind of failure came out.
+    pub same_failure: bool,
+    /// Where it went another way.
+    pub divergences: Vec<String>,
+}
+
+impl Trace {
+    /// The trace of a run.
+    pub fn of(plan: &Plan, run: &Run, command: &str) -> Self {
+        Self {
+            stormproof_trace: FORMAT,
+            command: command.to_owned(),
+            findings: run.findings().to_vec(),
+            digest: run.digest,
+            plan: explicit(plan, run),
+            decisions: run
+                .lives
+                .iter()
+                .take(plan.lives.len())
+                .map(|run| run.life.schedule.decisions.clone())
+                .collect(),
+        }
+    }
+
+    /// Replays: to the last bit if the code is the same, by name if not.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub fn replay(&self, registry: &Registry) -> Result<Replayed, RunError> {
+        if !self.decisions.is_empty() {
+            let mut exact = self.plan.clone();
+            for (life, decisions) in exact.lives.iter_mut().zip(&self.decisions) {
+                life.strategy = StrategyPlan::Replay { decisions: decisions.clone() };
+            }
+            let run = run(&exact, registry)?;
+            if run.digest == self.digest {
+                return Ok(self.replayed(run, true));
+            }
+        }
+        let run = run(&self.plan, registry)?;
+        let exact = run.digest == self.digest;
+        Ok(self.replayed(run, exact))
+    }
+
+    /// Reads a trace file.
+    ///
+    /// # Errors
+    /// When it can't be read, or holds no trace of this format.
+    pub fn read(path: &Path) -> Result<Self, TraceError> {
+        let io = |source| TraceError::Io { path: path.to_owned(), source };
+        let json = |source| TraceError::Json { path: path.to_owned(), source };
+        let text = std::fs::read_to_string(path).map_err(io)?;
+        let value: serde_json::Value = serde_json::from_str(&text).map_err(json)?;
+        match value.get("stormproof_trace").and_then(serde_json::Value::as_u64) {
+            Some(found) if found != u64::from(FORMAT) => {
+                let found = u32::try_from(found).unwrap_or(u32::MAX);
+                Err(TraceError::Format { path: path.to_owned(), found })
+            }
+            _ => serde_json::from_value(value).map_err(json),
+        }
+    }
+
+    /// Writes a trace file, and the folder that it lies in.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn write(&self, path: &Path) -> Result<(), TraceError> {
+        let io = |source| TraceError::Io { path: path.to_owned(), source };
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            std::fs::create_dir_all(parent).map_err(io)?;
+        }
+        let json = |source| TraceError::Json { path: path.to_owned(), source };
+        let mut text = serde_json::to_string_pretty(self).map_err(json)?;
+        text.push('\n');
+        std::fs::write(path, text).map_err(io)
+    }
+
+    fn replayed(&self, run: Run, exact: bool) -> Replayed {
+        let expected = self.findings.first().map(Finding::identity);
+        let same_failure = expected
+            .is_none_or(|expected| run.findings().iter().any(|finding| finding.identity() == expected));
+        let divergences = if exact { Vec::new() } else { run.divergences() };
+        Replayed { run, exact, same_failure, divergences }
+    }
+}
+
+/// The plan with everything in it that chance decided: faults one by one, switches by name.
+pub fn explicit(plan: &Plan, run: &Run) -> Plan {
+    let mut plan = plan.clone();
+    let fired = FaultPlan::replaying(&run.faults);
+    plan.disk.faults = FaultPlan { seed: plan.disk.faults.seed, ..fired };
+    for (life, ran) in plan.lives.iter_mut().zip(&run.lives) {
+        life.strategy = StrategyPlan::Directed { forces: ran.life.schedule.forces() };
+        life.nudges = Nudges::Only(ran.life.schedule.nudges());
+    }
+    plan
+}
