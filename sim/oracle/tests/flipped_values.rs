@@ -3,6 +3,7 @@
 //! A flipped value is no longer what the transaction saw, so a history made by a serial store is no longer one, unless
 //! another order happens to explain the false value (then brute force says so too).
 
+#[expect(dead_code, reason = "brute force and the generator of small histories are for another test")]
 mod support;
 
 use std::collections::BTreeMap;
