@@ -1,5 +1,7 @@
 //! Which transactions took effect, at which versions.
 
+use std::collections::BTreeMap;
+
 use stormproof_workloads::history::{Life, LifeEnd, Outcome, Time, TxnIndex};
 use stormproof_workloads::store::Version;
 
@@ -107,10 +109,10 @@ fn acked(view: &View<'_>, findings: &mut Findings) -> Vec<Commit> {
     list
 }
 
-/// Adds the unanswered commits whose versions were read.
-fn adopt(view: &View<'_>, list: &mut Vec<Commit>) {
+/// Adds the unanswered commits whose versions were read, and those whose elements were read in lists.
+fn adopt<'h>(view: &View<'h>, list: &mut Vec<Commit>) {
     let history = view.history;
-    let mut writers: Map<u32, Vec<(TxnIndex, Content<'_>)>> = Map::default();
+    let mut writers: Map<u32, Vec<(TxnIndex, Content<'h>)>> = Map::default();
     for txn in &history.txns {
         if matches!(txn.outcome, Outcome::Unknown { .. }) {
             for write in view.writes(txn.index) {
@@ -121,7 +123,7 @@ fn adopt(view: &View<'_>, list: &mut Vec<Commit>) {
     if writers.is_empty() {
         return;
     }
-    let mut known: Map<Version, ()> = list.iter().map(|commit| (commit.version, ())).collect();
+    let mut known: BTreeMap<Version, Commit> = list.iter().map(|commit| (commit.version, *commit)).collect();
     let mut adopted: Map<TxnIndex, ()> = Map::default();
     for reader in &history.txns {
         for read in view.reads(reader.index) {
@@ -129,22 +131,109 @@ fn adopt(view: &View<'_>, list: &mut Vec<Commit>) {
             if known.contains_key(&version) {
                 continue;
             }
-            let found = writers.get(&read.key).and_then(|candidates| {
-                candidates.iter().find(|(txn, content)| {
-                    !adopted.contains_key(txn)
-                        && view.txn(*txn).life <= reader.life
-                        && fits(view, *content, read)
-                })
+            // Values repeat, so several may fit: the likeliest is the one whose story holds best.
+            let found = writers.get(&read.key).into_iter().flatten().filter(|(txn, content)| {
+                !adopted.contains_key(txn) && view.txn(*txn).life <= reader.life && fits(view, *content, read)
             });
-            let Some(&(txn, _)) = found else { continue };
-            let (life, Outcome::Unknown { invoked }) = (view.txn(txn).life, &view.txn(txn).outcome) else {
-                continue;
-            };
-            list.push(Commit { txn, life, version, invoked: *invoked, acked: None });
-            known.insert(version, ());
-            adopted.insert(txn, ());
+            let likeliest =
+                found.map(|(txn, _)| *txn).max_by_key(|txn| plausibility(view, &known, *txn, version));
+            let Some(commit) = likeliest.and_then(|txn| unanswered(view, txn, version)) else { continue };
+            list.push(commit);
+            known.insert(version, commit);
+            adopted.insert(commit.txn, ());
         }
     }
+    adopt_elements(view, list, &mut known, &adopted, &writers);
+}
+
+/// Of an unanswered append others may have read the elements only behind those of later ones: its version is then
+/// the first that nobody else has, behind the one of the element before.
+fn adopt_elements<'h>(
+    view: &View<'h>,
+    list: &mut Vec<Commit>,
+    known: &mut BTreeMap<Version, Commit>,
+    adopted: &Map<TxnIndex, ()>,
+    writers: &Map<u32, Vec<(TxnIndex, Content<'h>)>>,
+) {
+    let mut owners: Map<(u32, &[u8]), TxnIndex> = Map::default();
+    for txn in &view.history.txns {
+        for write in view.writes(txn.index) {
+            for element in view.appended(write.content) {
+                owners.insert((write.key, element), txn.index);
+            }
+        }
+    }
+    let mut versions: Map<TxnIndex, Version> =
+        list.iter().map(|commit| (commit.txn, commit.version)).collect();
+    for reader in &view.history.txns {
+        for read in view.reads(reader.index) {
+            let Seen::List(elements) = read.seen else { continue };
+            if !writers.contains_key(&read.key) {
+                continue;
+            }
+            let mut before = 0;
+            for element in elements {
+                let Some(&owner) = owners.get(&(read.key, element.as_slice())) else { continue };
+                if let Some(&version) = versions.get(&owner) {
+                    before = version;
+                    continue;
+                }
+                if adopted.contains_key(&owner) {
+                    continue;
+                }
+                let started = view.txn(owner).start_version.unwrap_or(0);
+                let mut version = before.max(started) + 1;
+                while known.contains_key(&version) {
+                    version += 1;
+                }
+                let Some(commit) = unanswered(view, owner, version) else { continue };
+                list.push(commit);
+                known.insert(version, commit);
+                versions.insert(owner, version);
+                before = version;
+            }
+        }
+    }
+}
+
+fn unanswered(view: &View<'_>, txn: TxnIndex, version: Version) -> Option<Commit> {
+    let Outcome::Unknown { invoked } = view.txn(txn).outcome else { return None };
+    Some(Commit { txn, life: view.txn(txn).life, version, invoked, acked: None })
+}
+
+/// How well it fits that an unanswered commit got this version. Only the best of several counts, so a store that breaks
+/// one of these rules is found all the same.
+fn plausibility(
+    view: &View<'_>,
+    known: &BTreeMap<Version, Commit>,
+    txn: TxnIndex,
+    version: Version,
+) -> (bool, bool, bool, Version) {
+    let unanswered = view.txn(txn);
+    let Outcome::Unknown { invoked } = unanswered.outcome else { return (false, false, false, 0) };
+    let started = unanswered.start_version.unwrap_or(0);
+    let in_order = started < version
+        && known.range(version..).all(|(_, later)| {
+            later.life > unanswered.life
+                || later.life == unanswered.life && later.acked.is_none_or(|acked| acked > invoked)
+        })
+        && known
+            .range(..version)
+            .all(|(_, earlier)| earlier.life < unanswered.life || earlier.life == unanswered.life);
+    let writes = view.writes(txn);
+    let first_committer = started >= version
+        || !known.range(started + 1..version).any(|(_, between)| {
+            view.writes(between.txn).iter().any(|theirs| writes.iter().any(|own| own.key == theirs.key))
+        });
+    // What it wrote elsewhere must not have been missing for those who read at that version.
+    let whole =
+        view.history.txns.iter().filter(|reader| reader.start_version == Some(version)).all(|reader| {
+            view.reads(reader.index).iter().all(|read| {
+                !writes.iter().any(|own| own.key == read.key)
+                    || read.version.is_none_or(|seen| seen == version)
+            })
+        });
+    (in_order, whole, first_committer, started)
 }
 
 fn fits(view: &View<'_>, content: Content<'_>, read: &Observed<'_>) -> bool {

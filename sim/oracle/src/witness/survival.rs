@@ -54,7 +54,9 @@ impl<'h> Witness<'_, 'h> {
         let lives = self.commits.lives() as usize;
         let mut evidence = vec![Evidence::default(); lives];
         if lives > 1 {
-            self.gather(&mut evidence);
+            let all = self.all_versions();
+            self.gather(&all, &mut evidence);
+            self.absences(&all, &mut evidence);
         }
         self.must_survive(&mut evidence);
         let mut cuts = Cuts { cuts: vec![Version::MAX; lives], floors: vec![0; lives], wrong_before: None };
@@ -71,8 +73,7 @@ impl<'h> Witness<'_, 'h> {
     }
 
     /// Collects what reads say about the ends of lives before theirs.
-    fn gather(&self, evidence: &mut [Evidence]) {
-        let all = self.all_versions();
+    fn gather(&self, all: &AllVersions<'h>, evidence: &mut [Evidence]) {
         for reader in &self.view.history.txns {
             for read in self.view.reads(reader.index) {
                 let versions = &all[read.key as usize];
@@ -109,6 +110,52 @@ impl<'h> Witness<'_, 'h> {
                         let old = &mut evidence[before as usize].missed;
                         *old = old.filter(|old| old.version <= missed).or(Some(proof(missed)));
                     }
+                }
+            }
+        }
+    }
+
+    /// Collects what absences without a version say: scans that did not find a key, reads of keys whose tombstones may
+    /// have been collected. Each says that the state at the cut had no such key, and by itself not which of several
+    /// such states it was; so the cut is lowered until all of them hold.
+    fn absences(&self, all: &AllVersions<'h>, evidence: &mut [Evidence]) {
+        let mut absent: Vec<Vec<Proof>> = vec![Vec::new(); evidence.len()];
+        for reader in &self.view.history.txns {
+            let Some(before) = reader.life.checked_sub(1) else { continue };
+            for read in self.view.reads(reader.index) {
+                if read.seen != Seen::Absent || read.version.unwrap_or(0) > 0 {
+                    continue;
+                }
+                // Only what the reader's own life had not touched yet.
+                let started = reader.start_version.unwrap_or(0);
+                let touched = all[read.key as usize]
+                    .iter()
+                    .any(|(version, life, _)| *life == reader.life && *version <= started);
+                if !touched {
+                    absent[before as usize].push(Proof { version: 0, reader: reader.index, key: read.key });
+                }
+            }
+        }
+        for (life, proofs) in absent.into_iter().enumerate().rev() {
+            let mut cut = evidence[life].missed.map_or(Version::MAX, |missed| missed.version - 1);
+            // From the last proof to fail on, all have to hold again at the lower cut.
+            let mut holding = 0;
+            let mut at = 0;
+            while holding < proofs.len() {
+                let proof = proofs[at];
+                at = (at + 1) % proofs.len();
+                holding += 1;
+                let versions = &all[proof.key as usize];
+                let of_life = versions.iter().rev().find(|(version, of, _)| {
+                    (*of as usize) < life || (*of as usize == life && *version <= cut)
+                });
+                if let Some((version, of, content)) = of_life
+                    && *of as usize == life
+                    && matches!(content, Content::Value(_) | Content::Appended { .. })
+                {
+                    cut = version - 1;
+                    holding = 0;
+                    evidence[life].missed = Some(Proof { version: *version, ..proof });
                 }
             }
         }
