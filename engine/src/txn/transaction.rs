@@ -50,7 +50,7 @@ impl Commit {
         self.version
     }
 
-    /// Tells when the commit is durable.
+    /// Tells when the commit is durable; of a transaction that wrote nothing, when all that it can have read is.
     pub const fn ticket(&self) -> &Ticket {
         &self.ticket
     }
@@ -228,7 +228,7 @@ impl Transaction {
         }
         if self.context.writes.is_empty() && self.context.appends.is_empty() {
             self.finish(Status::Committed { version: None });
-            return Ok(Commit { version: None, ticket: self.inner.ticket(Version::ZERO) });
+            return Ok(Commit { version: None, ticket: self.inner.ticket(self.context.start_version) });
         }
         self.context.status = Status::Validating;
         let request = Request {

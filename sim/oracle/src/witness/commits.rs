@@ -51,15 +51,45 @@ impl Commits {
         }
         let mut list = acked(view, findings);
         adopt(view, &mut list);
+        let by_txn = vec![None; history.txns.len()];
+        let mut commits =
+            Self { list: Vec::new(), by_version: Map::default(), by_txn, starts: Vec::new(), ends, txns };
+        commits.index(list);
+        commits
+    }
+
+    fn index(&mut self, mut list: Vec<Commit>) {
         list.sort_by_key(|commit| (commit.life, commit.version));
-        let mut by_version = Map::default();
-        let mut by_txn = vec![None; history.txns.len()];
+        self.by_version.clear();
+        self.by_txn.fill(None);
         for (at, commit) in list.iter().enumerate() {
-            by_version.entry(commit.version).or_insert(at);
-            by_txn[commit.txn as usize] = u32::try_from(at).ok();
+            self.by_version.entry(commit.version).or_insert(at);
+            self.by_txn[commit.txn as usize] = u32::try_from(at).ok();
         }
-        let starts = (0..=lives).map(|life| list.partition_point(|c| (c.life as usize) < life)).collect();
-        Self { list, by_version, by_txn, starts, ends, txns }
+        let lives = self.ends.len();
+        self.starts = (0..=lives).map(|life| list.partition_point(|c| (c.life as usize) < life)).collect();
+        self.list = list;
+    }
+
+    /// Adds an unanswered commit that took effect at some version of its life behind `after` and not behind `until`.
+    /// Returns whether there was such a version.
+    pub(super) fn adopt_between(
+        &mut self,
+        view: &View<'_>,
+        txn: TxnIndex,
+        after: Version,
+        until: Version,
+    ) -> bool {
+        let started = view.txn(txn).start_version.unwrap_or(0);
+        let mut version = after.max(started) + 1;
+        while self.by_version.contains_key(&version) {
+            version += 1;
+        }
+        let Some(commit) = unanswered(view, txn, version).filter(|_| version <= until) else { return false };
+        let mut list = std::mem::take(&mut self.list);
+        list.push(commit);
+        self.index(list);
+        true
     }
 
     pub(super) fn lives(&self) -> Life {
@@ -124,23 +154,37 @@ fn adopt<'h>(view: &View<'h>, list: &mut Vec<Commit>) {
         return;
     }
     let mut known: BTreeMap<Version, Commit> = list.iter().map(|commit| (commit.version, *commit)).collect();
-    let mut adopted: Map<TxnIndex, ()> = Map::default();
+    let mut unclaimed: BTreeMap<Version, Vec<(Life, &Observed<'h>)>> = BTreeMap::new();
     for reader in &history.txns {
         for read in view.reads(reader.index) {
-            let Some(version) = read.version.filter(|version| *version > 0) else { continue };
-            if known.contains_key(&version) {
-                continue;
+            if let Some(version) = read.version.filter(|version| *version > 0 && !known.contains_key(version))
+            {
+                unclaimed.entry(version).or_default().push((reader.life, read));
             }
-            // Values repeat, so several may fit: the likeliest is the one whose story holds best.
-            let found = writers.get(&read.key).into_iter().flatten().filter(|(txn, content)| {
-                !adopted.contains_key(txn) && view.txn(*txn).life <= reader.life && fits(view, *content, read)
-            });
-            let likeliest =
-                found.map(|(txn, _)| *txn).max_by_key(|txn| plausibility(view, &known, *txn, version));
-            let Some(commit) = likeliest.and_then(|txn| unanswered(view, txn, version)) else { continue };
+        }
+    }
+    let mut adopted: Map<TxnIndex, ()> = Map::default();
+    for (version, reads) in unclaimed {
+        // Values repeat, so several may fit: the likeliest is the one whose story holds best.
+        let candidates = reads.iter().flat_map(|(life, read)| {
+            let of_key = writers.get(&read.key).into_iter().flatten();
+            of_key.filter(|(txn, content)| view.txn(*txn).life <= *life && fits(view, *content, read))
+        });
+        let likeliest = candidates
+            .map(|(txn, _)| *txn)
+            .filter(|txn| !adopted.contains_key(txn))
+            .map(|txn| (plausibility(view, &known, txn, version, &reads), txn))
+            .max();
+        let Some((likelihood, txn)) = likeliest else { continue };
+        // A sweep of what has expired leaves such a version too, and is nobody's.
+        let only_absences = reads.iter().all(|(_, read)| matches!(read.seen, Seen::Absent));
+        if only_absences && !likelihood.0 {
+            continue;
+        }
+        if let Some(commit) = unanswered(view, txn, version) {
             list.push(commit);
             known.insert(version, commit);
-            adopted.insert(commit.txn, ());
+            adopted.insert(txn, ());
         }
     }
     adopt_elements(view, list, &mut known, &adopted, &writers);
@@ -208,6 +252,7 @@ fn plausibility(
     known: &BTreeMap<Version, Commit>,
     txn: TxnIndex,
     version: Version,
+    reads: &[(Life, &Observed<'_>)],
 ) -> (bool, bool, bool, Version) {
     let unanswered = view.txn(txn);
     let Outcome::Unknown { invoked } = unanswered.outcome else { return (false, false, false, 0) };
@@ -225,20 +270,16 @@ fn plausibility(
         || !known.range(started + 1..version).any(|(_, between)| {
             view.writes(between.txn).iter().any(|theirs| writes.iter().any(|own| own.key == theirs.key))
         });
-    // What it wrote elsewhere must not have been missing for those who read at that version.
-    let whole =
-        view.history.txns.iter().filter(|reader| reader.start_version == Some(version)).all(|reader| {
-            view.reads(reader.index).iter().all(|read| {
-                !writes.iter().any(|own| own.key == read.key)
-                    || read.version.is_none_or(|seen| seen == version)
-            })
-        });
+    // All that was read at that version must be its work.
+    let whole = reads
+        .iter()
+        .all(|(_, read)| writes.iter().any(|own| own.key == read.key && fits(view, own.content, read)));
     (in_order, whole, first_committer, started)
 }
 
 fn fits(view: &View<'_>, content: Content<'_>, read: &Observed<'_>) -> bool {
     match (content, read.seen) {
-        (Content::Absent, Seen::Absent) => true,
+        (Content::Absent | Content::Expiring(_), Seen::Absent) => true,
         (Content::Value(wrote) | Content::Expiring(wrote), Seen::Value(seen)) => wrote == seen,
         (Content::Appended { .. }, Seen::List(elements)) => {
             view.appended(content).last().copied() == elements.last().map(Vec::as_slice)

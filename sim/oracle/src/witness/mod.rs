@@ -51,7 +51,8 @@ pub(crate) fn check(view: &View<'_>, expectations: &Expectations, findings: &mut
         return;
     }
     let commits = Commits::collect(view, findings);
-    let witness = Witness { view, expectations, commits };
+    let mut witness = Witness { view, expectations, commits };
+    witness.adopt_deletes();
     witness.version_rules(findings);
     let cuts = witness.cuts(findings);
     witness.recency(&cuts, findings);
@@ -72,6 +73,17 @@ pub(crate) fn check(view: &View<'_>, expectations: &Expectations, findings: &mut
 }
 
 impl Witness<'_, '_> {
+    /// Adds unanswered deletes that took effect: all that is seen of them is that something is gone.
+    fn adopt_deletes(&mut self) {
+        loop {
+            let cuts = self.cuts(&mut Findings::new(0));
+            let Some((txn, after, until)) = self.unanswered_delete(&cuts) else { return };
+            if !self.commits.adopt_between(self.view, txn, after, until) {
+                return;
+            }
+        }
+    }
+
     /// What a transaction was promised.
     fn isolation(&self, txn: u32) -> Isolation {
         self.view.txn(txn).isolation.min(self.expectations.isolation)

@@ -54,9 +54,17 @@ pub(super) fn matches(chain: &Chain<'_>, at: Option<usize>, read: &Observed<'_>)
     }
 }
 
-/// Whether `version` is that of a delete since which the key stayed absent: deletes of nothing may leave no trace.
+/// Whether `version` is that of a delete since which the key stayed absent, or of what had expired before it was
+/// deleted: deletes of nothing may leave no trace.
 fn in_run_of_deletes(chain: &Chain<'_>, at: usize, version: Option<Version>) -> bool {
     let Some(version) = version else { return true };
-    let run = chain.entries[..=at].iter().rev().take_while(|entry| entry.content == Content::Absent);
-    run.into_iter().any(|entry| entry.version == version)
+    for entry in chain.entries[..=at].iter().rev() {
+        if entry.version == version {
+            return matches!(entry.content, Content::Absent | Content::Expiring(_));
+        }
+        if entry.content != Content::Absent {
+            return false;
+        }
+    }
+    false
 }

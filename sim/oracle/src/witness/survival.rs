@@ -7,7 +7,7 @@ use super::Witness;
 use super::commits::Commit;
 use crate::expectations::Durability;
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
-use crate::view::{Content, KeyId, Seen};
+use crate::view::{Content, How, KeyId, Map, Seen};
 
 /// What survived: of each life all versions up to its cut.
 #[derive(Debug)]
@@ -56,6 +56,7 @@ impl<'h> Witness<'_, 'h> {
         if lives > 1 {
             let all = self.all_versions();
             self.gather(&all, &mut evidence);
+            self.missing_elements(&all, &mut evidence);
             self.absences(&all, &mut evidence);
         }
         self.must_survive(&mut evidence);
@@ -116,46 +117,105 @@ impl<'h> Witness<'_, 'h> {
     }
 
     /// Collects what absences without a version say: scans that did not find a key, reads of keys whose tombstones may
-    /// have been collected. Each says that the state at the cut had no such key, and by itself not which of several
-    /// such states it was; so the cut is lowered until all of them hold.
+    /// have been collected. Each says that the surviving state had no such key, and by itself not which of several
+    /// such states it was; so the cuts are lowered until all of them hold.
     fn absences(&self, all: &AllVersions<'h>, evidence: &mut [Evidence]) {
-        let mut absent: Vec<Vec<Proof>> = vec![Vec::new(); evidence.len()];
-        for reader in &self.view.history.txns {
-            let Some(before) = reader.life.checked_sub(1) else { continue };
+        let mut absent = self.unversioned_absences(all);
+        // An unanswered delete may be the reason as well: see `unanswered_deletes`.
+        absent.retain(|proof| self.deleters(proof.key, self.view.txn(proof.reader).life).next().is_none());
+        // Every proof has to hold at the cuts that the others made; each round lowers one of them.
+        let mut holding = 0;
+        let mut at = 0;
+        while holding < absent.len() {
+            let proof = absent[at];
+            at = (at + 1) % absent.len();
+            holding += 1;
+            let before = self.view.txn(proof.reader).life;
+            let survives = |version: Version, life: Life| {
+                life < before && evidence[life as usize].missed.is_none_or(|missed| version < missed.version)
+            };
+            let latest =
+                all[proof.key as usize].iter().rev().find(|(version, life, _)| survives(*version, *life));
+            if let Some((version, life, content)) = latest
+                && matches!(content, Content::Value(_) | Content::Appended { .. })
+            {
+                evidence[*life as usize].missed = Some(Proof { version: *version, ..proof });
+                holding = 0;
+            }
+        }
+    }
+
+    /// An unanswered delete whose effect somebody saw, as an absence that nothing else explains; with the versions
+    /// between which it took effect.
+    pub(super) fn unanswered_delete(&self, cuts: &Cuts) -> Option<(TxnIndex, Version, Version)> {
+        let all = self.all_versions();
+        self.unversioned_absences(&all).into_iter().find_map(|proof| {
+            let before = self.view.txn(proof.reader).life;
+            let survives = |version: Version, life: Life| life < before && !cuts.is_lost(life, version);
+            let latest =
+                all[proof.key as usize].iter().rev().find(|(version, life, _)| survives(*version, *life));
+            let (version, life, content) = latest?;
+            if !matches!(content, Content::Value(_) | Content::Appended { .. }) {
+                return None;
+            }
+            let deleter = self
+                .deleters(proof.key, before)
+                .find(|txn| self.view.txn(*txn).life >= *life && self.commits.of_txn(*txn).is_none())?;
+            let of_life = self.view.txn(deleter).life;
+            Some((deleter, *version, cuts.cuts[of_life as usize]))
+        })
+    }
+
+    /// Absences without a version, of keys that the reader's own life had not touched yet.
+    fn unversioned_absences(&self, all: &AllVersions<'h>) -> Vec<Proof> {
+        let mut absent: Vec<Proof> = Vec::new();
+        for reader in self.view.history.txns.iter().filter(|reader| reader.life > 0) {
             for read in self.view.reads(reader.index) {
-                if read.seen != Seen::Absent || read.version.unwrap_or(0) > 0 {
-                    continue;
-                }
-                // Only what the reader's own life had not touched yet.
+                let gone = read.seen == Seen::Absent && read.version.unwrap_or(0) == 0;
                 let started = reader.start_version.unwrap_or(0);
-                let touched = all[read.key as usize]
-                    .iter()
-                    .any(|(version, life, _)| *life == reader.life && *version <= started);
-                if !touched {
-                    absent[before as usize].push(Proof { version: 0, reader: reader.index, key: read.key });
+                let untouched = || {
+                    let mut versions = all[read.key as usize].iter();
+                    !versions.any(|(version, life, _)| *life == reader.life && *version <= started)
+                };
+                if gone && read.how != How::Condition && untouched() {
+                    absent.push(Proof { version: 0, reader: reader.index, key: read.key });
                 }
             }
         }
-        for (life, proofs) in absent.into_iter().enumerate().rev() {
-            let mut cut = evidence[life].missed.map_or(Version::MAX, |missed| missed.version - 1);
-            // From the last proof to fail on, all have to hold again at the lower cut.
-            let mut holding = 0;
-            let mut at = 0;
-            while holding < proofs.len() {
-                let proof = proofs[at];
-                at = (at + 1) % proofs.len();
-                holding += 1;
-                let versions = &all[proof.key as usize];
-                let of_life = versions.iter().rev().find(|(version, of, _)| {
-                    (*of as usize) < life || (*of as usize == life && *version <= cut)
-                });
-                if let Some((version, of, content)) = of_life
-                    && *of as usize == life
-                    && matches!(content, Content::Value(_) | Content::Appended { .. })
+        absent
+    }
+
+    /// Transactions of lives before `life` that were never answered and would have left the key absent.
+    fn deleters(&self, key: KeyId, life: Life) -> impl Iterator<Item = TxnIndex> {
+        let unanswered = self
+            .view
+            .history
+            .txns
+            .iter()
+            .filter(move |txn| txn.life < life && matches!(txn.outcome, Outcome::Unknown { .. }));
+        unanswered.map(|txn| txn.index).filter(move |txn| {
+            let leaves_absent = |content| matches!(content, Content::Absent | Content::Expiring(_));
+            self.view.writes(*txn).iter().any(|write| write.key == key && leaves_absent(write.content))
+        })
+    }
+
+    /// Collects what lists say that lack elements of earlier lives.
+    fn missing_elements(&self, all: &AllVersions<'h>, evidence: &mut [Evidence]) {
+        for reader in self.view.history.txns.iter().filter(|reader| reader.life > 0) {
+            for read in self.view.reads(reader.index) {
+                let Seen::List(elements) = read.seen else { continue };
+                let versions = &all[read.key as usize];
+                if versions.iter().any(|(_, _, content)| !matches!(content, Content::Appended { .. })) {
+                    continue;
+                }
+                let there: Map<&[u8], ()> = elements.iter().map(|element| (element.as_slice(), ())).collect();
+                for (version, life, content) in versions.iter().take_while(|(_, life, _)| *life < reader.life)
                 {
-                    cut = version - 1;
-                    holding = 0;
-                    evidence[life].missed = Some(Proof { version: *version, ..proof });
+                    if self.view.appended(*content).iter().any(|element| !there.contains_key(element)) {
+                        let old = &mut evidence[*life as usize].missed;
+                        let proof = Proof { version: *version, reader: reader.index, key: read.key };
+                        *old = old.filter(|old| old.version <= *version).or(Some(proof));
+                    }
                 }
             }
         }
