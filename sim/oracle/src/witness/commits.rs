@@ -245,6 +245,9 @@ fn unanswered(view: &View<'_>, txn: TxnIndex, version: Version) -> Option<Commit
     Some(Commit { txn, life: view.txn(txn).life, version, invoked, acked: None })
 }
 
+/// Order, reads of that version, reads of later ones, first committer wins; and the later snapshot.
+type Plausibility = (bool, bool, bool, bool, Version);
+
 /// How well it fits that an unanswered commit got this version. Only the best of several counts, so a store that breaks
 /// one of these rules is found all the same.
 fn plausibility(
@@ -253,9 +256,9 @@ fn plausibility(
     txn: TxnIndex,
     version: Version,
     reads: &[(Life, &Observed<'_>)],
-) -> (bool, bool, bool, Version) {
+) -> Plausibility {
     let unanswered = view.txn(txn);
-    let Outcome::Unknown { invoked } = unanswered.outcome else { return (false, false, false, 0) };
+    let Outcome::Unknown { invoked } = unanswered.outcome else { return Plausibility::default() };
     let started = unanswered.start_version.unwrap_or(0);
     let in_order = started < version
         && known.range(version..).all(|(_, later)| {
@@ -274,7 +277,14 @@ fn plausibility(
     let whole = reads
         .iter()
         .all(|(_, read)| writes.iter().any(|own| own.key == read.key && fits(view, own.content, read)));
-    (in_order, whole, first_committer, started)
+    // Whoever saw a later state saw all of its work, or what came after it.
+    let complete =
+        view.history.txns.iter().filter(|reader| reader.start_version >= Some(version)).all(|reader| {
+            let mut own =
+                view.reads(reader.index).iter().filter(|read| writes.iter().any(|own| own.key == read.key));
+            own.all(|read| read.version.is_none_or(|seen| seen >= version || seen == 0))
+        });
+    (in_order, whole, complete, first_committer, started)
 }
 
 fn fits(view: &View<'_>, content: Content<'_>, read: &Observed<'_>) -> bool {

@@ -1,6 +1,6 @@
 //! What each crash took: the cut between what survived and what did not, from what later lives read.
 
-use stormproof_workloads::history::{Life, LifeEnd, Outcome, TxnIndex};
+use stormproof_workloads::history::{Life, LifeEnd, Outcome, Txn, TxnIndex};
 use stormproof_workloads::store::Version;
 
 use super::Witness;
@@ -53,13 +53,13 @@ impl<'h> Witness<'_, 'h> {
     pub(super) fn cuts(&self, findings: &mut Findings) -> Cuts {
         let lives = self.commits.lives() as usize;
         let mut evidence = vec![Evidence::default(); lives];
+        self.must_survive(&mut evidence);
         if lives > 1 {
             let all = self.all_versions();
             self.gather(&all, &mut evidence);
             self.missing_elements(&all, &mut evidence);
             self.absences(&all, &mut evidence);
         }
-        self.must_survive(&mut evidence);
         let mut cuts = Cuts { cuts: vec![Version::MAX; lives], floors: vec![0; lives], wrong_before: None };
         for (life, proof) in evidence.iter().enumerate() {
             cuts.cuts[life] = proof.missed.map_or(Version::MAX, |missed| missed.version - 1);
@@ -120,9 +120,7 @@ impl<'h> Witness<'_, 'h> {
     /// have been collected. Each says that the surviving state had no such key, and by itself not which of several
     /// such states it was; so the cuts are lowered until all of them hold.
     fn absences(&self, all: &AllVersions<'h>, evidence: &mut [Evidence]) {
-        let mut absent = self.unversioned_absences(all);
-        // An unanswered delete may be the reason as well: see `unanswered_deletes`.
-        absent.retain(|proof| self.deleters(proof.key, self.view.txn(proof.reader).life).next().is_none());
+        let absent = self.unversioned_absences(all);
         // Every proof has to hold at the cuts that the others made; each round lowers one of them.
         let mut holding = 0;
         let mut at = 0;
@@ -139,7 +137,14 @@ impl<'h> Witness<'_, 'h> {
             if let Some((version, life, content)) = latest
                 && matches!(content, Content::Value(_) | Content::Appended { .. })
             {
-                evidence[*life as usize].missed = Some(Proof { version: *version, ..proof });
+                // An unanswered delete explains it as well, and must where the value can't have been lost.
+                let end = &mut evidence[*life as usize];
+                let kept =
+                    end.durable.max(end.seen.map(|seen| seen.version)).is_some_and(|kept| kept >= *version);
+                if kept && self.deleter(proof, *version, *life).is_some() {
+                    continue;
+                }
+                end.missed = Some(Proof { version: *version, ..proof });
                 holding = 0;
             }
         }
@@ -149,21 +154,46 @@ impl<'h> Witness<'_, 'h> {
     /// between which it took effect.
     pub(super) fn unanswered_delete(&self, cuts: &Cuts) -> Option<(TxnIndex, Version, Version)> {
         let all = self.all_versions();
-        self.unversioned_absences(&all).into_iter().find_map(|proof| {
-            let before = self.view.txn(proof.reader).life;
-            let survives = |version: Version, life: Life| life < before && !cuts.is_lost(life, version);
-            let latest =
-                all[proof.key as usize].iter().rev().find(|(version, life, _)| survives(*version, *life));
-            let (version, life, content) = latest?;
-            if !matches!(content, Content::Value(_) | Content::Appended { .. }) {
-                return None;
+        for reader in &self.view.history.txns {
+            let started = reader.start_version.unwrap_or(0);
+            for read in self.view.reads(reader.index) {
+                if read.seen != Seen::Absent || read.version.unwrap_or(0) > 0 || read.how == How::Condition {
+                    continue;
+                }
+                let there = |version: Version, life: Life| {
+                    life < reader.life && !cuts.is_lost(life, version)
+                        || life == reader.life && version <= started
+                };
+                let latest =
+                    all[read.key as usize].iter().rev().find(|(version, life, _)| there(*version, *life));
+                let Some((version, life, Content::Value(_) | Content::Appended { .. })) = latest else {
+                    continue;
+                };
+                let proof = Proof { version: 0, reader: reader.index, key: read.key };
+                if let Some(deleter) = self.deleter(proof, *version, *life) {
+                    let of_life = self.view.txn(deleter).life;
+                    let until = if of_life == reader.life { started } else { cuts.cuts[of_life as usize] };
+                    return Some((deleter, *version, until));
+                }
             }
-            let deleter = self
-                .deleters(proof.key, before)
-                .find(|txn| self.view.txn(*txn).life >= *life && self.commits.of_txn(*txn).is_none())?;
-            let of_life = self.view.txn(deleter).life;
-            Some((deleter, *version, cuts.cuts[of_life as usize]))
-        })
+        }
+        None
+    }
+
+    /// A transaction that was never answered and explains why a reader did not find a value: it would have left the key
+    /// absent, and had seen the value or come in a later life.
+    fn deleter(&self, proof: Proof, value: Version, value_life: Life) -> Option<TxnIndex> {
+        let until = self.view.txn(proof.reader).life;
+        let explains = |txn: &&Txn| {
+            matches!(txn.outcome, Outcome::Unknown { .. })
+                && (value_life..=until).contains(&txn.life)
+                && txn.start_version.unwrap_or(0) >= value
+                && self.commits.of_txn(txn.index).is_none()
+                && self.view.writes(txn.index).iter().any(|write| {
+                    write.key == proof.key && matches!(write.content, Content::Absent | Content::Expiring(_))
+                })
+        };
+        self.view.history.txns.iter().find(explains).map(|txn| txn.index)
     }
 
     /// Absences without a version, of keys that the reader's own life had not touched yet.
@@ -183,20 +213,6 @@ impl<'h> Witness<'_, 'h> {
             }
         }
         absent
-    }
-
-    /// Transactions of lives before `life` that were never answered and would have left the key absent.
-    fn deleters(&self, key: KeyId, life: Life) -> impl Iterator<Item = TxnIndex> {
-        let unanswered = self
-            .view
-            .history
-            .txns
-            .iter()
-            .filter(move |txn| txn.life < life && matches!(txn.outcome, Outcome::Unknown { .. }));
-        unanswered.map(|txn| txn.index).filter(move |txn| {
-            let leaves_absent = |content| matches!(content, Content::Absent | Content::Expiring(_));
-            self.view.writes(*txn).iter().any(|write| write.key == key && leaves_absent(write.content))
-        })
     }
 
     /// Collects what lists say that lack elements of earlier lives.
