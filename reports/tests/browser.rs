@@ -120,10 +120,9 @@ fn ten_thousand_transactions_open_whole_and_can_be_paged_and_filtered() {
     browser.look_like(1280, 900, false);
     browser.open(&page.path);
     let took = browser.evaluate("Math.round(performance.now())");
-    println!(
-        "open and drawn after {took} ms, {} bytes",
-        std::fs::metadata(&page.path).expect("the page").len()
-    );
+    let size = std::fs::metadata(&page.path).expect("the page").len();
+    let busy = browser.busy_ms();
+    println!("{size} bytes, open and drawn after {took} ms, of which the page computed for {busy:.0} ms");
     let count = "document.getElementById('page').textContent.replaceAll('\\u202f', ' ')";
     assert_eq!(browser.evaluate(count), "1 – 50 of 10 000");
     browser.evaluate("document.getElementById('page-forward').click()");

@@ -6,3 +6,16 @@ pub mod engine_store;
 pub mod interrupted;
 pub mod real;
 pub mod script;
+
+/// The code on the pages for people, compiled and run.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../engine/guides/embedding.md")]
+    struct Embedding;
+
+    #[doc = include_str!("../../sim/guides/writing-a-workload.md")]
+    struct WritingAWorkload;
+}
