@@ -8,8 +8,10 @@ use std::process::Command;
 
 use yaml_rust2::YamlLoader;
 
-const PAGES: [&str; 5] = [
+const PAGES: [&str; 7] = [
     "README.md",
+    "engine/DESIGN.md",
+    "sim/DESIGN.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
     "engine/guides/embedding.md",
@@ -24,21 +26,85 @@ fn page(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The lines of all `sh` blocks of a page, without their comments.
-fn commands(page: &str) -> Vec<String> {
+/// A line of an `sh` block.
+struct Line {
+    command: String,
+    /// How it ends, if its comment says `exits with …`; 0 else.
+    exit: i32,
+}
+
+/// The lines of all `sh` blocks of a page.
+fn commands(page: &str) -> Vec<Line> {
     let mut commands = Vec::new();
     let mut inside = false;
     for line in page.lines() {
         if line.starts_with("```") {
             inside = line == "```sh";
         } else if inside {
-            let command = line.split('#').next().unwrap_or_default().trim();
-            if !command.is_empty() {
-                commands.push(command.to_owned());
+            let (command, comment) = line.split_once('#').unwrap_or((line, ""));
+            let exit = comment.split("exits with ").nth(1).map_or(0, |rest| {
+                rest.split(|c: char| !c.is_ascii_digit())
+                    .next()
+                    .and_then(|n| n.parse().ok())
+                    .expect("an exit code")
+            });
+            if !command.trim().is_empty() {
+                commands.push(Line { command: command.trim().to_owned(), exit });
             }
         }
     }
     commands
+}
+
+/// Plays the worked example. Its seed is that of the engine at the time of writing: what the sweep finds now takes its place.
+struct Example {
+    folder: tempfile::TempDir,
+    /// What the page shows, and what was found: seed and trace file.
+    shown: Option<[String; 2]>,
+    found: Option<[String; 2]>,
+}
+
+impl Example {
+    fn new(page: &str) -> Self {
+        let shown = seed_and_trace(page);
+        Self { folder: tempfile::tempdir().expect("a folder"), shown, found: None }
+    }
+
+    fn play(&mut self, line: &Line) {
+        let command = self.of_today(&line.command);
+        let output = Command::new(env!("CARGO"))
+            .args(["run", "--quiet", "--manifest-path"])
+            .arg(root().join("Cargo.toml"))
+            .arg("--")
+            .args(command.split_whitespace().skip(1))
+            .current_dir(self.folder.path())
+            .output()
+            .expect("cargo starts");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(line.exit), "{command}\n{text}\n{errors}");
+        if self.found.is_none() {
+            self.found = seed_and_trace(&text);
+        }
+    }
+
+    /// The command with the seed and the trace file that were found, instead of those that the page shows.
+    fn of_today(&self, command: &str) -> String {
+        let (Some([seed, trace]), Some([found_seed, found_trace])) = (&self.shown, &self.found) else {
+            return command.to_owned();
+        };
+        let stem = |trace: &str| trace.trim_end_matches(".trace").to_owned();
+        let words = command.split_whitespace().map(|word| {
+            if word == seed { found_seed.clone() } else { word.replace(&stem(trace), &stem(found_trace)) }
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// What a sweep says at its end.
+fn seed_and_trace(text: &str) -> Option<[String; 2]> {
+    let word = |before: &str| Some(text.split(before).nth(1)?.split_whitespace().next()?.to_owned());
+    Some([word("\nreproduce: stormproof run --seed ")?, word("\ntrace:     ")?])
 }
 
 #[test]
@@ -59,24 +125,29 @@ fn every_relative_link_leads_to_a_file() {
 #[test]
 fn every_command_of_the_pages_works() {
     let mut seen = 0;
-    for command in PAGES.iter().flat_map(|name| commands(&page(name))) {
+    let mut example = Example::new(&page("README.md"));
+    for line in PAGES.iter().flat_map(|name| commands(&page(name))) {
         seen += 1;
+        let command = &line.command;
         let words: Vec<&str> = command.split_whitespace().collect();
         match words.as_slice() {
             // This very run.
             ["cargo", "test"] => {}
-            // The sweep: `.ci/run` runs it, in the profile that it names.
-            ["cargo", "run", "--release"] => {
+            // The sweep: `.ci/run` builds and runs it, in the profile that they name.
+            ["cargo", "run" | "build", "--release"] => {
                 assert!(page(".ci/run").contains("cargo run --release"), "{command}")
             }
             ["cargo", arguments @ ..] => {
                 let status = Command::new(env!("CARGO")).args(arguments).current_dir(root()).status();
                 assert!(status.expect("cargo starts").success(), "{command}");
             }
+            ["export", path] => assert_eq!(*path, "PATH=\"$PWD/target/release:$PATH\""),
+            ["stormproof", ..] => example.play(&line),
             _ => panic!("this test does not know how to run {command:?}"),
         }
     }
     assert!(seen >= 3, "only {seen} commands were found: were the blocks renamed?");
+    assert!(example.found.is_some(), "the worked example found nothing");
 }
 
 #[test]
@@ -128,7 +199,16 @@ fn workflows_parse_and_run_the_script_that_developers_run() {
 #[test]
 fn the_example_in_the_readme_is_what_the_report_says() {
     let readme = page("README.md");
-    let shown = readme.split("```text\n").nth(1).expect("an example").split("```").next().expect("its end");
+    let shown = readme
+        .split("## Looking at a failure")
+        .nth(1)
+        .expect("a section")
+        .split("```text\n")
+        .nth(1)
+        .expect("an example")
+        .split("```")
+        .next()
+        .expect("its end");
     let rendered = page("reports/examples/run.txt");
     for line in shown.lines() {
         assert!(rendered.lines().any(|real| real == line), "the report has no line {line:?}");
