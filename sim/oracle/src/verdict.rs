@@ -271,6 +271,22 @@ impl Findings {
         Self { max: max.max(1), ..Self::default() }
     }
 
+    pub(crate) fn max(&self) -> usize {
+        self.max
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.violations.is_empty()
+    }
+
+    /// Adds what another judge has found.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.more += other.more;
+        for violation in other.violations {
+            self.add(|| violation);
+        }
+    }
+
     /// Adds a violation; the words are made only if there is room.
     pub(crate) fn add(&mut self, violation: impl FnOnce() -> Violation) {
         if self.violations.len() < self.max {

@@ -37,7 +37,7 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    pub(super) fn collect(view: &View<'_>, findings: &mut Findings) -> Self {
+    pub(super) fn collect(view: &View<'_>, ignored: &[TxnIndex], findings: &mut Findings) -> Self {
         let history = view.history;
         let lives = history.txns.iter().map(|txn| txn.life as usize + 1).max().unwrap_or(1);
         let lives = lives.max(history.lives.iter().map(|life| life.life as usize + 1).max().unwrap_or(0));
@@ -50,7 +50,7 @@ impl Commits {
             txns[txn.life as usize].push(txn.index);
         }
         let mut list = acked(view, findings);
-        adopt(view, &mut list);
+        adopt(view, ignored, &mut list);
         let by_txn = vec![None; history.txns.len()];
         let mut commits =
             Self { list: Vec::new(), by_version: Map::default(), by_txn, starts: Vec::new(), ends, txns };
@@ -140,11 +140,11 @@ fn acked(view: &View<'_>, findings: &mut Findings) -> Vec<Commit> {
 }
 
 /// Adds the unanswered commits whose versions were read, and those whose elements were read in lists.
-fn adopt<'h>(view: &View<'h>, list: &mut Vec<Commit>) {
+fn adopt<'h>(view: &View<'h>, ignored: &[TxnIndex], list: &mut Vec<Commit>) {
     let history = view.history;
     let mut writers: Map<u32, Vec<(TxnIndex, Content<'h>)>> = Map::default();
     for txn in &history.txns {
-        if matches!(txn.outcome, Outcome::Unknown { .. }) {
+        if matches!(txn.outcome, Outcome::Unknown { .. }) && !ignored.contains(&txn.index) {
             for write in view.writes(txn.index) {
                 writers.entry(write.key).or_default().push((txn.index, write.content));
             }
@@ -187,6 +187,7 @@ fn adopt<'h>(view: &View<'h>, list: &mut Vec<Commit>) {
             adopted.insert(txn, ());
         }
     }
+    adopted.extend(ignored.iter().map(|txn| (*txn, ())));
     adopt_elements(view, list, &mut known, &adopted, &writers);
 }
 
@@ -265,9 +266,7 @@ fn plausibility(
             later.life > unanswered.life
                 || later.life == unanswered.life && later.acked.is_none_or(|acked| acked > invoked)
         })
-        && known
-            .range(..version)
-            .all(|(_, earlier)| earlier.life < unanswered.life || earlier.life == unanswered.life);
+        && known.range(..version).all(|(_, earlier)| earlier.life <= unanswered.life);
     let writes = view.writes(txn);
     let first_committer = started >= version
         || !known.range(started + 1..version).any(|(_, between)| {

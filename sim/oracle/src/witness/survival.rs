@@ -93,8 +93,8 @@ impl<'h> Witness<'_, 'h> {
                     }
                 }
                 let absent = read.seen == Seen::Absent;
-                let vague = versions.iter().any(|(_, _, content)| !matches!(content, Content::Value(_)));
-                if absent && version == 0 && vague {
+                if absent && version == 0 {
+                    // Says less than it seems to: see `absences`.
                     continue;
                 }
                 for before in life.unwrap_or(0)..reader.life {
@@ -152,14 +152,21 @@ impl<'h> Witness<'_, 'h> {
 
     /// An unanswered delete whose effect somebody saw, as an absence that nothing else explains; with the versions
     /// between which it took effect.
-    pub(super) fn unanswered_delete(&self, cuts: &Cuts) -> Option<(TxnIndex, Version, Version)> {
+    pub(super) fn unanswered_delete(
+        &self,
+        cuts: &Cuts,
+        ignored: &[TxnIndex],
+    ) -> Option<(TxnIndex, Version, Version)> {
         let all = self.all_versions();
         for reader in &self.view.history.txns {
             let started = reader.start_version.unwrap_or(0);
             for read in self.view.reads(reader.index) {
-                if read.seen != Seen::Absent || read.version.unwrap_or(0) > 0 || read.how == How::Condition {
+                if read.seen != Seen::Absent || read.version.unwrap_or(0) > 0 {
                     continue;
                 }
+                // A condition held when its transaction committed, a read when it began.
+                let commit = self.commits.of_txn(reader.index).filter(|_| read.how == How::Condition);
+                let started = commit.map_or(started, |commit| commit.version - 1);
                 let there = |version: Version, life: Life| {
                     life < reader.life && !cuts.is_lost(life, version)
                         || life == reader.life && version <= started
@@ -170,7 +177,8 @@ impl<'h> Witness<'_, 'h> {
                     continue;
                 };
                 let proof = Proof { version: 0, reader: reader.index, key: read.key };
-                if let Some(deleter) = self.deleter(proof, *version, *life) {
+                let deleter = self.deleter(proof, *version, *life);
+                if let Some(deleter) = deleter.filter(|deleter| !ignored.contains(deleter)) {
                     let of_life = self.view.txn(deleter).life;
                     let until = if of_life == reader.life { started } else { cuts.cuts[of_life as usize] };
                     return Some((deleter, *version, until));
