@@ -141,7 +141,6 @@ fn a_checkpoint_and_its_log_give_the_state_that_was() {
     let run = db.begin_run().unwrap();
     let write = |db: &Database, from: i64| {
         for number in from..from + 200 {
-            let run = run;
             db.transaction(run, |txn| {
                 txn.put(format!("key-{:03}", number % 70), number)?;
                 txn.delete(format!("key-{:03}", number % 30))

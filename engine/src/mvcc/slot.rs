@@ -117,12 +117,6 @@ impl Slot {
         if chain.dead { None } else { chain.versions.last().map(|entry| entry.version) }
     }
 
-    /// How many versions there are.
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.chain.read().versions.len()
-    }
-
     /// Adds a version.
     ///
     /// Returns how many versions there are now, or the entry back if the slot is dead.
