@@ -112,11 +112,12 @@ fn judge(view: &View<'_>, expectations: &Expectations, ignored: &[TxnIndex], fin
 impl Witness<'_, '_> {
     /// Adds unanswered deletes that took effect: all that is seen of them is that something is gone.
     fn adopt_deletes(&mut self, ignored: &[TxnIndex]) {
+        let mut ignored = ignored.to_vec();
         loop {
             let cuts = self.cuts(&mut Findings::new(0));
-            let Some((txn, after, until)) = self.unanswered_delete(&cuts, ignored) else { return };
+            let Some((txn, after, until)) = self.unanswered_delete(&cuts, &ignored) else { return };
             if !self.commits.adopt_between(self.view, txn, after, until) {
-                return;
+                ignored.push(txn);
             }
         }
     }

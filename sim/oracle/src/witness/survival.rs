@@ -141,7 +141,7 @@ impl<'h> Witness<'_, 'h> {
                 let end = &mut evidence[*life as usize];
                 let kept =
                     end.durable.max(end.seen.map(|seen| seen.version)).is_some_and(|kept| kept >= *version);
-                if kept && self.deleter(proof, *version, *life).is_some() {
+                if kept && self.deleter(proof, *version, *life, &[]).is_some() {
                     continue;
                 }
                 end.missed = Some(Proof { version: *version, ..proof });
@@ -177,8 +177,7 @@ impl<'h> Witness<'_, 'h> {
                     continue;
                 };
                 let proof = Proof { version: 0, reader: reader.index, key: read.key };
-                let deleter = self.deleter(proof, *version, *life);
-                if let Some(deleter) = deleter.filter(|deleter| !ignored.contains(deleter)) {
+                if let Some(deleter) = self.deleter(proof, *version, *life, ignored) {
                     let of_life = self.view.txn(deleter).life;
                     let until = if of_life == reader.life { started } else { cuts.cuts[of_life as usize] };
                     return Some((deleter, *version, until));
@@ -190,13 +189,20 @@ impl<'h> Witness<'_, 'h> {
 
     /// A transaction that was never answered and explains why a reader did not find a value: it would have left the key
     /// absent, and had seen the value or come in a later life.
-    fn deleter(&self, proof: Proof, value: Version, value_life: Life) -> Option<TxnIndex> {
+    fn deleter(
+        &self,
+        proof: Proof,
+        value: Version,
+        value_life: Life,
+        ignored: &[TxnIndex],
+    ) -> Option<TxnIndex> {
         let until = self.view.txn(proof.reader).life;
         let explains = |txn: &&Txn| {
             matches!(txn.outcome, Outcome::Unknown { .. })
                 && (value_life..=until).contains(&txn.life)
                 && txn.start_version.unwrap_or(0) >= value
                 && self.commits.of_txn(txn.index).is_none()
+                && !ignored.contains(&txn.index)
                 && self.view.writes(txn.index).iter().any(|write| {
                     write.key == proof.key && matches!(write.content, Content::Absent | Content::Expiring(_))
                 })
