@@ -1,23 +1,13 @@
 //! The binary as users have it: exit codes, one JSON document, the same run in another process, mutants found.
 
-use std::path::Path;
-use std::process::{Command, Output};
+mod support;
 
 use serde_json::Value;
 
+use support::{json, stormproof};
+
 /// Workloads that count and move: what a simple engine bug breaks first.
 const COUNTERS: &[&str] = &["--workload", "hotspot", "--workload", "bank", "--workload", "write-skew"];
-
-fn stormproof(folder: &Path, arguments: &[&str]) -> Output {
-    let binary = env!("CARGO_BIN_EXE_stormproof");
-    Command::new(binary).args(arguments).current_dir(folder).output().expect("the binary starts")
-}
-
-fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        panic!("not one JSON document: {error}\n{}", String::from_utf8_lossy(&output.stdout))
-    })
-}
 
 #[test]
 fn a_seed_gives_the_same_run_in_two_processes() {

@@ -2,11 +2,13 @@
 //!
 //! Without arguments it does its main job, a sweep of ten seconds on all cores. Exit codes: 0 everything held, 1 a
 //! violation was found, 2 the command was wrong, 3 the simulator itself failed (nondeterminism, a panic outside of the
-//! engine, a campaign in which nothing happened).
+//! engine, a campaign in which nothing happened), 4 whether it holds could not be decided.
 //!
 //! INV-CLI-1: with `--json`, standard output is one JSON document and nothing else; everything for people goes to
 //! standard error then.
 
+mod check;
+mod inspect;
 mod list;
 mod output;
 mod replay;
@@ -14,6 +16,7 @@ mod report;
 mod run;
 mod shrink;
 mod sweep;
+mod verify;
 mod zoo;
 
 use std::process::ExitCode;
@@ -61,6 +64,9 @@ pub fn main_with(workloads: Vec<Arc<dyn Workload>>) -> ExitCode {
         Command::List(arguments) => list::execute(arguments, &registry),
         Command::Zoo(arguments) => zoo::execute(arguments, registry),
         Command::Report(arguments) => report::execute(&arguments),
+        Command::Check(arguments) => check::execute(&arguments),
+        Command::Inspect(arguments) => inspect::execute(&arguments),
+        Command::Verify(arguments) => verify::execute(&arguments),
         Command::Worker(arguments) => sweep::work(arguments, registry),
     };
     match done {
@@ -83,7 +89,7 @@ pub fn command() -> clap::Command {
     version,
     about = "Runs the Stormproof engine under seeds that decide every interleaving, fault and crash, and checks its contract",
     after_help = "Without a command: a sweep of 10 seconds on all cores.\n\
-                  Exit codes: 0 held, 1 violation, 2 usage, 3 failure of the simulator itself."
+                  Exit codes: 0 held, 1 violation, 2 usage, 3 failure of the simulator itself, 4 not decided."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -106,6 +112,12 @@ enum Command {
     Zoo(zoo::Arguments),
     /// Merges and renders what sweeps wrote
     Report(report::Arguments),
+    /// Judges a recorded history by its isolation level
+    Check(check::Arguments),
+    /// Shows the files of a database without opening it
+    Inspect(inspect::Arguments),
+    /// Says whether a database is whole without opening it
+    Verify(verify::Arguments),
     /// Runs seeds for a coordinator
     #[command(name = "__worker", hide = true)]
     Worker(sweep::WorkerArguments),
@@ -122,6 +134,8 @@ enum Exit {
     Usage,
     /// The simulator itself failed.
     Failed,
+    /// Whether it holds could not be decided.
+    Unknown,
 }
 
 impl From<Exit> for ExitCode {
@@ -131,6 +145,7 @@ impl From<Exit> for ExitCode {
             Exit::Violated => 1,
             Exit::Usage => 2,
             Exit::Failed => 3,
+            Exit::Unknown => 4,
         })
     }
 }

@@ -196,6 +196,16 @@ pub(super) fn write_trace(folder: &Path, plan: &Plan, run: &Run, command: &str) 
     Ok(path)
 }
 
+/// Writes a file that was asked for.
+pub(super) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| {
+        Failure::usage(format!(
+            "{} can't be written: {error}: name a file in a folder that is there",
+            path.display()
+        ))
+    })
+}
+
 /// How a run ends the process.
 pub(super) fn exit_of(run: &Run) -> Exit {
     if run.findings().is_empty() { Exit::Held } else { Exit::Violated }
