@@ -43,6 +43,16 @@ struct Witness<'v, 'h> {
     view: &'v View<'h>,
     expectations: &'v Expectations,
     commits: Commits,
+    guess: Guess,
+}
+
+/// What is assumed of commits that were never answered.
+#[derive(Clone, Debug, Default)]
+struct Guess {
+    /// These took no effect.
+    ignored: Vec<TxnIndex>,
+    /// What is gone was deleted by one of them if it can have been, and else lost in a crash; not the other way round.
+    deletes_first: bool,
 }
 
 /// Checks what the reported versions decide; nothing if the store reported none.
@@ -52,24 +62,24 @@ pub(crate) fn check(view: &View<'_>, expectations: &Expectations, findings: &mut
         return;
     }
     let mut first = Findings::new(findings.max());
-    judge(view, expectations, &[], &mut first);
+    judge(view, expectations, Guess::default(), &mut first);
     // Which unanswered commits took effect, and at which versions, is partly a guess: a guess convicts nobody as long as
     // the history makes sense without it.
     if !first.is_empty() {
-        let guilty = |ignored: &[TxnIndex]| {
+        let guilty = |guess: Guess| {
             let mut other = Findings::new(1);
-            judge(view, expectations, ignored, &mut other);
+            judge(view, expectations, guess, &mut other);
             !other.is_empty()
         };
-        if !guesses(view).all(|ignored| guilty(&ignored)) {
+        if !guesses(view).all(guilty) {
             return;
         }
     }
     findings.append(first);
 }
 
-/// Unanswered commits to do without: each alone, then each two, not more than can be tried in a moment.
-fn guesses(view: &View<'_>) -> impl Iterator<Item = Vec<TxnIndex>> {
+/// Other guesses: without none, each and each two of the unanswered commits, not more than can be tried in a moment.
+fn guesses(view: &View<'_>) -> impl Iterator<Item = Guess> {
     const ATTEMPTS_MAX: usize = 64;
     let unanswered: Vec<TxnIndex> = view
         .history
@@ -82,14 +92,19 @@ fn guesses(view: &View<'_>) -> impl Iterator<Item = Vec<TxnIndex>> {
         let unanswered = unanswered.clone();
         move |(at, first)| unanswered[at + 1..].iter().map(|second| vec![first, *second]).collect::<Vec<_>>()
     });
-    unanswered.into_iter().map(|txn| vec![txn]).chain(pairs).take(ATTEMPTS_MAX)
+    let ignored = std::iter::once(Vec::new()).chain(unanswered.into_iter().map(|txn| vec![txn])).chain(pairs);
+    ignored
+        .flat_map(|ignored| {
+            [true, false].map(|deletes_first| Guess { ignored: ignored.clone(), deletes_first })
+        })
+        .take(ATTEMPTS_MAX)
 }
 
-/// Replays the history, with all unanswered commits that seem to have taken effect but `ignored`.
-fn judge(view: &View<'_>, expectations: &Expectations, ignored: &[TxnIndex], findings: &mut Findings) {
-    let commits = Commits::collect(view, ignored, findings);
-    let mut witness = Witness { view, expectations, commits };
-    witness.adopt_deletes(ignored);
+/// Replays the history under a guess.
+fn judge(view: &View<'_>, expectations: &Expectations, guess: Guess, findings: &mut Findings) {
+    let commits = Commits::collect(view, &guess.ignored, findings);
+    let mut witness = Witness { view, expectations, commits, guess };
+    witness.adopt_deletes();
     witness.version_rules(findings);
     let cuts = witness.cuts(findings);
     witness.recency(&cuts, findings);
@@ -111,8 +126,8 @@ fn judge(view: &View<'_>, expectations: &Expectations, ignored: &[TxnIndex], fin
 
 impl Witness<'_, '_> {
     /// Adds unanswered deletes that took effect: all that is seen of them is that something is gone.
-    fn adopt_deletes(&mut self, ignored: &[TxnIndex]) {
-        let mut ignored = ignored.to_vec();
+    fn adopt_deletes(&mut self) {
+        let mut ignored = self.guess.ignored.clone();
         loop {
             let cuts = self.cuts(&mut Findings::new(0));
             let Some((txn, after, until)) = self.unanswered_delete(&cuts, &ignored) else { return };

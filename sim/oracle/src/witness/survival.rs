@@ -141,7 +141,7 @@ impl<'h> Witness<'_, 'h> {
                 let end = &mut evidence[*life as usize];
                 let kept =
                     end.durable.max(end.seen.map(|seen| seen.version)).is_some_and(|kept| kept >= *version);
-                if kept && self.deleter(proof, *version, *life, &[]).is_some() {
+                if (kept || self.guess.deletes_first) && self.deleter(proof, *version, *life, &[]).is_some() {
                     continue;
                 }
                 end.missed = Some(Proof { version: *version, ..proof });
