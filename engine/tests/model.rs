@@ -340,6 +340,19 @@ impl Run {
     }
 }
 
+#[test]
+fn a_tombstone_that_a_commit_has_put_off_goes_when_nobody_looks() {
+    let db = Database::open_in_memory().unwrap();
+    let run = db.begin_run().unwrap();
+    db.delete(run, "gone").unwrap();
+    for number in 0..200_i64 {
+        db.put(run, "other", number).unwrap();
+        db.delete(run, format!("gone-{}", number % 7)).unwrap();
+    }
+    db.collect();
+    assert_eq!(db.metrics().surplus_versions, 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 

@@ -44,8 +44,9 @@ impl Garbage {
     ) -> usize {
         self.in_group = 0;
         let mut versions = 0;
-        for _ in 0..slots {
-            if self.queue.front().is_none_or(|(version, _)| *version > oldest) {
+        // What is queued again meanwhile waits for the next time.
+        for _ in 0..slots.min(self.queue.len()) {
+            if self.queue.front().is_none_or(|(version, _)| *version > oldest) && !unobserved() {
                 break;
             }
             let Some((_, slot)) = self.queue.pop_front() else { break };
