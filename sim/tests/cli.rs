@@ -78,7 +78,7 @@ fn deliberate_bugs_are_found_and_reproduced_in_another_process() {
 #[test]
 fn a_shrunk_trace_fails_in_the_same_way() {
     let folder = tempfile::tempdir().unwrap();
-    let mutant = ["--mutant", "SkipReadValidation", "--workload", "hotspot"];
+    let mutant = ["--mutant", "SkipReadValidation", "--workload", "write-skew"];
     let sweep = stormproof(
         folder.path(),
         &[&["sweep", "--seeds", "0..500", "--fail-fast", "--json"][..], &mutant].concat(),
