@@ -32,15 +32,14 @@ impl<'h> Witness<'_, 'h> {
 }
 
 impl Witness<'_, '_> {
-    /// Whether an absence may be that of a key that was never answered for, and has expired and been swept since: the
-    /// store's own work, at a version that is nobody's.
+    /// Whether an absence may be that of a key that has expired and been swept: the store's own work, at a version that
+    /// is nobody's. The write that expired may never have been answered, and what came behind it may be lost.
     fn is_sweep(&self, read: &Observed<'_>) -> bool {
         let nobodys = read.version.is_some_and(|version| version > 0 && self.commits.at(version).is_none());
         let expiring = |txn: &Txn| {
-            matches!(txn.outcome, Outcome::Unknown { .. })
-                && self
-                    .view
-                    .writes(txn.index)
+            let writes = self.view.writes(txn.index);
+            matches!(txn.outcome, Outcome::Unknown { .. } | Outcome::Committed { .. })
+                && writes
                     .iter()
                     .any(|write| write.key == read.key && matches!(write.content, Content::Expiring(_)))
         };
