@@ -97,12 +97,13 @@ impl Committer {
         members.extend(followers.iter().filter_map(|follower| follower.join()).map(Member::new));
         self.protocol.lock().commit(inner, &mut members);
         rt::probe::at("commit.publish→ack");
+        // The next group is on its way to the disk while this one is woken, which takes microseconds for each.
+        self.hand_over();
         let mut members = members.into_iter();
         let own = members.next().map_or(Err(Error::Closed), Member::into_result);
         for (follower, member) in followers.iter().zip(members) {
             follower.answer(Waiting::Done(member.into_result()));
         }
-        self.hand_over();
         own
     }
 
