@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use bincode::de::read::Reader as _;
 use bincode::de::{BorrowDecoder, Decoder};
 use bincode::enc::Encoder;
 use bincode::error::{DecodeError, EncodeError};
@@ -282,8 +283,8 @@ fn decode_nested<C, D: Decoder<Context = C>>(decoder: &mut D, depth: usize) -> R
         2 => Value::Bool(true),
         3 => Value::I64(i64::decode(decoder)?),
         4 => Value::F64(f64::from_bits(u64::decode(decoder)?)),
-        5 => Value::String(String::decode(decoder)?),
-        6 => Value::Bytes(Vec::<u8>::decode(decoder)?.into()),
+        5 => Value::String(decode_text(decoder)?),
+        6 => Value::Bytes(decode_bytes(decoder)?.into()),
         7 => {
             // No reservation: a length that lies must not allocate.
             let mut values = Vec::new();
@@ -295,13 +296,32 @@ fn decode_nested<C, D: Decoder<Context = C>>(decoder: &mut D, depth: usize) -> R
         8 => {
             let mut values = BTreeMap::new();
             for _ in 0..u64::decode(decoder)? {
-                let name = String::decode(decoder)?;
+                let name = decode_text(decoder)?;
                 values.insert(name, decode_nested(decoder, depth + 1)?);
             }
             Value::Map(values)
         }
         _ => return Err(DecodeError::Other("unknown type of value")),
     })
+}
+
+/// Bytes with their length in front. Allocates as they come: a length that lies must not.
+fn decode_bytes<D: Decoder>(decoder: &mut D) -> Result<Vec<u8>, DecodeError> {
+    const STEP: usize = 64 << 10;
+    let length = usize::try_from(u64::decode(decoder)?)
+        .map_err(|_| DecodeError::Other("bytes that fit into no memory"))?;
+    decoder.claim_bytes_read(length)?;
+    let mut bytes = Vec::with_capacity(length.min(STEP));
+    while bytes.len() < length {
+        let start = bytes.len();
+        bytes.resize(length.min(start + STEP), 0);
+        decoder.reader().read(&mut bytes[start..])?;
+    }
+    Ok(bytes)
+}
+
+fn decode_text<D: Decoder>(decoder: &mut D) -> Result<String, DecodeError> {
+    String::from_utf8(decode_bytes(decoder)?).map_err(|_| DecodeError::Other("text that is not UTF-8"))
 }
 
 impl fmt::Display for Value {
