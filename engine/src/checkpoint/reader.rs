@@ -9,8 +9,11 @@ use super::format::{
 use crate::error::{Error, Result};
 use crate::recovery::RecoveredWrite;
 use crate::types::{RunNumber, TxnId, Version};
-use crate::wal::entry::CONFIG;
+use crate::wal::cursor::Cursor;
 use crate::wal::format::u32_at;
+
+/// An entry takes six bytes or more.
+const ENTRY_BYTES_MIN: usize = 6;
 
 /// An open checkpoint, header and footer checked.
 #[derive(Debug)]
@@ -57,6 +60,11 @@ impl CheckpointReader {
             return Err(damaged(end, "the footer belongs to another checkpoint"));
         }
         Ok(Self { name: name.to_owned(), header, footer, file, end })
+    }
+
+    /// More entries can't be in it.
+    pub(crate) const fn entries_max(&self) -> u64 {
+        self.end / ENTRY_BYTES_MIN as u64
     }
 
     /// Hands all entries to `visit`, block by block, in key order. Damaged blocks go to `bad`, which may skip
@@ -111,13 +119,10 @@ impl CheckpointReader {
     }
 
     fn decode<'a>(&self, block: &'a [u8], count: u32) -> Result<Vec<RecoveredWrite<'a>>, &'static str> {
-        // An entry takes six bytes or more.
-        let mut entries = Vec::with_capacity((count as usize).min(block.len() / 6 + 1));
-        let mut rest = block;
+        let mut entries = Vec::with_capacity((count as usize).min(block.len() / ENTRY_BYTES_MIN + 1));
+        let mut rest = Cursor::new(block);
         while !rest.is_empty() {
-            let (entry, used): (StoredEntry<'a>, usize) = bincode::borrow_decode_from_slice(rest, CONFIG)
-                .map_err(|_| "an entry that can't be decoded")?;
-            rest = &rest[used..];
+            let entry = StoredEntry::decode(&mut rest).ok_or("an entry that can't be decoded")?;
             let version = self
                 .header
                 .version

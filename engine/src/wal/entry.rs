@@ -16,6 +16,7 @@ use bincode::error::EncodeError;
 use bincode::{BorrowDecode, Encode};
 use env::UnixMillis;
 
+use super::cursor::Cursor;
 use super::format::{PAYLOAD_BYTES_MAX, RecordKind, begin_record, end_record};
 use crate::error::{Error, Result};
 use crate::types::{RunNumber, TxnId, Version};
@@ -50,9 +51,12 @@ pub(crate) enum Entry<'a> {
 
 /// Discriminants of [`Entry`], as the derived encoding writes them.
 mod tag {
+    pub(super) const BEGIN: u8 = 0;
     pub(super) const WRITE: u8 = 1;
     pub(super) const WRITE_EXPIRING: u8 = 2;
     pub(super) const DELETE: u8 = 3;
+    pub(super) const COMMIT: u8 = 4;
+    pub(super) const ABORT: u8 = 5;
 }
 
 /// Encodes one transaction's writes straight into the log's buffer.
@@ -154,48 +158,45 @@ pub(crate) fn decode_transaction<'a>(
     first_version: Version,
     mut visit: impl FnMut(WriteEntry<'a>),
 ) -> Result<Option<TransactionHead>, &'static str> {
-    let mut rest = payload;
-    let mut begin = None;
-    while !rest.is_empty() {
-        let (entry, used): (Entry<'a>, usize) =
-            bincode::borrow_decode_from_slice(rest, CONFIG).map_err(|_| "an entry that can't be decoded")?;
-        rest = &rest[used..];
-        if begin.is_none() != matches!(entry, Entry::BeginTxn { .. }) {
-            return Err("a transaction that does not begin once");
-        }
-        match entry {
-            Entry::BeginTxn { transaction, run } => begin = Some((transaction, run)),
-            Entry::Write { key, value } => {
-                visit(WriteEntry { key, value: Some(value), expires_at: None });
-            }
-            Entry::WriteExpiring { key, value, expires_at } => {
-                visit(WriteEntry { key, value: Some(value), expires_at: Some(UnixMillis(expires_at)) });
-            }
-            Entry::Delete { key } => visit(WriteEntry { key, value: None, expires_at: None }),
-            Entry::CommitTxn { version } => {
-                let version =
-                    first_version.get().checked_add(version).ok_or("a version beyond all versions")?;
-                let (distance, run) = begin.ok_or("a transaction without a beginning")?;
-                return if rest.is_empty() {
-                    Ok(Some(TransactionHead {
-                        version: Version::new(version),
-                        transaction: TxnId::new(version.wrapping_add(distance.cast_unsigned())),
-                        run: RunNumber::new(run),
-                    }))
-                } else {
-                    Err("entries behind the end of a transaction")
-                };
-            }
-            Entry::AbortTxn => {
-                return if rest.is_empty() {
-                    Ok(None)
-                } else {
-                    Err("entries behind the end of a transaction")
-                };
-            }
-        }
+    let mut rest = Cursor::new(payload);
+    if rest.byte() != Some(tag::BEGIN) {
+        return Err("a transaction without a beginning");
     }
-    Err("a transaction without an end")
+    let (distance, run) =
+        rest.signed_varint().zip(rest.varint()).ok_or("a beginning that can't be decoded")?;
+    loop {
+        let Some(tag) = rest.byte() else { return Err("a transaction without an end") };
+        let (version, withdrawn) = match tag {
+            tag::WRITE | tag::WRITE_EXPIRING | tag::DELETE => {
+                visit(decode_write(&mut rest, tag).ok_or("an entry that can't be decoded")?);
+                continue;
+            }
+            tag::COMMIT => (rest.varint().ok_or("an end that can't be decoded")?, false),
+            tag::ABORT => (0, true),
+            _ => return Err("an entry of an unknown kind"),
+        };
+        if !rest.is_empty() {
+            return Err("entries behind the end of a transaction");
+        }
+        if withdrawn {
+            return Ok(None);
+        }
+        let version = first_version.get().checked_add(version).ok_or("a version beyond all versions")?;
+        return Ok(Some(TransactionHead {
+            version: Version::new(version),
+            transaction: TxnId::new(version.wrapping_add(distance.cast_unsigned())),
+            run: RunNumber::new(run),
+        }));
+    }
+}
+
+/// What follows the tag of a put or a delete.
+#[inline]
+fn decode_write<'a>(rest: &mut Cursor<'a>, tag: u8) -> Option<WriteEntry<'a>> {
+    let key = rest.bytes()?;
+    let value = if tag == tag::DELETE { None } else { Some(rest.bytes()?) };
+    let expires_at = if tag == tag::WRITE_EXPIRING { Some(UnixMillis(rest.varint()?)) } else { None };
+    Some(WriteEntry { key, value, expires_at })
 }
 
 /// Decodes a value that the log or a checkpoint holds.
@@ -338,6 +339,26 @@ mod tests {
         #[test]
         fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
             let _ = decode_transaction(&bytes, Version::new(1), |_| {});
+        }
+
+        #[test]
+        fn the_hand_written_decoding_is_the_derived_one(
+            bytes in prop::collection::vec(prop_oneof![0_u8..6, any::<u8>()], 0..60),
+        ) {
+            let mut writes = Vec::new();
+            let by_hand = decode_transaction(&bytes, Version::new(1), |write| writes.push(write));
+            if let Ok(head) = by_hand {
+                let mut rest = bytes.as_slice();
+                let mut entries = Vec::new();
+                while !rest.is_empty() {
+                    let (entry, used) = bincode::borrow_decode_from_slice::<Entry<'_>, _>(rest, CONFIG).unwrap();
+                    entries.push(entry);
+                    rest = &rest[used..];
+                }
+                prop_assert_eq!(entries.len(), writes.len() + 2);
+                prop_assert!(matches!(entries[0], Entry::BeginTxn { .. }), "no beginning");
+                prop_assert_eq!(head.is_none(), entries.last() == Some(&Entry::AbortTxn));
+            }
         }
     }
 

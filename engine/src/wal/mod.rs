@@ -5,6 +5,7 @@
 //! commit protocol talks to. Not its job: which commits there are (`txn`), when an ack is due (`durability`), what a bad
 //! byte means (`recovery`).
 
+pub(crate) mod cursor;
 pub(crate) mod entry;
 pub(crate) mod files;
 pub(crate) mod format;
