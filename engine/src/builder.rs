@@ -37,6 +37,7 @@ pub struct DatabaseBuilder {
     maintenance_interval: Duration,
     index_shards: usize,
     snapshot_generations: usize,
+    recovery_threads: usize,
     place: Place,
     log: LogOptions,
 }
@@ -66,6 +67,7 @@ impl DatabaseBuilder {
             maintenance_interval: Duration::from_secs(1),
             index_shards: 256,
             snapshot_generations: 64,
+            recovery_threads: recovery_threads_default(),
             place: Place::Memory,
             log: LogOptions::default(),
         }
@@ -202,6 +204,13 @@ impl DatabaseBuilder {
         self
     }
 
+    /// How many threads recovery fills the index with, beside the one that reads, once it has read some megabytes. Default:
+    /// as many as the machine runs at once, up to 4.
+    pub const fn recovery_threads(mut self, threads: usize) -> Self {
+        self.recovery_threads = threads;
+        self
+    }
+
     /// Opens the database, recovering what its files hold.
     ///
     /// # Errors
@@ -222,7 +231,7 @@ impl DatabaseBuilder {
         let Some(disk) = disk else {
             return self.start(State::empty(index));
         };
-        let mut restore = Restore::new(index);
+        let mut restore = Restore::new(index, self.recovery_threads);
         let opened = recovery::open(disk, self.log, &*self.entropy, &mut restore)?;
         let (runs, expiry) = (RunTable::new(), Expiry::new());
         let index = restore.finish(|key, entry| {
@@ -230,7 +239,7 @@ impl DatabaseBuilder {
             if let Some(expires_at) = entry.expires_at {
                 expiry.add(expires_at, key);
             }
-        });
+        })?;
         self.start(State {
             index,
             runs,
@@ -278,6 +287,14 @@ impl DatabaseBuilder {
         };
         Ok(Database::from_parts(inner, maintenance, checkpointer))
     }
+}
+
+/// In simulations the machine must not decide anything.
+fn recovery_threads_default() -> usize {
+    if rt::probe::SIMULATED {
+        return 1;
+    }
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(4)
 }
 
 /// What a database begins with.

@@ -1,66 +1,230 @@
 //! Fills an empty store with what recovery reads.
 //!
 //! Nobody reads yet, so of every key only the newest version is kept, and of a deleted key nothing: a snapshot from now
-//! on sees the last recovered state, below which no version is asked for. Keys are put into the hash index as they come
-//! and into order at the end, sorted once.
+//! on sees the last recovered state, below which no version is asked for.
+//!
+//! Recovery reads and checks in its own thread. What it has read goes to *parts* of the index, each of which takes all
+//! writes of its keys, in log order: so the state does not depend on how many there are. Of a small log the
+//! one thread does all the work; when more than [`ALONE_BYTES`] have come, every part gets a thread of its own.
 //!
 //! Replay is idempotent: a write at or below the version that a key has already changes nothing, so a log that begins
 //! before its checkpoint gives the same state (SEMANTICS §5).
 
+mod batch;
+mod worker;
+
+use rt::sync::Arc;
+
+use batch::Batch;
+use worker::Worker;
+
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::mvcc::{Index, VersionEntry};
+use crate::mvcc::{FullPart, Index, IndexPart, PartHash, VersionEntry};
 use crate::recovery::{RecoveredWrite, RecoverySink};
-use crate::wal::entry::decode_value;
+
+/// So many bytes of keys and values are restored by one thread alone. Little in simulations, so that they see several.
+const ALONE_BYTES: usize = if rt::probe::SIMULATED { 2 << 10 } else { 4 << 20 };
+
+/// A batch is handed over when it has as many bytes.
+const BATCH_BYTES: usize = if rt::probe::SIMULATED { 256 } else { 256 << 10 };
 
 /// An index on its way.
 #[derive(Debug)]
 pub(crate) struct Restore {
     index: Index,
+    hash: PartHash,
+    parts: Parts,
+    /// What was read for each part and not handed over yet.
+    batches: Vec<Batch>,
+    /// Bytes that came so far.
+    bytes: usize,
+}
+
+/// Who fills the parts.
+#[derive(Debug)]
+enum Parts {
+    /// This thread.
+    Alone(Vec<IndexPart>),
+    /// A thread each.
+    Shared(Vec<Worker>),
 }
 
 impl Restore {
-    pub(crate) const fn new(index: Index) -> Self {
-        Self { index }
+    /// With so many threads at most.
+    pub(crate) fn new(mut index: Index, threads: usize) -> Self {
+        let (hash, parts) = index.split(threads);
+        let batches = parts.iter().map(|_| Batch::default()).collect();
+        Self { index, hash, parts: Parts::Alone(parts), batches, bytes: 0 }
     }
 
-    /// The whole index. `each` sees every key's newest version.
-    pub(crate) fn finish(mut self, each: impl FnMut(&Key, &VersionEntry)) -> Index {
-        self.index.put_in_order(each);
-        self.index
-    }
-
-    fn write(&mut self, write: &RecoveredWrite<'_>) -> Result<()> {
-        let value = match write.value.map(decode_value) {
-            None => None,
-            Some(Ok(value)) => Some(value),
-            Some(Err(problem)) => {
-                let key = Key::from_encoded(write.key);
-                return Err(Error::Corruption {
-                    file: "log".to_owned(),
-                    offset: 0,
-                    problem: format!("{key} at {}: {problem}", write.version),
-                });
+    /// The whole index. `each` sees the newest version of every key of the database's own, and of every one that
+    /// expires.
+    ///
+    /// # Errors
+    /// [`Error::Corruption`] for a value that can't be decoded.
+    pub(crate) fn finish(mut self, mut each: impl FnMut(&Key, &VersionEntry)) -> Result<Index> {
+        for part in 0..self.batches.len() {
+            self.hand_over(part)?;
+        }
+        let full: Vec<FullPart> = match self.parts {
+            Parts::Alone(parts) => parts.into_iter().map(IndexPart::finish).collect(),
+            Parts::Shared(mut workers) => {
+                // All are told before the first is waited for.
+                workers.iter().for_each(Worker::end);
+                workers.iter_mut().map(Worker::join).collect::<Result<_>>()?
             }
         };
-        let entry = VersionEntry {
-            version: write.version,
-            txn: write.transaction,
-            run: write.run,
-            expires_at: write.expires_at,
-            value,
-        };
-        self.index.restore(Key::from_encoded(write.key), entry);
+        for (key, entry) in full.iter().flat_map(|part| &part.noteworthy) {
+            each(key, entry);
+        }
+        self.index.join(full);
+        Ok(self.index)
+    }
+
+    fn take(&mut self, writes: &[RecoveredWrite<'_>]) -> Result<()> {
+        for write in writes {
+            let (hash, part) = self.hash.of(write.key);
+            self.batches[part].push(hash, write);
+            if self.batches[part].bytes() >= BATCH_BYTES {
+                self.hand_over(part)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a part what was read for it.
+    fn hand_over(&mut self, part: usize) -> Result<()> {
+        self.bytes += self.batches[part].bytes();
+        if self.bytes > ALONE_BYTES {
+            self.share()?;
+        }
+        match &mut self.parts {
+            Parts::Alone(parts) => {
+                let restored = self.batches[part].restore_into(&mut parts[part]);
+                self.batches[part].clear();
+                restored
+            }
+            Parts::Shared(workers) => {
+                workers[part].give(std::mem::take(&mut self.batches[part]));
+                Ok(())
+            }
+        }
+    }
+
+    /// Starts a thread for every part, unless that was done, or there is one part only.
+    fn share(&mut self) -> Result<()> {
+        let Parts::Alone(parts) = &mut self.parts else { return Ok(()) };
+        if parts.len() < 2 {
+            return Ok(());
+        }
+        rt::reached!("recovery in several threads");
+        let workers = std::mem::take(parts).into_iter().map(Worker::start).collect::<Result<_>>()?;
+        self.parts = Parts::Shared(workers);
         Ok(())
     }
 }
 
 impl RecoverySink for Restore {
+    fn expect(&mut self, keys: u64) {
+        let Parts::Alone(parts) = &mut self.parts else { return };
+        let each = usize::try_from(keys).unwrap_or(usize::MAX) / parts.len();
+        parts.iter_mut().for_each(|part| part.reserve(each));
+    }
+
     fn load(&mut self, entries: &[RecoveredWrite<'_>]) -> Result<()> {
-        entries.iter().try_for_each(|entry| self.write(entry))
+        self.take(entries)
     }
 
     fn apply(&mut self, writes: &[RecoveredWrite<'_>]) -> Result<()> {
-        writes.iter().try_for_each(|write| self.write(write))
+        self.take(writes)
+    }
+}
+
+/// What a thread that could not be started means.
+fn no_thread(error: std::io::Error) -> Error {
+    Error::Io { operation: "start a thread of recovery", file: "the log".to_owned(), source: Arc::new(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Restore;
+    use crate::error::Error;
+    use crate::mvcc::Index;
+    use crate::range::KeyRange;
+    use crate::recovery::{RecoveredWrite, RecoverySink as _};
+    use crate::types::{RunNumber, TxnId, Version};
+    use crate::value::Value;
+    use crate::wal::entry::push_value;
+
+    fn encoded(number: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        push_value(&mut bytes, &Value::from(vec![number.to_le_bytes()[0]; 40])).unwrap();
+        bytes[1..].to_vec()
+    }
+
+    fn write<'a>(key: &'a [u8], value: Option<&'a [u8]>, version: u64) -> RecoveredWrite<'a> {
+        RecoveredWrite {
+            key,
+            value,
+            version: Version::new(version),
+            transaction: TxnId::new(version),
+            run: RunNumber::ZERO,
+            expires_at: None,
+        }
+    }
+
+    /// All keys in order, with values and versions.
+    fn content(index: &Index) -> Vec<(Vec<u8>, Option<Value>, u64)> {
+        let slots = index.slots(&KeyRange::everything(), usize::MAX);
+        let each = slots.iter().map(|slot| {
+            let found = index.get(slot.key()).expect("what is in order is found by its key");
+            let entry = found.entry(Version::MAX).unwrap();
+            (slot.key().as_bytes().to_vec(), entry.value, entry.version.get())
+        });
+        each.collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if rt::probe::SIMULATED { 4 } else { 64 }))]
+
+        #[test]
+        fn several_threads_restore_what_one_does(
+            writes in prop::collection::vec((0_u16..400, any::<bool>()), 0..600),
+            threads in 2_usize..5,
+        ) {
+            rt::check(move || {
+                let restored = |threads| {
+                    let mut restore = Restore::new(Index::new(8, 1), threads);
+                    restore.expect(100);
+                    for (version, (key, deleted)) in (1..).zip(&writes) {
+                        let (key, value) = (key.to_be_bytes(), encoded(version));
+                        let value = (!deleted).then_some(value.as_slice());
+                        restore.apply(&[write(&key, value, version)]).unwrap();
+                    }
+                    content(&restore.finish(|_, _| ()).unwrap())
+                };
+                assert_eq!(restored(threads), restored(1));
+            });
+        }
+    }
+
+    #[test]
+    fn a_value_that_can_not_be_decoded_is_reported_by_any_thread() {
+        rt::check(|| {
+            for threads in [1, 3] {
+                let mut restore = Restore::new(Index::new(8, 1), threads);
+                let mut result = Ok(());
+                for number in 0..200_u64 {
+                    let value = if number == 100 { vec![250] } else { encoded(number) };
+                    let key = number.to_be_bytes();
+                    result = result.and_then(|()| restore.apply(&[write(&key, Some(&value), number + 1)]));
+                }
+                let error = result.and_then(|()| restore.finish(|_, _| ()).map(drop)).unwrap_err();
+                assert!(matches!(error, Error::Corruption { .. }), "{error}");
+            }
+        });
     }
 }

@@ -19,15 +19,15 @@ const CHUNK: usize = 256;
 /// All slots.
 #[derive(Debug)]
 pub(crate) struct Index {
-    points: Box<[Shard]>,
-    order: RwLock<BTreeMap<Key, Arc<Slot>>>,
+    pub(super) points: Box<[Shard]>,
+    pub(super) order: RwLock<BTreeMap<Key, Arc<Slot>>>,
     /// Seeded per database, so that nobody can choose keys that collide.
-    hasher: FixedState,
+    pub(super) hasher: FixedState,
 }
 
 #[derive(Debug)]
 #[repr(align(64))]
-struct Shard(RwLock<HashTable<Arc<Slot>>>);
+pub(super) struct Shard(pub(super) RwLock<HashTable<Arc<Slot>>>);
 
 impl Index {
     /// An empty one. `shards` must be a power of two.
@@ -133,39 +133,6 @@ impl Index {
         self.order.read().range(bounds(range)).take(limit).map(|(_, slot)| Arc::clone(slot)).collect()
     }
 
-    /// Makes `entry` the only version of its key, unless the key has a newer one: recovery, before anybody reads.
-    /// [`put_in_order`](Self::put_in_order) must follow.
-    pub(crate) fn restore(&mut self, key: Key, entry: VersionEntry) {
-        let hash = self.hash(&key);
-        let hasher = &self.hasher;
-        let shard = self.points[Self::shard_number(hash, self.points.len())].0.get_mut();
-        match shard.find(hash, |slot| *slot.key() == key) {
-            Some(slot) => slot.replace(entry),
-            None => {
-                let slot = Arc::new(Slot::new(key, entry));
-                shard.insert_unique(hash, slot, |slot| hasher.hash_one(slot.key().as_bytes()));
-            }
-        }
-    }
-
-    /// Builds the order of all restored slots, and drops those of deleted keys, which no snapshot will see. `each` is
-    /// called with every key's version first.
-    pub(crate) fn put_in_order(&mut self, mut each: impl FnMut(&Key, &VersionEntry)) {
-        let mut slots = Vec::new();
-        for shard in &mut self.points {
-            shard.0.get_mut().retain(|slot| {
-                let entry = slot.entry(Version::MAX);
-                let kept = entry.filter(|entry| entry.value.is_some());
-                kept.inspect(|entry| each(slot.key(), entry))
-                    .inspect(|_| slots.push(Arc::clone(slot)))
-                    .is_some()
-            });
-        }
-        slots.sort_unstable_by(|a, b| a.key().cmp(b.key()));
-        // From a sorted sequence the standard library builds the tree in linear time.
-        *self.order.get_mut() = slots.into_iter().map(|slot| (slot.key().clone(), slot)).collect();
-    }
-
     #[inline]
     fn hash(&self, key: &Key) -> u64 {
         self.hasher.hash_one(key.as_bytes())
@@ -178,7 +145,7 @@ impl Index {
 
     /// By bits that the table inside a shard does not use for its buckets or tags.
     #[inline]
-    fn shard_number(hash: u64, shards: usize) -> usize {
+    pub(super) fn shard_number(hash: u64, shards: usize) -> usize {
         (hash >> 40) as usize & (shards - 1)
     }
 }

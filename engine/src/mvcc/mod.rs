@@ -23,8 +23,10 @@
 
 mod garbage;
 mod index;
+mod restore;
 mod slot;
 
 pub(crate) use garbage::Garbage;
 pub(crate) use index::Index;
+pub(crate) use restore::{FullPart, IndexPart, PartHash};
 pub(crate) use slot::{Slot, SlotRead, VersionEntry};

@@ -122,6 +122,8 @@ impl<'a> Replay<'a> {
         if checkpoint.header.database != self.database {
             return Err(foreign(&checkpoint.name));
         }
+        // Entries take bytes: a footer that lies must not make anybody reserve more than the file can hold.
+        sink.expect(checkpoint.footer.entries.min(checkpoint.entries_max()));
         let last_txn = &mut self.last_txn;
         let (salvage, salvaged) = (self.salvage, &mut self.report.salvaged);
         let entries = checkpoint.read(

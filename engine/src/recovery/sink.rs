@@ -19,6 +19,11 @@ pub(crate) struct RecoveredWrite<'a> {
 
 /// The store, while it is being recovered.
 pub(crate) trait RecoverySink {
+    /// So many keys will be loaded.
+    fn expect(&mut self, keys: u64) {
+        let _ = keys;
+    }
+
     /// The content of the checkpoint, in key order, in batches: before anything else, each key once.
     fn load(&mut self, entries: &[RecoveredWrite<'_>]) -> Result<()>;
 

@@ -1,0 +1,89 @@
+//! Writes on their way to a part of the index, copied out of the block in which they were read.
+
+use env::UnixMillis;
+
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::mvcc::{IndexPart, VersionEntry};
+use crate::recovery::RecoveredWrite;
+use crate::types::{RunNumber, TxnId, Version};
+use crate::wal::entry::decode_value;
+
+/// Writes of keys of one part, in log order.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    writes: Vec<Queued>,
+    /// Their keys, and their values as they were encoded.
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Queued {
+    hash: u64,
+    version: Version,
+    txn: TxnId,
+    run: RunNumber,
+    expires_at: Option<UnixMillis>,
+    key_bytes: u32,
+    /// `None` is a delete.
+    value_bytes: Option<u32>,
+}
+
+impl Batch {
+    #[inline]
+    pub(super) fn push(&mut self, hash: u64, write: &RecoveredWrite<'_>) {
+        let length = |bytes: &[u8]| u32::try_from(bytes.len()).expect("no record is as large");
+        self.writes.push(Queued {
+            hash,
+            version: write.version,
+            txn: write.transaction,
+            run: write.run,
+            expires_at: write.expires_at,
+            key_bytes: length(write.key),
+            value_bytes: write.value.map(length),
+        });
+        self.bytes.extend_from_slice(write.key);
+        self.bytes.extend_from_slice(write.value.unwrap_or_default());
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.writes.clear();
+        self.bytes.clear();
+    }
+
+    /// Restores all of it.
+    ///
+    /// # Errors
+    /// [`Error::Corruption`] for a value that can't be decoded.
+    pub(super) fn restore_into(&self, part: &mut IndexPart) -> Result<()> {
+        let mut rest = self.bytes.as_slice();
+        for write in &self.writes {
+            let (key, tail) = rest.split_at(write.key_bytes as usize);
+            let (value, tail) = tail.split_at(write.value_bytes.unwrap_or(0) as usize);
+            rest = tail;
+            let value = match write.value_bytes.map(|_| decode_value(value)) {
+                None => None,
+                Some(Ok(value)) => Some(value),
+                Some(Err(problem)) => return Err(undecodable(key, write.version, problem)),
+            };
+            let entry = VersionEntry {
+                version: write.version,
+                txn: write.txn,
+                run: write.run,
+                expires_at: write.expires_at,
+                value,
+            };
+            part.restore(write.hash, key, entry);
+        }
+        Ok(())
+    }
+}
+
+fn undecodable(key: &[u8], version: Version, problem: &str) -> Error {
+    let key = Key::from_encoded(key);
+    Error::Corruption { file: "log".to_owned(), offset: 0, problem: format!("{key} at {version}: {problem}") }
+}
