@@ -144,17 +144,19 @@ fn compression(what: &str, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The results, and how many seconds they took.
+/// Results, and how many seconds they took.
+type Timed = (Vec<Vec<u8>>, f64);
+
 fn timed(
     blocks: &[&[u8]],
     work: impl Fn(&&[u8]) -> Result<Vec<u8>, Box<dyn Error>>,
-) -> Result<(Vec<Vec<u8>>, f64), Box<dyn Error>> {
+) -> Result<Timed, Box<dyn Error>> {
     let start = rt::time::now();
     let results = blocks.iter().map(work).collect::<Result<_, _>>()?;
     Ok((results, rt::time::now().saturating_since(start).as_secs_f64()))
 }
 
-fn line(name: &str, what: &str, bytes: usize, packed: &(Vec<Vec<u8>>, f64), unpack_seconds: f64) {
+fn line(name: &str, what: &str, bytes: usize, packed: &Timed, unpack_seconds: f64) {
     let small: usize = packed.0.iter().map(Vec::len).sum();
     let rate = |seconds: f64| bytes as f64 / 1e6 / seconds;
     println!(
