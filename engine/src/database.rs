@@ -485,7 +485,10 @@ impl Inner {
         log.append(version, request.txn, request.run.number(), |record| {
             for (key, write) in request.writes.iter() {
                 match &write.value {
-                    Some(value) => record.put(key.as_bytes(), value, write.expires_at)?,
+                    Some(value) => {
+                        let expires_at = write.expires_at.filter(|_| !rt::mutant!(ExpiryNotLogged));
+                        record.put(key.as_bytes(), value, expires_at)?;
+                    }
                     None => record.delete(key.as_bytes())?,
                 }
             }

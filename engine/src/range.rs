@@ -64,6 +64,8 @@ impl KeyRange {
     pub(crate) fn cut_behind(&self, last: &Key, reverse: bool) -> Self {
         if reverse {
             Self { start: last.clone(), end: self.end.clone() }
+        } else if rt::mutant!(LimitedScanForgetsLast) {
+            Self { start: self.start.clone(), end: Some(last.clone()) }
         } else {
             Self { start: self.start.clone(), end: Some(last.successor()) }
         }

@@ -17,11 +17,16 @@ pub(crate) fn take_checkpoint(inner: &Arc<Inner>, log: &Arc<Log>) -> Result<Chec
     let _one_at_a_time = inner.checkpoint.lock();
     // The log is captured first, and between two groups, when all that is durable is published too: so the snapshot
     // has all that lies before the captured place.
+    let early = rt::mutant!(CheckpointSnapshotFirst).then(|| {
+        let snapshot = LazySnapshotView::new(Arc::clone(inner));
+        rt::probe::at("checkpoint.snapshot→capture");
+        snapshot
+    });
     let capture = {
         let _between_groups = inner.committer.protocol();
         log.capture()?
     };
-    let snapshot = LazySnapshotView::new(Arc::clone(inner));
+    let snapshot = early.unwrap_or_else(|| LazySnapshotView::new(Arc::clone(inner)));
     let mut writer = CheckpointWriter::begin(log, capture, snapshot.version())?;
     let mut rest = KeyRange::everything();
     loop {

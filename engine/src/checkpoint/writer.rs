@@ -51,7 +51,10 @@ impl CheckpointWriter {
     /// Begins a checkpoint of the snapshot `version`, which must be registered with the store until the end, and
     /// not be older than what was captured.
     pub(crate) fn begin(log: &Arc<Log>, capture: Capture, version: Version) -> Result<Self> {
-        assert!(version >= capture.version, "the snapshot holds all that lies before the captured place");
+        assert!(
+            version >= capture.version || rt::mutant!(CheckpointSnapshotFirst),
+            "the snapshot holds all that lies before the captured place"
+        );
         let header =
             CheckpointHeader { database: *log.database(), epoch: log.epoch(), version, lsn: capture.lsn };
         let name = checkpoint_name(version.get());
@@ -101,7 +104,7 @@ impl CheckpointWriter {
             }
             None => block.push(0),
         }
-        push(block, expires_at.map(|at| at.0));
+        push(block, expires_at.filter(|_| !rt::mutant!(CheckpointForgetsExpiry)).map(|at| at.0));
         self.block_entries += 1;
         self.entries += 1;
         if self.block.len() >= BLOCK_BYTES {

@@ -59,6 +59,9 @@ impl Committer {
             request.validate_early(inner);
             rt::probe::at("commit.validate→lead");
         }
+        if rt::mutant!(OneMoreLock) {
+            drop(Mutex::new("commit.one-more", ()).lock());
+        }
         if !self.grouped {
             let mut members = [Member::new(request)];
             self.protocol.lock().commit(inner, &mut members);
@@ -108,6 +111,11 @@ impl Committer {
     }
 
     fn hand_over(&self) {
+        if rt::mutant!(HandOverMissed) && self.queue.lock().waiting.is_empty() {
+            rt::probe::at("commit.look→hand over");
+            self.queue.lock().led = false;
+            return;
+        }
         let mut queue = self.queue.lock();
         if queue.waiting.is_empty() {
             queue.led = false;

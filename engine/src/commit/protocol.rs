@@ -219,9 +219,10 @@ impl Protocol {
     /// Collects all that no snapshot sees.
     pub(crate) fn collect_all(&mut self, inner: &Inner) {
         self.oldest = inner.snapshots.advance();
+        let was_idle = rt::mutant!(TombstoneGoesUnseen) && inner.snapshots.in_use() == 0;
         self.counters.collected +=
             self.garbage.collect(&inner.index, self.oldest, self.last.next(), usize::MAX, || {
-                inner.snapshots.in_use() == 0
+                was_idle || inner.snapshots.in_use() == 0
             }) as u64;
     }
 
@@ -251,6 +252,9 @@ impl Protocol {
 
 /// Tells all whom the protocol had let through that it failed after all.
 fn fail_committed(group: &mut [Member], error: &Error) {
+    if rt::mutant!(FollowersNotTold) {
+        return group[..1].iter_mut().for_each(|leader| leader.result = Err(error.clone()));
+    }
     for member in group.iter_mut().filter(|member| member.result.is_ok()) {
         member.result = Err(error.clone());
     }

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use crate::error::{Error, Result};
 use crate::key::{Key, Namespace, TypeTag};
 use crate::txn::Transaction;
+use crate::types::Version;
 
 /// The states of a machine, usually an enum. What is stored is the name.
 pub trait State: Sized + Clone {
@@ -96,15 +97,27 @@ impl<S: State> StateMachine<S> {
     /// # Errors
     /// [`Error::Invalid`] when the stored name is none of the states; otherwise as [`Transaction::get`].
     pub fn state(&self, txn: &mut Transaction, instance: &str) -> Result<Option<S>> {
-        match txn.get::<String>(self.key(instance))? {
-            None => Ok(None),
-            Some(name) => match S::from_name(&name) {
-                Some(state) => Ok(Some(state)),
-                None => Err(Error::Invalid(format!(
-                    "{} {instance:?} is in state {name:?}, which the program does not know: declare it",
-                    self.kind
-                ))),
-            },
+        Ok(self.state_versioned(txn, instance)?.0)
+    }
+
+    /// Like [`state`](Self::state), with the version at which it was entered, as [`Transaction::get_versioned`] tells it.
+    ///
+    /// # Errors
+    /// As [`state`](Self::state).
+    pub fn state_versioned(
+        &self,
+        txn: &mut Transaction,
+        instance: &str,
+    ) -> Result<(Option<S>, Option<Version>)> {
+        let found = txn.get_versioned(self.key(instance))?;
+        let Some(value) = found.value else { return Ok((None, found.version)) };
+        let name = String::try_from(value)?;
+        match S::from_name(&name) {
+            Some(state) => Ok((Some(state), found.version)),
+            None => Err(Error::Invalid(format!(
+                "{} {instance:?} is in state {name:?}, which the program does not know: declare it",
+                self.kind
+            ))),
         }
     }
 

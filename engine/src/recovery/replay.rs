@@ -211,6 +211,9 @@ impl<'a> Replay<'a> {
             if block.is_empty() {
                 break;
             }
+            if rt::mutant!(OnlyNewestSegmentReplayed) && next.is_some() {
+                continue;
+            }
             self.apply(header, &block, sink)?;
         }
         let Stop { lsn, reason } = reader.stop().expect("an empty block is the last");
@@ -276,7 +279,13 @@ impl<'a> Replay<'a> {
                 }
             };
             self.last_txn = self.last_txn.max(head.transaction);
-            if self.report.checkpoint_version.is_some_and(|covered| head.version <= covered) {
+            let skips_next =
+                |covered: Version| rt::mutant!(WatermarkOffByOne) && head.version == covered.next();
+            if self
+                .report
+                .checkpoint_version
+                .is_some_and(|covered| head.version <= covered || skips_next(covered))
+            {
                 writes.truncate(first);
                 self.report.commits_in_checkpoint += 1;
                 continue;

@@ -82,7 +82,7 @@ impl SnapshotRegistry {
             let current = self.current.load(Ordering::SeqCst);
             let place = self.place(current);
             self.generations[place].in_use.fetch_add(1, Ordering::SeqCst);
-            if self.current.load(Ordering::SeqCst) == current {
+            if self.current.load(Ordering::SeqCst) == current || rt::mutant!(SnapshotNotRechecked) {
                 return Registered { place, version: Version::new(self.published.load(Ordering::SeqCst)) };
             }
             self.generations[place].in_use.fetch_sub(1, Ordering::SeqCst);

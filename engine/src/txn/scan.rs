@@ -164,6 +164,9 @@ impl Transaction {
         while merge.stopped_at.is_none() && merge.own.peek().is_some() {
             let _ = merge.own_next();
         }
+        if rt::mutant!(EmptyScanNotTracked) && merge.left == options.limit.unwrap_or(usize::MAX) {
+            return KeyRange::between(range.start().clone(), range.start().clone());
+        }
         merge.stopped_at.map_or_else(|| range.clone(), |last| range.cut_behind(&last, options.reverse))
     }
 }

@@ -21,6 +21,11 @@ macro_rules! mutants {
             /// All of them, in the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
+            /// Whether it breaks anything. One that does not stands for an innocent change of the code.
+            pub const fn is_bug(self) -> bool {
+                !self.contract().is_empty()
+            }
+
             /// Its name, as in [`mutant!`](crate::mutant).
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name)),* }
@@ -95,6 +100,16 @@ mutants! {
         bug: "scanned keys missing from the read set",
         contract: "RangeConflict"
     }
+    EmptyScanNotTracked {
+        breaks: "does not remember scans that found nothing",
+        bug: "a range that was empty missing from the read set",
+        contract: "RangeConflict"
+    }
+    LimitedScanForgetsLast {
+        breaks: "leaves the last key of a limited scan out of what it remembers",
+        bug: "a bound off by one in the read set",
+        contract: "RangeConflict"
+    }
     ValidateBeforeLead {
         breaks: "validates before it has the lead and not again",
         bug: "validation outside the commit lock",
@@ -105,10 +120,25 @@ mutants! {
         bug: "group members that do not see each other",
         contract: "WriteConflict"
     }
+    FollowersNotTold {
+        breaks: "tells the leader only that the group failed",
+        bug: "write or sync error swallowed",
+        contract: "D1"
+    }
+    HandOverMissed {
+        breaks: "looks whether somebody waits before it gives up the lead, and not again",
+        bug: "a lost wake-up between two looks at a queue",
+        contract: "liveness"
+    }
     SnapshotReadBeforeRegistered {
         breaks: "reads the published version before the snapshot is registered",
         bug: "snapshot version read before the lock",
         contract: "V1"
+    }
+    SnapshotNotRechecked {
+        breaks: "registers a snapshot without looking whether collection has passed it meanwhile",
+        bug: "a snapshot registered in an epoch that is over",
+        contract: "V4"
     }
     ReleaseUnprotectsEqual {
         breaks: "releases all snapshots of a generation with the first of them",
@@ -123,6 +153,11 @@ mutants! {
     TombstoneCollectedAtOnce {
         breaks: "drops a tombstone although a snapshot that has seen it is in use",
         bug: "collection that is visible to a snapshot",
+        contract: "V4"
+    }
+    TombstoneGoesUnseen {
+        breaks: "asks once whether nobody reads, and then drops tombstones one after the other",
+        bug: "check and act in separate steps, in collection",
         contract: "V4"
     }
     DeleteDropsChain {
@@ -164,6 +199,16 @@ mutants! {
         breaks: "sweeps keys before their time",
         bug: "keys expire early",
         contract: "V7"
+    }
+    ExpiryNotLogged {
+        breaks: "writes no expiry into the log",
+        bug: "TTL missing from the log",
+        contract: "D2"
+    }
+    CheckpointForgetsExpiry {
+        breaks: "writes no expiry into checkpoints",
+        bug: "TTL missing from the snapshot file",
+        contract: "D2"
     }
     EndedRunWrites {
         breaks: "lets a transaction commit although its run has ended meanwhile",
@@ -230,6 +275,16 @@ mutants! {
         bug: "missing directory syncs",
         contract: "D1"
     }
+    SealNotSynced {
+        breaks: "goes on in the next segment before the end of the last one is synced",
+        bug: "growth not synced before what needs it",
+        contract: "D1"
+    }
+    FlushSkipsInFlight {
+        breaks: "flush returns when nothing waits to be written, though a write is under way",
+        bug: "final flush before commits in flight",
+        contract: "D1"
+    }
     CrcCoversPayloadOnly {
         breaks: "leaves length, position, epoch and database out of the checksum",
         bug: "CRC without length or epoch: stale records come back",
@@ -243,6 +298,11 @@ mutants! {
     DamagedMiddleCut {
         breaks: "takes damage in what was synced for a torn tail, and cuts there",
         bug: "bad record taken as the end",
+        contract: "D1"
+    }
+    OnlyNewestSegmentReplayed {
+        breaks: "replays the newest segment of the log and no other",
+        bug: "only the newest segment replayed",
         contract: "D1"
     }
     VersionsReusedAfterRestart {
@@ -264,6 +324,21 @@ mutants! {
         breaks: "publishes a checkpoint of commits that the log has not synced",
         bug: "snapshot newer than the durable log",
         contract: "D2"
+    }
+    CheckpointSnapshotFirst {
+        breaks: "takes the snapshot of a checkpoint before the place from which replay starts",
+        bug: "snapshot older than the place from which the log is replayed",
+        contract: "D1"
+    }
+    WatermarkOffByOne {
+        breaks: "skips the first commit behind a checkpoint",
+        bug: "a watermark off by one",
+        contract: "D1"
+    }
+    OneMoreLock {
+        breaks: "nothing: takes one more lock in each commit, as an innocent change of the code would",
+        bug: "none: shows that old traces outlive changes",
+        contract: ""
     }
 }
 
