@@ -48,9 +48,12 @@ pub struct Options {
 #[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Faults {
-    /// Crashes and disk faults.
+    /// Crashes, failing disks and decay.
     #[default]
     All,
+    /// The same, with lies in the place of decay: syncs that do nothing, writes that never arrive or arrive elsewhere.
+    /// A store can at best notice them, so losses are excused.
+    Lies,
     /// Crashes only.
     Crashes,
     /// None.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use stormproof::Database;
 use stormproof_rt::sync::Arc;
-use stormproof_tests::engine_store::EngineStore;
+use stormproof_tests::engine_store::engine_store;
 use stormproof_tests::script;
 use stormproof_workloads::Store;
 use stormproof_workloads::memory_store::{Flaw, MemoryStore};
@@ -27,7 +27,7 @@ fn scripts() -> Vec<(String, String)> {
 
 fn engine() -> Box<dyn Store> {
     let database = Database::open_in_memory().expect("it opens");
-    Box::new(EngineStore::new(database, Path::new("nowhere")).expect("a run begins"))
+    Box::new(engine_store(database, Path::new("nowhere")).expect("a run begins"))
 }
 
 fn all_hold(open: impl Fn() -> Box<dyn Store>) {

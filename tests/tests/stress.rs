@@ -6,7 +6,7 @@ use std::time::Duration;
 use stormproof::Database;
 use stormproof_oracle::Expectations;
 use stormproof_rt::sync::Arc;
-use stormproof_tests::engine_store::EngineStore;
+use stormproof_tests::engine_store::engine_store;
 use stormproof_tests::interrupted::Interrupted;
 use stormproof_tests::real::{Campaign, run};
 use stormproof_workloads::history::{LifeEnd, Outcome, Txn};
@@ -20,7 +20,7 @@ fn all_hold(scale: &Scale, seeds: std::ops::Range<u64>, open: impl Fn(&Path) -> 
         let workload: Arc<dyn Workload> = Arc::from(workload);
         for seed in seeds.clone() {
             let folder = tempfile::tempdir().expect("there is room");
-            let store = EngineStore::new(open(folder.path()), folder.path()).expect("a run begins");
+            let store = engine_store(open(folder.path()), folder.path()).expect("a run begins");
             assert!(workload.runs_on(&store.capabilities()), "{} is left out", workload.name());
             let outcome = run(Arc::new(store), Arc::clone(&workload), scale, seed);
             outcome.assert_holds(&format!("{} with seed {seed} on real threads", workload.name()));
@@ -63,7 +63,7 @@ fn every_workload_goes_on_after_the_database_was_dropped_and_opened_again() {
         let mut campaign = Campaign::new(Arc::clone(&workload), &scale, 30);
         for operations in [60, 60, u64::MAX] {
             let database = Database::open(folder.path().join("main")).expect("it opens again");
-            let store = EngineStore::new(database, folder.path()).expect("a run begins");
+            let store = engine_store(database, folder.path()).expect("a run begins");
             if campaign.live(Arc::new(Interrupted::new(store, operations))) {
                 break;
             }

@@ -117,6 +117,13 @@ impl Runner<'_> {
                 return self.failed(plan, progress, session, index, error);
             }
         }
+        if plan.ends_run
+            && let Some(slot) = plan.run
+            && let Err(error) = self.end_run(session, slot, progress)
+        {
+            drop(txn);
+            return self.failed(plan, progress, session, index, error);
+        }
         let Parts { inner, clocked, wrote } = txn.into_parts();
         if plan.end != End::Commit {
             if plan.end == End::Abort {
@@ -139,7 +146,9 @@ impl Runner<'_> {
                     let wall = micros(self.environment.wall());
                     self.note(session, Some(index), What::Acked { wall });
                 }
-                if wrote && let Some(run) = run.filter(|run| run.ended == Some(self.life)) {
+                let run =
+                    run.and_then(|_| held(progress, plan.run?)).filter(|run| run.ended == Some(self.life));
+                if wrote && let Some(run) = run {
                     let message = format!("run {} had ended, and still wrote", run.run.0);
                     let broken = What::Broken { rule: "an ended run writes nothing".into(), message };
                     self.note(session, Some(index), broken);

@@ -90,6 +90,9 @@ pub struct Transaction {
     /// The run that writes, by its slot; the store's default if the slot is empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<u32>,
+    /// Whether that run is ended when all steps are done, before the commit, which must then be refused if it writes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ends_run: bool,
     /// What it does.
     pub steps: Vec<Step>,
     /// Whether it commits.
@@ -106,6 +109,7 @@ impl Default for Transaction {
             isolation: Isolation::Serializable,
             read_only: false,
             run: None,
+            ends_run: false,
             steps: Vec::new(),
             end: End::Commit,
             retry: Retry::default(),

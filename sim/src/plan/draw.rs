@@ -96,7 +96,9 @@ fn draw_lives(options: &Options, storage: Storage, crash: &mut Stream, streams: 
         // A crash leaves nothing of a database in memory.
         _ if storage == Storage::Memory => 0,
         Faults::None => 0,
-        Faults::All | Faults::Crashes => crash.weighted(&[(15, 0), (35, 1), (30, 2), (14, 3), (6, 4)]),
+        Faults::All | Faults::Crashes | Faults::Lies => {
+            crash.weighted(&[(15, 0), (35, 1), (30, 2), (14, 3), (6, 4)])
+        }
     };
     let mut schedule = streams.stream("schedule");
     let mut lives: Vec<LifePlan> = Vec::with_capacity(crashes + 1);
@@ -150,9 +152,37 @@ fn draw_disk(options: &Options, lives: usize, stream: &mut Stream) -> DiskOption
 
 fn draw_faults(options: &Options, lives: usize, stream: &mut Stream) -> FaultPlan {
     let seed = stream.random();
-    if options.faults != Faults::All || lives < 2 || !stream.chance(45) {
+    let wanted = matches!(options.faults, Faults::All | Faults::Lies);
+    let kind = stream.weighted(&[(48, Nature::Honest), (7, Nature::Decay), (45, Nature::None)]);
+    if !wanted || lives < 2 {
         return FaultPlan { seed, ..FaultPlan::none() };
     }
+    match kind {
+        Nature::None => FaultPlan { seed, ..FaultPlan::none() },
+        Nature::Honest => draw_honest(seed, stream),
+        Nature::Decay if options.faults == Faults::Lies => draw_single(seed, LIES, stream),
+        Nature::Decay => draw_single(seed, DECAY, stream),
+    }
+}
+
+/// What may be wrong with the device.
+#[derive(Clone, Copy)]
+enum Nature {
+    None,
+    /// Calls fail, and say so.
+    Honest,
+    /// What was synced goes bad.
+    Decay,
+}
+
+/// One fault of one kind and no other: beside a second one, what a store owes its user can't be decided.
+fn draw_single(seed: u64, kinds: &[(FaultKind, Odds)], stream: &mut Stream) -> FaultPlan {
+    let (kind, odds) = kinds[stream.random_range(0..kinds.len())];
+    let rule = FaultRule::new(kind, odds).at_most(1);
+    FaultPlan { budget: Some(1), ..FaultPlan::random(seed, vec![rule]) }
+}
+
+fn draw_honest(seed: u64, stream: &mut Stream) -> FaultPlan {
     let mut rules = Vec::new();
     for &(kind, odds) in FAULTS {
         if stream.chance(18) {
@@ -162,8 +192,18 @@ fn draw_faults(options: &Options, lives: usize, stream: &mut Stream) -> FaultPla
     FaultPlan { budget: Some(stream.random_range(1..=4)), ..FaultPlan::random(seed, rules) }
 }
 
-/// What an honest device does wrong. Decay and lies are left to campaigns that ask for them: what a store owes its user
-/// then depends on what else happened.
+/// What happens to synced data. Most reads are those of recovery, a few in each life.
+const DECAY: &[(FaultKind, Odds)] =
+    &[(FaultKind::BitRot, Odds::percent(30)), (FaultKind::BadSector, Odds::percent(10))];
+
+/// What no store without redundancy can make up for: only for campaigns that ask for it.
+const LIES: &[(FaultKind, Odds)] = &[
+    (FaultKind::SyncLies, Odds::percent(3)),
+    (FaultKind::LostWrite, Odds::percent(3)),
+    (FaultKind::MisdirectedWrite, Odds::percent(3)),
+];
+
+/// What an honest device does wrong.
 const FAULTS: &[(FaultKind, Odds)] = &[
     (FaultKind::SyncDropsPages, Odds::percent(3)),
     (FaultKind::SyncKeepsPages, Odds::percent(3)),

@@ -1,17 +1,17 @@
 //! One life: open and recover the store, run clients on it, until they are done, it breaks, or the power goes out.
 
-use std::collections::BTreeSet;
-
+use stormproof_faults::SimDisk;
 use stormproof_rt::sync::Arc;
 use stormproof_rt_shuttle::sync::atomic::{AtomicBool, Ordering};
 use stormproof_rt_shuttle::{probe, thread, time};
-use stormproof_twin::{Database, Durability, Isolation as EngineIsolation};
+use stormproof_twin::{Database, DatabaseBuilder, Durability, Isolation as EngineIsolation};
 use stormproof_workloads::client::Stop;
-use stormproof_workloads::history::{Event, Life as LifeNumber, LifeEnd, Op};
-use stormproof_workloads::store::{Isolation, Key, Range, Read, Store, TxnOptions};
+use stormproof_workloads::history::{Life as LifeNumber, LifeEnd, Op};
+use stormproof_workloads::store::{Isolation, Store, TxnOptions};
 use stormproof_workloads::{Runner, Workload};
 
-use super::world::{Phase, State, World};
+use super::inspection;
+use super::world::{Phase, World};
 use crate::plan::{DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage};
 use crate::store::simulated::EngineStore;
 
@@ -65,7 +65,15 @@ pub(super) fn live(
     }
 }
 
-fn open(world: &World, engine: &EnginePlan) -> stormproof_twin::Result<EngineStore> {
+fn open(world: &Arc<World>, engine: &EnginePlan) -> stormproof_twin::Result<EngineStore> {
+    let database = builder(world, engine, &world.disk).open()?;
+    let (world, plan) = (Arc::clone(world), engine.clone());
+    let plan = EnginePlan { storage: Storage::Disk, ..plan };
+    let siblings = Arc::new(move |name: &str| builder(&world, &plan, &world.sibling(name)).open());
+    Ok(EngineStore::new(database, engine.wait_durable_every)?.with_siblings(siblings))
+}
+
+fn builder(world: &World, engine: &EnginePlan, disk: &SimDisk) -> DatabaseBuilder {
     let micros = std::time::Duration::from_micros;
     let durability = match engine.durability {
         DurabilityPlan::Strict => Durability::Strict,
@@ -88,7 +96,7 @@ fn open(world: &World, engine: &EnginePlan) -> stormproof_twin::Result<EngineSto
         .maintenance_interval(micros(engine.maintenance_interval_micros));
     if engine.storage == Storage::Disk {
         builder = builder
-            .disk(world.disk.mount())
+            .disk(disk.mount())
             .durability(durability)
             .segment_bytes_max(engine.segment_bytes)
             .allocate_bytes(engine.allocate_bytes);
@@ -96,7 +104,7 @@ fn open(world: &World, engine: &EnginePlan) -> stormproof_twin::Result<EngineSto
             builder = builder.checkpoint_log_bytes(engine.checkpoint_bytes);
         }
     }
-    EngineStore::new(builder.open()?, engine.wait_durable_every)
+    builder
 }
 
 /// Everybody who works in this life; returns when all are done or the store is closed for writing.
@@ -174,40 +182,29 @@ fn start_checkpointer(
     thread::spawn("checkpointer", body).ok()
 }
 
-/// Reads everything, and puts it on record key by key: lists are left out, since a store may keep them in any form.
-/// Returns whether that worked.
+/// Reads everything, and puts it on record: key by key, and lists, streams and machines as clients read them, by the
+/// names that the history has. Returns whether that worked.
 fn inspect(world: &World, store: &dyn Store, number: LifeNumber) -> bool {
     let recorder = &world.recorder;
-    let lists: BTreeSet<Key> = recorder
-        .events()
-        .into_iter()
-        .filter_map(|event| match event {
-            Event::Op { op: Op::Append { key, .. } | Op::List { key, .. }, .. } => Some(key),
-            _ => None,
-        })
-        .collect();
-    let everything = Range { start: Vec::new(), end: None };
     let options = TxnOptions { read_only: true, ..TxnOptions::default() };
     let called = recorder.tick();
     let Ok(mut txn) = store.begin(&options) else { return false };
     let index = recorder.begin(INSPECTOR, number, called, txn.start_version(), options.isolation);
-    let state: State = match txn.scan(&everything, None, false) {
-        Ok(entries) => entries,
+    match inspection::read(&mut *txn, &inspection::Names::of(&recorder.events())) {
+        Ok(seen) => {
+            seen.ops.into_iter().for_each(|op| recorder.op(index, op));
+            world.note(|now| now.states.push(seen.state));
+        }
         Err(error) => {
-            recorder.op(index, Op::Failed { what: "scan".into(), error: error.to_string() });
+            recorder.op(index, Op::Failed { what: "inspection".into(), error: error.to_string() });
             recorder.aborted(index, Vec::new());
             return false;
         }
-    };
-    for entry in state.iter().filter(|entry| !lists.contains(&entry.key)) {
-        let read = Read { value: Some(entry.value.clone()), version: entry.version };
-        recorder.op(index, Op::Get { key: entry.key.clone(), read });
     }
     recorder.commit(index);
     match txn.commit() {
         Ok(committed) => recorder.committed(index, &committed),
         Err(_) => recorder.unknown(index),
     }
-    world.note(|now| now.states.push(state));
     true
 }

@@ -3,6 +3,7 @@
 //! `plan → world → lives → history → verdict`. Everything in here is a function of the plan and the code.
 
 mod hook;
+mod inspection;
 mod life;
 mod verdict;
 mod world;
@@ -213,7 +214,7 @@ impl Stage {
         }
         if goes_on {
             let seed = self.plan.disk_seed.wrapping_add(u64::from(number));
-            self.world.disk.restore_power(&self.plan.crash_odds, seed);
+            self.world.restore_power(&self.plan.crash_odds, seed);
         }
         self.lives.push(run);
         Ok(goes_on)
@@ -223,7 +224,7 @@ impl Stage {
         let second = std::time::Duration::from_secs(1);
         let start =
             self.lives.last().map_or(Instant::from_nanos(0), |run| run.life.time.saturating_add(second));
-        let disk = self.world.disk.clone();
+        let powered = Arc::clone(&self.world);
         let settings = Settings {
             seed: life_plan.schedule_seed,
             kill: match &life_plan.crash {
@@ -240,7 +241,7 @@ impl Stage {
             steps_max: STEPS_MAX,
             // What a killed life leaves may be unwound, as the power is off before that.
             remains: Remains::Unwind,
-            on_end: Some(OnEnd(Arc::new(move || disk.cut_power()))),
+            on_end: Some(OnEnd(Arc::new(move || powered.cut_power()))),
             ..Settings::default()
         };
         let (world, plan) = (Arc::clone(&self.world), Arc::clone(&self.plan));
@@ -260,11 +261,12 @@ impl Stage {
         let faults = self.world.disk.fired();
         let crashes = self.world.disk.crashes();
         let doubts = self.world.disk.doubts();
+        let softened = (!doubts.is_empty()).then(|| verdict::without_durable_acks(&history));
         let evidence = verdict::Case {
             plan: &self.plan,
             workload: &*self.workload,
             lives: &self.lives,
-            history: &history,
+            history: softened.as_ref().unwrap_or(&history),
             notes: &notes,
             doubts: &doubts,
             notebook: &self.world.notebook,

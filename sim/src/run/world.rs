@@ -3,10 +3,11 @@
 //! Job: one [`World`] per run; lives come and go in it.
 //! INV-WORLD-1: none of its locks is held across a scheduling point, since a life may end at any.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use stormproof_env::{Clock, UnixMillis};
-use stormproof_faults::{SimClock, SimDisk, SimEntropy};
+use stormproof_faults::{CrashOdds, DiskOptions, FaultPlan, SimClock, SimDisk, SimEntropy};
 use stormproof_rt::sync::{Arc, Mutex};
 use stormproof_rt_shuttle::time;
 use stormproof_workloads::history::Recorder;
@@ -32,7 +33,15 @@ pub struct World {
     pub entropy: Arc<SimEntropy>,
     /// Sees every operation of the disk.
     pub hook: Arc<WorldHook>,
+    siblings: Mutex<Siblings>,
     now: Mutex<Now>,
+}
+
+/// Disks of the small databases beside the store, by name: they have crashes, and no other faults.
+#[derive(Debug)]
+struct Siblings {
+    options: DiskOptions,
+    disks: BTreeMap<String, SimDisk>,
 }
 
 /// What the store is doing.
@@ -91,8 +100,41 @@ impl World {
             clock,
             entropy: Arc::new(SimEntropy::new(plan.entropy_seed)),
             hook,
+            siblings: Mutex::new(
+                "world.siblings",
+                Siblings {
+                    options: DiskOptions { faults: FaultPlan::none(), ..plan.disk.clone() },
+                    disks: BTreeMap::new(),
+                },
+            ),
             now: Mutex::new("world.now", Now::default()),
         })
+    }
+
+    /// The disk of the small database of that name.
+    pub fn sibling(&self, name: &str) -> SimDisk {
+        let mut siblings = self.siblings.lock();
+        if let Some(disk) = siblings.disks.get(name) {
+            return disk.clone();
+        }
+        let disk = SimDisk::new(siblings.options.clone());
+        disk.set_hook(Arc::clone(&self.hook) as _);
+        siblings.disks.insert(name.to_owned(), disk.clone());
+        disk
+    }
+
+    /// The power goes out.
+    pub fn cut_power(&self) {
+        self.disk.cut_power();
+        self.siblings.lock().disks.values().for_each(SimDisk::cut_power);
+    }
+
+    /// The power comes back; `odds` and `seed` decide what has survived.
+    pub fn restore_power(&self, odds: &CrashOdds, seed: u64) {
+        self.disk.restore_power(odds, seed);
+        for (number, disk) in (1..).zip(self.siblings.lock().disks.values()) {
+            disk.restore_power(odds, seed ^ (number << 32));
+        }
     }
 
     /// Notes that the store does something else now.

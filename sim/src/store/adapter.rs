@@ -1,25 +1,41 @@
 //! The engine as a [`Store`]: one source, compiled for the twin and for the production engine.
 //!
 //! Job: translate calls, values and errors. Not its job: deciding, waiting or remembering anything.
+//!
+//! Workloads know keys and bytes only. A stream is the engine's event log of that name, a machine its state machine of
+//! that name, and an empty value is the engine's null: so all three are stored as users store them. Conflicts on their
+//! keys name the key that histories have for them ([`stream_key`], [`machine_key`]).
 
+use std::fmt;
 use std::time::Duration;
 
+use stormproof_rt::sync::Arc;
 use stormproof_workloads::store::{
     Capabilities, Committed, Conflict, ConflictKind, Entry, Expected, Isolation, Range, Read, Result,
-    RunHandle, Store, StoreError, StoreTxn, TxnOptions,
+    RunHandle, Store, StoreError, StoreTxn, StreamEvent, TxnOptions, machine_key, stream_key,
 };
 
 use super::engine::{
-    self, ConflictInfo, Database, Error, IntoKey, Key, KeyRange, RunId, RunOptions, ScanOptions, Transaction,
-    TransactionOptions, Value, Version,
+    self, ConflictInfo, Database, Error, EventLog, IntoKey, Key, KeyRange, RunId, RunOptions, ScanOptions,
+    StateMachine, Transaction, TransactionOptions, TypeTag, Value, Version,
 };
 
+/// Opens another database, by its name.
+pub type Siblings = Arc<dyn Fn(&str) -> engine::Result<Database> + Send + Sync>;
+
 /// A database with the run in which clients write that name none.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct EngineStore {
     database: Database,
     run: RunId,
     wait_durable_every: u64,
+    siblings: Option<Siblings>,
+}
+
+impl fmt::Debug for EngineStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineStore").field("database", &self.database).field("run", &self.run).finish()
+    }
 }
 
 impl EngineStore {
@@ -30,12 +46,26 @@ impl EngineStore {
     /// When the run can't be begun.
     pub fn new(database: Database, wait_durable_every: u64) -> engine::Result<Self> {
         let run = database.begin_run()?;
-        Ok(Self { database, run, wait_durable_every })
+        Ok(Self { database, run, wait_durable_every, siblings: None })
     }
 
-    /// What every such store can do.
+    /// Databases beside it are opened like this. Without it there are none.
+    #[must_use]
+    pub fn with_siblings(self, siblings: Siblings) -> Self {
+        Self { siblings: Some(siblings), ..self }
+    }
+
+    /// What such a store can do, if it has siblings.
     pub fn can() -> Capabilities {
-        Capabilities { versions: true, ttl: true, runs: true, ..Capabilities::default() }
+        Capabilities {
+            versions: true,
+            ttl: true,
+            event_streams: true,
+            state_machines: true,
+            runs: true,
+            siblings: true,
+            ..Capabilities::default()
+        }
     }
 
     /// The database.
@@ -77,7 +107,7 @@ impl Store for EngineStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Self::can()
+        Capabilities { siblings: self.siblings.is_some(), ..Self::can() }
     }
 
     fn begin_run(&self, parent: Option<&RunHandle>) -> Result<RunHandle> {
@@ -91,6 +121,13 @@ impl Store for EngineStore {
 
     fn end_run(&self, run: &RunHandle) -> Result<()> {
         self.database.end_run(self.run_of(Some(run))?).map_err(error)
+    }
+
+    fn open_sibling(&self, name: &str) -> Result<Box<dyn Store>> {
+        let open = self.siblings.as_ref();
+        let open = open.ok_or_else(|| StoreError::Refused("this store opens no others".into()))?;
+        let database = open(name).map_err(error)?;
+        Ok(Box::new(Self::new(database, self.wait_durable_every).map_err(error)?))
     }
 
     fn close(self: Box<Self>) -> Result<()> {
@@ -134,7 +171,7 @@ impl StoreTxn for EngineTxn {
     }
 
     fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        self.txn.put(key, value).map_err(error)
+        self.txn.put(key, stored(value)).map_err(error)
     }
 
     fn delete(&mut self, key: &[u8]) -> Result<()> {
@@ -143,15 +180,46 @@ impl StoreTxn for EngineTxn {
 
     fn cas(&mut self, key: &[u8], expected: &Expected, value: &[u8]) -> Result<()> {
         match expected {
-            Expected::Version(version) => self.txn.cas(key, Version::new(*version), value),
-            Expected::Value(old) => self.txn.compare_and_set(key, old.as_slice(), value),
-            Expected::Absent => self.txn.insert(key, value),
+            Expected::Version(version) => self.txn.cas(key, Version::new(*version), stored(value)),
+            Expected::Value(old) => self.txn.compare_and_set(key, stored(old), stored(value)),
+            Expected::Absent => self.txn.insert(key, stored(value)),
         }
         .map_err(error)
     }
 
     fn put_with_ttl(&mut self, key: &[u8], value: &[u8], ttl: Duration) -> Result<()> {
-        self.txn.put_with_ttl(key, value, ttl).map_err(error)
+        self.txn.put_with_ttl(key, stored(value), ttl).map_err(error)
+    }
+
+    fn append_event(&mut self, stream: &str, payload: &[u8]) -> Result<()> {
+        EventLog::new(stream).append(&mut self.txn, stored(payload)).map_err(error)
+    }
+
+    fn events(&mut self, stream: &str) -> Result<Vec<StreamEvent>> {
+        let events = EventLog::new(stream).read(&mut self.txn, ..).map_err(error)?;
+        let event = |event: engine::Event| {
+            Ok(StreamEvent { sequence: event.sequence, payload: bytes(&event.value)? })
+        };
+        events.into_iter().map(event).collect()
+    }
+
+    fn verify_events(&mut self, stream: &str) -> Result<u64> {
+        EventLog::new(stream).verify(&mut self.txn).map_err(error)
+    }
+
+    fn create_machine(&mut self, machine: &str, state: &str) -> Result<()> {
+        machines(state, None).and_then(|machines| machines.create(&mut self.txn, machine)).map_err(error)
+    }
+
+    fn machine(&mut self, machine: &str) -> Result<Read> {
+        let found = machines("", None).and_then(|machines| machines.state_versioned(&mut self.txn, machine));
+        let (state, version) = found.map_err(error)?;
+        Ok(Read { value: state.map(String::into_bytes), version: version.map(Version::get) })
+    }
+
+    fn transition(&mut self, machine: &str, from: &str, to: &str) -> Result<()> {
+        let machines = machines(from, Some(to)).map_err(error)?;
+        machines.transition(&mut self.txn, machine, &from.to_owned(), &to.to_owned()).map_err(error)
     }
 
     fn commit(mut self: Box<Self>) -> Result<Committed> {
@@ -184,8 +252,26 @@ fn key_range(range: &Range) -> KeyRange {
     }
 }
 
+/// State machines that may do what is asked for: which transitions there are is for a workload to say.
+fn machines(from: &str, to: Option<&str>) -> engine::Result<StateMachine<String>> {
+    let mut builder = StateMachine::builder(MACHINES).initial(from.to_owned());
+    if let Some(to) = to {
+        builder = builder.transition(from.to_owned(), to.to_owned());
+    }
+    builder.build()
+}
+
+/// The kind of all machines.
+const MACHINES: &str = "machine";
+
+/// What is stored for the bytes of a workload.
+fn stored(bytes: &[u8]) -> Value {
+    if bytes.is_empty() { Value::Null } else { Value::from(bytes) }
+}
+
 fn bytes(value: &Value) -> Result<Vec<u8>> {
     match value {
+        Value::Null => Ok(Vec::new()),
         Value::Bytes(bytes) => Ok(bytes.to_vec()),
         other => Err(StoreError::Refused(format!("a value is a {}, not bytes", other.type_name()))),
     }
@@ -212,5 +298,27 @@ fn conflict(info: &ConflictInfo) -> Conflict {
         ConflictInfo::CasConflict { key, current, .. } => (ConflictKind::Cas, key, current),
         ConflictInfo::RangeConflict { start, current, .. } => (ConflictKind::Range, start, current),
     };
-    Conflict { kind, key: key.user_key().to_vec(), winner: Some(winner.get()) }
+    Conflict { kind, key: recorded(key), winner: Some(winner.get()) }
+}
+
+/// The key under which histories have what is stored there.
+fn recorded(key: &Key) -> Vec<u8> {
+    let user = key.user_key();
+    match key.tag() {
+        // The stream's name, and the event's number behind it.
+        Some(TypeTag::Event) => stream_key(&first_name(user)),
+        // The kind, and the machine's name behind it.
+        Some(TypeTag::State) => {
+            machine_key(&first_name(&user[(MACHINES.len() + END.len()).min(user.len())..]))
+        }
+        _ => user.to_vec(),
+    }
+}
+
+/// Ends a name inside of a key. Workloads have no names with zero bytes.
+const END: &[u8] = &[0, 1];
+
+fn first_name(bytes: &[u8]) -> String {
+    let end = bytes.windows(END.len()).position(|window| window == END).unwrap_or(bytes.len());
+    String::from_utf8_lossy(&bytes[..end]).into_owned()
 }

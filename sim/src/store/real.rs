@@ -5,4 +5,4 @@ use stormproof as engine;
 #[path = "adapter.rs"]
 mod adapter;
 
-pub use adapter::EngineStore;
+pub use adapter::{EngineStore, Siblings};

@@ -11,7 +11,7 @@ use super::{clients, parameters_of};
 use crate::evidence::{Evidence, Fate};
 use crate::generate::Zipf;
 use crate::history::{Op, Txn};
-use crate::plan::{End, Plan, Step, Transaction};
+use crate::plan::{Action, End, Plan, Step, Transaction};
 use crate::store::Bytes;
 use crate::workload::{About, Finding, Scale, Workload};
 
@@ -33,11 +33,13 @@ pub struct ListAppend {
     pub skew_quarters: u32,
     /// One transaction in so many is aborted on purpose; 0 for none.
     pub abort_every: u32,
+    /// One action in so many is a flush, after which nothing that was acked may be lost; 0 for none.
+    pub flush_every: u32,
 }
 
 impl Default for ListAppend {
     fn default() -> Self {
-        Self { lists: 4, steps_max: 4, skew_quarters: 2, abort_every: 10 }
+        Self { lists: 4, steps_max: 4, skew_quarters: 2, abort_every: 10, flush_every: 12 }
     }
 }
 
@@ -61,6 +63,9 @@ impl Workload for ListAppend {
         let mut plan = Plan::new(NAME, self.parameters());
         let zipf = Zipf::new(self.lists, self.skew_quarters);
         clients(&mut plan, scale, rng, |_, _, rng| {
+            if self.flush_every > 0 && rng.random_ratio(1, self.flush_every) {
+                return Action::Flush;
+            }
             let steps = rng.random_range(1..=self.steps_max.max(1));
             let step = |_| {
                 let list = key(zipf.draw(rng));

@@ -18,7 +18,7 @@ pub(super) const NAME: &str = "register-mix";
 
 const KEYS: &str = "register/";
 
-/// Clients write blindly, delete, create again, swap, read and scan; some abort on purpose.
+/// Clients write blindly, delete, create again, swap, read and scan; some abort on purpose. Some values are empty.
 ///
 /// Stresses: blind writes, tombstones and their versions, read-your-writes, limits and direction of scans, sizes.
 /// Invariant: whatever is read was written by somebody who did not abort; what is there at the end was the last write
@@ -72,8 +72,9 @@ impl Workload for RegisterMix {
     fn plan(&self, scale: &Scale, rng: &mut ChaCha8Rng) -> Plan {
         let mut plan = Plan::new(NAME, self.parameters());
         let zipf = Zipf::new(self.keys, self.skew_quarters);
-        clients(&mut plan, scale, rng, |_, number, rng| match self.burst.pause(number, rng) {
+        clients(&mut plan, scale, rng, |client, number, rng| match self.burst.pause(number, rng) {
             Some(micros) if number > 0 => Action::Pause { micros },
+            _ if rng.random_ratio(1, 12) => empty(client, number).into(),
             _ => self.transaction(&zipf, rng).into(),
         });
         plan.audit.actions.push(Transaction::reading([scan_prefix(KEYS)]).into());
@@ -125,6 +126,12 @@ impl RegisterMix {
 
 fn key(number: u32) -> String {
     format!("{KEYS}{number:04}")
+}
+
+/// Writes an empty value under a key of its own, as every other value is written once; scans find it.
+fn empty(client: u32, number: u32) -> Transaction {
+    let key = format!("{KEYS}empty-{client}-{number}");
+    Transaction::of([Step::Put { key, value: Payload::Text(String::new()) }])
 }
 
 /// Reads of values that nobody wrote, or that only an abort wrote. Every value is written once.

@@ -13,8 +13,8 @@ use crate::workload::{About, Finding, Scale, Workload};
 
 pub(super) const NAME: &str = "run-lifecycle";
 
-/// Each client begins a run, writes in it, forks a child, writes in both, ends one, tries to write in it, and begins
-/// anew.
+/// Each client begins a run, writes in it, forks a child, writes in both, ends one (beside its transactions or in the
+/// middle of one), tries to write in it, and begins anew.
 ///
 /// Stresses: the registry of runs beside transactions, and its recovery.
 /// Invariant: a run that has ended writes nothing; one that has not is never refused; increments made in any run count.
@@ -56,7 +56,8 @@ impl Workload for RunLifecycle {
         clients(&mut plan, scale, rng, |_, number, rng| match number % 9 {
             0 => Action::BeginRun { slot: 0, parent: None },
             2 => Action::BeginRun { slot: 1, parent: Some(0) },
-            5 => Action::EndRun { slot: 0 },
+            5 if rng.random_bool(0.5) => Action::EndRun { slot: 0 },
+            5 => Action::Transaction(Transaction { ends_run: true, ..self.writing(0, rng) }),
             // After its parent has ended, a child goes on.
             1 | 6 => self.write(0, rng),
             _ => self.write(rng.random_range(0..2), rng),
@@ -75,8 +76,12 @@ impl Workload for RunLifecycle {
 
 impl RunLifecycle {
     fn write(&self, slot: u32, rng: &mut ChaCha8Rng) -> Action {
+        self.writing(slot, rng).into()
+    }
+
+    fn writing(&self, slot: u32, rng: &mut ChaCha8Rng) -> Transaction {
         let add = Step::Add { key: key(rng.random_range(0..self.counters.max(1))), amount: 1 };
-        Transaction { run: Some(slot), ..Transaction::of([add]) }.into()
+        Transaction { run: Some(slot), ..Transaction::of([add]) }
     }
 }
 

@@ -1,0 +1,85 @@
+//! Reading the whole content of a store, in the forms that its clients gave it.
+//!
+//! Job: one read-only transaction that sees every key, and every list, stream and machine of which the history tells:
+//! what clients can't list, they can't lose unnoticed. Not its job: judging any of it.
+
+use std::collections::BTreeSet;
+
+use stormproof_workloads::history::{Event, Op};
+use stormproof_workloads::store::{Entry, Key, Range, Read, Result, StoreTxn, machine_key, stream_key};
+
+use super::world::State;
+
+/// What is kept in another form than under a key.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// Lists under plain keys.
+    lists: BTreeSet<Key>,
+    streams: BTreeSet<String>,
+    machines: BTreeSet<String>,
+}
+
+impl Names {
+    /// All of which a history tells.
+    pub(super) fn of(events: &[Event]) -> Self {
+        let mut names = Self::default();
+        for event in events {
+            let Event::Op { op, .. } = event else { continue };
+            match op {
+                Op::Append { key, .. } | Op::List { key, .. } => match name(key, &stream_key("")) {
+                    Some(stream) => _ = names.streams.insert(stream),
+                    None => _ = names.lists.insert(key.clone()),
+                },
+                Op::Get { key, .. } | Op::Put { key, .. } | Op::Cas { key, .. } => {
+                    names.machines.extend(name(key, &machine_key("")));
+                }
+                _ => {}
+            }
+        }
+        names
+    }
+}
+
+fn name(key: &[u8], prefix: &[u8]) -> Option<String> {
+    key.strip_prefix(prefix).map(|name| String::from_utf8_lossy(name).into_owned())
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// As the history has it.
+    pub(super) ops: Vec<Op>,
+    /// As one list, to be compared with another.
+    pub(super) state: State,
+}
+
+/// Reads everything.
+pub(super) fn read(txn: &mut dyn StoreTxn, names: &Names) -> Result<Seen> {
+    let mut seen = Seen::default();
+    for entry in txn.scan(&Range { start: Vec::new(), end: None }, None, false)? {
+        if !names.lists.contains(&entry.key) {
+            let read = Read { value: Some(entry.value.clone()), version: entry.version };
+            seen.ops.push(Op::Get { key: entry.key.clone(), read });
+        }
+        seen.state.push(entry);
+    }
+    for key in &names.lists {
+        let (elements, version) = txn.list(key)?;
+        seen.ops.push(Op::List { key: key.clone(), elements, version });
+    }
+    for stream in &names.streams {
+        let key = stream_key(stream);
+        let elements: Vec<_> = txn.events(stream)?.into_iter().map(|event| event.payload).collect();
+        seen.state.push(Entry { key: key.clone(), value: elements.join(&b'\n'), version: None });
+        seen.ops.push(Op::List { key, elements, version: None });
+    }
+    for machine in &names.machines {
+        let key = machine_key(machine);
+        let read = txn.machine(machine)?;
+        if let Some(value) = read.value.clone() {
+            seen.state.push(Entry { key: key.clone(), value, version: read.version });
+        }
+        seen.ops.push(Op::Get { key, read });
+    }
+    Ok(seen)
+}
