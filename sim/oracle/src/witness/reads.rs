@@ -1,11 +1,11 @@
 //! V1: every external read against the latest version at or before the snapshot.
 
-use stormproof_workloads::history::{Life, Outcome, Txn, TxnIndex};
+use stormproof_workloads::history::{Life, Outcome, Time, Txn, TxnIndex};
 use stormproof_workloads::store::{Isolation, Version};
 
 use super::Witness;
 use super::chain::{Chain, Chains};
-use crate::verdict::Findings;
+use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
 use crate::view::{Content, How, Observed, Seen};
 
 impl<'h> Witness<'_, 'h> {
@@ -26,8 +26,60 @@ impl<'h> Witness<'_, 'h> {
             let chain = chains.of(read.key);
             if !matches(chain, chain.latest(start), read) && !self.is_sweep(read) {
                 findings.add(|| self.classify(chain, txn, start, read));
+            } else if let Some((deleter, older)) = self.forgotten_too_early(chain, txn, start, read) {
+                findings.add(|| Violation {
+                    invariant: Invariant::Versions,
+                    class: AnomalyClass::VersionMismatch,
+                    txns: vec![txn, deleter, older],
+                    keys: vec![self.view.keys[read.key as usize].to_vec()],
+                    message: format!(
+                        "T{txn} read {} as if it had never been, though T{deleter} had deleted it before its snapshot, \
+                         and T{older}, whose snapshot is older than the delete, was still running",
+                        self.view.key_name(read.key)
+                    ),
+                });
             }
         }
+    }
+}
+
+impl<'h> Witness<'_, 'h> {
+    /// Whether a deleted key read as one that never existed (version 0) while a transaction from before the delete was
+    /// running: the tombstone must be there as long as that one may see what was deleted. Returns who deleted, and who
+    /// was running.
+    fn forgotten_too_early(
+        &self,
+        chain: &Chain<'h>,
+        reader: TxnIndex,
+        start: Version,
+        read: &Observed<'h>,
+    ) -> Option<(TxnIndex, TxnIndex)> {
+        if read.seen != Seen::Absent || read.version != Some(0) || read.how != How::Get {
+            return None;
+        }
+        let at = chain.latest(start).filter(|at| *at > 0)?;
+        let (tombstone, deleted) = (&chain.entries[at], &chain.entries[at - 1]);
+        let (life, ended) = (self.view.txn(reader).life, invoked(self.view.txn(reader))?);
+        let deleter = self.view.txn(tombstone.txn);
+        let certain = tombstone.content == Content::Absent
+            && matches!(deleted.content, Content::Value(_))
+            && matches!(deleter.outcome, Outcome::Committed { .. })
+            && deleter.life == life;
+        let older = |txn: &&Txn| {
+            txn.life == life
+                && txn.start_version.is_some_and(|start| start < tombstone.version)
+                && invoked(txn).is_some_and(|until| until > ended)
+        };
+        let older = certain.then(|| self.view.history.txns.iter().find(older))??;
+        Some((tombstone.txn, older.index))
+    }
+}
+
+/// When a transaction called commit: until then its snapshot was in use.
+fn invoked(txn: &Txn) -> Option<Time> {
+    match txn.outcome {
+        Outcome::Committed { invoked, .. } | Outcome::Unknown { invoked } => Some(invoked),
+        Outcome::Running | Outcome::Aborted { .. } => None,
     }
 }
 
