@@ -15,6 +15,7 @@ use crate::finding::Finding;
 use crate::plan::{Plan, StrategyPlan};
 use crate::registry::Registry;
 use crate::run::{Run, RunError, run};
+use crate::shrink::rescheduled;
 
 /// The version of the format that this code writes. It reads this one only.
 pub const FORMAT: u32 = 1;
@@ -97,6 +98,34 @@ impl Trace {
                 .map(|run| run.life.schedule.decisions.clone())
                 .collect(),
         }
+    }
+
+    /// The trace of a shrunk run, which failed with `finding`: without raw decisions, as the code will change.
+    pub fn shrunk(plan: &Plan, run: &Run, finding: &Finding, command: &str) -> Self {
+        let mut trace = Self::of(plan, run, command);
+        trace.decisions.clear();
+        trace.findings.sort_by_key(|other| other.identity() != finding.identity());
+        trace
+    }
+
+    /// Replays, and if the failure does not come back, because the code has changed more than names can bridge, looks for
+    /// it under up to `schedules` others.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub fn reproduce(&self, registry: &Registry, schedules: u64) -> Result<Replayed, RunError> {
+        let replayed = self.replay(registry)?;
+        if replayed.same_failure {
+            return Ok(replayed);
+        }
+        for attempt in 0..schedules {
+            let again = run(&rescheduled(&self.plan, attempt), registry)?;
+            let again = self.replayed(again, false);
+            if again.same_failure {
+                return Ok(Replayed { divergences: replayed.divergences, ..again });
+            }
+        }
+        Ok(replayed)
     }
 
     /// Replays: to the last bit if the code is the same, by name if not.

@@ -1,7 +1,12 @@
 //! The zoo: deliberate bugs of the engine, and whether they are found.
 //!
 //! Job: for every mutant, how many seeds and how long it takes until a sweep finds it, from several starts; the
-//! invariants that catch it, and the size of its shrunk trace. Power is a figure, not a feeling.
+//! invariants that catch it, and the size of its shrunk trace. Power is a figure, not a feeling: [`power`] compares
+//! strategies by it, and finds the weights with which all of them together do best.
+
+pub mod power;
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use stormproof_rt::time;
@@ -9,11 +14,12 @@ use stormproof_rt_shuttle::mutants::Mutant;
 
 use crate::finding::Identity;
 use crate::options::Options;
-use crate::plan::PlanSize;
+use crate::plan::{Plan, PlanSize};
 use crate::registry::Registry;
+use crate::run::Run;
 use crate::seed::Seed;
 use crate::session::{Session, UnknownName};
-use crate::shrink::{Budget, shrink};
+use crate::shrink::{Budget, Shrunk, shrink};
 
 /// How a mutant fared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +40,8 @@ pub struct Animal {
     pub found_after: Vec<u64>,
     /// Of each search that found it, after how many seconds.
     pub found_seconds: Vec<f64>,
+    /// Seeds that all searches together have run.
+    pub seeds: u64,
     /// The failures that it showed as, each once.
     pub caught_as: Vec<Identity>,
     /// The first seed that found it.
@@ -54,6 +62,13 @@ impl Animal {
         sorted.sort_unstable();
         sorted.get(usize::try_from(self.trials / 2).unwrap_or(usize::MAX)).copied()
     }
+
+    /// The median of seconds to detection, likewise.
+    pub fn median_seconds(&self) -> Option<f64> {
+        let mut sorted = self.found_seconds.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted.get(usize::try_from(self.trials / 2).unwrap_or(usize::MAX)).copied()
+    }
 }
 
 /// How to look for mutants.
@@ -65,17 +80,23 @@ pub struct Hunt {
     pub trials: u64,
     /// Seeds per search.
     pub budget: u64,
+    /// Time per search, whatever is left of its seeds.
+    pub time_limit: Option<Duration>,
     /// The first seed.
     pub first: u64,
-    /// Whether to shrink the first failure.
-    pub shrink: bool,
+    /// How much to spend on shrinking the first failure; `None` leaves it as it is.
+    pub shrink: Option<Budget>,
 }
 
-/// Looks for one mutant.
+/// Looks for one mutant. Returns the shrunk failure beside it, if that was asked for.
 ///
 /// # Errors
 /// When the options name something that is not there.
-pub fn hunt(mutant: Mutant, hunt: &Hunt, registry: &Registry) -> Result<Animal, UnknownName> {
+pub fn hunt(
+    mutant: Mutant,
+    hunt: &Hunt,
+    registry: &Registry,
+) -> Result<(Animal, Option<Shrunk>), UnknownName> {
     let options = Options { mutant: vec![mutant.name().to_owned()], ..hunt.options.clone() };
     let session = Session::new(registry.clone(), options)?;
     let mut animal = Animal {
@@ -87,22 +108,39 @@ pub fn hunt(mutant: Mutant, hunt: &Hunt, registry: &Registry) -> Result<Animal, 
         budget: hunt.budget,
         found_after: Vec::new(),
         found_seconds: Vec::new(),
+        seeds: 0,
         caught_as: Vec::new(),
         seed: None,
         shrunk: None,
     };
+    let mut first = None;
     for trial in 0..hunt.trials {
-        search(&session, hunt, trial, &mut animal);
+        if let Some((plan, run)) = search(&session, hunt, trial, &mut animal) {
+            first.get_or_insert((plan, run));
+        }
     }
-    Ok(animal)
+    let shrunk = first.zip(hunt.shrink).and_then(|((plan, run), budget)| {
+        let begun = time::now();
+        let in_time = |limit| time::now().saturating_since(begun) < limit;
+        let mut go_on = |_: &PlanSize, _: u64| hunt.time_limit.is_none_or(in_time);
+        shrink(&plan, &run, session.registry(), budget, &mut go_on)
+    });
+    animal.shrunk = shrunk.as_ref().map(|shrunk| shrunk.after);
+    Ok((animal, shrunk))
 }
 
-fn search(session: &Session, hunt: &Hunt, trial: u64, animal: &mut Animal) {
+/// One search. Returns the failure that ended it.
+fn search(session: &Session, hunt: &Hunt, trial: u64, animal: &mut Animal) -> Option<(Plan, Run)> {
     let start = time::now();
     let first = hunt.first.wrapping_add(trial.wrapping_mul(1_000_003));
     for tried in 0..hunt.budget {
+        let spent = time::now().saturating_since(start);
+        if hunt.time_limit.is_some_and(|limit| spent >= limit) {
+            return None;
+        }
         let seed = Seed(first.wrapping_add(tried));
         let (plan, _) = session.plan(seed);
+        animal.seeds += 1;
         // A run without a verdict is no detection.
         let Ok(run) = session.run(&plan) else { continue };
         let Some(finding) = run.findings().first() else { continue };
@@ -112,13 +150,27 @@ fn search(session: &Session, hunt: &Hunt, trial: u64, animal: &mut Animal) {
         if !animal.caught_as.contains(&identity) {
             animal.caught_as.push(identity);
         }
-        if animal.seed.is_none() {
-            animal.seed = Some(seed.0);
-            if hunt.shrink {
-                let shrunk = shrink(&plan, &run, session.registry(), Budget::default(), &mut |_, _| true);
-                animal.shrunk = shrunk.map(|shrunk| shrunk.after);
-            }
-        }
-        return;
+        animal.seed.get_or_insert(seed.0);
+        return Some((plan, run));
     }
+    None
+}
+
+/// The median size of shrunk plans, each count for itself; `None` if none was shrunk.
+pub fn median_size(animals: &[Animal]) -> Option<PlanSize> {
+    let sizes: Vec<PlanSize> = animals.iter().filter_map(|animal| animal.shrunk).collect();
+    let median = |count: fn(&PlanSize) -> usize| {
+        let mut counts: Vec<usize> = sizes.iter().map(count).collect();
+        counts.sort_unstable();
+        counts.get(counts.len() / 2).copied()
+    };
+    Some(PlanSize {
+        clients: median(|size| size.clients)?,
+        transactions: median(|size| size.transactions)?,
+        operations: median(|size| size.operations)?,
+        lives: median(|size| size.lives)?,
+        crashes: median(|size| size.crashes)?,
+        faults: median(|size| size.faults)?,
+        preemptions: median(|size| size.preemptions)?,
+    })
 }

@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use stormproof_rt::sync::Arc;
+use stormproof_rt::sync::atomic::{AtomicBool, Ordering};
 use stormproof_rt::time;
+use stormproof_workloads::plan::{Action, End};
+use stormproof_workloads::store::Isolation;
 
 use super::output::{document, reproduce, run_text, violations};
 use super::{Done, Exit, Failure};
@@ -55,10 +59,14 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {msg}").map_err(Failure::own)?;
     bar.set_style(style);
     let begun = time::now();
+    let stop = Arc::new(AtomicBool::new("shrink.stop", false));
+    let on_interrupt = Arc::clone(&stop);
+    // Where signals can't be caught, Ctrl-C ends the process the hard way.
+    let _ = ctrlc::set_handler(move || on_interrupt.store(true, Ordering::SeqCst));
     let mut go_on = |size: &crate::plan::PlanSize, runs: u64| {
         bar.set_position(runs);
         bar.set_message(size.to_string());
-        time::now().saturating_since(begun) < arguments.time_limit
+        time::now().saturating_since(begun) < arguments.time_limit && !stop.load(Ordering::SeqCst)
     };
     let budget = Budget { runs: arguments.runs, ..Budget::default() };
     let shrunk = shrink(&plan, &failed, &registry, budget, &mut go_on);
@@ -66,9 +74,7 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     let Some(shrunk) = shrunk else {
         return Err(Failure::own("the failure did not come back when it was run again"));
     };
-    let mut trace = Trace::of(&shrunk.plan, &shrunk.run, &command);
-    trace.decisions.clear();
-    trace.findings.sort_by_key(|finding| finding.identity() != shrunk.finding.identity());
+    let trace = Trace::shrunk(&shrunk.plan, &shrunk.run, &shrunk.finding, &command);
     trace.write(&out).map_err(Failure::own)?;
     if arguments.json {
         document(&json!({
@@ -88,7 +94,7 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     println!("after:  {} ({} runs)", shrunk.after, shrunk.runs);
     println!("trace:  {} (stormproof replay {})", out.display(), out.display());
     if arguments.emit_test {
-        println!("{}", emit_test(&out, &shrunk.finding.invariant));
+        println!("\n{}", emit_test(&out, &trace));
     }
     Ok(Exit::Violated)
 }
@@ -115,8 +121,7 @@ fn schedule(plan: &Plan) -> String {
     let mut text = String::new();
     for client in [&plan.workload.setup].into_iter().chain(&plan.workload.clients) {
         for action in &client.actions {
-            let shown = serde_json::to_string(action).unwrap_or_default();
-            text += &format!("client {}: {shown}\n", client.session);
+            text += &format!("client {}: {}\n", client.session, action_text(action));
         }
     }
     for (number, life) in plan.lives.iter().enumerate() {
@@ -132,14 +137,72 @@ fn schedule(plan: &Plan) -> String {
     text
 }
 
-/// A test for `tests/regressions`.
-fn emit_test(path: &std::path::Path, invariant: &str) -> String {
-    let name = invariant.replace('-', "_");
+/// An action on one line: `get key=a, put key=b value=…`.
+fn action_text(action: &Action) -> String {
+    let Action::Transaction(transaction) = action else {
+        return serde_json::to_value(action).map(|value| named(&value)).unwrap_or_default();
+    };
+    let steps: Vec<String> = transaction
+        .steps
+        .iter()
+        .filter_map(|step| serde_json::to_value(step).ok())
+        .map(|step| named(&step))
+        .collect();
+    let mut text = steps.join(", ");
+    if transaction.isolation != Isolation::Serializable {
+        text += &format!(" ({})", named(&serde_json::to_value(transaction.isolation).unwrap_or_default()));
+    }
+    if let Some(run) = transaction.run {
+        let ended = if transaction.ends_run { ", which is ended before the commit" } else { "" };
+        text += &format!(" (in run {run}{ended})");
+    }
+    if transaction.end != End::Commit {
+        text += " (aborts)";
+    }
+    text
+}
+
+/// A variant and its fields, as plans spell them.
+fn named(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    let plain = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let Value::Object(variants) = value else { return plain(value) };
+    let one = |(name, fields): (&String, &Value)| match fields {
+        Value::Object(fields) => {
+            let fields = fields.iter().filter(|(_, value)| !value.is_null());
+            let fields = fields.map(|(name, value)| format!(" {name}={}", plain(value)));
+            format!("{name}{}", fields.collect::<String>())
+        }
+        other => format!("{name} {}", plain(other)),
+    };
+    variants.iter().map(one).collect::<Vec<_>>().join(" ")
+}
+
+/// A test for the folder `tests/tests`, beside `tests/regressions` with the trace: it fails as long as the bug is there.
+fn emit_test(path: &std::path::Path, trace: &Trace) -> String {
+    let identity = trace.findings.first().map(|finding| finding.identity().to_string()).unwrap_or_default();
+    let words: Vec<&str> =
+        identity.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).collect();
+    let name = words.join("_").to_lowercase();
     let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let (binding, healthy) = if trace.plan.mutants.is_empty() {
+        ("let trace", "")
+    } else {
+        (
+            "let mut trace",
+            "    // Found with a deliberate bug of the engine. Without this line the test has to fail.\n    \
+             trace.plan.mutants.clear();\n",
+        )
+    };
     format!(
-        "\n#[test]\nfn {name}_holds() {{\n    let path = concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/regressions/{file}\");\n    \
-         let trace = stormproof_sim::trace::Trace::read(path.as_ref()).unwrap();\n    \
+        "#[test]\nfn no_{name}() {{\n    \
+         let path = concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/regressions/{file}\");\n    \
+         {binding} = stormproof_sim::trace::Trace::read(path.as_ref()).unwrap();\n\
+         {healthy}    \
          let replayed = trace.replay(&stormproof_sim::registry::Registry::default()).unwrap();\n    \
-         assert!(replayed.run.findings().is_empty(), \"{{:#?}}\", replayed.run.findings());\n}}"
+         assert!(!replayed.same_failure, \"{{:#?}}\", replayed.run.findings());\n}}"
     )
 }

@@ -1,5 +1,8 @@
 //! `stormproof zoo`: are deliberate bugs found?
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use stormproof_rt_shuttle::mutants::Mutant;
@@ -7,10 +10,14 @@ use stormproof_rt_shuttle::mutants::Mutant;
 use super::output::document;
 use super::{Done, Exit, Failure};
 use crate::options::Options;
+use crate::plan::{PlanSize, StrategyPlan};
 use crate::registry::Registry;
 use crate::seed::Seed;
 use crate::session::Session;
-use crate::zoo::{Animal, Hunt, hunt};
+use crate::shrink::{Budget, Shrunk};
+use crate::trace::Trace;
+use crate::zoo::power::{Power, Row};
+use crate::zoo::{Animal, Hunt, hunt, median_size};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
@@ -23,12 +30,24 @@ pub(super) struct Arguments {
     /// Seeds per search
     #[arg(long, value_name = "N", default_value_t = 5_000)]
     budget: u64,
+    /// At most so long per search, and per shrinking, as in 30s or 5m
+    #[arg(long = "for", value_name = "TIME", value_parser = super::sweep::duration)]
+    time_limit: Option<Duration>,
     /// The first seed
     #[arg(long, value_name = "SEED", default_value = "1")]
     first: Seed,
-    /// Shrink the first failure of each
+    /// Seeds that the engine without mutants has to hold [default: as many as a search may spend, at most 1,000]
+    #[arg(long, value_name = "N")]
+    healthy: Option<u64>,
+    /// Do not shrink the first failure of each
     #[arg(long)]
-    shrink: bool,
+    no_shrink: bool,
+    /// Write the shrunk trace of each into this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "no_shrink")]
+    traces: Option<PathBuf>,
+    /// Search each mutant with each strategy alone, and say which weights of strategies find all of them soonest
+    #[arg(long)]
+    by_strategy: bool,
     /// Print one JSON document on standard output and nothing else
     #[arg(long)]
     json: bool,
@@ -37,55 +56,147 @@ pub(super) struct Arguments {
 pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     let wanted = |mutant: &&Mutant| {
         let names = &arguments.options.mutant;
-        names.is_empty() || names.iter().any(|name| name == mutant.name())
+        mutant.is_bug() && (names.is_empty() || names.iter().any(|name| name == mutant.name()))
     };
     let mutants: Vec<Mutant> = Mutant::ALL.iter().filter(wanted).copied().collect();
-    let clean = Options { mutant: Vec::new(), ..arguments.options.clone() };
-    let plan = Hunt {
-        options: clean.clone(),
-        trials: arguments.trials,
-        budget: arguments.budget,
-        first: arguments.first.0,
-        shrink: arguments.shrink,
-    };
     // Names are checked with the mutants still in.
     Session::new(registry.clone(), arguments.options.clone()).map_err(Failure::usage)?;
-    let bar = ProgressBar::new(mutants.len() as u64 + 1);
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}").map_err(Failure::own)?;
-    bar.set_style(style);
+    let plan = Hunt {
+        options: Options { mutant: Vec::new(), ..arguments.options.clone() },
+        trials: arguments.trials,
+        budget: arguments.budget,
+        time_limit: arguments.time_limit,
+        first: arguments.first.0,
+        shrink: (!arguments.no_shrink && !arguments.by_strategy).then(Budget::default),
+    };
+    if arguments.by_strategy {
+        compare(&arguments, &mutants, &plan, &registry)
+    } else {
+        visit(&arguments, &mutants, &plan, &registry)
+    }
+}
+
+/// The zoo itself.
+fn visit(arguments: &Arguments, mutants: &[Mutant], plan: &Hunt, registry: &Registry) -> Done {
+    let bar = bar(mutants.len() as u64 + 1)?;
     let mut animals = Vec::new();
-    for mutant in mutants {
+    for &mutant in mutants {
         bar.set_message(mutant.name());
-        animals.push(hunt(mutant, &plan, &registry).map_err(Failure::usage)?);
+        let (animal, shrunk) = hunt(mutant, plan, registry).map_err(Failure::usage)?;
+        if let (Some(folder), Some(shrunk)) = (&arguments.traces, &shrunk) {
+            write_trace(folder, &animal, shrunk)?;
+        }
+        bar.suspend(|| eprintln!("{}", line(&animal)));
+        animals.push(animal);
         bar.inc(1);
     }
     bar.set_message("the engine without mutants");
-    let healthy = first_failure(&Session::new(registry, clean).map_err(Failure::usage)?, &plan);
+    let healthy = arguments.healthy.unwrap_or(plan.budget.min(1_000));
+    let session = Session::new(registry.clone(), plan.options.clone()).map_err(Failure::usage)?;
+    let failure = first_failure(&session, plan.first, healthy);
     bar.finish_and_clear();
     let missed = animals.iter().filter(|animal| !animal.is_found()).count();
+    let median = median_size(&animals);
     if arguments.json {
-        document(&json!({ "mutants": animals, "missed": missed, "engine_fails_at": healthy }))?;
+        document(&json!({
+            "mutants": animals,
+            "missed": missed,
+            "shrunk_median": median,
+            "engine_fails_at": failure,
+        }))?;
     } else {
         print!("{}", table(&animals));
         println!("{} of {} found in every search", animals.len() - missed, animals.len());
-        if let Some((seed, what)) = &healthy {
+        if let Some(median) = median {
+            println!("shrunk, in the median: {}", size(&median));
+        }
+        if let Some((seed, what)) = &failure {
             println!("the engine without mutants fails at seed {seed}: {what}");
         }
     }
-    let sound = missed == 0 && healthy.is_none();
+    let sound = missed == 0 && failure.is_none();
     Ok(if sound { Exit::Held } else { Exit::Violated })
 }
 
-/// The first seed at which the engine without mutants fails, among as many as a search may spend.
-fn first_failure(session: &Session, plan: &Hunt) -> Option<(u64, String)> {
-    (0..plan.budget.min(1_000)).find_map(|tried| {
-        let seed = Seed(plan.first.wrapping_add(tried));
+/// Mutants by strategies.
+fn compare(arguments: &Arguments, mutants: &[Mutant], plan: &Hunt, registry: &Registry) -> Done {
+    let all: Vec<String> = StrategyPlan::weights().into_iter().map(|(_, name)| name.to_owned()).collect();
+    let only = &arguments.options.strategy;
+    let strategies: Vec<String> =
+        all.into_iter().filter(|name| only.is_empty() || only.contains(name)).collect();
+    let bar = bar((mutants.len() * strategies.len()) as u64)?;
+    let mut power = Power { strategies, rows: Vec::new() };
+    for &mutant in mutants {
+        let mut row = Row { mutant: mutant.name().to_owned(), by_strategy: Vec::new() };
+        for strategy in &power.strategies {
+            bar.set_message(format!("{mutant} with {strategy}"));
+            let options = Options { strategy: vec![strategy.clone()], ..plan.options.clone() };
+            let (animal, _) =
+                hunt(mutant, &Hunt { options, ..plan.clone() }, registry).map_err(Failure::usage)?;
+            row.by_strategy.push(animal);
+            bar.inc(1);
+        }
+        power.rows.push(row);
+    }
+    bar.finish_and_clear();
+    let weights: Vec<(String, f64)> = power.strategies.iter().cloned().zip(power.weights()).collect();
+    if arguments.json {
+        document(&json!({ "power": power, "weights": weights }))?;
+        return Ok(Exit::Held);
+    }
+    println!("{}", power_table(&power));
+    println!("weights that find all of them soonest:");
+    for (strategy, weight) in weights {
+        println!("  {strategy:15} {:3.0} %", weight * 100.0);
+    }
+    Ok(Exit::Held)
+}
+
+fn bar(length: u64) -> Result<ProgressBar, Failure> {
+    let bar = ProgressBar::new(length);
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}").map_err(Failure::own)?;
+    bar.set_style(style);
+    Ok(bar)
+}
+
+fn write_trace(folder: &std::path::Path, animal: &Animal, shrunk: &Shrunk) -> Result<(), Failure> {
+    let seed = animal.seed.unwrap_or_default();
+    let command = format!("stormproof run --seed {seed} --mutant {}", animal.name);
+    let trace = Trace::shrunk(&shrunk.plan, &shrunk.run, &shrunk.finding, &command);
+    trace.write(&folder.join(format!("{}.trace", animal.name))).map_err(Failure::own)
+}
+
+/// The first seed at which the engine without mutants fails.
+fn first_failure(session: &Session, first: u64, seeds: u64) -> Option<(u64, String)> {
+    (0..seeds).find_map(|tried| {
+        let seed = Seed(first.wrapping_add(tried));
         let (plan, _) = session.plan(seed);
         match session.run(&plan) {
             Ok(run) => Some((seed.0, run.findings().first()?.identity().to_string())),
             Err(error) => Some((seed.0, error.to_string())),
         }
     })
+}
+
+fn size(size: &PlanSize) -> String {
+    format!(
+        "{} clients, {} operations, {} preemptions, {} faults, {} crashes",
+        size.clients, size.operations, size.preemptions, size.faults, size.crashes
+    )
+}
+
+/// A mutant on one line, as soon as it is known.
+fn line(animal: &Animal) -> String {
+    let seeds = animal.median_seeds().map_or(format!("> {}", animal.budget), |seeds| seeds.to_string());
+    let shrunk = animal.shrunk.map_or(String::new(), |shrunk| format!("; shrunk to {}", size(&shrunk)));
+    let caught: Vec<String> = animal.caught_as.iter().map(ToString::to_string).collect();
+    format!(
+        "{}: {}/{} searches, {seeds} seeds, {}{shrunk}",
+        animal.name,
+        animal.found_after.len(),
+        animal.trials,
+        caught.join("; ")
+    )
 }
 
 fn table(animals: &[Animal]) -> String {
@@ -101,25 +212,30 @@ fn table(animals: &[Animal]) -> String {
         "shrunk to",
     ]);
     for animal in animals {
-        let mut seconds = animal.found_seconds.clone();
-        seconds.sort_by(f64::total_cmp);
-        let middle = seconds.get(seconds.len() / 2).map_or("–".into(), |seconds| format!("{seconds:.2}"));
         let caught: Vec<String> = animal.caught_as.iter().map(ToString::to_string).collect();
-        let shrunk = animal.shrunk.map_or("–".into(), |size| {
-            format!(
-                "{} clients, {} operations, {} preemptions, {} faults, {} crashes",
-                size.clients, size.operations, size.preemptions, size.faults, size.crashes
-            )
-        });
         table.add_row([
             animal.name.clone(),
             animal.contract.clone(),
             format!("{}/{}", animal.found_after.len(), animal.trials),
             animal.median_seeds().map_or(format!("> {}", animal.budget), |seeds| seeds.to_string()),
-            middle,
+            animal.median_seconds().map_or("–".into(), |seconds| format!("{seconds:.2}")),
             caught.join("; "),
-            shrunk,
+            animal.shrunk.as_ref().map_or("–".into(), size),
         ]);
     }
     format!("{table}\n")
+}
+
+/// Seeds to detection in the median, mutants by strategies.
+fn power_table(power: &Power) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
+    table.set_header(["Mutant"].into_iter().chain(power.strategies.iter().map(String::as_str)));
+    for row in &power.rows {
+        let cells = row.by_strategy.iter().map(|animal| {
+            animal.median_seeds().map_or(format!("> {}", animal.budget), |seeds| seeds.to_string())
+        });
+        table.add_row([row.mutant.clone()].into_iter().chain(cells));
+    }
+    table.to_string()
 }

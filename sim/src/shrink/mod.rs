@@ -10,15 +10,15 @@
 //!
 //! INV-SHRINK-1: the result fails in the same way when it is replayed, since it was run that way.
 
+mod names;
 mod passes;
 
 use stormproof_rt_shuttle::life::Nudges;
 
 use crate::finding::{Finding, Identity};
-use crate::plan::{LifePlan, Plan, PlanSize, StrategyPlan};
+use crate::plan::{Plan, PlanSize, StrategyPlan};
 use crate::registry::Registry;
 use crate::run::{Run, run};
-use crate::seed::Seed;
 use crate::trace::explicit;
 
 /// How much to spend.
@@ -65,15 +65,21 @@ pub fn shrink(
     go_on: &mut dyn FnMut(&PlanSize, u64) -> bool,
 ) -> Option<Shrunk> {
     let identity = failed.findings().first()?.identity();
-    let mut search = Search { identity, registry, budget, runs: 0, stopped: false, go_on, best: None };
+    let mut search =
+        Search { identity, registry, budget, runs: 0, reserve: 0, stopped: false, go_on, best: None };
     search.start(plan, failed)?;
     loop {
         let before = search.cost();
-        passes::all(&mut search);
+        // What a person reads last, the switches, must not be left as it was because everything else came first.
+        search.reserve = search.budget.runs / 3;
+        passes::structure(&mut search);
+        search.reserve = 0;
+        passes::schedule(&mut search);
         if search.cost() >= before || search.is_over() {
             break;
         }
     }
+    names::rename(&mut search);
     let runs = search.runs;
     let (best, run) = search.best?;
     let finding = run.findings().iter().find(|finding| finding.identity() == search.identity)?.clone();
@@ -86,6 +92,8 @@ struct Search<'a> {
     registry: &'a Registry,
     budget: Budget,
     runs: u64,
+    /// Runs that are left to later passes.
+    reserve: u64,
     stopped: bool,
     go_on: &'a mut dyn FnMut(&PlanSize, u64) -> bool,
     best: Option<(Plan, Run)>,
@@ -110,7 +118,7 @@ impl Search<'_> {
     }
 
     fn is_over(&self) -> bool {
-        self.stopped || self.runs >= self.budget.runs
+        self.stopped || self.runs + self.reserve >= self.budget.runs
     }
 
     fn cost(&self) -> u64 {
@@ -124,10 +132,7 @@ impl Search<'_> {
             return true;
         }
         for attempt in 0..self.budget.schedules {
-            let mut other = candidate.clone();
-            for (number, life) in other.lives.iter_mut().enumerate() {
-                reschedule(life, candidate.seed, attempt, number as u64);
-            }
+            let other = rescheduled(candidate, attempt);
             if let Some(run) = self.fails(&other) {
                 let direct = explicit(&other, &run);
                 let (plan, run) = match self.fails(&direct) {
@@ -167,11 +172,15 @@ impl Search<'_> {
     }
 }
 
-/// Another schedule for a life, drawn among strategies that differ much.
-fn reschedule(life: &mut LifePlan, seed: Seed, attempt: u64, number: u64) {
-    life.schedule_seed = seed.0 ^ ((attempt << 32) | (number + 1));
-    life.strategy = StrategyPlan::for_search(attempt);
-    life.nudges = Nudges::Random;
+/// The plan with its `attempt`th other schedule, drawn among strategies that differ much.
+pub fn rescheduled(plan: &Plan, attempt: u64) -> Plan {
+    let mut plan = plan.clone();
+    for (number, life) in (1..).zip(&mut plan.lives) {
+        life.schedule_seed = plan.seed.0 ^ ((attempt << 32) | number);
+        life.strategy = StrategyPlan::for_search(attempt);
+        life.nudges = Nudges::Random;
+    }
+    plan
 }
 
 /// What a person has to read: structure weighs more than switches.

@@ -7,16 +7,20 @@ use stormproof_workloads::plan::{Action, Client, Payload, Step};
 use super::Search;
 use crate::plan::{CrashAt, DurabilityPlan, Ending, LifePlan, Plan, StrategyPlan};
 
-/// Runs all passes once.
-pub(super) fn all(search: &mut Search<'_>) {
+/// Less of everything that is there.
+pub(super) fn structure(search: &mut Search<'_>) {
     lives(search);
     clients(search);
     actions(search);
-    steps(search);
     faults(search);
+    steps(search);
     noise(search);
     options(search);
     values(search);
+}
+
+/// Less of what happens between it.
+pub(super) fn schedule(search: &mut Search<'_>) {
     switches(search);
     crash_points(search);
 }
