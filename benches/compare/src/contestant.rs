@@ -321,3 +321,6 @@ fn same(expected: u64, seen: u64) -> Result<()> {
         Err(format!("reads add up to {seen} instead of {expected}").into())
     }
 }
+
+#[cfg(test)]
+mod tests;

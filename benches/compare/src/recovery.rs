@@ -9,31 +9,21 @@ use crate::contestant::{Contestant, Field};
 use crate::engine::{Result, Setting};
 use crate::limits;
 use crate::report::{Heading, Kind, Results, Row};
-use crate::side_by_side::is_in;
 use crate::work::{Figure, Work};
 
-/// Two tables: everything still in the log, and checkpoints as they are by default.
+/// Fills every database that has the setting, and opens copies of it.
 pub(crate) fn run(
-    options: &SideBySide,
-    contestants: &[(Contestant, Kind)],
-    field: &Field,
-) -> Result<Vec<Results>> {
-    let parts = [(Setting::LogOnly, "everything still in the log"), (Setting::Later, "default checkpoints")];
-    parts.into_iter().map(|(setting, what)| table(setting, what, options, contestants, field)).collect()
-}
-
-fn table(
-    setting: Setting,
-    what: &str,
+    work: Work,
     options: &SideBySide,
     contestants: &[(Contestant, Kind)],
     field: &Field,
 ) -> Result<Results> {
+    let setting = work.setting();
     let mut rows = Vec::new();
     let mut filled = Vec::new();
-    for (contestant, kind) in contestants.iter().filter(|(contestant, _)| is_in(contestant, setting)) {
+    for (contestant, kind) in contestants.iter().filter(|(contestant, _)| takes_part(contestant, setting)) {
         let dir = field.directory()?;
-        eprintln!("W6, {what}: filling {}", contestant.name);
+        eprintln!("{work:?}: filling {}", contestant.name);
         (contestant.fill)(dir.path(), setting, options.commits)
             .map_err(|error| format!("{}: {error}", contestant.name))?;
         let bytes = space(dir.path())? as f64 / options.commits as f64;
@@ -44,7 +34,7 @@ fn table(
     }
     for round in 0..options.rounds {
         for (row, (contestant, dir)) in rows.iter_mut().zip(&filled) {
-            eprintln!("W6, {what}, round {}: {}", round + 1, contestant.name);
+            eprintln!("{work:?}, round {}: {}", round + 1, contestant.name);
             // Opening may change the files, so each round opens a copy.
             let copy = field.directory()?;
             copy_all(dir.path(), copy.path())?;
@@ -61,10 +51,16 @@ fn table(
     }
     let heading = |title: &str, aim| Heading { title: title.into(), sketch: None, aim };
     Ok(Results {
-        title: format!("{}; {} commits, {what}", Work::W6.title(), options.commits),
+        title: format!("{}; {} commits in random order of keys", work.title(), options.commits),
         columns: vec![heading("seconds", None), heading("bytes per commit", None)],
         rows,
     })
+}
+
+/// Who keeps something; and of those whose files are the same, one.
+fn takes_part(contestant: &Contestant, setting: Setting) -> bool {
+    let apart = ["skipdb", "memory", "concurrent"];
+    (contestant.promise)(setting).is_some() && !apart.iter().any(|part| contestant.name.contains(part))
 }
 
 /// What the files in a directory take of the disk.

@@ -156,3 +156,66 @@ pub(crate) fn human(value: f64) -> String {
         _ => format!("{value:.3}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Heading, Kind, Results, Row, cell, human, median};
+    use crate::work::Figure;
+
+    fn more(values: &[f64]) -> Vec<Figure> {
+        values.iter().map(|value| Figure { value: *value, ..Figure::default() }).collect()
+    }
+
+    fn less(values: &[f64]) -> Vec<Figure> {
+        values.iter().map(|value| Figure::less_is_better(*value)).collect()
+    }
+
+    fn results(ours: Vec<Figure>, peers: [Vec<Figure>; 2]) -> Results {
+        let row = |name: &str, kind, cells| Row {
+            name: name.into(),
+            promise: String::new(),
+            kind,
+            cells: vec![cells],
+        };
+        let [one, two] = peers;
+        Results {
+            title: String::new(),
+            columns: vec![Heading { title: String::new(), sketch: None, aim: None }],
+            rows: vec![
+                row("ours", Kind::Ours, ours),
+                row("one", Kind::Peer, one),
+                row("two", Kind::Peer, two),
+                row("a limit", Kind::Limit, more(&[1e9])),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_median_is_of_the_rounds() {
+        assert_eq!(median(&more(&[3.0, 1.0, 2.0])), Some(2.0));
+        assert_eq!(median(&[]), None);
+    }
+
+    #[test]
+    fn a_ratio_above_one_leads_the_best_peer_whichever_way_is_better() {
+        let fast = results(more(&[30.0]), [more(&[10.0]), more(&[15.0])]);
+        assert_eq!(fast.ratio(0), "**2.00×** (two)");
+        let short = results(less(&[5.0]), [less(&[10.0]), less(&[15.0])]);
+        assert_eq!(short.ratio(0), "**2.00×** (one)");
+        let behind = results(less(&[20.0]), [less(&[10.0]), Vec::new()]);
+        assert_eq!(behind.ratio(0), "**0.50×** (one)");
+    }
+
+    #[test]
+    fn what_does_not_add_up_shows() {
+        let wrong = Figure { value: 1.0, ..Figure::default() }.wrong(Some("lost".into()));
+        assert_eq!(cell(&[wrong]), "1.00 **WRONG**");
+        assert_eq!(cell(&[]), "–");
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        let shown = [12_345_678.0, 1_234_567.0, 123_456.0, 1_234.0, 123.4, 12.34, 1.234, 0.1234].map(human);
+        assert_eq!(shown, ["12.3 M", "1.23 M", "123 K", "1.2 K", "123", "12.3", "1.23", "0.123"]);
+    }
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::SideBySide;
 use crate::contestant::{Contestant, Field, Opened};
-use crate::engine::{Result, Setting};
+use crate::engine::Result;
 use crate::engines::{self, stormproof::InMemory, stormproof::Stormproof};
 use crate::limits;
 use crate::pace::Pace;
@@ -58,11 +58,10 @@ pub(crate) fn run(options: &SideBySide) -> Result<Report> {
     let contestants = contestants(options);
     let field = Field::new(options.keys, &options.dir);
     for work in &options.only {
-        if *work == Work::W6 {
-            report.tables.extend(recovery::run(options, &contestants, &field)?);
-        } else {
-            report.tables.push(table(*work, options, &contestants, &field)?);
-        }
+        report.tables.push(match work {
+            Work::W6 | Work::W6Checkpoints => recovery::run(*work, options, &contestants, &field)?,
+            _ => table(*work, options, &contestants, &field)?,
+        });
     }
     Ok(report)
 }
@@ -180,11 +179,4 @@ fn add<'a>(
         rows.len() - 1
     });
     &mut rows[at]
-}
-
-/// The setting of a table of W6.
-pub(crate) fn is_in(contestant: &Contestant, setting: Setting) -> bool {
-    (contestant.promise)(setting).is_some()
-        && contestant.name != "skipdb"
-        && !contestant.name.contains("memory")
 }

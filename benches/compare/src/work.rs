@@ -8,7 +8,7 @@ use crate::pace::Rate;
 
 /// A piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Work {
     /// Read, change and write one key in a transaction, not durable.
     W1,
@@ -20,8 +20,10 @@ pub(crate) enum Work {
     W4,
     /// One counter, eight threads.
     W5,
-    /// Open after a million commits.
+    /// Open after a million commits, all of them still in the log.
     W6,
+    /// The same with checkpoints as they are by default.
+    W6Checkpoints,
     /// Scans.
     W7,
 }
@@ -52,7 +54,8 @@ pub(crate) struct Column {
 }
 
 impl Work {
-    pub(crate) const ALL: [Self; 7] = [Self::W1, Self::W2, Self::W3, Self::W4, Self::W5, Self::W6, Self::W7];
+    pub(crate) const ALL: [Self; 8] =
+        [Self::W1, Self::W2, Self::W3, Self::W4, Self::W5, Self::W6, Self::W6Checkpoints, Self::W7];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
@@ -61,14 +64,19 @@ impl Work {
             Self::W3 => "W3: point reads/s",
             Self::W4 => "W4: begin a transaction that reads, and end it; ns",
             Self::W5 => "W5: one counter, 8 threads, not durable; increments/s",
-            Self::W6 => "W6: open after many commits of one new key each, in random order",
+            Self::W6 => "W6: open after many commits of one new key each, all still in the log",
+            Self::W6Checkpoints => "W6: open after many commits of one new key each, default checkpoints",
             Self::W7 => "W7: scans",
         }
     }
 
     /// How databases are set for it.
     pub(crate) fn setting(self) -> Setting {
-        if self == Self::W2 { Setting::Durable } else { Setting::Later }
+        match self {
+            Self::W2 => Setting::Durable,
+            Self::W6 => Setting::LogOnly,
+            _ => Setting::Later,
+        }
     }
 
     /// Its figures; those of W6 are taken in another way.
@@ -103,7 +111,7 @@ impl Work {
                     ..column("yielding", Measure::Contend { threads: 8, yields: true }, 219e3, 1.0)
                 },
             ],
-            Self::W6 => Vec::new(),
+            Self::W6 | Self::W6Checkpoints => Vec::new(),
             Self::W7 => vec![
                 column("scans of 100/s", Measure::ScanHundred, 663e3, 1.3),
                 column("full scan, keys/s", Measure::ScanAll, 87e6, 1.3),

@@ -58,19 +58,20 @@ impl RocksStore {
         &self.database
     }
 
-    /// Begins a transaction on a snapshot, with the durability of this store.
-    pub fn begin_snapshot(&self) -> Transaction<'_, OptimisticTransactionDB> {
+    /// Begins a transaction with the durability of this store: on a snapshot, or reading what is newest, where only
+    /// what is read for an update is validated.
+    pub fn begin_on(&self, snapshot: bool) -> Transaction<'_, OptimisticTransactionDB> {
         let mut write = WriteOptions::default();
         write.set_sync(self.durability == Durability::PerCommit);
         let mut options = OptimisticTransactionOptions::default();
-        options.set_snapshot(true);
+        options.set_snapshot(snapshot);
         self.database.transaction_opt(&write, &options)
     }
 }
 
 impl Store for RocksStore {
     fn begin(&self, options: &TxnOptions) -> Result<Box<dyn StoreTxn + '_>> {
-        let native = RocksTxn(self.begin_snapshot());
+        let native = RocksTxn(self.begin_on(true));
         Ok(Box::new(Txn::new(native, options.read_only, self.durability == Durability::PerCommit)))
     }
 

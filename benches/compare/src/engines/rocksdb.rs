@@ -32,7 +32,6 @@ impl Engine for Rocks {
         let mut options = Options::default();
         options.create_if_missing(true);
         options.set_write_buffer_size(4 << 30);
-        options.set_avoid_flush_during_recovery(true);
         options.set_max_total_wal_size(8 << 30);
         Ok(Self(RocksStore::with(&options, dir, durability)?))
     }
@@ -42,7 +41,7 @@ impl Engine for Rocks {
     }
 
     fn write(store: &mut &RocksStore, pairs: &[(Key, Value)]) -> Result<()> {
-        let txn = store.begin()?;
+        let txn = store.begin_on(false);
         for (key, value) in pairs {
             txn.put(key, value)?;
         }
@@ -53,7 +52,7 @@ impl Engine for Rocks {
     fn add_one(store: &mut &RocksStore, key: &Key, between: impl Fn()) -> Result<u64> {
         let mut in_vain = 0;
         loop {
-            let txn = store.begin()?;
+            let txn = store.begin_on(false);
             let old = txn.get_pinned_for_update(key, true)?.map_or(0, |value| data::number(&value));
             between();
             txn.put(key, data::value(old + 1))?;
