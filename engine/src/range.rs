@@ -62,10 +62,16 @@ impl KeyRange {
 
     /// The part of the range that a scan has covered when it stops early behind `last`.
     pub(crate) fn cut_behind(&self, last: &Key, reverse: bool) -> Self {
+        if rt::mutant!(LimitedScanForgetsLast) {
+            let (start, end) = if reverse {
+                (last.successor(), self.end.clone())
+            } else {
+                (self.start.clone(), Some(last.clone()))
+            };
+            return Self { start, end };
+        }
         if reverse {
             Self { start: last.clone(), end: self.end.clone() }
-        } else if rt::mutant!(LimitedScanForgetsLast) {
-            Self { start: self.start.clone(), end: Some(last.clone()) }
         } else {
             Self { start: self.start.clone(), end: Some(last.successor()) }
         }

@@ -206,3 +206,21 @@ fn emit_test(path: &std::path::Path, trace: &Trace) -> String {
          assert!(!replayed.same_failure, \"{{:#?}}\", replayed.run.findings());\n}}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::emit_test;
+    use crate::trace::Trace;
+
+    #[test]
+    fn an_emitted_test_is_the_one_that_is_compiled_and_run_with_the_tests() {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests");
+        let path = tests.join("regressions/SkipReadValidation.trace");
+        let trace = Trace::read(&path).unwrap();
+        let compiled = std::fs::read_to_string(tests.join("tests/emitted.rs")).unwrap();
+        let emitted = emit_test(&path, &trace);
+        assert!(compiled.contains(&emitted), "this is not in tests/emitted.rs:\n{emitted}");
+    }
+}

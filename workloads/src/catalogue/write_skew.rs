@@ -60,7 +60,13 @@ impl Workload for WriteSkew {
             let accounts = pair(rng.random_range(0..pairs)).to_vec();
             let own = accounts[rng.random_range(0..2)].clone();
             match rng.random_range(0..8) {
-                0 => Transaction::of([Step::Add { key: own, amount: 60 }]).into(),
+                // A scan that ends at the other account, just because it has enough: that one was read all the same.
+                0 => {
+                    let [left, right] = [&accounts[0], &accounts[1]].map(String::clone);
+                    let (reverse, end) = (own == right, format!("{right}~"));
+                    let scan = Step::Scan { start: left, end: Some(end), limit: Some(2), reverse };
+                    Transaction::of([scan, Step::Add { key: own, amount: 60 }]).into()
+                }
                 1 => Transaction::reading(accounts.into_iter().map(|key| Step::Get { key })).into(),
                 _ => {
                     let think = match self.think_micros_max {

@@ -1,0 +1,66 @@
+//! Every trace in `regressions/`: what once failed.
+//!
+//! Each holds a deliberate bug of the zoo, most of them modelled on bugs of other engines, some a bug that this one had
+//! (`CheckpointSnapshotFirst`, `TombstoneCollectedAtOnce`). With it switched on the failure has to come back, and without
+//! it the same plan has to hold. Traces name switches, so they outlive changes of the engine; where one lost its way, and
+//! the failure had to be looked for under other schedules, the test says so, and `stormproof zoo --traces` makes it anew.
+
+use std::path::{Path, PathBuf};
+
+use stormproof_sim::registry::Registry;
+use stormproof_sim::run::run;
+use stormproof_sim::trace::Trace;
+
+/// Schedules that are tried for a trace that lost its way. Shrunk plans run in a moment.
+const SCHEDULES: u64 = 400;
+
+fn traces() -> Vec<(String, Trace)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions");
+    let files = std::fs::read_dir(folder).expect("the folder of traces is there");
+    let mut paths: Vec<PathBuf> = files.map(|file| file.expect("it can be listed").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "trace"));
+    paths.sort();
+    let name = |path: &Path| path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
+    paths.iter().map(|path| (name(path), Trace::read(path).expect("it is a trace"))).collect()
+}
+
+#[test]
+fn what_once_failed_fails_with_its_bug_and_holds_without() {
+    let registry = Registry::default();
+    let mut wrong = Vec::new();
+    let traces = traces();
+    assert!(traces.len() >= 30, "only {} traces were found", traces.len());
+    for (name, trace) in traces {
+        let failed = trace.findings.first().map(|finding| finding.identity().to_string()).unwrap_or_default();
+        let replayed = trace.reproduce(&registry, SCHEDULES).expect("it runs");
+        if !replayed.divergences.is_empty() {
+            println!("{name} lost its way: {}", replayed.divergences.join("; "));
+        }
+        if !replayed.same_failure {
+            wrong.push(format!("{name}: {failed} did not come back"));
+        }
+        let mut healthy = trace.plan.clone();
+        healthy.mutants.clear();
+        let held = run(&healthy, &registry).expect("it runs");
+        for finding in held.findings() {
+            wrong.push(format!("{name} without its bug: {}: {}", finding.identity(), finding.message));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A trace is worth keeping only if it outlives changes that have nothing to do with it.
+#[test]
+fn traces_recorded_before_the_engine_got_one_more_lock_reproduce_after_it() {
+    let registry = Registry::default();
+    let (mut same, mut other) = (Vec::new(), Vec::new());
+    for (name, mut trace) in traces() {
+        trace.plan.mutants.push("OneMoreLock".to_owned());
+        // By the names alone: nothing is searched for.
+        let replayed = trace.replay(&registry).expect("it runs");
+        assert!(!replayed.exact, "{name}: the lock changes nothing, so this proves nothing");
+        if replayed.same_failure { same.push(name) } else { other.push(name) }
+    }
+    let all = same.len() + other.len();
+    assert!(same.len() * 10 >= all * 9, "{} of {all} reproduce; these do not: {other:?}", same.len());
+}
