@@ -205,7 +205,7 @@ impl Campaign {
             *self.counts.entry(name).or_default() += count;
         }
         self.shard = join(&self.shard, &other.shard);
-        self.speed = merge_speed(&self.speed, &other.speed);
+        self.speed = SpeedPoint::add_curves(&self.speed, &other.speed);
         self.failures.extend(other.failures);
         self.failures.sort_by(|a, b| (a.seed, &a.invariant).cmp(&(b.seed, &b.invariant)));
         self.omitted.extend(other.omitted);
@@ -324,21 +324,23 @@ fn join(a: &str, b: &str) -> String {
     }
 }
 
-/// Adds two progress curves: at every time of either, what both had done by then.
-fn merge_speed(a: &[SpeedPoint], b: &[SpeedPoint]) -> Vec<SpeedPoint> {
-    let mut seconds: Vec<f64> = a.iter().chain(b).map(|p| p.second).collect();
-    seconds.sort_by(f64::total_cmp);
-    seconds.dedup();
-    let by = |curve: &[SpeedPoint], second: f64| {
-        curve.iter().rev().find(|p| p.second <= second).copied().unwrap_or_default()
-    };
-    seconds
-        .into_iter()
-        .map(|second| {
-            let (a, b) = (by(a, second), by(b, second));
-            SpeedPoint { second, seeds: a.seeds + b.seeds, interleavings: a.interleavings + b.interleavings }
-        })
-        .collect()
+impl SpeedPoint {
+    /// Adds two progress curves: at every time of either, what both had done by then.
+    pub fn add_curves(a: &[Self], b: &[Self]) -> Vec<Self> {
+        let mut seconds: Vec<f64> = a.iter().chain(b).map(|p| p.second).collect();
+        seconds.sort_by(f64::total_cmp);
+        seconds.dedup();
+        let by = |curve: &[Self], second: f64| {
+            curve.iter().rev().find(|p| p.second <= second).copied().unwrap_or_default()
+        };
+        seconds
+            .into_iter()
+            .map(|second| {
+                let (a, b) = (by(a, second), by(b, second));
+                Self { second, seeds: a.seeds + b.seeds, interleavings: a.interleavings + b.interleavings }
+            })
+            .collect()
+    }
 }
 
 #[cfg(test)]

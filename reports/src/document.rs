@@ -108,6 +108,19 @@ impl Format {
         }
     }
 
+    /// The format that a file of this name holds, by its ending.
+    ///
+    /// # Errors
+    /// When the ending is that of none.
+    pub fn of_file(name: &str) -> Result<Self, RenderError> {
+        let lower = name.to_ascii_lowercase();
+        let fits = |format: &Self| {
+            let longer = *format == Self::Json && lower.ends_with(Self::Trace.extension());
+            !longer && lower.ends_with(&format!(".{}", format.extension()))
+        };
+        Self::ALL.into_iter().find(fits).ok_or_else(|| RenderError::UnknownEnding { name: name.to_owned() })
+    }
+
     /// The ending of its files, without the dot.
     pub const fn extension(self) -> &'static str {
         match self {
@@ -135,7 +148,7 @@ impl FromStr for Format {
     fn from_str(name: &str) -> Result<Self, RenderError> {
         Self::ALL
             .into_iter()
-            .find(|format| format.name() == name)
+            .find(|format| format.name() == name || (name == "perfetto" && *format == Self::Trace))
             .ok_or_else(|| RenderError::UnknownFormat { name: name.to_owned() })
     }
 }
@@ -145,13 +158,24 @@ impl FromStr for Format {
 #[non_exhaustive]
 pub enum RenderError {
     /// Ask for one of [`Format::ALL`].
-    #[error("no report format is called {name:?}: use text, json, junit, markdown, html, trace, dot or svg")]
+    #[error(
+        "no report format is called {name:?}: use text, json, junit, markdown, html, trace (or perfetto), dot or svg"
+    )]
     UnknownFormat {
         /// What was asked for.
         name: String,
     },
+    /// Ask for a format by name.
+    #[error(
+        "{name} names no report format: none has files that end so: end it in .txt, .json, .xml, .md, .html, .trace.json, \
+         .dot or .svg, or name the format"
+    )]
+    UnknownEnding {
+        /// The file's name.
+        name: String,
+    },
     /// Ask for another format.
-    #[error("a campaign has no {format} form: it has no timeline and no anomaly of its own; render a run")]
+    #[error("no {format} of a campaign: it has no timeline and no anomaly of its own: render a run")]
     NotApplicable {
         /// What was asked for.
         format: Format,

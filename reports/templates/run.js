@@ -16,6 +16,8 @@
     fill(txn.conflicts, { key: '', winner: null, winner_version: null });
   }
   fill(lanes, { name: '' });
+  // Times of steps come as differences, which are shorter.
+  for (let i = 1; i < steps.at.length; i++) steps.at[i] += steps.at[i - 1];
   const blamed = new Set(data.blamed);
   const byId = new Map(txns.map((txn) => [txn.id, txn]));
   const stepCount = steps.at.length;
@@ -39,12 +41,14 @@
   };
   const outcomeWords = { committed: 'committed', aborted: 'aborted', rolled_back: 'rolled back', unknown: 'unknown', running: 'cut off' };
   const version = (v) => (v === null ? '–' : figure(v));
+  // The details show all of it.
+  const brief = (text) => (text.length > 120 ? [...text].slice(0, 119).join('') + '…' : text);
   const accessWords = (a) => {
     let words = `${a.kind} ${a.key}`;
     if (a.value !== null) words += ` = ${a.value}`;
     else if (a.kind === 'read') words += ' absent';
     if (a.version !== null) words += ` @${a.version}`;
-    return a.note ? `${words} (${a.note})` : words;
+    return a.note ? `${words} (${brief(a.note)})` : words;
   };
   const conflictWords = (c) => `${c.kind} conflict on ${c.key}` + (c.winner_version === null ? '' : `, won at version ${c.winner_version}`);
 
@@ -80,9 +84,10 @@
   let tops = [];
   let colours = {};
 
-  const touches = (txn) => txn.accesses.some((a) => plain(a.key).includes(filter)) || txn.conflicts.some((c) => plain(c.key).includes(filter));
+  // What a scan found stands in its note.
+  const touches = (txn) => txn.accesses.some((a) => plain(a.key).includes(filter) || (a.kind === 'scan' && plain(a.note).includes(filter))) || txn.conflicts.some((c) => plain(c.key).includes(filter));
   const narrow = () => canvas.clientWidth < 560;
-  const gutter = () => (narrow() ? 74 : 128);
+  const gutter = () => (narrow() ? 84 : 150);
   const scale = () => (canvas.clientWidth - gutter() - 6) / (view.to - view.from);
   const toX = (time) => gutter() + (time - view.from) * scale();
   const toTime = (x) => view.from + (x - gutter()) / scale();
@@ -291,10 +296,11 @@
     }
   }
 
+  // Versions leap when the store is opened again: so what counts is the how-many-th they are.
+  const ranks = new Map([...new Set(frontier.flatMap((point) => [point.published, point.durable]))].sort((a, b) => a - b).map((v, rank) => [v, rank]));
   function drawFrontier(top) {
-    let most = 1;
-    for (const point of frontier) most = Math.max(most, point.published, point.durable);
-    const y = (v) => top + CHART - 6 - (v / most) * (CHART - 14);
+    const most = Math.max(1, ranks.size - 1);
+    const y = (v) => top + CHART - 6 - (ranks.get(v) / most) * (CHART - 14);
     for (const name of ['published', 'durable']) {
       paint.strokeStyle = colours[name];
       paint.lineWidth = name === 'durable' ? 3 : 1.5;

@@ -77,7 +77,7 @@ fn a_click_in_the_timeline_selects_what_is_there() {
     let click = "(async () => { \
         await new Promise(requestAnimationFrame); await new Promise(requestAnimationFrame); \
         const c = document.getElementById('timeline'); const b = c.getBoundingClientRect(); \
-        const x = 128 + 8 * (c.clientWidth - 134) / 82.8; \
+        const x = 150 + 8 * (c.clientWidth - 156) / 82.8; \
         const o = { clientX: b.left + x, clientY: b.top + 53, pointerId: 1, bubbles: true }; \
         c.setPointerCapture = () => {}; \
         c.dispatchEvent(new PointerEvent('pointerdown', o)); c.dispatchEvent(new PointerEvent('pointerup', o)); \

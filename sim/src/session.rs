@@ -6,7 +6,7 @@ use stormproof_workloads::Workload;
 use crate::options::Options;
 use crate::plan::{Plan, StrategyPlan, draw};
 use crate::registry::Registry;
-use crate::run::{Run, RunError, run};
+use crate::run::{Run, RunError, Watched, run, run_watched};
 use crate::seed::{Draw, Seed};
 use crate::store::simulated::EngineStore;
 use crate::summary;
@@ -22,7 +22,7 @@ pub struct Session {
 
 /// An option names something that is not there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no {what} is called `{name}`: there are {}", .known.join(", "))]
+#[error("no {what} is called `{name}`: this binary does not have it: use one of {}", .known.join(", "))]
 pub struct UnknownName {
     /// What was looked for.
     pub what: &'static str,
@@ -77,6 +77,14 @@ impl Session {
     /// As [`run`].
     pub fn run(&self, plan: &Plan) -> Result<Run, RunError> {
         run(plan, &self.registry)
+    }
+
+    /// Runs a plan while somebody looks on, for a report.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub fn run_watched(&self, plan: &Plan) -> Result<(Run, Watched), RunError> {
+        run_watched(plan, &self.registry)
     }
 
     /// Runs a seed as a part of a campaign, twice if it belongs to the sample that is compared.

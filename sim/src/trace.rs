@@ -14,7 +14,7 @@ use crate::digest::DigestValue;
 use crate::finding::Finding;
 use crate::plan::{Plan, StrategyPlan};
 use crate::registry::Registry;
-use crate::run::{Run, RunError, run};
+use crate::run::{Run, RunError, Watched, run, run_watched};
 use crate::shrink::rescheduled;
 
 /// The version of the format that this code writes. It reads this one only.
@@ -42,7 +42,7 @@ pub struct Trace {
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
     /// The file can't be read or written.
-    #[error("{path}: {source}")]
+    #[error("the trace {path} can't be read or written: {source}: name a file that you may use")]
     Io {
         /// Which file.
         path: PathBuf,
@@ -59,7 +59,7 @@ pub enum TraceError {
     },
     /// The file was written by other code.
     #[error(
-        "{path} has trace format {found}, and this binary reads {FORMAT}: replay it with the binary that wrote it"
+        "{path} can't be replayed: it has trace format {found}, and this binary reads {FORMAT}: replay it with the binary that wrote it"
     )]
     Format {
         /// Which file.
@@ -133,19 +133,34 @@ impl Trace {
     /// # Errors
     /// As [`run`].
     pub fn replay(&self, registry: &Registry) -> Result<Replayed, RunError> {
+        Ok(self.replay_by(|plan| Ok((run(plan, registry)?, ())))?.0)
+    }
+
+    /// As [`Self::replay`], while somebody looks on, for a report.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub fn replay_watched(&self, registry: &Registry) -> Result<(Replayed, Watched), RunError> {
+        self.replay_by(|plan| run_watched(plan, registry))
+    }
+
+    fn replay_by<T>(
+        &self,
+        play: impl Fn(&Plan) -> Result<(Run, T), RunError>,
+    ) -> Result<(Replayed, T), RunError> {
         if !self.decisions.is_empty() {
             let mut exact = self.plan.clone();
             for (life, decisions) in exact.lives.iter_mut().zip(&self.decisions) {
                 life.strategy = StrategyPlan::Replay { decisions: decisions.clone() };
             }
-            let run = run(&exact, registry)?;
+            let (run, more) = play(&exact)?;
             if run.digest == self.digest {
-                return Ok(self.replayed(run, true));
+                return Ok((self.replayed(run, true), more));
             }
         }
-        let run = run(&self.plan, registry)?;
+        let (run, more) = play(&self.plan)?;
         let exact = run.digest == self.digest;
-        Ok(self.replayed(run, exact))
+        Ok((self.replayed(run, exact), more))
     }
 
     /// Reads a trace file.

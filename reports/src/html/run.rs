@@ -82,7 +82,13 @@ struct Data<'a> {
     blamed: Vec<TxnId>,
 }
 
-/// Steps by column, labels once each: there may be a million of them.
+/// Each time less the one before it.
+fn differences(times: impl Iterator<Item = Time>) -> Vec<Time> {
+    let mut before = 0;
+    times.map(|at| at.saturating_sub(std::mem::replace(&mut before, at))).collect()
+}
+
+/// Steps by column, labels once each, times as differences: there may be a million of them.
 #[derive(Serialize)]
 struct Steps<'a> {
     labels: Vec<&'a str>,
@@ -119,7 +125,7 @@ impl<'a> Steps<'a> {
         }
         Self {
             labels,
-            at: report.steps.iter().map(|step| step.at).collect(),
+            at: differences(report.steps.iter().map(|step| step.at)),
             lane: report.steps.iter().map(|step| step.lane).collect(),
             label,
             preempted: report.steps.iter().map(|step| u8::from(step.preempted)).collect(),

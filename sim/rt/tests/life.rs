@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rt::life::{KillAt, Life, LifeEnd, Settings, run};
+use rt::life::{KillAt, Life, LifeEnd, Settings, Step, Watch, Watcher, run};
 use rt::strategy::{RoundRobin, Uniform};
 use rt::sync::{Arc, Condvar, Mutex, atomic};
 use stormproof_rt_shuttle as rt;
@@ -258,5 +258,43 @@ fn thousands_of_killed_lives_run_in_one_process() {
         let settings = Settings { kill: Some(KillAt::Step(1 + n % 150)), ..seed(n) };
         let end = life(settings, busy_body).end;
         assert!(matches!(end, LifeEnd::Killed | LifeEnd::Completed), "{end:?}");
+    }
+}
+
+/// Writes down whatever it is shown.
+#[derive(Default)]
+struct Seen(std::sync::Mutex<Noted>);
+
+type Noted = (Vec<Step>, Vec<(&'static str, u64)>);
+
+impl Watcher for Seen {
+    fn step(&self, step: &Step) {
+        self.0.lock().expect("not poisoned").0.push(*step);
+    }
+
+    fn value(&self, label: &'static str, value: u64) {
+        self.0.lock().expect("not poisoned").1.push((label, value));
+    }
+}
+
+#[test]
+fn a_watched_life_is_the_same_life_and_nothing_of_it_is_missed() {
+    fn body() {
+        let version = atomic::AtomicU64::new("version", 3);
+        busy_body();
+        version.store(4, Ordering::SeqCst);
+        version.fetch_add(2, Ordering::SeqCst);
+    }
+    for n in 0..20 {
+        let alone = life(seed(n), body);
+        let seen = Arc::new(Seen::default());
+        let watch = Watch(Arc::clone(&seen) as Arc<dyn Watcher>);
+        let watched = life(Settings { watch: Some(watch), ..seed(n) }, body);
+        assert_eq!((alone.digest, alone.interleaving), (watched.digest, watched.interleaving));
+        let (steps, values) = &*seen.0.lock().expect("not poisoned");
+        assert_eq!(steps.len() as u64, watched.steps);
+        let preemptions = steps.iter().filter(|step| step.preempted).count() as u64;
+        assert!(preemptions.abs_diff(watched.preemptions) <= 1, "the last switch may have been cut off");
+        assert_eq!(values.as_slice(), [("version", 4), ("version", 6)]);
     }
 }

@@ -8,9 +8,12 @@
 //! standard error then.
 
 mod check;
+mod completions;
 mod inspect;
 mod list;
+mod man;
 mod output;
+mod rendering;
 mod replay;
 mod report;
 mod run;
@@ -26,6 +29,9 @@ use stormproof_rt::sync::Arc;
 use stormproof_workloads::Workload;
 
 use crate::registry::Registry;
+use crate::run::RunError;
+use crate::session::UnknownName;
+use crate::trace::TraceError;
 
 /// Runs the command line of this process with the workloads of the catalogue.
 pub fn main() -> ExitCode {
@@ -63,10 +69,12 @@ pub fn main_with(workloads: Vec<Arc<dyn Workload>>) -> ExitCode {
         Command::Shrink(arguments) => shrink::execute(arguments, registry),
         Command::List(arguments) => list::execute(arguments, &registry),
         Command::Zoo(arguments) => zoo::execute(arguments, registry),
-        Command::Report(arguments) => report::execute(&arguments),
+        Command::Report(arguments) => report::execute(arguments, registry),
         Command::Check(arguments) => check::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
         Command::Verify(arguments) => verify::execute(&arguments),
+        Command::Completions(arguments) => completions::execute(&arguments),
+        Command::Man(arguments) => man::execute(&arguments),
         Command::Worker(arguments) => sweep::work(arguments, registry),
     };
     match done {
@@ -110,7 +118,7 @@ enum Command {
     List(list::Arguments),
     /// Shows that deliberate bugs of the engine are found
     Zoo(zoo::Arguments),
-    /// Merges and renders what sweeps wrote
+    /// Shows a run, a trace, or what sweeps wrote, in any format
     Report(report::Arguments),
     /// Judges a recorded history by its isolation level
     Check(check::Arguments),
@@ -118,6 +126,10 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Says whether a database is whole without opening it
     Verify(verify::Arguments),
+    /// Prints a script that completes commands in a shell
+    Completions(completions::Arguments),
+    /// Writes manual pages
+    Man(man::Arguments),
     /// Runs seeds for a coordinator
     #[command(name = "__worker", hide = true)]
     Worker(sweep::WorkerArguments),
@@ -150,7 +162,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command could not be done: what happened, why, and what to do.
+/// Why a command could not be done, in one form, which is clap's own too: `what happened: why: what to do`.
 #[derive(Debug)]
 struct Failure {
     exit: Exit,
@@ -164,6 +176,28 @@ impl Failure {
 
     fn own(message: impl std::fmt::Display) -> Self {
         Self { exit: Exit::Failed, message: message.to_string() }
+    }
+}
+
+impl From<RunError> for Failure {
+    /// A plan may name what this binary does not have; everything else is the simulator's fault.
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::UnknownWorkload(_) | RunError::UnknownMutant(_) => Self::usage(error),
+            RunError::Panicked(_) | RunError::Recording(_) => Self::own(error),
+        }
+    }
+}
+
+impl From<UnknownName> for Failure {
+    fn from(error: UnknownName) -> Self {
+        Self::usage(error)
+    }
+}
+
+impl From<TraceError> for Failure {
+    fn from(error: TraceError) -> Self {
+        Self::usage(error)
     }
 }
 

@@ -192,7 +192,7 @@ fn first_line(text: &str) -> &str {
 pub(super) fn write_trace(folder: &Path, plan: &Plan, run: &Run, command: &str) -> Result<PathBuf, Failure> {
     let invariant = run.findings().first().map_or("held", |finding| finding.invariant.as_str());
     let path = folder.join(format!("{}-{invariant}.trace", plan.seed));
-    Trace::of(plan, run, command).write(&path).map_err(Failure::own)?;
+    Trace::of(plan, run, command).write(&path)?;
     Ok(path)
 }
 

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::output::{document, exit_of, run_document, run_text, violations};
+use super::rendering::Rendering;
 use super::{Done, Failure};
 use crate::options::Options;
 use crate::registry::Registry;
+use crate::report::{Origin, report};
 use crate::seed::Seed;
 use crate::session::Session;
 use crate::trace::Trace;
@@ -22,6 +24,8 @@ pub(super) struct Arguments {
     /// Print one JSON document on standard output and nothing else
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    rendering: Rendering,
 }
 
 pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
@@ -32,11 +36,19 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
         })?;
         return replay_seed(seed, arguments, registry);
     }
-    let trace = Trace::read(&path).map_err(Failure::usage)?;
-    let replayed = trace.replay(&registry).map_err(Failure::own)?;
+    let format = arguments.rendering.format()?;
+    let trace = Trace::read(&path)?;
+    let command = format!("stormproof replay {}", path.display());
+    let replayed = if arguments.rendering.is_wanted() {
+        let (replayed, watched) = trace.replay_watched(&registry)?;
+        let origin = Origin { reproduce: &command, trace_file: Some(&path) };
+        arguments.rendering.write(&report(&trace.plan, &replayed.run, &watched, origin).into(), format)?;
+        replayed
+    } else {
+        trace.replay(&registry)?
+    };
     let run = &replayed.run;
     if arguments.json {
-        let command = format!("stormproof replay {}", path.display());
         document(&json!({
             "exact": replayed.exact,
             "same_failure": replayed.same_failure,
@@ -66,10 +78,15 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
 }
 
 fn replay_seed(seed: Seed, arguments: Arguments, registry: Registry) -> Done {
-    let session = Session::new(registry, arguments.options).map_err(Failure::usage)?;
+    let session = Session::new(registry, arguments.options)?;
+    let format = arguments.rendering.format()?;
     let (plan, _) = session.plan(seed);
-    let run = session.run(&plan).map_err(Failure::own)?;
+    let (run, watched) = session.run_watched(&plan)?;
     let command = super::output::reproduce(seed.0, session.options());
+    if arguments.rendering.is_wanted() {
+        let origin = Origin { reproduce: &command, trace_file: None };
+        arguments.rendering.write(&report(&plan, &run, &watched, origin).into(), format)?;
+    }
     if arguments.json {
         document(&run_document(&plan, &run, &command, None, 0.0))?;
     } else {

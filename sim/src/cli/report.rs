@@ -1,56 +1,150 @@
-//! `stormproof report`: what sweeps wrote, merged and rendered.
+//! `stormproof report`: a run, a trace or a campaign, in any format.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 
-use stormproof_reports::{Document, Format};
+use stormproof_reports::{Document, Format, Verdict};
 
+use super::output::{reproduce, write_file};
+use super::rendering::{format_of, render};
 use super::{Done, Exit, Failure};
-use crate::report::campaign;
+use crate::options::Options;
+use crate::registry::Registry;
+use crate::report::{Origin, campaign, report};
+use crate::seed::Seed;
+use crate::session::Session;
 use crate::sweep::Found;
+use crate::trace::Trace;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
-    /// Files that `sweep --out` wrote: all shards of one campaign
-    #[arg(value_name = "FILE", required = true)]
-    files: Vec<PathBuf>,
-    /// text, json, junit, markdown or html
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    format: Format,
+    /// A seed, a trace file, a report as JSON, or files that `sweep --out` wrote: all shards of one campaign
+    #[arg(value_name = "SEED | FILE", required = true)]
+    what: Vec<String>,
+    /// What the seed may draw
+    #[command(flatten)]
+    options: Options,
+    /// text, json, junit, markdown, html; of single runs also trace (perfetto), dot, svg [default: by the ending of
+    /// --out, else text]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
     /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
-pub(super) fn execute(arguments: &Arguments) -> Done {
+pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
+    let format = match &arguments.out {
+        Some(path) => format_of(path, arguments.format)?,
+        None => arguments.format.unwrap_or(Format::Text),
+    };
+    let (document, exit) = document(&arguments, registry)?;
+    let text = render(&document, format)?;
+    match &arguments.out {
+        Some(path) => write_file(path, &text)?,
+        None => print_text(&text)?,
+    }
+    Ok(exit)
+}
+
+/// Prints; whoever reads may stop reading.
+fn print_text(text: &str) -> Result<(), Failure> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::own(format!("standard output can't be written: {error}: use --out FILE")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn document(arguments: &Arguments, registry: Registry) -> Result<(Document, Exit), Failure> {
+    let [what] = arguments.what.as_slice() else { return of_campaign(&arguments.what) };
+    let path = Path::new(what);
+    if !path.exists() {
+        let seed: Seed = what.parse().map_err(|error| {
+            Failure::usage(format!("nothing to report on: there is no file {what}, and as a seed: {error}"))
+        })?;
+        return of_seed(seed, arguments, registry);
+    }
+    match first_line(path)? {
+        line if is_start_of_json(&line) => of_json(path, &registry),
+        _ => of_campaign(&arguments.what),
+    }
+}
+
+fn of_seed(seed: Seed, arguments: &Arguments, registry: Registry) -> Result<(Document, Exit), Failure> {
+    let session = Session::new(registry, arguments.options.clone())?;
+    let (plan, _) = session.plan(seed);
+    let (run, watched) = session.run_watched(&plan)?;
+    let command = reproduce(seed.0, session.options());
+    let origin = Origin { reproduce: &command, trace_file: None };
+    Ok((report(&plan, &run, &watched, origin).into(), super::output::exit_of(&run)))
+}
+
+/// A trace, or a report that was written as JSON.
+fn of_json(path: &Path, registry: &Registry) -> Result<(Document, Exit), Failure> {
+    let text = read(path)?;
+    if let Ok(document) = Document::from_json(&text) {
+        let exit = match &document {
+            Document::Run(run) if run.verdict == Verdict::Failed => Exit::Failed,
+            Document::Run(run) if run.verdict == Verdict::Held => Exit::Held,
+            Document::Campaign(campaign) if campaign.failed_runs > 0 => Exit::Failed,
+            Document::Campaign(campaign) if campaign.held() => Exit::Held,
+            Document::Run(_) | Document::Campaign(_) => Exit::Violated,
+        };
+        return Ok((document, exit));
+    }
+    let trace = Trace::read(path)?;
+    let (replayed, watched) = trace.replay_watched(registry)?;
+    let command = format!("stormproof replay {}", path.display());
+    let origin = Origin { reproduce: &command, trace_file: Some(path) };
+    let exit = super::output::exit_of(&replayed.run);
+    Ok((report(&trace.plan, &replayed.run, &watched, origin).into(), exit))
+}
+
+fn of_campaign(files: &[String]) -> Result<(Document, Exit), Failure> {
     let mut found = Found::default();
-    for path in &arguments.files {
-        let wrong = |error: &dyn std::fmt::Display| Failure::usage(format!("{}: {error}", path.display()));
-        let file = File::open(path).map_err(|error| wrong(&error))?;
-        for (number, line) in BufReader::new(file).lines().enumerate() {
-            let line = line.map_err(|error| wrong(&error))?;
+    for file in files {
+        let path = Path::new(file);
+        for (number, line) in lines(path)?.enumerate() {
+            let line = line.map_err(|error| unreadable(path, &error))?;
             let message = serde_json::from_str(&line).map_err(|error| {
-                wrong(&format!(
-                    "line {} is no result of a sweep: {error}: give a file of `sweep --out`",
+                Failure::usage(format!(
+                    "{file} is no result of a sweep: line {}: {error}: give a seed, a trace file, a report as JSON, or \
+                     files of `sweep --out`",
                     number + 1
                 ))
             })?;
             found.add(message);
         }
     }
-    let document = Document::from(campaign(&found, ""));
-    let text = document.render(arguments.format).map_err(Failure::usage)?;
-    match &arguments.out {
-        None => println!("{text}"),
-        Some(path) => std::fs::write(path, text)
-            .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?,
-    }
-    Ok(if found.failed_count > 0 {
-        Exit::Failed
-    } else if found.failing > 0 {
-        Exit::Violated
-    } else {
-        Exit::Held
-    })
+    let exit = match (found.failed_count, found.failing) {
+        (0, 0) => Exit::Held,
+        (0, _) => Exit::Violated,
+        _ => Exit::Failed,
+    };
+    Ok((campaign(&found, "", &BTreeMap::new()).into(), exit))
+}
+
+/// Whether a file is one JSON document over many lines. Those of sweeps have a document on each line.
+fn is_start_of_json(line: &str) -> bool {
+    line.trim_end() == "{"
+}
+
+fn first_line(path: &Path) -> Result<String, Failure> {
+    lines(path)?.next().unwrap_or_else(|| Ok(String::new())).map_err(|error| unreadable(path, &error))
+}
+
+fn lines(path: &Path) -> Result<impl Iterator<Item = io::Result<String>> + use<>, Failure> {
+    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    Ok(BufReader::new(file).lines())
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::usage(format!("{} can't be read: {error}: give a file that is there, and text", path.display()))
 }

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use stormproof_rt::time;
 
 use super::output::{document, exit_of, reproduce, run_document, run_text, violations, write_trace};
+use super::rendering::{Rendering, page_beside};
 use super::{Done, Exit, Failure};
 use crate::options::Options;
 use crate::registry::Registry;
+use crate::report::{Origin, report};
 use crate::seed::Seed;
 use crate::session::Session;
 
@@ -30,26 +32,39 @@ pub(super) struct Arguments {
     /// Where trace files of failures go
     #[arg(long, value_name = "FOLDER", default_value = "failures")]
     failures: PathBuf,
+    #[command(flatten)]
+    rendering: Rendering,
 }
 
 pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     let start = time::now();
-    let session = Session::new(registry, arguments.options).map_err(Failure::usage)?;
+    let session = Session::new(registry, arguments.options)?;
+    let format = arguments.rendering.format()?;
     let (plan, draws) = session.plan(arguments.seed);
     if arguments.plan {
         document(&plan)?;
         return Ok(Exit::Held);
     }
-    let run = session.run(&plan).map_err(Failure::own)?;
+    let run = session.run(&plan)?;
     if arguments.twice {
         session.compare(arguments.seed, &plan, &draws, &run).map_err(Failure::own)?;
     }
     let command = reproduce(arguments.seed.0, session.options());
-    let trace_file = if run.findings().is_empty() {
-        None
-    } else {
-        Some(write_trace(&arguments.failures, &plan, &run, &command)?)
-    };
+    let failed = !run.findings().is_empty();
+    let trace_file = failed.then(|| write_trace(&arguments.failures, &plan, &run, &command)).transpose()?;
+    let mut page = None;
+    if failed || arguments.rendering.is_wanted() {
+        let (again, watched) = session.run_watched(&plan)?;
+        if again.digest != run.digest {
+            return Err(Failure::own(
+                "a watched run differs from the run itself: please report it with the plan",
+            ));
+        }
+        let origin = Origin { reproduce: &command, trace_file: trace_file.as_deref() };
+        let document = report(&plan, &run, &watched, origin).into();
+        arguments.rendering.write(&document, format)?;
+        page = trace_file.as_deref().map(|trace| page_beside(trace, &document)).transpose()?;
+    }
     let seconds = time::now().saturating_since(start).as_secs_f64();
     if arguments.json {
         document(&run_document(&plan, &run, &command, trace_file.as_deref(), seconds))?;
@@ -65,6 +80,9 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
             print!("{}", violations(run.findings(), Some(&run)));
             println!("reproduce: {command}");
             println!("trace:     {} (stormproof replay, stormproof shrink)", path.display());
+            if let Some(page) = page {
+                println!("page:      {} (open it in a browser)", page.display());
+            }
         }
     }
     Ok(exit_of(&run))

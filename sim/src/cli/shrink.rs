@@ -12,11 +12,13 @@ use stormproof_workloads::plan::{Action, End};
 use stormproof_workloads::store::Isolation;
 
 use super::output::{document, reproduce, run_text, violations};
+use super::rendering::page_beside;
 use super::{Done, Exit, Failure};
 use crate::options::Options;
 use crate::plan::Plan;
 use crate::registry::Registry;
-use crate::run::{Run, run};
+use crate::report::{Origin, report};
+use crate::run::{Run, run, run_watched};
 use crate::seed::Seed;
 use crate::session::Session;
 use crate::shrink::{Budget, shrink};
@@ -52,7 +54,9 @@ pub(super) struct Arguments {
 pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     let (plan, failed, out, command) = start(&arguments, registry.clone())?;
     let Some(finding) = failed.findings().first() else {
-        return Err(Failure::usage("this run holds everything: there is nothing to shrink"));
+        return Err(Failure::usage(
+            "nothing to shrink: this run holds everything: give a seed or a trace that fails",
+        ));
     };
     eprintln!("shrinking {}: {}", finding.identity(), plan.size());
     let bar = ProgressBar::new(arguments.runs);
@@ -72,10 +76,16 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     let shrunk = shrink(&plan, &failed, &registry, budget, &mut go_on);
     bar.finish_and_clear();
     let Some(shrunk) = shrunk else {
-        return Err(Failure::own("the failure did not come back when it was run again"));
+        return Err(Failure::own(
+            "nothing was shrunk: the failure did not come back when it was run again: please report it with the trace",
+        ));
     };
     let trace = Trace::shrunk(&shrunk.plan, &shrunk.run, &shrunk.finding, &command);
-    trace.write(&out).map_err(Failure::own)?;
+    trace.write(&out)?;
+    let (run, watched) = run_watched(&shrunk.plan, &registry)?;
+    let reproduce = format!("stormproof replay {}", out.display());
+    let origin = Origin { reproduce: &reproduce, trace_file: Some(&out) };
+    let page = page_beside(&out, &report(&shrunk.plan, &run, &watched, origin).into())?;
     if arguments.json {
         document(&json!({
             "before": shrunk.before,
@@ -83,6 +93,7 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
             "runs": shrunk.runs,
             "finding": shrunk.finding,
             "trace_file": out,
+            "page": page,
             "trace": trace,
         }))?;
         return Ok(Exit::Violated);
@@ -93,6 +104,7 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     println!("before: {}", shrunk.before);
     println!("after:  {} ({} runs)", shrunk.after, shrunk.runs);
     println!("trace:  {} (stormproof replay {})", out.display(), out.display());
+    println!("page:   {} (open it in a browser)", page.display());
     if arguments.emit_test {
         println!("\n{}", emit_test(&out, &trace));
     }
@@ -101,15 +113,15 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
 
 fn start(arguments: &Arguments, registry: Registry) -> Result<(Plan, Run, PathBuf, String), Failure> {
     if let Some(path) = &arguments.trace {
-        let trace = Trace::read(path).map_err(Failure::usage)?;
-        let failed = run(&trace.plan, &registry).map_err(Failure::own)?;
+        let trace = Trace::read(path)?;
+        let failed = run(&trace.plan, &registry)?;
         let out = arguments.out.clone().unwrap_or_else(|| path.with_extension("min.trace"));
         return Ok((trace.plan, failed, out, trace.command));
     }
     let seed = arguments.seed.ok_or_else(|| Failure::usage("give a trace file or --seed"))?;
-    let session = Session::new(registry, arguments.options.clone()).map_err(Failure::usage)?;
+    let session = Session::new(registry, arguments.options.clone())?;
     let (plan, _) = session.plan(seed);
-    let failed = session.run(&plan).map_err(Failure::own)?;
+    let failed = session.run(&plan)?;
     let out = PathBuf::from(format!("failures/{seed}.min.trace"));
     let out = arguments.out.clone().unwrap_or(out);
     Ok((plan, failed, out, reproduce(seed.0, session.options())))

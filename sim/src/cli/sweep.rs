@@ -12,10 +12,12 @@ use stormproof_rt::sync::Arc;
 use stormproof_rt::sync::atomic::{AtomicBool, Ordering};
 
 use super::output::{document, reproduce, violations, write_trace};
+use super::rendering::{Rendering, page_beside};
 use super::{Done, Exit, Failure};
 use crate::marks;
 use crate::options::Options;
 use crate::registry::Registry;
+use crate::report::{Origin, campaign, report};
 use crate::seed::Seed;
 use crate::session::Session;
 use crate::sweep::{Found, SeedRange, SeedSource, Shard, Sweep, sweep, worker};
@@ -30,7 +32,7 @@ pub(super) struct Arguments {
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     time_limit: Option<Duration>,
     /// Worker processes at a time [default: one per core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     jobs: Option<usize>,
     /// Only part I of N parts of the seeds, I from 0
     #[arg(long, value_name = "I/N")]
@@ -43,7 +45,9 @@ pub(super) struct Arguments {
     /// Write results as JSON lines, which `stormproof report` merges
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Where trace files of failures go
+    #[command(flatten)]
+    rendering: Rendering,
+    /// Where trace files of failures go, each with a page that shows it
     #[arg(long, value_name = "FOLDER", default_value = "failures")]
     failures: Option<PathBuf>,
     /// Print one JSON document on standard output and nothing else
@@ -74,14 +78,16 @@ const TRACES_MAX: usize = 10;
 /// Serves as a worker.
 pub(super) fn work(arguments: WorkerArguments, registry: Registry) -> Done {
     let options: Options = serde_json::from_str(&arguments.options).map_err(Failure::usage)?;
-    let session = Session::new(registry, options).map_err(Failure::usage)?;
+    let session = Session::new(registry, options)?;
     worker::serve(io::stdin().lock(), io::stdout().lock(), |seed| session.seed_line(Seed(seed)))
         .map_err(Failure::own)?;
     Ok(Exit::Held)
 }
 
 pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
-    let session = Session::new(registry, arguments.options.clone()).map_err(Failure::usage)?;
+    let session = Session::new(registry, arguments.options.clone())?;
+    // A wrong name is told now, and not when the sweep is over.
+    arguments.rendering.format()?;
     let shard = arguments.shard.unwrap_or(Shard::WHOLE);
     let seeds = match arguments.seeds {
         Some(range) => SeedSource::range(range, shard),
@@ -95,8 +101,12 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     let out = match &arguments.out {
         None => None,
         Some(path) => {
-            let file =
-                File::create(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+            let file = File::create(path).map_err(|error| {
+                Failure::usage(format!(
+                    "{} can't be written: {error}: name a file in a folder that is there",
+                    path.display()
+                ))
+            })?;
             Some(Box::new(BufWriter::new(file)) as Box<dyn Write + Send>)
         }
     };
@@ -137,14 +147,21 @@ fn conclude(arguments: &Arguments, session: &Session, found: &Found) -> Done {
         let Some(&seed) = group.seeds.first() else { continue };
         let (plan, _) = session.plan(Seed(seed));
         let command = reproduce(seed, session.options());
-        match session.run(&plan) {
-            Ok(run) if !run.findings().is_empty() => {
-                traces.push((seed, write_trace(&folder, &plan, &run, &command)?, command));
+        match session.run_watched(&plan) {
+            Ok((run, watched)) if !run.findings().is_empty() => {
+                let trace = write_trace(&folder, &plan, &run, &command)?;
+                let origin = Origin { reproduce: &command, trace_file: Some(&trace) };
+                page_beside(&trace, &report(&plan, &run, &watched, origin).into())?;
+                traces.push((seed, trace, command));
             }
             // It failed in a worker and holds here: the campaign says so below.
             _ => traces.push((seed, PathBuf::new(), command)),
         }
     }
+    let files = traces.iter().filter(|(_, path, _)| !path.as_os_str().is_empty());
+    let files = files.map(|(seed, path, _)| (*seed, path.clone())).collect();
+    let shown = campaign(found, &session.options().to_flags(), &files).into();
+    arguments.rendering.write(&shown, arguments.rendering.format()?)?;
     let hollow = hollow(found);
     if arguments.json {
         let groups: Vec<_> = found
@@ -186,8 +203,9 @@ fn conclude(arguments: &Arguments, session: &Session, found: &Found) -> Done {
             println!("\n{} of {} seeds: {identity}", group.count, found.seeds);
             print!("{}", violations(std::slice::from_ref(&group.example), None));
             println!("reproduce: {}", reproduce(seed, session.options()));
-            if let Some((_, path, _)) = traces.iter().find(|(other, _, _)| *other == seed) {
+            if let Some(path) = files.get(&seed) {
                 println!("trace:     {} (stormproof shrink {})", path.display(), path.display());
+                println!("page:      {} (open it in a browser)", path.with_extension("html").display());
             }
         }
         for failed in found.failed.iter().take(5) {
@@ -328,6 +346,14 @@ fn worker_command(options: &Options) -> Result<Vec<String>, Failure> {
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
+}
+
+/// A number of workers.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(format!("`{text}` is no number of workers: write 1 or more")),
+    }
 }
 
 /// A time as users write it: a number with `ms`, `s`, `m` or `h` behind it.

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use stormproof_rt::time;
 use stormproof_rt_shuttle::mutants::Mutant;
 
 use super::output::document;
+use super::rendering::Rendering;
 use super::{Done, Exit, Failure};
 use crate::options::Options;
 use crate::plan::{PlanSize, StrategyPlan};
 use crate::registry::Registry;
+use crate::report;
 use crate::seed::Seed;
 use crate::session::Session;
 use crate::shrink::{Budget, Shrunk};
@@ -51,6 +54,8 @@ pub(super) struct Arguments {
     /// Print one JSON document on standard output and nothing else
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    rendering: Rendering,
 }
 
 pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
@@ -60,7 +65,7 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     };
     let mutants: Vec<Mutant> = Mutant::ALL.iter().filter(wanted).copied().collect();
     // Names are checked with the mutants still in.
-    Session::new(registry.clone(), arguments.options.clone()).map_err(Failure::usage)?;
+    Session::new(registry.clone(), arguments.options.clone())?;
     let plan = Hunt {
         options: Options { mutant: Vec::new(), ..arguments.options.clone() },
         trials: arguments.trials,
@@ -78,11 +83,13 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
 
 /// The zoo itself.
 fn visit(arguments: &Arguments, mutants: &[Mutant], plan: &Hunt, registry: &Registry) -> Done {
+    let format = arguments.rendering.format()?;
+    let begun = time::now();
     let bar = bar(mutants.len() as u64 + 1)?;
     let mut animals = Vec::new();
     for &mutant in mutants {
         bar.set_message(mutant.name());
-        let (animal, shrunk) = hunt(mutant, plan, registry).map_err(Failure::usage)?;
+        let (animal, shrunk) = hunt(mutant, plan, registry)?;
         if let (Some(folder), Some(shrunk)) = (&arguments.traces, &shrunk) {
             write_trace(folder, &animal, shrunk)?;
         }
@@ -92,11 +99,14 @@ fn visit(arguments: &Arguments, mutants: &[Mutant], plan: &Hunt, registry: &Regi
     }
     bar.set_message("the engine without mutants");
     let healthy = arguments.healthy.unwrap_or(plan.budget.min(1_000));
-    let session = Session::new(registry.clone(), plan.options.clone()).map_err(Failure::usage)?;
+    let session = Session::new(registry.clone(), plan.options.clone())?;
     let failure = first_failure(&session, plan.first, healthy);
     bar.finish_and_clear();
     let missed = animals.iter().filter(|animal| !animal.is_found()).count();
     let median = median_size(&animals);
+    let seconds = time::now().saturating_since(begun).as_secs_f64();
+    let command = std::env::args().collect::<Vec<_>>().join(" ");
+    arguments.rendering.write(&report::zoo(&animals, &command, seconds).into(), format)?;
     if arguments.json {
         document(&json!({
             "mutants": animals,
@@ -131,8 +141,7 @@ fn compare(arguments: &Arguments, mutants: &[Mutant], plan: &Hunt, registry: &Re
         for strategy in &power.strategies {
             bar.set_message(format!("{mutant} with {strategy}"));
             let options = Options { strategy: vec![strategy.clone()], ..plan.options.clone() };
-            let (animal, _) =
-                hunt(mutant, &Hunt { options, ..plan.clone() }, registry).map_err(Failure::usage)?;
+            let (animal, _) = hunt(mutant, &Hunt { options, ..plan.clone() }, registry)?;
             row.by_strategy.push(animal);
             bar.inc(1);
         }

@@ -1,5 +1,8 @@
 //! What a campaign found, as a report.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use stormproof_reports::{
     Campaign, ConflictKind, ConflictTotal, Failure, FaultTotal, InvariantTotal, MarkTotal, StrategyTotal,
     WorkloadTotal,
@@ -9,8 +12,9 @@ use crate::sweep::Found;
 use crate::tally::Hits;
 use crate::{invariants, marks};
 
-/// The report of a campaign; `flags` are those of its options, for reproducing commands.
-pub fn campaign(found: &Found, flags: &str) -> Campaign {
+/// The report of a campaign; `flags` are those of its options, for reproducing commands, `traces` the trace files that were
+/// written, by seed.
+pub fn campaign(found: &Found, flags: &str, traces: &BTreeMap<u64, PathBuf>) -> Campaign {
     let tally = &found.tally;
     let end = found.end.as_ref();
     Campaign {
@@ -38,7 +42,7 @@ pub fn campaign(found: &Found, flags: &str) -> Campaign {
                 }
             })
             .collect(),
-        failures: failures(found, flags),
+        failures: failures(found, flags, traces),
         marks: marks::ALL
             .iter()
             .map(|&name| {
@@ -73,11 +77,28 @@ pub fn campaign(found: &Found, flags: &str) -> Campaign {
                 ..StrategyTotal::default()
             })
             .collect(),
+        speed: end.map(|end| end.progress.clone()).unwrap_or_default(),
+        omitted: omitted(found),
         ..Campaign::default()
     }
 }
 
-fn failures(found: &Found, flags: &str) -> Vec<Failure> {
+/// What [`Found`] counts and does not keep.
+fn omitted(found: &Found) -> Vec<String> {
+    let kept = |group: &crate::sweep::Group| group.seeds.len() as u64;
+    let more = |(identity, group): (&crate::finding::Identity, &crate::sweep::Group)| {
+        let missing = group.count - kept(group);
+        (missing > 0).then(|| format!("{missing} of {} seeds that violated {identity}", group.count))
+    };
+    let mut omitted: Vec<String> = found.groups.iter().filter_map(more).collect();
+    let failed = found.failed_count - found.failed.len() as u64;
+    if failed > 0 {
+        omitted.push(format!("{failed} of {} runs without a verdict", found.failed_count));
+    }
+    omitted
+}
+
+fn failures(found: &Found, flags: &str, traces: &BTreeMap<u64, PathBuf>) -> Vec<Failure> {
     let of_group = |group: &crate::sweep::Group| {
         let example = group.example.clone();
         let workload = group.workload.clone();
@@ -91,7 +112,7 @@ fn failures(found: &Found, flags: &str) -> Vec<Failure> {
                 contract: example.contract.clone(),
                 message: format!("{}: {}", example.class, example.message),
                 reproduce: format!("stormproof run --seed {seed}{flags}"),
-                trace_file: None,
+                trace_file: traces.get(&seed).map(|path| path.display().to_string()),
             })
             .collect::<Vec<_>>()
     };

@@ -1,5 +1,15 @@
 //! Runs and campaigns as the plain data that `stormproof_reports` renders.
+//!
+//! Job: say in the reports' words what the simulator knows. Not its job: rendering, and judging.
+//! INV-REPORT-1: a report of a run is a function of the run: nothing in it depends on who asked, when, or how often.
 
+mod anomaly;
 mod campaign;
+mod run;
+mod timeline;
+mod writers;
+mod zoo;
 
 pub use campaign::campaign;
+pub use run::{Origin, report};
+pub use zoo::zoo;

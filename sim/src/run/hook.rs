@@ -1,9 +1,10 @@
 //! Makes every disk operation a scheduling point and a possible crash point.
 
 use stormproof_faults::{Completion, Decision, DiskHook, Operation};
-use stormproof_rt::sync::Mutex;
+use stormproof_rt::sync::{Arc, Mutex};
 use stormproof_rt_shuttle::{life, probe, time};
 
+use super::watch::Onlooker;
 use crate::digest::{Digest, DigestValue};
 use crate::plan::CrashAt;
 
@@ -11,6 +12,7 @@ use crate::plan::CrashAt;
 #[derive(Debug)]
 pub struct WorldHook {
     log: Mutex<Log>,
+    onlooker: Option<Arc<Onlooker>>,
 }
 
 #[derive(Debug, Default)]
@@ -23,13 +25,11 @@ struct Log {
     digest: Digest,
 }
 
-impl Default for WorldHook {
-    fn default() -> Self {
-        Self { log: Mutex::new("world.hook", Log::default()) }
-    }
-}
-
 impl WorldHook {
+    pub(super) fn new(onlooker: Option<Arc<Onlooker>>) -> Self {
+        Self { log: Mutex::new("world.hook", Log::default()), onlooker }
+    }
+
     /// A life begins, which ends at `crash`.
     pub fn begin_life(&self, crash: Option<CrashAt>) {
         let mut log = self.log.lock();
@@ -92,6 +92,9 @@ impl DiskHook for WorldHook {
             return Decision::Proceed;
         }
         probe::point(operation.label());
+        if let Some(onlooker) = &self.onlooker {
+            onlooker.operation(operation);
+        }
         if self.is_crash(operation, false) {
             probe::crash();
         }

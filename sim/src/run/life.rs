@@ -4,7 +4,7 @@ use stormproof_faults::SimDisk;
 use stormproof_rt::sync::Arc;
 use stormproof_rt_shuttle::sync::atomic::{AtomicBool, Ordering};
 use stormproof_rt_shuttle::{probe, thread, time};
-use stormproof_twin::{Database, DatabaseBuilder, Durability, Isolation as EngineIsolation};
+use stormproof_twin::{Database, DatabaseBuilder, Durability, Isolation as EngineIsolation, RecoveryReport};
 use stormproof_workloads::client::Stop;
 use stormproof_workloads::history::{Life as LifeNumber, LifeEnd, Op};
 use stormproof_workloads::store::{Isolation, Store, TxnOptions};
@@ -46,6 +46,7 @@ pub(super) fn live(
             return;
         }
     };
+    world.note(|now| now.recovery = recovery(store.database().recovery_report()));
     world.recorder.opened(number);
     world.enter(Phase::Running);
     let inspected = inspect(world, &*store, number);
@@ -105,6 +106,33 @@ fn builder(world: &World, engine: &EnginePlan, disk: &SimDisk) -> DatabaseBuilde
         }
     }
     builder
+}
+
+/// What recovery did, in words.
+fn recovery(report: &RecoveryReport) -> Vec<String> {
+    let mut words = Vec::new();
+    if report.created {
+        words.push("a new database was created".to_owned());
+    }
+    if let Some(version) = report.checkpoint_version {
+        words.push(format!(
+            "{} keys came from the checkpoint at version {version}",
+            report.checkpoint_entries
+        ));
+    }
+    if report.segments > 0 {
+        words.push(format!(
+            "{} commits with {} writes came from {} bytes of log in {} segments",
+            report.commits, report.writes, report.log_bytes, report.segments
+        ));
+    }
+    if report.withdrawn > 0 {
+        words.push(format!("{} withdrawn transactions were passed over", report.withdrawn));
+    }
+    if report.torn_bytes > 0 {
+        words.push(format!("a torn tail of {} bytes was cut", report.torn_bytes));
+    }
+    words
 }
 
 /// Everybody who works in this life; returns when all are done or the store is closed for writing.

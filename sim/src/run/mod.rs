@@ -6,6 +6,7 @@ mod hook;
 mod inspection;
 mod life;
 mod verdict;
+mod watch;
 mod world;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use stormproof_workloads::{History, Workload};
 pub use hook::WorldHook;
 pub use life::{INSPECTOR, Role};
 pub use verdict::Verdict;
+pub use watch::{Watched, WatchedFrontier, WatchedStep};
 pub use world::{Now, Phase, State, World};
 
 use crate::digest::{Digest, DigestValue};
@@ -131,6 +133,20 @@ pub enum RunError {
 /// # Errors
 /// When there is no verdict; see [`RunError`].
 pub fn run(plan: &Plan, registry: &Registry) -> Result<Run, RunError> {
+    play(plan, registry, World::new(plan))
+}
+
+/// As [`run`], with somebody who looks on: the same run, and what was seen of it.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_watched(plan: &Plan, registry: &Registry) -> Result<(Run, Watched), RunError> {
+    let world = World::watched(plan);
+    let run = play(plan, registry, Arc::clone(&world))?;
+    Ok((run, world.watched_so_far()))
+}
+
+fn play(plan: &Plan, registry: &Registry, world: Arc<World>) -> Result<Run, RunError> {
     let workload = registry
         .find(&plan.workload.workload, &plan.workload.parameters)
         .ok_or_else(|| RunError::UnknownWorkload(plan.workload.workload.clone()))?;
@@ -140,7 +156,7 @@ pub fn run(plan: &Plan, registry: &Registry) -> Result<Run, RunError> {
         .map(|name| name.parse::<Mutant>().map_err(|_| RunError::UnknownMutant(name.clone())))
         .collect::<Result<MutantSet, _>>()?;
     let plan = Arc::new(plan.clone());
-    let mut stage = Stage { world: World::new(&plan), workload, mutants, plan, lives: Vec::new() };
+    let mut stage = Stage { world, workload, mutants, plan, lives: Vec::new() };
     stage.play()?;
     stage.judge()
 }
@@ -188,7 +204,7 @@ impl Stage {
     fn live(&mut self, life_plan: &LifePlan, role: Role) -> Result<bool, RunError> {
         let number = u32::try_from(self.lives.len()).unwrap_or(u32::MAX);
         let faults_before = self.world.disk.fired().len();
-        self.world.hook.begin_life(life_plan.crash.clone());
+        self.world.begin_life(life_plan.crash.clone());
         let life = self.execute(life_plan, number, role);
         let now = self.world.take_now();
         let run = LifeRun {
@@ -242,6 +258,7 @@ impl Stage {
             // What a killed life leaves may be unwound, as the power is off before that.
             remains: Remains::Unwind,
             on_end: Some(OnEnd(Arc::new(move || powered.cut_power()))),
+            watch: self.world.watch(),
             ..Settings::default()
         };
         let (world, plan) = (Arc::clone(&self.world), Arc::clone(&self.plan));

@@ -9,12 +9,14 @@ use std::time::Duration;
 use stormproof_env::{Clock, UnixMillis};
 use stormproof_faults::{CrashOdds, DiskOptions, FaultPlan, SimClock, SimDisk, SimEntropy};
 use stormproof_rt::sync::{Arc, Mutex};
+use stormproof_rt_shuttle::life::Watch;
 use stormproof_rt_shuttle::time;
 use stormproof_workloads::history::Recorder;
 use stormproof_workloads::{Environment, Notebook};
 
 use super::hook::WorldHook;
-use crate::plan::Plan;
+use super::watch::{Onlooker, Watched};
+use crate::plan::{CrashAt, Plan};
 
 /// What outlives executions.
 #[derive(Debug)]
@@ -35,6 +37,7 @@ pub struct World {
     pub hook: Arc<WorldHook>,
     siblings: Mutex<Siblings>,
     now: Mutex<Now>,
+    onlooker: Option<Arc<Onlooker>>,
 }
 
 /// Disks of the small databases beside the store, by name: they have crashes, and no other faults.
@@ -78,6 +81,8 @@ pub struct Now {
     pub close_error: Option<String>,
     /// Sessions of clients that have not finished their program.
     pub unfinished: Vec<u32>,
+    /// What recovery did, in words.
+    pub recovery: Vec<String>,
     /// What the inspector saw after opening, and after the last client: whole states.
     pub states: Vec<State>,
 }
@@ -88,12 +93,23 @@ pub type State = Vec<stormproof_workloads::store::Entry>;
 impl World {
     /// The world of a plan, before anything has happened.
     pub fn new(plan: &Plan) -> Arc<Self> {
-        let hook = Arc::new(WorldHook::default());
+        Self::with(plan, Recorder::new(), None)
+    }
+
+    /// As [`Self::new`], with somebody who looks on.
+    pub fn watched(plan: &Plan) -> Arc<Self> {
+        let recorder = Recorder::new();
+        let onlooker = Arc::new(Onlooker::new(recorder.clone()));
+        Self::with(plan, recorder, Some(onlooker))
+    }
+
+    fn with(plan: &Plan, recorder: Recorder, onlooker: Option<Arc<Onlooker>>) -> Arc<Self> {
+        let hook = Arc::new(WorldHook::new(onlooker.clone()));
         let disk = SimDisk::new(plan.disk.clone());
         disk.set_hook(Arc::clone(&hook) as _);
         let clock = SimClock::following(plan.clock.clone(), || time::now().as_nanos());
         Arc::new(Self {
-            recorder: Recorder::new(),
+            recorder,
             notebook: Notebook::new(),
             disk,
             client_time: ClientTime { clock: clock.clone() },
@@ -108,6 +124,7 @@ impl World {
                 },
             ),
             now: Mutex::new("world.now", Now::default()),
+            onlooker,
         })
     }
 
@@ -135,6 +152,24 @@ impl World {
         for (number, disk) in (1..).zip(self.siblings.lock().disks.values()) {
             disk.restore_power(odds, seed ^ (number << 32));
         }
+    }
+
+    /// A life begins, which ends at `crash`.
+    pub fn begin_life(&self, crash: Option<CrashAt>) {
+        self.hook.begin_life(crash);
+        if let Some(onlooker) = &self.onlooker {
+            onlooker.begin_life();
+        }
+    }
+
+    /// Whoever looks on, for the next life.
+    pub fn watch(&self) -> Option<Watch> {
+        self.onlooker.clone().map(|onlooker| Watch(onlooker as _))
+    }
+
+    /// What was seen since the last call; nothing if nobody looks on.
+    pub fn watched_so_far(&self) -> Watched {
+        self.onlooker.as_ref().map(|onlooker| onlooker.take()).unwrap_or_default()
     }
 
     /// Notes that the store does something else now.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
+use stormproof_reports::SpeedPoint;
 
 use super::message::{EndLine, FailedLine, Message, SeedLine};
 use crate::digest::DigestValue;
@@ -114,6 +115,7 @@ impl Found {
                 shard: format!("{}, {}", before.shard, end.shard),
                 rss_kib_max: before.rss_kib_max.max(end.rss_kib_max),
                 interrupted: before.interrupted || end.interrupted,
+                progress: SpeedPoint::add_curves(&before.progress, &end.progress),
             },
         });
     }

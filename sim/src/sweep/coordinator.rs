@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use stormproof_reports::SpeedPoint;
 use stormproof_rt::sync::atomic::{AtomicBool, Ordering};
 use stormproof_rt::sync::{Arc, Mutex};
 use stormproof_rt::{thread, time};
@@ -79,6 +80,7 @@ pub fn sweep(
         })
         .collect::<io::Result<Vec<_>>>()?;
     let mut stopped = false;
+    let mut progress = Progress::default();
     while !threads.iter().all(thread::JoinHandle::is_finished) {
         time::sleep(Duration::from_millis(20));
         let elapsed = time::now().saturating_since(start);
@@ -88,7 +90,9 @@ pub fn sweep(
             stop.store(true, Ordering::SeqCst);
         }
         desk.kill_stuck(patience);
-        watch(&desk.books.lock().found, elapsed);
+        let books = desk.books.lock();
+        progress.note(elapsed, &books.found);
+        watch(&books.found, elapsed);
     }
     let seconds = time::now().saturating_since(start).as_secs_f64();
     let mut books = desk.books.lock();
@@ -98,12 +102,46 @@ pub fn sweep(
     let rss_kib_max = books.rss_kib_max;
     let fail_fast = desk.sweep.fail_fast && books.found.failing > 0;
     let interrupted = stopped && !fail_fast && time_limit.is_none_or(|limit| seconds < limit.as_secs_f64());
-    let end = EndLine { seconds, jobs: jobs as u64, command, shard, rss_kib_max, interrupted };
+    progress.points.push(point(seconds, &books.found));
+    let progress = progress.points;
+    let end = EndLine { seconds, jobs: jobs as u64, command, shard, rss_kib_max, interrupted, progress };
     books.record(Message::End(end))?;
     if let Some(out) = &mut books.out {
         out.flush()?;
     }
     Ok(std::mem::take(&mut books.found))
+}
+
+/// How far a sweep had got: so many points that a curve shows it, however long it takes.
+#[derive(Default)]
+struct Progress {
+    points: Vec<SpeedPoint>,
+    pause: Duration,
+    next: Duration,
+}
+
+impl Progress {
+    const POINTS_MAX: usize = 200;
+
+    fn note(&mut self, elapsed: Duration, found: &Found) {
+        if elapsed < self.next {
+            return;
+        }
+        if self.points.len() == Self::POINTS_MAX {
+            let mut number = 0;
+            self.points.retain(|_| {
+                number += 1;
+                number % 2 == 1
+            });
+            self.pause = (self.pause * 2).max(Duration::from_millis(100));
+        }
+        self.points.push(point(elapsed.as_secs_f64(), found));
+        self.next = elapsed + self.pause;
+    }
+}
+
+fn point(second: f64, found: &Found) -> SpeedPoint {
+    SpeedPoint { second, seeds: found.seeds, interleavings: found.interleavings() }
 }
 
 /// What all threads of the coordinator share.

@@ -1,6 +1,7 @@
 //! What workers say, one JSON line each; also the format of `sweep --out`.
 
 use serde::{Deserialize, Serialize};
+use stormproof_reports::SpeedPoint;
 
 use crate::digest::DigestValue;
 use crate::finding::Finding;
@@ -73,4 +74,7 @@ pub struct EndLine {
     pub rss_kib_max: u64,
     /// Whether the user stopped it.
     pub interrupted: bool,
+    /// How far it had got, now and then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub progress: Vec<SpeedPoint>,
 }

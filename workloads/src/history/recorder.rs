@@ -59,6 +59,11 @@ impl Recorder {
         self.log().tick()
     }
 
+    /// The last point in the global order that was given out.
+    pub fn now(&self) -> Time {
+        self.log().clock
+    }
+
     /// A life is open for use.
     pub fn opened(&self, life: Life) {
         let mut log = self.log();

@@ -14,7 +14,7 @@ use super::afterlife::Stage;
 use super::nudge::{Listed, RawNudge};
 use super::schedule::{Decision, Decisions, RawForce, Schedule};
 use super::task::{Status, Task};
-use super::{KillAt, Life, LifeEnd, Nudges, Panic, Settings, TaskId};
+use super::{KillAt, Life, LifeEnd, Nudges, Panic, Settings, Step, TaskId, Watch};
 use crate::op::{FNV_START, Op, OpId, OpKind, OpTable, mix, stable_hash};
 use crate::strategy::{Choice, Strategy, point_hash_of};
 use crate::time::Instant;
@@ -58,6 +58,8 @@ pub(crate) struct Core {
     pub(super) next_event: u64,
     pub(super) next_stall: u64,
     pub(super) kill_point: Option<u64>,
+    /// The current task was switched to although the one before could have gone on, and has made no step since.
+    pub(super) preempted: bool,
     /// How many points in a row the current task has come to while others could run.
     pub(super) in_a_row: u32,
     pub(super) lock_waiters: u32,
@@ -109,6 +111,7 @@ impl Core {
             next_event: 0,
             next_stall: u64::MAX,
             kill_point,
+            preempted: false,
             in_a_row: 0,
             lock_waiters: 0,
             strategy,
@@ -279,6 +282,12 @@ impl Core {
         }
         let who = self.tasks[self.current.index()].path_hash;
         self.digest = mix(self.digest, who ^ self.ops.name(id).hash.wrapping_add(salt));
+        let preempted = std::mem::take(&mut self.preempted);
+        if let Some(Watch(watcher)) = &self.settings.watch {
+            let (name, path) = (self.ops.name(id), self.tasks[self.current.index()].path);
+            let (kind, label) = (name.kind, name.label);
+            watcher.step(&Step { task: self.current, path, kind, label, preempted });
+        }
     }
 
     /// Chooses who runs next. The current task may go on if it `can_stay`, would rather not if it `yields`, and is
@@ -333,6 +342,7 @@ impl Core {
         self.interleaving = mix(self.interleaving, who.wrapping_add(self.step));
         self.switches += 1;
         self.preemptions += u64::from(could_stay);
+        self.preempted = could_stay;
         self.current = to;
         Flow::Switch
     }

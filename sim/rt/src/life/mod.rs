@@ -20,6 +20,7 @@ mod settings;
 mod task;
 mod wait_graph;
 mod waits;
+mod watch;
 
 pub use nudge::{Nudge, Nudges};
 pub use outcome::{Life, LifeEnd, Panic, StepLimit};
@@ -29,6 +30,7 @@ pub use settings::{KillAt, OnEnd, Remains, Settings};
 pub(crate) use task::Task;
 pub use task::TaskId;
 pub use wait_graph::{WaitGraph, Waiting};
+pub use watch::{Step, Watch, Watcher};
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -168,6 +170,18 @@ pub(crate) fn crash() -> ! {
     let inside = with_core(Core::crash).is_some();
     assert!(inside, "crash() was called outside of a life, where there is nothing to end");
     afterlife::leave()
+}
+
+/// Tells whoever watches the current life what an atomic integer is now.
+#[inline]
+pub(crate) fn saw(label: &'static str, value: impl FnOnce() -> u64) {
+    with_core(|core| {
+        if let Some(watch) = &core.settings.watch
+            && !core.is_over()
+        {
+            watch.0.value(label, value());
+        }
+    });
 }
 
 fn task_point(kind: OpKind, task: TaskId) {

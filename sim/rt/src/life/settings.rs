@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Nudges, PointKey};
+use super::{Nudges, PointKey, Watch};
 use crate::mutants::MutantSet;
 use crate::time::Instant;
 
@@ -58,6 +58,8 @@ pub struct Settings {
     /// Called once, at the moment at which the life is over, before anything else happens. This is where a simulator
     /// closes its world: whatever runs afterwards ([`Remains::Unwind`]) must change nothing any more.
     pub on_end: Option<OnEnd>,
+    /// Whoever looks on, for reports.
+    pub watch: Option<Watch>,
 }
 
 /// What becomes of tasks that had not ended when the life did.
@@ -104,6 +106,7 @@ impl Default for Settings {
             stack_bytes: 256 << 10,
             remains: Remains::Leak,
             on_end: None,
+            watch: None,
         }
     }
 }

@@ -24,37 +24,38 @@ macro_rules! atomic_integer {
             /// Reads.
             pub fn load(&self, order: Ordering) -> $integer {
                 self.point(OpKind::Load);
-                self.value.load(order)
+                self.seen(self.value.load(order))
             }
 
             /// Writes.
             pub fn store(&self, value: $integer, order: Ordering) {
                 self.point(OpKind::Store);
                 self.value.store(value, order);
+                self.shown();
             }
 
             /// Writes, and returns the previous value.
             pub fn swap(&self, value: $integer, order: Ordering) -> $integer {
                 self.point(OpKind::Update);
-                self.value.swap(value, order)
+                self.seen(self.value.swap(value, order))
             }
 
             /// Adds, wrapping around, and returns the previous value.
             pub fn fetch_add(&self, value: $integer, order: Ordering) -> $integer {
                 self.point(OpKind::Update);
-                self.value.fetch_add(value, order)
+                self.seen(self.value.fetch_add(value, order))
             }
 
             /// Subtracts, wrapping around, and returns the previous value.
             pub fn fetch_sub(&self, value: $integer, order: Ordering) -> $integer {
                 self.point(OpKind::Update);
-                self.value.fetch_sub(value, order)
+                self.seen(self.value.fetch_sub(value, order))
             }
 
             /// Writes the larger of the two, and returns the previous value.
             pub fn fetch_max(&self, value: $integer, order: Ordering) -> $integer {
                 self.point(OpKind::Update);
-                self.value.fetch_max(value, order)
+                self.seen(self.value.fetch_max(value, order))
             }
 
             /// Writes `new` if the value is `current`; returns the previous value, as an error if it was another.
@@ -69,7 +70,19 @@ macro_rules! atomic_integer {
                 failure: Ordering,
             ) -> Result<$integer, $integer> {
                 self.point(OpKind::Update);
-                self.value.compare_exchange(current, new, success, failure)
+                self.seen(self.value.compare_exchange(current, new, success, failure))
+            }
+
+            /// Passes `answer` on, and shows whoever watches what the value is now.
+            #[inline]
+            fn seen<T>(&self, answer: T) -> T {
+                self.shown();
+                answer
+            }
+
+            #[inline]
+            fn shown(&self) {
+                life::saw(self.label, || self.value.load(Ordering::SeqCst) as u64);
             }
 
             fn point(&self, kind: OpKind) {

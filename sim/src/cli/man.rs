@@ -1,0 +1,24 @@
+//! `stormproof man`: manual pages, made from the definition of the command line.
+
+use std::path::PathBuf;
+
+use super::{Done, Exit, Failure, command};
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Arguments {
+    /// The folder that they go to; made if it is not there
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+}
+
+pub(super) fn execute(arguments: &Arguments) -> Done {
+    let dir = &arguments.dir;
+    let written = std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(command(), dir));
+    written.map_err(|error| {
+        Failure::usage(format!(
+            "{} can't be written to: {error}: name a folder that you may write to",
+            dir.display()
+        ))
+    })?;
+    Ok(Exit::Held)
+}

@@ -1,0 +1,201 @@
+//! One run, as a report.
+
+use std::path::Path;
+
+use stormproof_reports::{Check, CheckResult, Report, Verdict, Violation};
+
+use super::anomaly::anomaly;
+use super::timeline::Timeline;
+use super::writers::Writers;
+use crate::finding::Finding;
+use crate::plan::{CrashAt, DurabilityPlan, LifePlan, Plan, Storage};
+use crate::run::{Run, Watched, marks};
+use crate::{invariants, summary};
+
+/// Where a run comes from, for those who want it again.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The command that repeats it.
+    pub reproduce: &'a str,
+    /// The file that holds it, if there is one.
+    pub trace_file: Option<&'a Path>,
+}
+
+/// The report of a run. What `watched` saw gives it the interleaving and the frontier; without, it has neither.
+pub fn report(plan: &Plan, run: &Run, watched: &Watched, origin: Origin<'_>) -> Report {
+    let writers = Writers::new(&run.history);
+    let timeline = Timeline::new(run, watched);
+    let lives = timeline.lives();
+    let txns = timeline.txns(&writers);
+    let ended = |txn: u32| txns.get(txn as usize).map(|txn| txn.ended);
+    let violations = run.findings().iter().map(|finding| violation(finding, ended)).collect();
+    let workload = &plan.workload.workload;
+    Report {
+        title: format!("{workload}, seed {}", plan.seed),
+        verdict: if run.findings().is_empty() { Verdict::Held } else { Verdict::Violated },
+        summary: sentence(run),
+        reproduce: origin.reproduce.to_owned(),
+        seed: Some(plan.seed.0),
+        workload: workload.clone(),
+        subject: subject(plan),
+        trace_file: origin.trace_file.map(|path| path.display().to_string()),
+        digest: Some(run.digest.to_string()),
+        plan: plan_words(plan),
+        counts: summary::tally(plan, run).counts,
+        checks: checks(run),
+        violations,
+        lanes: timeline.lanes(),
+        frontier: timeline.frontier(&lives),
+        lives,
+        txns,
+        faults: timeline.faults(),
+        steps: timeline.steps(),
+        anomalies: run.findings().iter().filter_map(|finding| anomaly(finding, &run.history)).collect(),
+        marks: marks(run).into_iter().map(|(name, hits)| (name.to_owned(), hits)).collect(),
+        omitted: omitted(run, watched),
+    }
+}
+
+/// The verdict in one sentence.
+fn sentence(run: &Run) -> String {
+    let crashes = run.lives.iter().filter(|life| life.crashed()).count();
+    let went = format!(
+        "{} transactions in {} lives, through {crashes} power cuts and {} faults",
+        run.history.txns.len(),
+        run.lives.len(),
+        run.faults.len()
+    );
+    match run.findings() {
+        [] => format!("All {} invariants held: {went}.", run.verdict.evaluated.len()),
+        [first, rest @ ..] => {
+            let says = invariants::all().into_iter().find(|about| about.name == first.invariant);
+            let promise = says.map_or(first.invariant.as_str(), |about| about.says);
+            let more =
+                if rest.is_empty() { String::new() } else { format!(" And {} more findings.", rest.len()) };
+            let happened = first_line(&first.message);
+            format!("Broken promise: “{promise}” ({}). What happened: {happened}.{more}", first.contract)
+        }
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or(text)
+}
+
+fn violation(finding: &Finding, ended: impl Fn(u32) -> Option<u64>) -> Violation {
+    let mut lines = finding.message.lines();
+    Violation {
+        invariant: format!("{} ({})", finding.invariant, finding.class),
+        contract: finding.contract.clone(),
+        message: lines.next().unwrap_or_default().to_owned(),
+        explanation: lines.map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),
+        at: finding.txns.first().and_then(|&txn| ended(txn)),
+        txns: finding.txns.clone(),
+        keys: finding.keys.clone(),
+    }
+}
+
+fn checks(run: &Run) -> Vec<Check> {
+    let check = |about: invariants::About| {
+        let evaluated = run.verdict.evaluated.get(about.name).copied().unwrap_or(0);
+        let violated = run.findings().iter().any(|finding| finding.invariant == about.name);
+        Check {
+            name: about.name.to_owned(),
+            contract: about.contract.to_owned(),
+            says: about.says.to_owned(),
+            result: match (violated, evaluated) {
+                (true, _) => CheckResult::Violated,
+                (false, 0) => CheckResult::Skipped,
+                (false, _) => CheckResult::Held,
+            },
+            evaluated,
+        }
+    };
+    invariants::all().into_iter().map(check).collect()
+}
+
+fn subject(plan: &Plan) -> String {
+    let engine = format!("stormproof {}", env!("CARGO_PKG_VERSION"));
+    if plan.mutants.is_empty() { engine } else { format!("{engine} with {}", plan.mutants.join(", ")) }
+}
+
+fn plan_words(plan: &Plan) -> Vec<(String, String)> {
+    let engine = &plan.engine;
+    let durability = match engine.durability {
+        DurabilityPlan::Strict => "strict".to_owned(),
+        DurabilityPlan::Pipelined => "pipelined".to_owned(),
+        DurabilityPlan::Batched { interval_micros, commits_max } => {
+            format!("batched: {commits_max} commits or {interval_micros} µs")
+        }
+        DurabilityPlan::Async { interval_micros } => format!("async: {interval_micros} µs"),
+    };
+    let storage = match engine.storage {
+        Storage::Memory => "memory only",
+        Storage::Disk => "memory and simulated disk",
+    };
+    let checkpoint = match engine.checkpoint_bytes {
+        0 => "never by itself".to_owned(),
+        bytes => format!("every {bytes} bytes of log"),
+    };
+    let mut words = vec![
+        ("size", plan.size().to_string()),
+        ("durability", durability),
+        ("isolation", format!("{:?}", engine.isolation).to_lowercase()),
+        ("storage", storage.to_owned()),
+        (
+            "log segments",
+            format!("{} bytes, allocated {} ahead", engine.segment_bytes, engine.allocate_bytes),
+        ),
+        ("checkpoints", checkpoint),
+        (
+            "index",
+            format!("{} shards, {} snapshot generations", engine.index_shards, engine.snapshot_generations),
+        ),
+    ];
+    if !plan.mutants.is_empty() {
+        words.insert(0, ("deliberate bugs", plan.mutants.join(", ")));
+    }
+    let mut words: Vec<(String, String)> =
+        words.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    words.extend(plan.lives.iter().enumerate().map(|(n, life)| (format!("life {n}"), life_words(life))));
+    let faults = &plan.disk.faults;
+    words.extend(faults.rules.iter().map(|rule| {
+        let class = rule.class.as_deref().unwrap_or("every file");
+        ("may fail".to_owned(), format!("{} on {class}, at most {} times", rule.kind, rule.budget))
+    }));
+    words.extend(faults.exact.iter().map(|fault| ("fails".to_owned(), fault.key.to_string())));
+    words.extend(plan.clock.jumps.iter().map(|jump| {
+        ("clock jumps".to_owned(), format!("by {} ms after {} µs", jump.by_ms, jump.at_ns / 1_000))
+    }));
+    words
+}
+
+fn life_words(life: &LifePlan) -> String {
+    let strategy = match life.strategy.preemptions() {
+        0 => format!("strategy {}", life.strategy.name()),
+        switches => format!("strategy {} with {switches} switches", life.strategy.name()),
+    };
+    let crash = match &life.crash {
+        None => String::new(),
+        Some(CrashAt::Step(step)) => format!(", power cut at step {step}"),
+        Some(CrashAt::Point(point)) => format!(", power cut at {point}"),
+        Some(CrashAt::Disk { operation, after }) => {
+            format!(", power cut {} disk operation {operation}", side(*after))
+        }
+        Some(CrashAt::Sync { nth, after }) => format!(", power cut {} sync {nth}", side(*after)),
+    };
+    format!("{strategy}{crash}, then {}", format!("{:?}", life.ending).to_lowercase())
+}
+
+const fn side(after: bool) -> &'static str {
+    if after { "after" } else { "before" }
+}
+
+fn omitted(run: &Run, watched: &Watched) -> Vec<String> {
+    let mut omitted = Vec::new();
+    if watched.steps.is_empty() {
+        omitted.push("the interleaving: nobody watched this run".to_owned());
+    }
+    omitted.extend(run.verdict.undecided.iter().map(|what| format!("a verdict on this: {what}")));
+    omitted
+}

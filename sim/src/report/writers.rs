@@ -1,0 +1,106 @@
+//! Who wrote which version of which key: by this, reads and conflicts find their transactions.
+
+use std::collections::BTreeMap;
+
+use stormproof_workloads::History;
+use stormproof_workloads::history::{Op, Outcome, Txn, TxnIndex};
+use stormproof_workloads::store::{Key, Range, Version};
+
+/// Who wrote what, as far as acks tell.
+pub(super) struct Writers {
+    by_version: BTreeMap<Version, TxnIndex>,
+}
+
+impl Writers {
+    pub(super) fn new(history: &History) -> Self {
+        let mut by_version = BTreeMap::new();
+        for txn in &history.txns {
+            if let Some(version) = commit_version(txn)
+                && txn.ops.iter().any(|op| written(op).is_some())
+            {
+                // Of two commits with one version, which is a violation, the first one counts.
+                by_version.entry(version).or_insert(txn.index);
+            }
+        }
+        Self { by_version }
+    }
+
+    /// The transaction that committed at a version.
+    pub(super) fn of(&self, version: Option<Version>) -> Option<TxnIndex> {
+        self.by_version.get(&version?).copied()
+    }
+}
+
+/// The version at which a transaction committed, if an ack tells.
+pub(super) fn commit_version(txn: &Txn) -> Option<Version> {
+    match txn.outcome {
+        Outcome::Committed { version, .. } => version,
+        _ => None,
+    }
+}
+
+/// The key that an operation writes.
+pub(super) fn written(op: &Op) -> Option<&Key> {
+    match op {
+        Op::Put { key, .. }
+        | Op::PutExpiring { key, .. }
+        | Op::Delete { key }
+        | Op::Cas { key, .. }
+        | Op::Append { key, .. } => Some(key),
+        Op::Get { .. } | Op::Scan { .. } | Op::List { .. } | Op::Failed { .. } => None,
+    }
+}
+
+/// What a transaction saw of a key, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Saw {
+    /// This version of it.
+    Version(Version),
+    /// Nothing, in a scan of a range that it lies in.
+    Nothing,
+}
+
+/// Everything that a transaction saw of the store, its own writes left out. `keys` are those that matter: what a scan did
+/// not find can't be listed otherwise.
+pub(super) fn seen(txn: &Txn, keys: &[Key]) -> Vec<(Key, Saw)> {
+    let mut seen = Vec::new();
+    let mut own: Vec<&Key> = Vec::new();
+    for op in &txn.ops {
+        match op {
+            Op::Get { key, read } => {
+                if let Some(version) = read.version {
+                    seen.push((key.clone(), Saw::Version(version)));
+                }
+            }
+            Op::List { key, version: Some(version), .. } => seen.push((key.clone(), Saw::Version(*version))),
+            Op::Scan { range, limit, entries, .. } => {
+                for entry in entries {
+                    if let Some(version) = entry.version {
+                        seen.push((entry.key.clone(), Saw::Version(version)));
+                    }
+                }
+                // A limit ends a scan before the end of its range: nothing is known of what lies behind.
+                if limit.is_none_or(|limit| entries.len() < limit) {
+                    let missing = |key: &&Key| {
+                        range.contains(key)
+                            && !own.contains(key)
+                            && entries.iter().all(|entry| entry.key != **key)
+                    };
+                    seen.extend(keys.iter().filter(missing).map(|key| (key.clone(), Saw::Nothing)));
+                }
+            }
+            op => own.extend(written(op)),
+        }
+    }
+    seen
+}
+
+/// A range in words.
+pub(super) fn range_words(range: &Range) -> String {
+    let show = stormproof_reports::show_bytes;
+    match &range.end {
+        Some(end) => format!("{} ‥ {}", show(&range.start), show(end)),
+        None if range.start.is_empty() => "everything".to_owned(),
+        None => format!("{} ‥", show(&range.start)),
+    }
+}
