@@ -152,3 +152,18 @@ fn a_hostile_key_does_not_take_over_the_page() {
     browser.picture("hostile-desktop-light");
     assert_quiet(&browser);
 }
+
+/// Its picture is `reports/examples/run.png`, which the README shows.
+#[test]
+fn the_page_of_the_example_opens() {
+    let Some(mut browser) = Browser::start() else { return };
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/run.html");
+    browser.look_like(1280, 900, false);
+    browser.open(&page);
+    assert!(browser.evaluate("document.querySelectorAll('.edges li').length").as_u64() >= Some(2));
+    let step = browser.evaluate(WHERE);
+    browser.press(".");
+    assert_ne!(browser.evaluate(WHERE), step, "it steps");
+    println!("{}", browser.picture("example-run").display());
+    assert_quiet(&browser);
+}

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use yaml_rust2::YamlLoader;
 
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "README.md",
     "engine/DESIGN.md",
     "sim/DESIGN.md",
@@ -16,6 +16,7 @@ const PAGES: [&str; 7] = [
     "SECURITY.md",
     "engine/guides/embedding.md",
     "sim/guides/writing-a-workload.md",
+    "sim/guides/debugging-a-failing-seed.md",
 ];
 
 fn root() -> PathBuf {
@@ -153,7 +154,7 @@ fn every_command_of_the_pages_works() {
 #[test]
 fn every_alias_that_the_pages_name_exists() {
     let aliases = page(".cargo/config.toml");
-    for name in ["lint", "docs", "examples-render"] {
+    for name in ["lint", "docs", "examples-make", "examples-render"] {
         assert!(
             page("CONTRIBUTING.md").contains(&format!("`cargo {name}")),
             "CONTRIBUTING.md does not name {name}"
@@ -200,7 +201,7 @@ fn workflows_parse_and_run_the_script_that_developers_run() {
 fn the_example_in_the_readme_is_what_the_report_says() {
     let readme = page("README.md");
     let shown = readme
-        .split("## Looking at a failure")
+        .split("**Looking.**")
         .nth(1)
         .expect("a section")
         .split("```text\n")
@@ -212,5 +213,39 @@ fn the_example_in_the_readme_is_what_the_report_says() {
     let rendered = page("reports/examples/run.txt");
     for line in shown.lines() {
         assert!(rendered.lines().any(|real| real == line), "the report has no line {line:?}");
+    }
+}
+
+#[test]
+fn every_name_in_the_designs_is_in_the_source() {
+    let mut source = String::new();
+    for folder in ["engine", "sim", "faults", "workloads", "reports", "tests"] {
+        collect(&root().join(folder), &mut source);
+    }
+    for name in ["engine/DESIGN.md", "sim/DESIGN.md"] {
+        let text = page(name);
+        // Code blocks are pictures of a flow, and say what they show in passing.
+        let outside: String = text.split("```").step_by(2).collect();
+        for code in outside.split('`').skip(1).step_by(2) {
+            for word in code.split(|c: char| !(c.is_alphanumeric() || c == '_')) {
+                // Identifiers of code, and not words of a command or a formula.
+                let is_name = word.len() > 3 && word.contains(|c: char| c.is_alphabetic());
+                let is_code =
+                    code.contains("::") || word.contains('_') || word.chars().any(char::is_uppercase);
+                assert!(!(is_name && is_code) || source.contains(word), "{name} names {word:?} in `{code}`");
+            }
+        }
+    }
+}
+
+/// The text of all Rust files below a folder.
+fn collect(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+            collect(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "toml") {
+            text.push_str(&fs::read_to_string(&path).expect("a source file"));
+        }
     }
 }

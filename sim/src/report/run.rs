@@ -70,9 +70,12 @@ fn sentence(run: &Run) -> String {
         [first, rest @ ..] => {
             let says = invariants::all().into_iter().find(|about| about.name == first.invariant);
             let promise = says.map_or(first.invariant.as_str(), |about| about.says);
-            let more =
-                if rest.is_empty() { String::new() } else { format!(" And {} more findings.", rest.len()) };
-            let happened = first_line(&first.message);
+            let more = match rest.len() {
+                0 => String::new(),
+                1 => " There is one more finding.".to_owned(),
+                more => format!(" There are {more} more findings."),
+            };
+            let happened = first_line(&first.message).trim_end_matches([':', '.']);
             format!("Broken promise: “{promise}” ({}). What happened: {happened}.{more}", first.contract)
         }
     }
