@@ -98,14 +98,18 @@ fn whole_campaign() -> Result<Document, Box<dyn Error>> {
         interrupted: false,
         progress,
     }));
-    let plan = Hunt { options: Options::default(), trials: 5, budget: 300, first: 1, shrink: false };
+    let plan = Hunt {
+        options: Options::default(),
+        trials: 5,
+        budget: 300,
+        time_limit: None,
+        first: 1,
+        shrink: None,
+    };
     let mut animals = Vec::new();
     for name in ANIMALS {
-        animals.push(hunt(
-            name.parse::<Mutant>().map_err(|_| format!("no mutant {name}"))?,
-            &plan,
-            session.registry(),
-        )?);
+        let mutant = name.parse::<Mutant>().map_err(|_| format!("no mutant {name}"))?;
+        animals.push(hunt(mutant, &plan, session.registry())?.0);
     }
     let mut told = campaign(&found, "", &BTreeMap::new());
     told.title = format!("sweep of {SEEDS} seeds, and a zoo of {} deliberate bugs", animals.len());
