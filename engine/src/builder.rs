@@ -16,6 +16,7 @@ use crate::expiry::Expiry;
 use crate::maintenance::Maintenance;
 use crate::metrics::Tally;
 use crate::mvcc::Index;
+use crate::recording::Recording;
 use crate::recovery::{self, RecoveryReport, Salvage};
 use crate::restore::Restore;
 use crate::run::RunTable;
@@ -38,6 +39,7 @@ pub struct DatabaseBuilder {
     index_shards: usize,
     snapshot_generations: usize,
     recovery_threads: usize,
+    recording: Option<Recording>,
     place: Place,
     log: LogOptions,
 }
@@ -68,6 +70,7 @@ impl DatabaseBuilder {
             index_shards: 256,
             snapshot_generations: 64,
             recovery_threads: recovery_threads_default(),
+            recording: None,
             place: Place::Memory,
             log: LogOptions::default(),
         }
@@ -211,6 +214,12 @@ impl DatabaseBuilder {
         self
     }
 
+    /// Records the shapes of transactions, for a simulator to play them again: see [`Recording`]. Default: no.
+    pub fn record(mut self, recording: Recording) -> Self {
+        self.recording = Some(recording);
+        self
+    }
+
     /// Opens the database, recovering what its files hold.
     ///
     /// # Errors
@@ -276,6 +285,7 @@ impl DatabaseBuilder {
             log: state.log,
             checkpoint: Mutex::new("checkpoint", ()),
             recovery: state.report,
+            recording: self.recording,
         });
         let maintenance = Maintenance::start(&inner, self.maintenance_interval)?;
         let checkpointer = match &inner.log {

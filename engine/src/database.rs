@@ -19,6 +19,7 @@ use crate::maintenance::Maintenance;
 use crate::metrics::{Metrics, Tally};
 use crate::mvcc::Index;
 use crate::range::KeyRange;
+use crate::recording::Recording;
 use crate::recovery::RecoveryReport;
 use crate::run::{RunOptions, RunRecord, RunStatus, RunTable};
 use crate::run_id::RunId;
@@ -69,6 +70,7 @@ pub(crate) struct Inner {
     /// The right to write a checkpoint.
     pub(crate) checkpoint: Mutex<()>,
     pub(crate) recovery: RecoveryReport,
+    pub(crate) recording: Option<Recording>,
 }
 
 pub(crate) const OPEN: u32 = 0;
@@ -442,6 +444,9 @@ impl Handle {
             maintenance.stop();
         }
         self.inner.state.store(CLOSED, Ordering::SeqCst);
+        if let Some(recording) = &self.inner.recording {
+            recording.flush();
+        }
         // Whoever leads a group now has it synced before the log closes behind it.
         drop(self.inner.committer.protocol());
         let closed = self.inner.log.as_ref().map_or(Ok(()), |log| log.close());

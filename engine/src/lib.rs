@@ -42,6 +42,7 @@ mod mvcc;
 mod expiry;
 mod maintenance;
 mod metrics;
+mod recording;
 
 mod durability;
 mod wal;
@@ -63,6 +64,7 @@ pub use key::{IntoKey, Key, Namespace, TypeTag};
 pub use metrics::Metrics;
 pub use primitives::{Event, EventLog, KvStore, State, StateMachine, StateMachineBuilder};
 pub use range::KeyRange;
+pub use recording::Recording;
 pub use recovery::{RecoveryReport, Salvage, SalvagedDamage};
 pub use run::{RunOptions, RunRecord, RunStatus};
 pub use run_id::RunId;

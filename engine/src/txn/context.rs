@@ -69,6 +69,8 @@ pub struct TransactionContext {
     pub(crate) started: Option<Instant>,
     pub(crate) isolation: Isolation,
     pub(crate) read_only: bool,
+    /// Whether somebody wants to know its shape.
+    pub(crate) recorded: bool,
     pub(crate) limits: Limits,
     pub(crate) reads: ReadSet,
     pub(crate) writes: WriteSet,
@@ -143,10 +145,10 @@ impl TransactionContext {
         self.writes.bytes()
     }
 
-    /// Whether reads must be remembered for validation.
+    /// Whether reads must be remembered, for validation or for a recording.
     #[inline]
     pub(crate) fn tracks_reads(&self) -> bool {
-        self.isolation == Isolation::Serializable && !self.read_only
+        self.isolation == Isolation::Serializable && !self.read_only || self.recorded
     }
 
     #[inline]

@@ -17,6 +17,7 @@ use crate::key::{IntoKey, Key};
 use crate::mvcc::SlotRead;
 use crate::primitives::{Append, Head};
 use crate::range::KeyRange;
+use crate::recording::Shape;
 use crate::run::RunEntry;
 use crate::run_id::RunId;
 use crate::snapshot::{Registered, Versioned};
@@ -78,6 +79,7 @@ impl Transaction {
             started,
             isolation: options.isolation.unwrap_or(inner.isolation),
             read_only: options.read_only,
+            recorded: inner.recording.is_some(),
             limits,
             reads: ReadSet::default(),
             writes: WriteSet::default(),
@@ -226,8 +228,10 @@ impl Transaction {
         if let Err(error) = self.context.check_active() {
             return Err(self.fail(error));
         }
+        let shape = self.inner.recording.as_ref().and_then(|recording| recording.shape(&self.context));
         if self.context.writes.is_empty() && self.context.appends.is_empty() {
             self.finish(Status::Committed { version: None });
+            self.record(shape, true);
             return Ok(Commit { version: None, ticket: self.inner.ticket(self.context.start_version) });
         }
         self.context.status = Status::Validating;
@@ -244,6 +248,7 @@ impl Transaction {
         match self.inner.commit(request) {
             Ok(version) => {
                 self.finish(Status::Committed { version: Some(version) });
+                self.record(shape, true);
                 Ok(Commit { version: Some(version), ticket: self.inner.ticket(version) })
             }
             Err(error) => Err(self.fail(error)),
@@ -254,7 +259,17 @@ impl Transaction {
     pub fn abort(&mut self) {
         if self.context.status == Status::Active {
             self.inner.metrics.aborted();
+            if let Some(recording) = &self.inner.recording {
+                self.record(recording.shape(&self.context), false);
+            }
             self.finish(Status::Aborted { reason: AbortReason::Requested });
+        }
+    }
+
+    /// Records how a transaction of this shape ended.
+    fn record(&self, shape: Option<Shape>, committed: bool) {
+        if let (Some(recording), Some(shape)) = (&self.inner.recording, shape) {
+            recording.ended(&shape, committed);
         }
     }
 
