@@ -3,6 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use stormproof_oracle::Violation;
+
+use crate::invariants;
 
 /// One violation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +24,38 @@ pub struct Finding {
     pub keys: Vec<String>,
 }
 
+impl From<Violation> for Finding {
+    fn from(violation: Violation) -> Self {
+        Self {
+            invariant: violation.invariant.name().to_owned(),
+            contract: violation.invariant.row().to_owned(),
+            class: violation.class.to_string(),
+            message: violation.message,
+            txns: violation.txns,
+            keys: violation.keys.iter().map(|key| stormproof_reports::show_bytes(key)).collect(),
+        }
+    }
+}
+
 impl Finding {
+    /// What only the world can judge: panics, liveness, opening and closing.
+    pub fn of_world(invariant: &'static str, class: &str, message: String) -> Self {
+        Self {
+            invariant: invariant.to_owned(),
+            contract: invariants::row(invariant).to_owned(),
+            class: class.to_owned(),
+            message,
+            txns: Vec::new(),
+            keys: Vec::new(),
+        }
+    }
+
+    /// What the workload with this name found.
+    pub fn of_workload(name: &str, found: stormproof_workloads::Finding) -> Self {
+        let class = format!("{name}: {}", found.rule);
+        Self { txns: found.txns, ..Self::of_world(invariants::WORKLOAD, &class, found.message) }
+    }
+
     /// What tells one failure from another: the same invariant and the same class, not the same text.
     pub fn identity(&self) -> Identity {
         Identity { invariant: self.invariant.clone(), class: self.class.clone() }

@@ -7,10 +7,11 @@
 //!   and a verdict by the oracle, the workload and the world;
 //! - [`trace`] makes a failure a file, [`shrink`] makes it small, [`sweep`] runs many seeds in worker processes,
 //!   [`zoo`] shows that deliberate bugs are found;
+//! - [`real`] runs the same workloads on real threads, a real disk and other databases, with real kills;
 //! - [`cli`] is the binary `stormproof`, which users can build with workloads of their own: [`cli::main_with`].
 //!
 //! Architecture invariant: nothing in a run depends on wall time, the operating system's randomness, addresses or
-//! thread identity. Only [`sweep`] and [`cli`] know the real world.
+//! thread identity. Only [`sweep`], [`real`] and [`cli`] know the real world.
 
 pub mod digest;
 pub mod seed;
@@ -20,13 +21,16 @@ pub mod plan;
 
 pub mod registry;
 pub mod run;
+pub mod settings;
 pub mod store;
 
 pub mod finding;
+pub mod inspector;
 pub mod invariants;
 pub mod summary;
 pub mod tally;
 
+pub mod real;
 pub mod report;
 pub mod session;
 pub mod shrink;

@@ -4,6 +4,8 @@
 //! and into reproducing commands as flags. A seed and these options together decide a plan.
 //! Not its job: drawing (`plan`).
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,14 @@ pub struct Options {
     /// Only this workload (repeatable; `stormproof list` names them)
     #[arg(long, value_name = "NAME")]
     pub workload: Vec<String>,
+
+    /// Set a parameter of the workloads, as in `--set counters=4` (repeatable; `stormproof list --json` names them)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+
+    /// Instead of workloads, play what an application recorded (`DatabaseBuilder::record`)
+    #[arg(long, value_name = "FILE", conflicts_with = "workload")]
+    pub recording: Option<PathBuf>,
 
     /// Switch on a deliberate bug of the engine (repeatable; `stormproof list` names them)
     #[arg(long, value_name = "NAME")]
@@ -91,10 +101,16 @@ impl Options {
         let mut flag = |name: &str, value: &str| {
             flags.push_str(&format!(" --{name} {value}"));
         };
-        for (name, values) in
-            [("workload", &self.workload), ("mutant", &self.mutant), ("strategy", &self.strategy)]
-        {
+        for (name, values) in [
+            ("workload", &self.workload),
+            ("set", &self.set),
+            ("mutant", &self.mutant),
+            ("strategy", &self.strategy),
+        ] {
             values.iter().for_each(|value| flag(name, value));
+        }
+        if let Some(recording) = &self.recording {
+            flag("recording", &recording.display().to_string());
         }
         if self.faults != Faults::All {
             flag("faults", &name_of(&self.faults));
@@ -134,6 +150,8 @@ mod tests {
     fn a_reproducing_command_gives_the_same_options() {
         let options = Options {
             workload: vec!["bank".into(), "hotspot".into()],
+            set: vec!["counters=4".into()],
+            recording: None,
             mutant: vec!["AckBeforeSync".into()],
             strategy: vec!["pct".into()],
             faults: Faults::Crashes,
@@ -145,5 +163,8 @@ mod tests {
         let line = format!("stormproof{}", options.to_flags());
         assert_eq!(Line::parse_from(line.split(' ')).options, options);
         assert_eq!(Options::default().to_flags(), "");
+        let recorded = Options { recording: Some("shapes.jsonl".into()), ..Options::default() };
+        let line = format!("stormproof{}", recorded.to_flags());
+        assert_eq!(Line::parse_from(line.split(' ')).options, recorded);
     }
 }

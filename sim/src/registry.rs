@@ -1,9 +1,17 @@
 //! The workloads that a binary knows: those of the catalogue, and those that its author adds.
 
 use std::fmt;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
 
 use stormproof_rt::sync::Arc;
-use stormproof_workloads::{Workload, catalogue};
+use stormproof_workloads::recorded::RecordingError;
+use stormproof_workloads::store::Capabilities;
+use stormproof_workloads::{Recorded, Workload, catalogue};
+
+use crate::options::Options;
+use crate::settings::{SettingError, apply};
 
 /// The workloads that a binary knows.
 #[derive(Clone, Default)]
@@ -29,11 +37,80 @@ impl Registry {
         all
     }
 
+    /// The workloads that options ask for, with their parameters, on a store that can do this: those that are named, the
+    /// one of a recording, or all that make sense there.
+    ///
+    /// # Errors
+    /// When something is named that is not there, or that does not fit.
+    pub fn select(
+        &self,
+        options: &Options,
+        can: &Capabilities,
+    ) -> Result<Vec<Arc<dyn Workload>>, SelectionError> {
+        let chosen = match &options.recording {
+            Some(path) => vec![recording(path)?],
+            None => self.named(options, can)?,
+        };
+        Ok(apply(chosen, &options.set)?)
+    }
+
+    fn named(&self, options: &Options, can: &Capabilities) -> Result<Vec<Arc<dyn Workload>>, SelectionError> {
+        let all = self.all();
+        if options.workload.is_empty() {
+            return Ok(all.into_iter().filter(|workload| workload.runs_on(can)).collect());
+        }
+        let mut chosen = Vec::new();
+        for name in &options.workload {
+            let found = all.iter().find(|workload| workload.name() == name).ok_or_else(|| {
+                let known = all.iter().map(|workload| workload.name().to_owned()).collect();
+                SelectionError::Unknown { name: name.clone(), known }
+            })?;
+            if !found.runs_on(can) {
+                return Err(SelectionError::Unfit(name.clone()));
+            }
+            chosen.push(Arc::clone(found));
+        }
+        Ok(chosen)
+    }
+
     /// The one that a plan names, with the plan's parameters.
     pub fn find(&self, name: &str, parameters: &serde_json::Value) -> Option<Arc<dyn Workload>> {
         let own = self.own.iter().find(|own| own.name() == name).cloned();
         own.or_else(|| catalogue::by_name(name, parameters.clone()).map(Arc::from))
     }
+}
+
+/// Options ask for workloads that can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SelectionError {
+    /// No workload has that name.
+    #[error("no workload is called `{name}`: this binary does not have it: use one of {}", .known.join(", "))]
+    Unknown {
+        /// The name.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The store can't do what the workload needs.
+    #[error("the store can't do what {0} needs: name another workload")]
+    Unfit(String),
+    /// A parameter can't be set.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// A recording can't be read.
+    #[error("no recording in {}: {source}", .path.display())]
+    Recording {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: RecordingError,
+    },
+}
+
+fn recording(path: &Path) -> Result<Arc<dyn Workload>, SelectionError> {
+    let failed = |source| SelectionError::Recording { path: path.to_owned(), source };
+    let file = File::open(path).map_err(|source| failed(RecordingError::Io { line: 0, source }))?;
+    Ok(Arc::new(Recorded::read(BufReader::new(file)).map_err(failed)?))
 }
 
 impl fmt::Debug for Registry {

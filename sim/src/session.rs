@@ -5,7 +5,7 @@ use stormproof_workloads::Workload;
 
 use crate::options::Options;
 use crate::plan::{Plan, StrategyPlan, draw};
-use crate::registry::Registry;
+use crate::registry::{Registry, SelectionError};
 use crate::run::{Run, RunError, Watched, run, run_watched};
 use crate::seed::{Draw, Seed};
 use crate::store::simulated::EngineStore;
@@ -20,36 +20,35 @@ pub struct Session {
     workloads: Vec<stormproof_rt::sync::Arc<dyn Workload>>,
 }
 
-/// An option names something that is not there.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no {what} is called `{name}`: this binary does not have it: use one of {}", .known.join(", "))]
-pub struct UnknownName {
-    /// What was looked for.
-    pub what: &'static str,
-    /// By this name.
-    pub name: String,
-    /// What there is.
-    pub known: Vec<String>,
+/// Options ask for something that is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// A mutant or a strategy.
+    #[error("no {what} is called `{name}`: this binary does not have it: use one of {}", .known.join(", "))]
+    UnknownName {
+        /// What was looked for.
+        what: &'static str,
+        /// By this name.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// Workloads.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
 }
 
 impl Session {
     /// Checks the options.
     ///
     /// # Errors
-    /// When one of them names a workload, mutant or strategy that this binary does not have.
-    pub fn new(registry: Registry, options: Options) -> Result<Self, UnknownName> {
-        let all = registry.all();
+    /// When they name a workload, mutant or strategy that this binary does not have, or a recording that can't be read.
+    pub fn new(registry: Registry, options: Options) -> Result<Self, SessionError> {
+        let workloads = registry.select(&options, &EngineStore::can())?;
         let names = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<Vec<_>>();
-        let workload_names = names(all.iter().map(|workload| workload.name()).collect());
-        check("workload", &options.workload, &workload_names)?;
         check("mutant", &options.mutant, &names(Mutant::ALL.iter().map(|mutant| mutant.name()).collect()))?;
         let strategies = names(StrategyPlan::weights().into_iter().map(|(_, name)| name).collect());
         check("strategy", &options.strategy, &strategies)?;
-        let wanted = |workload: &&stormproof_rt::sync::Arc<dyn Workload>| {
-            let named = options.workload.iter().any(|name| name == workload.name());
-            named || (options.workload.is_empty() && workload.runs_on(&EngineStore::can()))
-        };
-        let workloads = all.iter().filter(wanted).cloned().collect();
         Ok(Self { registry, options, workloads })
     }
 
@@ -146,10 +145,10 @@ fn is_sampled(seed: Seed) -> bool {
     digest.value().0 % 100 == 0
 }
 
-fn check(what: &'static str, names: &[String], known: &[String]) -> Result<(), UnknownName> {
+fn check(what: &'static str, names: &[String], known: &[String]) -> Result<(), SessionError> {
     match names.iter().find(|name| !known.contains(name)) {
         None => Ok(()),
-        Some(name) => Err(UnknownName { what, name: name.clone(), known: known.to_vec() }),
+        Some(name) => Err(SessionError::UnknownName { what, name: name.clone(), known: known.to_vec() }),
     }
 }
 

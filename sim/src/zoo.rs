@@ -18,7 +18,7 @@ use crate::plan::{Plan, PlanSize};
 use crate::registry::Registry;
 use crate::run::Run;
 use crate::seed::Seed;
-use crate::session::{Session, UnknownName};
+use crate::session::{Session, SessionError};
 use crate::shrink::{Budget, Shrunk, shrink};
 
 /// How a mutant fared.
@@ -96,7 +96,7 @@ pub fn hunt(
     mutant: Mutant,
     hunt: &Hunt,
     registry: &Registry,
-) -> Result<(Animal, Option<Shrunk>), UnknownName> {
+) -> Result<(Animal, Option<Shrunk>), SessionError> {
     let options = Options { mutant: vec![mutant.name().to_owned()], ..hunt.options.clone() };
     let session = Session::new(registry.clone(), options)?;
     let mut animal = Animal {

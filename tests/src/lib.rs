@@ -3,7 +3,6 @@
 //! The tests themselves are in `tests/`, isolation scripts in `isolation/`.
 
 pub mod engine_store;
-pub mod interrupted;
 pub mod real;
 pub mod script;
 
@@ -18,4 +17,7 @@ mod pages {
 
     #[doc = include_str!("../../sim/guides/writing-a-workload.md")]
     struct WritingAWorkload;
+
+    #[doc = include_str!("../../sim/guides/real-runs.md")]
+    struct RealRuns;
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use yaml_rust2::YamlLoader;
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 10] = [
     "README.md",
     "engine/DESIGN.md",
     "sim/DESIGN.md",
@@ -17,6 +17,8 @@ const PAGES: [&str; 8] = [
     "engine/guides/embedding.md",
     "sim/guides/writing-a-workload.md",
     "sim/guides/debugging-a-failing-seed.md",
+    "sim/guides/real-runs.md",
+    "workloads/README.md",
 ];
 
 fn root() -> PathBuf {

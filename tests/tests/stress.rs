@@ -4,13 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use stormproof::Database;
-use stormproof_oracle::Expectations;
 use stormproof_rt::sync::Arc;
+use stormproof_sim::invariants;
 use stormproof_tests::engine_store::engine_store;
-use stormproof_tests::interrupted::Interrupted;
-use stormproof_tests::real::{Campaign, run};
+use stormproof_tests::real::{Lives, assert_holds, run};
 use stormproof_workloads::history::{LifeEnd, Outcome, Txn};
 use stormproof_workloads::memory_store::{Flaw, MemoryStore};
+use stormproof_workloads::mortal::Mortal;
 use stormproof_workloads::store::Isolation;
 use stormproof_workloads::{Scale, Store, Workload, catalogue};
 
@@ -22,8 +22,8 @@ fn all_hold(scale: &Scale, seeds: std::ops::Range<u64>, open: impl Fn(&Path) -> 
             let folder = tempfile::tempdir().expect("there is room");
             let store = engine_store(open(folder.path()), folder.path()).expect("a run begins");
             assert!(workload.runs_on(&store.capabilities()), "{} is left out", workload.name());
-            let outcome = run(Arc::new(store), Arc::clone(&workload), scale, seed);
-            outcome.assert_holds(&format!("{} with seed {seed} on real threads", workload.name()));
+            let outcome = run(store, &workload, scale, seed);
+            assert_holds(&outcome, &format!("{} with seed {seed} on real threads", workload.name()));
             let acked = |txn: &&Txn| matches!(txn.outcome, Outcome::Committed { .. });
             assert!(outcome.history.txns.iter().filter(acked).count() > 0, "{} did nothing", workload.name());
         }
@@ -60,16 +60,16 @@ fn every_workload_goes_on_after_the_database_was_dropped_and_opened_again() {
     for workload in catalogue::all().into_iter().filter(|workload| judged(workload.name())) {
         let workload: Arc<dyn Workload> = Arc::from(workload);
         let folder = tempfile::tempdir().expect("there is room");
-        let mut campaign = Campaign::new(Arc::clone(&workload), &scale, 30);
+        let mut lives = Lives::new(&workload, &scale, 30);
         for operations in [60, 60, u64::MAX] {
             let database = Database::open(folder.path().join("main")).expect("it opens again");
             let store = engine_store(database, folder.path()).expect("a run begins");
-            if campaign.live(Arc::new(Interrupted::new(store, operations))) {
+            if lives.live(Mortal::new(store, operations)) {
                 break;
             }
-            campaign.end(LifeEnd::Crashed);
+            lives.end(LifeEnd::Crashed);
         }
-        campaign.judge(&Expectations::default()).assert_holds(workload.name());
+        assert_holds(&lives.judge(), workload.name());
     }
 }
 
@@ -77,13 +77,11 @@ fn every_workload_goes_on_after_the_database_was_dropped_and_opened_again() {
 #[test]
 fn a_store_that_loses_updates_is_found_on_real_threads() {
     let broken = || MemoryStore::broken(Flaw::NoValidation, Arc::new(Duration::default));
-    let hotspot = catalogue::Hotspot { counters: 1, think_micros_max: 60 };
+    let hotspot: Arc<dyn Workload> = Arc::new(catalogue::Hotspot { counters: 1, think_micros_max: 60 });
     let scale = Scale { clients: 8, transactions: 100, isolation: Isolation::Serializable };
-    let outcome = run(Arc::new(broken()), Arc::new(hotspot), &scale, 1);
-    assert!(
-        outcome.findings.iter().any(|finding| finding.rule == "no lost update"),
-        "{:?}",
-        outcome.findings
-    );
-    assert!(!outcome.violations.is_empty(), "the oracle was blind");
+    let outcome = run(broken(), &hotspot, &scale, 1);
+    let by_workload = |invariant: &str| invariant == invariants::WORKLOAD;
+    let found: Vec<_> = outcome.findings.iter().map(|finding| finding.class.as_str()).collect();
+    assert!(found.contains(&"hotspot: no lost update"), "{found:?}");
+    assert!(outcome.findings.iter().any(|found| !by_workload(&found.invariant)), "the oracle was blind");
 }

@@ -27,8 +27,10 @@ pub mod evidence;
 pub mod generate;
 
 pub mod catalogue;
+pub mod recorded;
 
 pub mod memory_store;
+pub mod mortal;
 
 #[cfg(test)]
 mod trials;
@@ -39,6 +41,7 @@ pub use evidence::Evidence;
 pub use history::History;
 pub use notebook::Notebook;
 pub use plan::Plan;
+pub use recorded::Recorded;
 pub use store::{Store, StoreError, StoreTxn};
 pub use tx::Tx;
 pub use workload::{About, Finding, Scale, Workload, verdict};

@@ -9,6 +9,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -23,16 +24,48 @@ pub struct Notebook {
     pages: Arc<Mutex<Pages>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Pages {
     notes: Vec<Note>,
     progress: BTreeMap<Session, Progress>,
+    sink: Option<Box<dyn Write + Send>>,
+}
+
+impl std::fmt::Debug for Pages {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pages").field("notes", &self.notes).field("progress", &self.progress).finish()
+    }
+}
+
+/// Something that was written into a notebook, as a sink gets it: one JSON line each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "page", rename_all = "snake_case")]
+pub enum Page {
+    /// A note.
+    Note {
+        /// What it says.
+        note: Note,
+    },
+    /// How far a client is now.
+    Progress {
+        /// Which client.
+        session: Session,
+        /// How far.
+        progress: Progress,
+    },
 }
 
 impl Notebook {
     /// An empty one.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Goes on where clients were in another process, and writes each [`Page`] to `sink` as a JSON line as well, at once:
+    /// what was written down outlives the process.
+    pub fn resumed(progress: BTreeMap<Session, Progress>, sink: Box<dyn Write + Send>) -> Self {
+        let pages = Pages { notes: Vec::new(), progress, sink: Some(sink) };
+        Self { pages: Arc::new(Mutex::new(pages)) }
     }
 
     /// All notes so far.
@@ -51,15 +84,31 @@ impl Notebook {
     }
 
     pub(crate) fn note(&self, note: Note) {
-        self.pages().notes.push(note);
+        let mut pages = self.pages();
+        pages.write(|| Page::Note { note: note.clone() });
+        pages.notes.push(note);
     }
 
     pub(crate) fn set_progress(&self, session: Session, progress: &Progress) {
-        self.pages().progress.insert(session, progress.clone());
+        let mut pages = self.pages();
+        pages.write(|| Page::Progress { session, progress: progress.clone() });
+        pages.progress.insert(session, progress.clone());
     }
 
     fn pages(&self) -> MutexGuard<'_, Pages> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pages {
+    /// A sink that fails has to end the process by itself: there is nobody left to tell.
+    fn write(&mut self, page: impl FnOnce() -> Page) {
+        if let Some(sink) = &mut self.sink {
+            let done: io::Result<()> = serde_json::to_writer(&mut *sink, &page())
+                .map_err(io::Error::from)
+                .and_then(|()| sink.write_all(b"\n"));
+            let _ = done;
+        }
     }
 }
 

@@ -7,4 +7,3 @@ mod catalogue;
 mod crashes;
 mod flaws;
 mod interleaved;
-mod mortal;

@@ -13,6 +13,7 @@ mod inspect;
 mod list;
 mod man;
 mod output;
+mod real;
 mod rendering;
 mod replay;
 mod report;
@@ -30,7 +31,7 @@ use stormproof_workloads::Workload;
 
 use crate::registry::Registry;
 use crate::run::RunError;
-use crate::session::UnknownName;
+use crate::session::SessionError;
 use crate::trace::TraceError;
 
 /// Runs the command line of this process with the workloads of the catalogue.
@@ -76,6 +77,7 @@ pub fn main_with(workloads: Vec<Arc<dyn Workload>>) -> ExitCode {
         Command::Completions(arguments) => completions::execute(&arguments),
         Command::Man(arguments) => man::execute(&arguments),
         Command::Worker(arguments) => sweep::work(arguments, registry),
+        Command::Life => real::live(&registry),
     };
     match done {
         Ok(exit) => exit.into(),
@@ -106,7 +108,7 @@ struct Arguments {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Runs one seed
+    /// Runs one seed, or the real store on real threads
     Run(run::Arguments),
     /// Runs many seeds on all cores
     Sweep(sweep::Arguments),
@@ -133,6 +135,9 @@ enum Command {
     /// Runs seeds for a coordinator
     #[command(name = "__worker", hide = true)]
     Worker(sweep::WorkerArguments),
+    /// Is the process of one life of a store
+    #[command(name = crate::real::round::LIFE, hide = true)]
+    Life,
 }
 
 /// How a command ended.
@@ -189,8 +194,8 @@ impl From<RunError> for Failure {
     }
 }
 
-impl From<UnknownName> for Failure {
-    fn from(error: UnknownName) -> Self {
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
         Self::usage(error)
     }
 }

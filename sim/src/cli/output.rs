@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::json;
+use stormproof_workloads::History;
 
 use super::{Exit, Failure};
 use crate::finding::Finding;
@@ -116,12 +117,17 @@ pub(super) fn run_text(plan: &Plan, run: &Run) -> String {
 
 /// Violations in words, with what reproduces them.
 pub(super) fn violations(findings: &[Finding], run: Option<&Run>) -> String {
+    violations_in(findings, run.map(|run| &run.history))
+}
+
+/// Violations in words, with the transactions of `history` that took part.
+pub(super) fn violations_in(findings: &[Finding], history: Option<&History>) -> String {
     let mut text = String::new();
     for finding in findings {
         text += &format!("VIOLATION of {} {} ({}):\n", finding.contract, finding.invariant, finding.class);
         text += &format!("  {}\n", finding.message.replace('\n', "\n  "));
         for &txn in finding.txns.iter().take(6) {
-            if let Some(txn) = run.and_then(|run| run.history.txns.get(txn as usize)) {
+            if let Some(txn) = history.and_then(|history| history.txns.get(txn as usize)) {
                 text += &format!("  {}\n", transaction(txn));
             }
         }

@@ -1,4 +1,4 @@
-//! `stormproof run`: one seed.
+//! `stormproof run`: one seed; or rounds on the real world, which are [`real`]'s.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use stormproof_rt::time;
 
 use super::output::{document, exit_of, reproduce, run_document, run_text, violations, write_trace};
 use super::rendering::{Rendering, page_beside};
-use super::{Done, Exit, Failure};
+use super::{Done, Exit, Failure, real};
 use crate::options::Options;
 use crate::registry::Registry;
 use crate::report::{Origin, report};
@@ -15,41 +15,48 @@ use crate::session::Session;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
-    /// The seed: a number, or the hash of a git commit
-    #[arg(long, value_name = "SEED")]
-    seed: Seed,
+    /// The seed: a number, or the hash of a git commit [default of real runs: 0]
+    #[arg(long, value_name = "SEED", required_unless_present_any = ["real", "store", "kill"])]
+    seed: Option<Seed>,
     #[command(flatten)]
     options: Options,
     /// Run twice, and name the first difference
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["real", "store", "kill"])]
     twice: bool,
     /// Print the plan and do nothing else
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["real", "store", "kill"])]
     plan: bool,
     /// Print one JSON document on standard output and nothing else
     #[arg(long)]
     json: bool,
-    /// Where trace files of failures go
+    /// Where trace files of failures go, of real runs their histories
     #[arg(long, value_name = "FOLDER", default_value = "failures")]
     failures: PathBuf,
     #[command(flatten)]
     rendering: Rendering,
+    #[command(flatten)]
+    real: real::Arguments,
 }
 
 pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
+    if arguments.real.is_real() {
+        let Arguments { seed, options, failures, json, real: wishes, .. } = arguments;
+        return real::execute(wishes, real::Common { seed, options, failures, json }, &registry);
+    }
+    let seed = arguments.seed.ok_or_else(|| Failure::usage("name a --seed"))?;
     let start = time::now();
     let session = Session::new(registry, arguments.options)?;
     let format = arguments.rendering.format()?;
-    let (plan, draws) = session.plan(arguments.seed);
+    let (plan, draws) = session.plan(seed);
     if arguments.plan {
         document(&plan)?;
         return Ok(Exit::Held);
     }
     let run = session.run(&plan)?;
     if arguments.twice {
-        session.compare(arguments.seed, &plan, &draws, &run).map_err(Failure::own)?;
+        session.compare(seed, &plan, &draws, &run).map_err(Failure::own)?;
     }
-    let command = reproduce(arguments.seed.0, session.options());
+    let command = reproduce(seed.0, session.options());
     let failed = !run.findings().is_empty();
     let trace_file = failed.then(|| write_trace(&arguments.failures, &plan, &run, &command)).transpose()?;
     let mut page = None;

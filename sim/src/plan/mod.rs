@@ -11,6 +11,7 @@ mod strategy;
 
 use serde::{Deserialize, Serialize};
 use stormproof_faults::{ClockPlan, CrashOdds, DiskOptions};
+use stormproof_oracle::Durability;
 use stormproof_rt_shuttle::life::{Nudges, PointKey};
 use stormproof_workloads::store::Isolation;
 
@@ -102,6 +103,18 @@ pub enum DurabilityPlan {
         /// So long.
         interval_micros: u64,
     },
+}
+
+impl DurabilityPlan {
+    /// What a store that is opened so promises.
+    pub fn promise(self) -> Durability {
+        match self {
+            Self::Strict => Durability::Strict,
+            Self::Pipelined => Durability::Pipelined,
+            Self::Batched { commits_max, .. } => Durability::Batched { commits_max: Some(commits_max) },
+            Self::Async { .. } => Durability::Async,
+        }
+    }
 }
 
 /// One life of the store.

@@ -4,19 +4,16 @@ use stormproof_faults::SimDisk;
 use stormproof_rt::sync::Arc;
 use stormproof_rt_shuttle::sync::atomic::{AtomicBool, Ordering};
 use stormproof_rt_shuttle::{probe, thread, time};
-use stormproof_twin::{Database, DatabaseBuilder, Durability, Isolation as EngineIsolation, RecoveryReport};
+use stormproof_twin::{DatabaseBuilder, RecoveryReport};
 use stormproof_workloads::client::Stop;
-use stormproof_workloads::history::{Life as LifeNumber, LifeEnd, Op};
-use stormproof_workloads::store::{Isolation, Store, TxnOptions};
+use stormproof_workloads::history::{Life as LifeNumber, LifeEnd};
+use stormproof_workloads::store::Store;
 use stormproof_workloads::{Runner, Workload};
 
-use super::inspection;
 use super::world::{Phase, World};
-use crate::plan::{DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage};
-use crate::store::simulated::EngineStore;
-
-/// The session of the inspector, which reads the whole store after opening it and after the last client.
-pub const INSPECTOR: u32 = u32::MAX;
+use crate::inspector::{self, Names};
+use crate::plan::{Ending, EnginePlan, LifePlan, Plan, Storage};
+use crate::store::simulated::{self, EngineStore};
 
 /// What a life is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,35 +72,11 @@ fn open(world: &Arc<World>, engine: &EnginePlan) -> stormproof_twin::Result<Engi
 }
 
 fn builder(world: &World, engine: &EnginePlan, disk: &SimDisk) -> DatabaseBuilder {
-    let micros = std::time::Duration::from_micros;
-    let durability = match engine.durability {
-        DurabilityPlan::Strict => Durability::Strict,
-        DurabilityPlan::Pipelined => Durability::Pipelined,
-        DurabilityPlan::Batched { interval_micros, commits_max } => {
-            Durability::Batched { interval: micros(interval_micros), max_commits: commits_max }
-        }
-        DurabilityPlan::Async { interval_micros } => Durability::Async { interval: micros(interval_micros) },
-    };
-    let isolation = match engine.isolation {
-        Isolation::Serializable => EngineIsolation::Serializable,
-        Isolation::Snapshot | Isolation::ReadCommitted => EngineIsolation::Snapshot,
-    };
-    let mut builder = Database::builder()
+    let mut builder = simulated::builder(engine)
         .clock(Arc::new(world.clock.clone()))
-        .entropy(Arc::clone(&world.entropy) as _)
-        .isolation(isolation)
-        .index_shards(engine.index_shards)
-        .snapshot_generations(engine.snapshot_generations)
-        .maintenance_interval(micros(engine.maintenance_interval_micros));
+        .entropy(Arc::clone(&world.entropy) as _);
     if engine.storage == Storage::Disk {
-        builder = builder
-            .disk(disk.mount())
-            .durability(durability)
-            .segment_bytes_max(engine.segment_bytes)
-            .allocate_bytes(engine.allocate_bytes);
-        if engine.checkpoint_bytes > 0 {
-            builder = builder.checkpoint_log_bytes(engine.checkpoint_bytes);
-        }
+        builder = builder.disk(disk.mount());
     }
     builder
 }
@@ -210,29 +183,10 @@ fn start_checkpointer(
     thread::spawn("checkpointer", body).ok()
 }
 
-/// Reads everything, and puts it on record: key by key, and lists, streams and machines as clients read them, by the
-/// names that the history has. Returns whether that worked.
+/// Puts the whole store on record. Returns whether that worked.
 fn inspect(world: &World, store: &dyn Store, number: LifeNumber) -> bool {
-    let recorder = &world.recorder;
-    let options = TxnOptions { read_only: true, ..TxnOptions::default() };
-    let called = recorder.tick();
-    let Ok(mut txn) = store.begin(&options) else { return false };
-    let index = recorder.begin(INSPECTOR, number, called, txn.start_version(), options.isolation);
-    match inspection::read(&mut *txn, &inspection::Names::of(&recorder.events())) {
-        Ok(seen) => {
-            seen.ops.into_iter().for_each(|op| recorder.op(index, op));
-            world.note(|now| now.states.push(seen.state));
-        }
-        Err(error) => {
-            recorder.op(index, Op::Failed { what: "inspection".into(), error: error.to_string() });
-            recorder.aborted(index, Vec::new());
-            return false;
-        }
-    }
-    recorder.commit(index);
-    match txn.commit() {
-        Ok(committed) => recorder.committed(index, &committed),
-        Err(_) => recorder.unknown(index),
-    }
+    let names = Names::of(&world.recorder.events());
+    let Some(state) = inspector::inspect(&world.recorder, store, number, &names) else { return false };
+    world.note(|now| now.states.push(state));
     true
 }

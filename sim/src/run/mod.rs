@@ -3,7 +3,6 @@
 //! `plan → world → lives → history → verdict`. Everything in here is a function of the plan and the code.
 
 mod hook;
-mod inspection;
 mod life;
 mod verdict;
 mod watch;
@@ -22,7 +21,9 @@ use stormproof_workloads::notebook::Note;
 use stormproof_workloads::{History, Workload};
 
 pub use hook::WorldHook;
-pub use life::{INSPECTOR, Role};
+pub use life::Role;
+
+pub use crate::inspector::INSPECTOR;
 pub use verdict::Verdict;
 pub use watch::{Watched, WatchedFrontier, WatchedStep};
 pub use world::{Now, Phase, State, World};

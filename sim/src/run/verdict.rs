@@ -149,12 +149,7 @@ impl Case<'_> {
             DurabilityPlan::Batched { commits_max, .. } if decayed => {
                 Durability::Batched { commits_max: Some(2 * commits_max + 1) }
             }
-            DurabilityPlan::Strict => Durability::Strict,
-            DurabilityPlan::Pipelined => Durability::Pipelined,
-            DurabilityPlan::Batched { commits_max, .. } => {
-                Durability::Batched { commits_max: Some(commits_max) }
-            }
-            DurabilityPlan::Async { .. } => Durability::Async,
+            other => other.promise(),
         };
         let expectations = Expectations {
             isolation: Isolation::Serializable,
@@ -176,16 +171,7 @@ impl Case<'_> {
             };
             verdict.looked_at(invariant.name(), times);
         }
-        for violation in judged.violations {
-            verdict.findings.push(Finding {
-                invariant: violation.invariant.name().to_owned(),
-                contract: violation.invariant.row().to_owned(),
-                class: violation.class.to_string(),
-                message: violation.message,
-                txns: violation.txns,
-                keys: violation.keys.iter().map(|key| stormproof_reports::show_bytes(key)).collect(),
-            });
-        }
+        verdict.findings.extend(judged.violations.into_iter().map(Finding::from));
         verdict.undecided.extend(judged.undecided);
     }
 
@@ -200,14 +186,7 @@ impl Case<'_> {
                 continue;
             }
             if found.violation {
-                verdict.findings.push(Finding {
-                    invariant: invariants::WORKLOAD.to_owned(),
-                    contract: invariants::row(invariants::WORKLOAD).to_owned(),
-                    class: format!("{}: {}", self.workload.name(), found.rule),
-                    message: found.message,
-                    txns: found.txns,
-                    keys: Vec::new(),
-                });
+                verdict.findings.push(Finding::of_workload(self.workload.name(), found));
             } else {
                 verdict.sightings.push(format!("{}: {}", self.workload.name(), found.rule));
             }
@@ -247,14 +226,7 @@ impl Verdict {
     }
 
     fn violation(&mut self, invariant: &'static str, class: &str, message: String) {
-        self.findings.push(Finding {
-            invariant: invariant.to_owned(),
-            contract: invariants::row(invariant).to_owned(),
-            class: class.to_owned(),
-            message,
-            txns: Vec::new(),
-            keys: Vec::new(),
-        });
+        self.findings.push(Finding::of_world(invariant, class, message));
     }
 }
 

@@ -16,9 +16,36 @@ use stormproof_workloads::store::{
 };
 
 use super::engine::{
-    self, ConflictInfo, Database, Error, EventLog, IntoKey, Key, KeyRange, RunId, RunOptions, ScanOptions,
-    StateMachine, Transaction, TransactionOptions, TypeTag, Value, Version,
+    self, ConflictInfo, Database, DatabaseBuilder, Durability, Error, EventLog, IntoKey, Key, KeyRange,
+    RunId, RunOptions, ScanOptions, StateMachine, Transaction, TransactionOptions, TypeTag, Value, Version,
 };
+use crate::plan::{DurabilityPlan, EnginePlan};
+
+/// How a plan has the engine opened, but for where.
+pub fn builder(plan: &EnginePlan) -> DatabaseBuilder {
+    let micros = Duration::from_micros;
+    let durability = match plan.durability {
+        DurabilityPlan::Strict => Durability::Strict,
+        DurabilityPlan::Pipelined => Durability::Pipelined,
+        DurabilityPlan::Batched { interval_micros, commits_max } => {
+            Durability::Batched { interval: micros(interval_micros), max_commits: commits_max }
+        }
+        DurabilityPlan::Async { interval_micros } => Durability::Async { interval: micros(interval_micros) },
+    };
+    let isolation = match plan.isolation {
+        Isolation::Serializable => engine::Isolation::Serializable,
+        Isolation::Snapshot | Isolation::ReadCommitted => engine::Isolation::Snapshot,
+    };
+    let builder = Database::builder()
+        .isolation(isolation)
+        .index_shards(plan.index_shards)
+        .snapshot_generations(plan.snapshot_generations)
+        .maintenance_interval(micros(plan.maintenance_interval_micros))
+        .durability(durability)
+        .segment_bytes_max(plan.segment_bytes)
+        .allocate_bytes(plan.allocate_bytes);
+    if plan.checkpoint_bytes > 0 { builder.checkpoint_log_bytes(plan.checkpoint_bytes) } else { builder }
+}
 
 /// Opens another database, by its name.
 pub type Siblings = Arc<dyn Fn(&str) -> engine::Result<Database> + Send + Sync>;

@@ -5,4 +5,4 @@ use stormproof as engine;
 #[path = "adapter.rs"]
 mod adapter;
 
-pub use adapter::{EngineStore, Siblings};
+pub use adapter::{EngineStore, Siblings, builder};

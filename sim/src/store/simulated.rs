@@ -9,4 +9,4 @@ use stormproof_twin as engine;
 #[path = "adapter.rs"]
 mod adapter;
 
-pub use adapter::{EngineStore, Siblings};
+pub use adapter::{EngineStore, Siblings, builder};

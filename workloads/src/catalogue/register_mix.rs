@@ -135,11 +135,13 @@ fn empty(client: u32, number: u32) -> Transaction {
 }
 
 /// Reads of values that nobody wrote, or that only an abort wrote. Every value is written once.
-fn garbage(evidence: &Evidence<'_>) -> Vec<Finding> {
+pub(crate) fn garbage(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut writers: BTreeMap<(&Key, &Bytes), &Txn> = BTreeMap::new();
     for txn in &evidence.history.txns {
         for op in &txn.ops {
-            if let Op::Put { key, value } | Op::Cas { key, value, .. } = op {
+            if let Op::Put { key, value } | Op::PutExpiring { key, value, .. } | Op::Cas { key, value, .. } =
+                op
+            {
                 writers.insert((key, value), txn);
             }
         }
@@ -177,7 +179,7 @@ fn reads(txn: &Txn) -> Vec<(&Key, &Bytes)> {
 }
 
 /// The final state of a key is the last write of some transaction that no other, surely later one overwrote.
-fn wrong_end(evidence: &Evidence<'_>, key: &[u8]) -> Option<Finding> {
+pub(crate) fn wrong_end(evidence: &Evidence<'_>, key: &[u8]) -> Option<Finding> {
     let last = evidence.final_value(key)?;
     let write = |txn: &Txn| txn.ops.iter().rev().find_map(|op| written(op, key).map(|value| value.cloned()));
     let writers: Vec<_> =

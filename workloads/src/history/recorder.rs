@@ -54,6 +54,17 @@ impl Recorder {
         recorder
     }
 
+    /// Goes on with a history whose last event was at `last`, and in which `txns` transactions have begun: what another
+    /// process has recorded before.
+    pub fn resumed(last: Time, txns: TxnIndex, sink: Box<dyn Write + Send>) -> Self {
+        let recorder = Self::with_sink(sink);
+        let mut log = recorder.log();
+        log.clock = last;
+        log.txns = txns;
+        drop(log);
+        recorder
+    }
+
     /// The next point in the global order.
     pub fn tick(&self) -> Time {
         self.log().tick()
@@ -244,6 +255,23 @@ mod tests {
         recorder.op(txn, Op::Put { key: b"k".to_vec(), value: vec![0] });
         recorder.commit(txn);
         txn
+    }
+
+    #[test]
+    fn a_history_that_another_process_began_is_gone_on_with() {
+        let before = Recorder::new();
+        before.opened(0);
+        let txn = put(&before, 1);
+        before.committed(txn, &Committed { version: Some(1), durable: true });
+        before.ended(0, LifeEnd::Crashed);
+        let mut events = before.events();
+        let after = Recorder::resumed(before.tick(), 1, Box::new(std::io::sink()));
+        after.opened(1);
+        assert_eq!(put(&after, 1), 1);
+        events.extend(after.events());
+        let history = super::fold(events).expect("adds up");
+        assert!(history.txns[0].begun < history.txns[1].begun);
+        assert_eq!((history.lives.len(), history.txns.len()), (2, 2));
     }
 
     #[test]

@@ -8,10 +8,10 @@ use rand_chacha::ChaCha8Rng;
 use shuttle::scheduler::RandomScheduler;
 use shuttle::sync::atomic::{AtomicU64, Ordering};
 
-use super::mortal::{Life, Mortal};
 use crate::client::Stop;
 use crate::history::{History, LifeEnd, Recorder};
 use crate::memory_store::{Clock, Flaw, MemoryStore};
+use crate::mortal::Mortal;
 use crate::notebook::{Note, Notebook};
 use crate::plan::{Client, Plan};
 use crate::store::Isolation;
@@ -81,7 +81,7 @@ fn execute(workload: Arc<dyn Workload>, plan: &Plan, recorder: &Recorder, notebo
         let last = life == trial.crashes;
         let budget = if last { u64::MAX } else { 40 + (trial.seed * 37 + u64::from(life) * 101) % 200 };
         let world = World {
-            store: Mortal::new(memory.clone(), Life::of(budget)),
+            store: Arc::new(Mortal::new(memory.clone(), budget).yielding(interleave)),
             time: Arc::clone(&time),
             workload: Arc::clone(&workload),
             recorder: recorder.clone(),
@@ -98,9 +98,15 @@ fn execute(workload: Arc<dyn Workload>, plan: &Plan, recorder: &Recorder, notebo
     }
 }
 
+/// Before each call: lets others run, twice.
+fn interleave() {
+    shuttle::thread::yield_now();
+    AtomicU64::new(0).fetch_add(1, Ordering::SeqCst);
+}
+
 #[derive(Clone)]
 struct World {
-    store: Mortal,
+    store: Arc<Mortal<MemoryStore>>,
     time: Arc<AtomicU64>,
     workload: Arc<dyn Workload>,
     recorder: Recorder,
@@ -125,7 +131,7 @@ impl World {
 
     fn run(&self, client: &Client) -> Stop {
         let runner = Runner {
-            store: &self.store,
+            store: &*self.store,
             workload: &*self.workload,
             environment: self,
             recorder: &self.recorder,

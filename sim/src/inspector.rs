@@ -1,18 +1,48 @@
-//! Reading the whole content of a store, in the forms that its clients gave it.
+//! Reads the whole content of a store, in the forms that its clients gave it, and puts it on record as one more client.
 //!
 //! Job: one read-only transaction that sees every key, and every list, stream and machine of which the history tells:
 //! what clients can't list, they can't lose unnoticed. Not its job: judging any of it.
 
 use std::collections::BTreeSet;
 
-use stormproof_workloads::history::{Event, Op};
-use stormproof_workloads::store::{Entry, Key, Range, Read, Result, StoreTxn, machine_key, stream_key};
+use serde::{Deserialize, Serialize};
+use stormproof_workloads::history::{Event, Life, Op, Recorder};
+use stormproof_workloads::store::{
+    Entry, Key, Range, Read, Result, Store, StoreTxn, TxnOptions, machine_key, stream_key,
+};
 
-use super::world::State;
+/// The session of the inspector, which reads the whole store after opening it and after the last client.
+pub const INSPECTOR: u32 = u32::MAX;
+
+/// Reads everything, and puts it on record: key by key, and lists, streams and machines as clients read them, by the
+/// names that the history has. Returns the whole state, if that worked.
+pub fn inspect(recorder: &Recorder, store: &dyn Store, life: Life, names: &Names) -> Option<Vec<Entry>> {
+    let options = TxnOptions { read_only: true, ..TxnOptions::default() };
+    let called = recorder.tick();
+    let mut txn = store.begin(&options).ok()?;
+    let index = recorder.begin(INSPECTOR, life, called, txn.start_version(), options.isolation);
+    let state = match read(&mut *txn, names) {
+        Ok(seen) => {
+            seen.ops.into_iter().for_each(|op| recorder.op(index, op));
+            seen.state
+        }
+        Err(error) => {
+            recorder.op(index, Op::Failed { what: "inspection".into(), error: error.to_string() });
+            recorder.aborted(index, Vec::new());
+            return None;
+        }
+    };
+    recorder.commit(index);
+    match txn.commit() {
+        Ok(committed) => recorder.committed(index, &committed),
+        Err(_) => recorder.unknown(index),
+    }
+    Some(state)
+}
 
 /// What is kept in another form than under a key.
-#[derive(Debug, Default)]
-pub(super) struct Names {
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
     /// Lists under plain keys.
     lists: BTreeSet<Key>,
     streams: BTreeSet<String>,
@@ -21,8 +51,15 @@ pub(super) struct Names {
 
 impl Names {
     /// All of which a history tells.
-    pub(super) fn of(events: &[Event]) -> Self {
+    pub fn of(events: &[Event]) -> Self {
         let mut names = Self::default();
+        names.learn(events);
+        names
+    }
+
+    /// Adds those of more events.
+    pub fn learn(&mut self, events: &[Event]) {
+        let names = self;
         for event in events {
             let Event::Op { op, .. } = event else { continue };
             match op {
@@ -36,7 +73,6 @@ impl Names {
                 _ => {}
             }
         }
-        names
     }
 }
 
@@ -46,15 +82,15 @@ fn name(key: &[u8], prefix: &[u8]) -> Option<String> {
 
 /// What was seen.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+struct Seen {
     /// As the history has it.
-    pub(super) ops: Vec<Op>,
+    ops: Vec<Op>,
     /// As one list, to be compared with another.
-    pub(super) state: State,
+    state: Vec<Entry>,
 }
 
 /// Reads everything.
-pub(super) fn read(txn: &mut dyn StoreTxn, names: &Names) -> Result<Seen> {
+fn read(txn: &mut dyn StoreTxn, names: &Names) -> Result<Seen> {
     let mut seen = Seen::default();
     for entry in txn.scan(&Range { start: Vec::new(), end: None }, None, false)? {
         if !names.lists.contains(&entry.key) {

@@ -1,0 +1,187 @@
+//! `stormproof run --real`, `--store` and `--kill`: rounds on real threads and a real disk.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::json;
+use stormproof_rt::sync::Arc;
+use stormproof_rt::sync::atomic::{AtomicBool, Ordering};
+
+use super::output::{document, violations_in};
+use super::{Done, Exit, Failure};
+use crate::options::{Faults, Options};
+use crate::real::campaign::{Campaign, CampaignError, RoundReport};
+use crate::real::figures::Figures;
+use crate::real::round::Host;
+use crate::real::{Target, serve};
+use crate::registry::Registry;
+use crate::seed::Seed;
+
+#[derive(clap::Args, Debug)]
+#[group(id = "real-runs")]
+pub(super) struct Arguments {
+    /// Run on real threads and a real disk, in folders of their own in DIR
+    #[arg(long, value_name = "DIR", help_heading = HEADING)]
+    pub(super) real: Option<PathBuf>,
+    /// Run on this store, really [default: stormproof]
+    #[arg(long, value_name = "NAME", help_heading = HEADING)]
+    pub(super) store: Option<String>,
+    /// Run in processes of their own, and kill them on the way
+    #[arg(long, help_heading = HEADING)]
+    kill: bool,
+    /// Real runs: for so long, as in 30s or 5m [default: 10s, without --rounds]
+    #[arg(long = "for", value_name = "TIME", value_parser = super::sweep::duration, help_heading = HEADING)]
+    time_limit: Option<Duration>,
+    /// Real runs: so many rounds, each with the next seed and workload
+    #[arg(long, value_name = "N", help_heading = HEADING)]
+    rounds: Option<u64>,
+    /// Real runs: so many clients, each on a thread of its own
+    #[arg(long, value_name = "N", default_value_t = 8, help_heading = HEADING)]
+    threads: u32,
+}
+
+const HEADING: &str = "Real runs";
+
+/// Transactions of each client, unless the user has a wish.
+const TRANSACTIONS: u32 = 60;
+
+/// A round in which nothing happens for so long is stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Arguments {
+    /// Whether the run is a real one.
+    pub(super) fn is_real(&self) -> bool {
+        self.real.is_some() || self.store.is_some() || self.kill
+    }
+}
+
+/// What both kinds of run have.
+pub(super) struct Common {
+    pub(super) seed: Option<Seed>,
+    pub(super) options: Options,
+    pub(super) failures: PathBuf,
+    pub(super) json: bool,
+}
+
+/// Serves as the process of a life.
+pub(super) fn live(registry: &Registry) -> Done {
+    serve(registry).map_err(Failure::own)?;
+    Ok(Exit::Held)
+}
+
+pub(super) fn execute(arguments: Arguments, common: Common, registry: &Registry) -> Done {
+    let store = arguments.store.as_deref().unwrap_or(Target::ENGINE);
+    refuse_simulated(&common.options)?;
+    let can = Target::capabilities_of(store).map_err(Failure::usage)?;
+    let temporary = match arguments.real {
+        Some(_) => None,
+        None => Some(tempfile::tempdir().map_err(Failure::own)?),
+    };
+    let folder = arguments.real.clone().or_else(|| temporary.as_ref().map(|dir| dir.path().to_owned()));
+    let stop = Arc::new(AtomicBool::new("real.stop", false));
+    let on_interrupt = Arc::clone(&stop);
+    // Where signals can't be caught, Ctrl-C ends the process the hard way.
+    let _ = ctrlc::set_handler(move || on_interrupt.store(true, Ordering::SeqCst));
+    let time_limit = match (arguments.time_limit, arguments.rounds) {
+        (None, None) => Some(Duration::from_secs(10)),
+        (limit, _) => limit,
+    };
+    let campaign = Campaign {
+        store: store.to_owned(),
+        workloads: registry.select(&common.options, &can).map_err(Failure::usage)?,
+        options: Options {
+            clients: common.options.clients.or(Some(arguments.threads)),
+            transactions: common.options.transactions.or(Some(TRANSACTIONS)),
+            ..common.options
+        },
+        kill: arguments.kill,
+        first: common.seed.unwrap_or(Seed(0)),
+        rounds: arguments.rounds,
+        time_limit,
+        folder: folder.unwrap_or_default(),
+        failures: common.failures,
+        host: Host { program: std::env::current_exe().map_err(Failure::own)?, patience: PATIENCE },
+        stop,
+    };
+    let json = common.json;
+    let reports = campaign.run(|round| tell(round, json)).map_err(|error| match error {
+        CampaignError::Recording { .. } => Failure::own(error),
+        _ => Failure::usage(error),
+    })?;
+    if let Some(temporary) = temporary.filter(|_| reports.iter().any(|round| round.kept.is_some())) {
+        let _ = temporary.keep();
+    }
+    finish(&campaign, &reports, json)
+}
+
+/// What only a simulation can do.
+fn refuse_simulated(options: &Options) -> Result<(), Failure> {
+    let wish = match options {
+        Options { mutant, .. } if !mutant.is_empty() => "--mutant",
+        Options { strategy, .. } if !strategy.is_empty() => "--strategy",
+        Options { faults, .. } if *faults != Faults::All => "--faults",
+        _ => return Ok(()),
+    };
+    Err(Failure::usage(format!("{wish} is for simulations: leave it out, or --real, --store and --kill")))
+}
+
+/// Says how a round went: on standard output, or for JSON on standard error.
+fn tell(round: &RoundReport, json: bool) {
+    let standing = if round.findings.is_empty() { "held" } else { "VIOLATED" };
+    let mut text = format!(
+        "seed {}: {} on {}: {}: {standing}\n",
+        round.seed,
+        round.workload,
+        round.store,
+        round.figures.tell()
+    );
+    text += &violations_in(&round.findings, round.history.as_ref());
+    if let Some(path) = &round.history_file {
+        text += &format!("history:   {} (stormproof check)\n", path.display());
+    }
+    if let Some(path) = &round.kept {
+        text += &format!("files:     {}\n", path.display());
+    }
+    if json {
+        eprint!("{text}");
+    } else {
+        print!("{text}");
+    }
+}
+
+fn finish(campaign: &Campaign, reports: &[RoundReport], json: bool) -> Done {
+    let mut sum = Figures::default();
+    reports.iter().for_each(|round| sum.add(&round.figures));
+    let violated = reports.iter().filter(|round| !round.findings.is_empty()).count();
+    let undecided = reports.iter().filter(|round| !round.undecided.is_empty()).count();
+    // A store with versions was judged by them, whatever the black box could not decide.
+    let judged = Target::capabilities_of(&campaign.store).is_ok_and(|can| can.versions);
+    let exit = match () {
+        () if violated > 0 => Exit::Violated,
+        () if sum.commits == 0 => return Err(Failure::own("nothing was committed, so nothing was checked")),
+        () if undecided > 0 && !judged => Exit::Unknown,
+        () => Exit::Held,
+    };
+    if json {
+        document(&json!({
+            "store": campaign.store,
+            "kill": campaign.kill,
+            "verdict": match exit {
+                Exit::Violated => "violated",
+                Exit::Unknown => "unknown",
+                _ => "held",
+            },
+            "figures": sum,
+            "conflicts_per_mille": sum.conflicts_per_mille(),
+            "violated": violated,
+            "undecided": undecided,
+            "rounds": reports,
+        }))?;
+    } else {
+        println!("{} rounds: {}", sum.rounds, sum.tell());
+        let undecided =
+            if undecided > 0 { format!(", {undecided} not decided by values alone") } else { String::new() };
+        println!("{violated} rounds violated{undecided}");
+    }
+    Ok(exit)
+}

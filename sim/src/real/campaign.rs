@@ -1,0 +1,183 @@
+//! Rounds, one after the other, until there were enough of them or time is up.
+//!
+//! Workloads take turns, seeds count up. What held is deleted at once; of rounds that did not, the history is written
+//! down, and the files of the store are kept.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Serialize;
+use stormproof_rt as rt;
+use stormproof_rt::sync::Arc;
+use stormproof_rt::sync::atomic::{AtomicBool, Ordering};
+use stormproof_workloads::history::{FoldError, write_jsonl};
+use stormproof_workloads::{History, Workload};
+
+use super::figures::Figures;
+use super::judge::{Judged, judge};
+use super::round::{Host, Played, Round};
+use super::target::UnknownStore;
+use crate::finding::Finding;
+use crate::options::Options;
+use crate::seed::Seed;
+
+/// What is to be done.
+pub struct Campaign {
+    /// Which store.
+    pub store: String,
+    /// The workloads, which take turns.
+    pub workloads: Vec<Arc<dyn Workload>>,
+    /// Threads, transactions, isolation and durability.
+    pub options: Options,
+    /// Whether processes are killed.
+    pub kill: bool,
+    /// The seed of the first round.
+    pub first: Seed,
+    /// So many rounds.
+    pub rounds: Option<u64>,
+    /// No round begins after this time.
+    pub time_limit: Option<Duration>,
+    /// Where stores are made, each in a folder of its own.
+    pub folder: PathBuf,
+    /// Where histories of violations go.
+    pub failures: PathBuf,
+    /// What rounds need of this machine.
+    pub host: Host,
+    /// Ends it after the round under way.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// What came of a round.
+#[derive(Clone, Debug, Serialize)]
+pub struct RoundReport {
+    /// Its seed.
+    pub seed: u64,
+    /// Its workload.
+    pub workload: String,
+    /// The store, and how it was opened.
+    pub store: String,
+    /// Violations.
+    pub findings: Vec<Finding>,
+    /// What the isolation asked for allows, and was seen.
+    pub sightings: Vec<String>,
+    /// What could not be decided.
+    pub undecided: Vec<String>,
+    /// How much was done.
+    pub figures: Figures,
+    /// The recorded history, if it was kept.
+    pub history_file: Option<PathBuf>,
+    /// The files of the store, if they were kept.
+    pub kept: Option<PathBuf>,
+    /// What happened, if something was violated: to tell of the transactions involved.
+    #[serde(skip)]
+    pub history: Option<History>,
+}
+
+/// Why a campaign could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum CampaignError {
+    /// No store has that name.
+    #[error(transparent)]
+    Store(#[from] UnknownStore),
+    /// The files of a round could not be made, or its process not be started.
+    #[error("{}: {source}: name a folder that can be written to", .folder.display())]
+    Io {
+        /// Where.
+        folder: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// What was recorded does not add up.
+    #[error("the recording of seed {seed} is damaged: {source}: please report it")]
+    Recording {
+        /// Of which seed.
+        seed: Seed,
+        /// What does not.
+        source: FoldError,
+    },
+    /// The folder of a round is in use.
+    #[error("{} is there already: remove it, or begin with another --seed", .0.display())]
+    Occupied(PathBuf),
+}
+
+/// Failures beyond so many are counted, and not kept.
+const KEPT_MAX: usize = 10;
+
+impl Campaign {
+    /// Runs it; `tell` hears of each round as it ends.
+    ///
+    /// # Errors
+    /// When a round can't be run at all; see [`CampaignError`].
+    pub fn run(&self, mut tell: impl FnMut(&RoundReport)) -> Result<Vec<RoundReport>, CampaignError> {
+        let start = rt::time::now();
+        let mut reports = Vec::new();
+        let mut kept = 0;
+        for (number, workload) in (0_u64..).zip(self.workloads.iter().cycle()) {
+            let passed = rt::time::now().saturating_since(start);
+            let enough = self.rounds.is_some_and(|rounds| number >= rounds);
+            let late = number > 0 && self.time_limit.is_some_and(|limit| passed >= limit);
+            if enough || late || self.stop.load(Ordering::SeqCst) {
+                break;
+            }
+            let seed = Seed(self.first.0.wrapping_add(number));
+            let report = self.round(seed, workload, kept < KEPT_MAX)?;
+            kept += usize::from(report.kept.is_some());
+            tell(&report);
+            reports.push(RoundReport { history: None, ..report });
+        }
+        Ok(reports)
+    }
+
+    fn round(
+        &self,
+        seed: Seed,
+        workload: &Arc<dyn Workload>,
+        keep: bool,
+    ) -> Result<RoundReport, CampaignError> {
+        let round = Round::draw(seed, &**workload, &self.store, &self.options, self.kill)?;
+        let folder = self.folder.join(format!("{}-{}-{seed}", round.target.name(), workload.name()));
+        if folder.exists() {
+            return Err(CampaignError::Occupied(folder));
+        }
+        let io = |source| CampaignError::Io { folder: folder.clone(), source };
+        let played = round.play(workload, &folder, &self.host).map_err(io)?;
+        let promise = round.target.promise();
+        let Judged { history, findings, sightings, undecided } =
+            judge(&**workload, &round.plan, promise, &played)
+                .map_err(|source| CampaignError::Recording { seed, source })?;
+        let violated = !findings.is_empty();
+        let mut report = RoundReport {
+            seed: seed.0,
+            workload: workload.name().to_owned(),
+            store: round.target.to_string(),
+            findings,
+            sightings,
+            undecided,
+            figures: Figures::of(&history, &played),
+            history_file: None,
+            kept: None,
+            history: violated.then_some(history),
+        };
+        if violated && keep {
+            report.history_file = Some(self.write_history(&round, &played).map_err(io)?);
+            report.kept = Some(folder);
+        } else {
+            fs::remove_dir_all(&folder).map_err(io)?;
+        }
+        Ok(report)
+    }
+
+    fn write_history(&self, round: &Round, played: &Played) -> io::Result<PathBuf> {
+        fs::create_dir_all(&self.failures)?;
+        let name = format!("{}-{}-{}.jsonl", round.target.name(), round.plan.workload, round.seed);
+        let path = self.failures.join(name);
+        write(&path, played)?;
+        Ok(path)
+    }
+}
+
+fn write(path: &Path, played: &Played) -> io::Result<()> {
+    write_jsonl(io::BufWriter::new(fs::File::create(path)?), &played.events)
+}

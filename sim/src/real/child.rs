@@ -1,0 +1,76 @@
+//! What the process of a life does: open, look, work, look, close; and say everything before going on.
+
+use std::io::{self, BufRead};
+use std::time::Duration;
+
+use stormproof_rt::sync::Arc;
+use stormproof_workloads::history::{LifeEnd, Recorder};
+use stormproof_workloads::{Notebook, Store};
+
+use super::crew::{Crew, Work};
+use super::message::{Mouth, Report, Role, Start};
+use super::time::RealTime;
+use crate::inspector::inspect;
+use crate::registry::Registry;
+
+/// Runs the life that standard input describes, and says on standard output what happens.
+///
+/// # Errors
+/// When standard input holds no life of a workload that this binary knows.
+pub fn serve(registry: &Registry) -> io::Result<()> {
+    let mut line = String::new();
+    io::stdin().lock().read_line(&mut line)?;
+    let start: Start = serde_json::from_str(&line)?;
+    let plan = &start.round.plan;
+    let workload = registry.find(&plan.workload, &plan.parameters);
+    let workload =
+        workload.ok_or_else(|| io::Error::other(format!("no workload is called {}", plan.workload)))?;
+    let recorder = Recorder::resumed(start.last, start.txns, Box::new(Mouth::default()));
+    let progress = start.progress.iter().cloned().collect();
+    let notebook = Notebook::resumed(progress, Box::new(Mouth::default()));
+    Mouth::say(&Report::Opening);
+    let store = match start.round.target.open(&start.folder) {
+        Ok(store) => Arc::new(store),
+        Err(error) => {
+            Mouth::say(&Report::OpenFailed { error: error.to_string() });
+            return Ok(());
+        }
+    };
+    recorder.opened(start.life);
+    look(&recorder, &**store, &start);
+    if start.role == Role::Work {
+        let crew = Crew {
+            store: Arc::clone(&store),
+            workload,
+            plan: Arc::new(plan.clone()),
+            time: RealTime::after(Duration::from_micros(start.before_micros)),
+            recorder: recorder.clone(),
+            notebook,
+            life: start.life,
+            patience: Duration::from_micros(start.patience_micros),
+        };
+        let work = crew.work();
+        let done = work == Work::Done;
+        Mouth::say(&Report::Worked { work });
+        if !done {
+            return Ok(());
+        }
+        drop(crew);
+        look(&recorder, &**store, &start);
+    }
+    let Some(store) = Arc::into_inner(store) else { return Ok(()) };
+    match store.close() {
+        Ok(()) => {
+            recorder.ended(start.life, LifeEnd::Closed);
+            Mouth::say(&Report::Closed);
+        }
+        Err(error) => Mouth::say(&Report::CloseFailed { error: error.to_string() }),
+    }
+    Ok(())
+}
+
+fn look(recorder: &Recorder, store: &dyn Store, start: &Start) {
+    let mut names = start.names.clone();
+    names.learn(&recorder.events());
+    inspect(recorder, store, start.life, &names);
+}

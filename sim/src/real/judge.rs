@@ -1,0 +1,64 @@
+//! Has oracle and workload judge a round by its history, as the store's promise says.
+
+use stormproof_oracle::{Durability, Expectations};
+use stormproof_workloads::history::{FoldError, History, LifeEnd, Op, fold};
+use stormproof_workloads::store::{Isolation, stream_key};
+use stormproof_workloads::{Evidence, Plan, Workload, verdict};
+
+use super::round::Played;
+use super::target::Promise;
+use crate::finding::Finding;
+
+/// The judgement on a round.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// What happened.
+    pub history: History,
+    /// Violations, those that are not in the history first.
+    pub findings: Vec<Finding>,
+    /// What the isolation asked for allows, and is worth knowing.
+    pub sightings: Vec<String>,
+    /// What could not be decided.
+    pub undecided: Vec<String>,
+}
+
+/// Judges what was played of `plan`.
+///
+/// # Errors
+/// When the recorded events do not add up.
+pub fn judge(
+    workload: &dyn Workload,
+    plan: &Plan,
+    promise: Promise,
+    played: &Played,
+) -> Result<Judged, FoldError> {
+    let history = fold(played.events.iter().cloned())?;
+    let judged = stormproof_oracle::check(&history, &expectations(promise, &history));
+    let mut findings = played.trouble.clone();
+    findings.extend(judged.violations.into_iter().map(Finding::from));
+    let mut sightings = Vec::new();
+    for found in verdict(workload, &Evidence { plan, history: &history, notes: &played.notes }) {
+        if found.violation {
+            findings.push(Finding::of_workload(workload.name(), found));
+        } else {
+            sightings.push(format!("{}: {}", workload.name(), found.rule));
+        }
+    }
+    Ok(Judged { history, findings, sightings, undecided: judged.undecided })
+}
+
+fn expectations(promise: Promise, history: &History) -> Expectations {
+    // Appends to event streams do not conflict with each other, by contract, and the black box takes every write of a
+    // snapshot transaction for one that does: there the witness judges alone.
+    let streams = stream_key("");
+    let blind_appends = history.txns.iter().filter(|txn| txn.isolation == Isolation::Snapshot).any(|txn| {
+        txn.ops.iter().any(|op| matches!(op, Op::Append { key, .. } if key.starts_with(&streams)))
+    });
+    // Where a crash may take acked commits back, lives are judged apart, and the black box has to guess who wrote what a
+    // recovery left: wrongly, where values repeat (balances). As in simulations, versions decide there, if there are any.
+    let crashed = history.lives.iter().any(|life| matches!(life.ended, Some((_, LifeEnd::Crashed))));
+    let versioned = history.txns.iter().any(|txn| txn.start_version.is_some());
+    let guesses = crashed && versioned && promise.durability != Durability::Strict;
+    let expectations = promise.expectations();
+    Expectations { blackbox: expectations.blackbox && !blind_appends && !guesses, ..expectations }
+}

@@ -1,0 +1,224 @@
+//! A store that takes no more calls after so many, as if its process had ended there.
+//!
+//! Job: cut a store off in the middle of whatever clients do, so that the next life goes on with what is left.
+//! Not its job: what is left, which is for the store inside.
+//!
+//! INV-MORTAL-1: after the last call nothing reaches the store inside, but for commits that are cut: of these every
+//! second one happens, and none is answered.
+
+#![expect(
+    clippy::disallowed_types,
+    reason = "a count outside of the simulated world: hosts that interleave clients do so before each call"
+)]
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::store::{
+    Bytes, Capabilities, Committed, Entry, Expected, Range, Read, Result, RunHandle, Store, StoreError,
+    StoreTxn, StreamEvent, TxnOptions, Version,
+};
+
+/// A store that is lost after so many calls.
+pub struct Mortal<S> {
+    inner: S,
+    life: Life,
+}
+
+/// How many calls there were, how many there may be, and what to do before each.
+struct Life {
+    calls: AtomicU64,
+    calls_max: u64,
+    before: fn(),
+}
+
+impl<S: Store> Mortal<S> {
+    /// Loses `inner` after so many calls.
+    pub fn new(inner: S, calls_max: u64) -> Self {
+        Self { inner, life: Life { calls: AtomicU64::new(0), calls_max, before: || {} } }
+    }
+
+    /// Runs `before` ahead of each call: where a host interleaves clients.
+    #[must_use]
+    pub fn yielding(mut self, before: fn()) -> Self {
+        self.life.before = before;
+        self
+    }
+}
+
+impl<S> fmt::Debug for Mortal<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mortal").field("calls", &self.life.calls).finish_non_exhaustive()
+    }
+}
+
+impl Life {
+    /// One more call.
+    fn call(&self) -> Result<()> {
+        let number = self.count();
+        if number < self.calls_max { Ok(()) } else { Err(StoreError::Closed("the process has ended".into())) }
+    }
+
+    fn count(&self) -> u64 {
+        (self.before)();
+        self.calls.fetch_add(1, Ordering::SeqCst)
+    }
+}
+
+impl<S: Store> Store for Mortal<S> {
+    fn begin(&self, options: &TxnOptions) -> Result<Box<dyn StoreTxn + '_>> {
+        self.life.call()?;
+        Ok(Box::new(MortalTxn { inner: self.inner.begin(options)?, life: &self.life }))
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.life.call()?;
+        self.inner.flush()
+    }
+
+    fn name(&self) -> String {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn begin_run(&self, parent: Option<&RunHandle>) -> Result<RunHandle> {
+        self.life.call()?;
+        self.inner.begin_run(parent)
+    }
+
+    fn end_run(&self, run: &RunHandle) -> Result<()> {
+        self.life.call()?;
+        self.inner.end_run(run)
+    }
+
+    fn open_sibling(&self, name: &str) -> Result<Box<dyn Store>> {
+        self.life.call()?;
+        self.inner.open_sibling(name)
+    }
+}
+
+struct MortalTxn<'a> {
+    inner: Box<dyn StoreTxn + 'a>,
+    life: &'a Life,
+}
+
+impl StoreTxn for MortalTxn<'_> {
+    fn start_version(&self) -> Option<Version> {
+        self.inner.start_version()
+    }
+
+    fn get(&mut self, key: &[u8]) -> Result<Read> {
+        self.life.call()?;
+        self.inner.get(key)
+    }
+
+    fn scan(&mut self, range: &Range, limit: Option<usize>, reverse: bool) -> Result<Vec<Entry>> {
+        self.life.call()?;
+        self.inner.scan(range, limit, reverse)
+    }
+
+    fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+        self.life.call()?;
+        self.inner.put(key, value)
+    }
+
+    fn delete(&mut self, key: &[u8]) -> Result<()> {
+        self.life.call()?;
+        self.inner.delete(key)
+    }
+
+    fn cas(&mut self, key: &[u8], expected: &Expected, value: &[u8]) -> Result<()> {
+        self.life.call()?;
+        self.inner.cas(key, expected, value)
+    }
+
+    fn put_with_ttl(&mut self, key: &[u8], value: &[u8], ttl: Duration) -> Result<()> {
+        self.life.call()?;
+        self.inner.put_with_ttl(key, value, ttl)
+    }
+
+    fn append(&mut self, key: &[u8], element: &[u8]) -> Result<()> {
+        self.life.call()?;
+        self.inner.append(key, element)
+    }
+
+    fn list(&mut self, key: &[u8]) -> Result<(Vec<Bytes>, Option<Version>)> {
+        self.life.call()?;
+        self.inner.list(key)
+    }
+
+    fn append_event(&mut self, stream: &str, payload: &[u8]) -> Result<()> {
+        self.life.call()?;
+        self.inner.append_event(stream, payload)
+    }
+
+    fn events(&mut self, stream: &str) -> Result<Vec<StreamEvent>> {
+        self.life.call()?;
+        self.inner.events(stream)
+    }
+
+    fn verify_events(&mut self, stream: &str) -> Result<u64> {
+        self.life.call()?;
+        self.inner.verify_events(stream)
+    }
+
+    fn create_machine(&mut self, machine: &str, state: &str) -> Result<()> {
+        self.life.call()?;
+        self.inner.create_machine(machine, state)
+    }
+
+    fn machine(&mut self, machine: &str) -> Result<Read> {
+        self.life.call()?;
+        self.inner.machine(machine)
+    }
+
+    fn transition(&mut self, machine: &str, from: &str, to: &str) -> Result<()> {
+        self.life.call()?;
+        self.inner.transition(machine, from, to)
+    }
+
+    fn commit(self: Box<Self>) -> Result<Committed> {
+        let number = self.life.count();
+        if number < self.life.calls_max {
+            return self.inner.commit();
+        }
+        if number.is_multiple_of(2) {
+            let _ = self.inner.commit();
+        }
+        Err(StoreError::Indeterminate("the process has ended".into()))
+    }
+
+    fn abort(self: Box<Self>) {
+        self.inner.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Mortal;
+    use crate::memory_store::MemoryStore;
+    use crate::store::{Store, StoreError, TxnOptions};
+
+    #[test]
+    fn of_the_commits_that_are_cut_every_second_one_happens_and_none_is_answered() {
+        let memory = MemoryStore::with_clock(std::sync::Arc::new(std::time::Duration::default));
+        let store = Mortal::new(memory.clone(), 6);
+        let put = |key: &[u8]| {
+            let mut txn = store.begin(&TxnOptions::default()).expect("alive");
+            txn.put(key, b"1").expect("alive");
+            txn
+        };
+        let (first, second, third) = (put(b"a"), put(b"b"), put(b"c"));
+        for txn in [first, second, third] {
+            assert!(matches!(txn.commit(), Err(StoreError::Indeterminate(_))));
+        }
+        assert!(matches!(store.begin(&TxnOptions::default()), Err(StoreError::Closed(_))));
+        let mut left = memory.begin(&TxnOptions::default()).expect("the memory is not lost");
+        let found = [b"a", b"b", b"c"].map(|key| left.get(key).expect("readable").value.is_some());
+        assert_eq!(found, [true, false, true]);
+    }
+}
