@@ -9,7 +9,6 @@
 //!   is not known. Other modes: it stays in memory, in front of what follows, until a write succeeds.
 
 use std::fmt;
-use std::time::Duration;
 
 use env::{Disk, DiskLock};
 use rt::sync::atomic::{AtomicU64, Ordering};
@@ -17,13 +16,15 @@ use rt::sync::{Arc, Condvar, Mutex};
 use rt::time::Instant;
 
 use super::entry::{RecordWriter, encode_transaction};
-use super::files::{IoFailure, sync_dir};
+use super::files::sync_dir;
+use super::flush::indeterminate;
 use super::format::DatabaseId;
 use super::metrics::LogMetrics;
 use super::options::LogOptions;
 use super::pending::Pending;
+use super::state::State;
 use super::writer::{SealedSegment, SegmentWriter};
-use crate::durability::{Durability, Waiter, Waiters, run_flusher};
+use crate::durability::{Durability, Waiter, run_flusher};
 use crate::error::{Error, Result};
 use crate::types::{Lsn, RunNumber, TxnId, Version};
 
@@ -34,53 +35,23 @@ pub(crate) struct Log {
     database: DatabaseId,
     epoch: u64,
     first_version: Version,
-    io: Mutex<Io>,
+    pub(super) io: Mutex<Io>,
     pub(crate) state: Mutex<State>,
     /// The flusher waits here for something to do.
     pub(crate) work: Condvar,
     /// The checkpointer waits here for its time.
-    checkpoint_work: Condvar,
-    durable_version: AtomicU64,
+    pub(super) checkpoint_work: Condvar,
+    pub(super) durable_version: AtomicU64,
     flusher: Mutex<Option<rt::thread::JoinHandle<()>>>,
     lock: Mutex<Option<Box<dyn DiskLock>>>,
 }
 
+/// What a flush works with.
 #[derive(Debug)]
-struct Io {
-    writer: SegmentWriter,
+pub(super) struct Io {
+    pub(super) writer: SegmentWriter,
     /// What is being written; empty between flushes.
-    group: Pending,
-}
-
-/// What is known about the log, and changes with every commit.
-#[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) pending: Pending,
-    /// Commits in the group that is being written, and when the first of them was added.
-    in_flight: (u64, Option<Instant>),
-    /// The last version that was appended.
-    appended_version: Version,
-    durable_version: Version,
-    durable_lsn: Lsn,
-    /// A sync failed: why.
-    poison: Option<Arc<Error>>,
-    /// The last write failed: when to try again.
-    pub(crate) retry_at: Option<Instant>,
-    pub(crate) closing: bool,
-    closed: bool,
-    /// Somebody flushes, or is about to.
-    pub(crate) leading: bool,
-    /// Somebody waits who can't flush: the flusher does not wait for the interval.
-    pub(crate) urgent: bool,
-    /// The flusher sleeps, and until when.
-    pub(crate) flusher_waits: bool,
-    pub(crate) flusher_deadline: Option<Instant>,
-    pub(crate) waiters: Waiters,
-    sealed: Vec<SealedSegment>,
-    checkpoint_lsn: Lsn,
-    /// The checkpointer sleeps, and is woken when the log is durable up to here.
-    checkpointer_wakes_at: Lsn,
-    metrics: LogMetrics,
+    pub(super) group: Pending,
 }
 
 /// What recovery found, for the log to go on from.
@@ -116,26 +87,7 @@ impl Log {
             io: Mutex::new("wal.io", Io { writer: resume.writer, group: Pending::default() }),
             state: Mutex::new(
                 "wal.state",
-                State {
-                    pending: Pending::default(),
-                    in_flight: (0, None),
-                    appended_version: resume.last_version,
-                    durable_version: resume.last_version,
-                    durable_lsn,
-                    poison: None,
-                    retry_at: None,
-                    closing: false,
-                    closed: false,
-                    leading: false,
-                    urgent: false,
-                    flusher_waits: false,
-                    flusher_deadline: None,
-                    waiters: Waiters::default(),
-                    sealed: resume.sealed,
-                    checkpoint_lsn: resume.checkpoint_lsn,
-                    checkpointer_wakes_at: Lsn::MAX,
-                    metrics: LogMetrics::default(),
-                },
+                State::new(resume.last_version, durable_lsn, resume.sealed, resume.checkpoint_lsn),
             ),
             work: Condvar::new("wal.work"),
             checkpoint_work: Condvar::new("wal.checkpoint_work"),
@@ -413,156 +365,6 @@ impl Log {
         &*self.disk
     }
 
-    /// Writes and syncs what is pending, after the flush that is under way, if any.
-    pub(crate) fn flush_once(&self) -> Result<()> {
-        let mut io = self.io.lock();
-        self.flush_locked(&mut io)
-    }
-
-    /// The protocol of a flush: take, make room, write, sync, announce.
-    fn flush_locked(&self, io: &mut Io) -> Result<()> {
-        let Io { writer, group } = io;
-        let durable_lsn = {
-            let mut state = self.state.lock();
-            let refused = state.poisoned().or_else(|| state.closed.then_some(Error::Closed));
-            if let Some(error) = refused {
-                if self.options.durability.is_strict() {
-                    // The group never became visible.
-                    state.forget_pending();
-                }
-                return Err(error);
-            }
-            if state.pending.is_empty() {
-                // Then all is durable, and nobody is left who waits for a leader.
-                state.leading = false;
-                return Ok(());
-            }
-            std::mem::swap(&mut state.pending, group);
-            state.in_flight = (group.commits, group.oldest);
-            state.leading = true;
-            state.urgent = false;
-            state.durable_lsn
-        };
-        if group.commits > 1 {
-            rt::reached!("group of two or more");
-        }
-        rt::probe::at("group taken");
-        let started = rt::time::now();
-        let mut sealed = None;
-        let written = writer.make_room(group.bytes.len()).and_then(|segment| {
-            sealed = segment;
-            let durable = durable_lsn.max(writer.header().first_lsn);
-            writer.write(group, durable)
-        });
-        let done = written.and_then(|()| {
-            rt::probe::at("group written");
-            if rt::mutant!(AckBeforeSync) {
-                return Ok(());
-            }
-            writer.sync()
-        });
-        rt::probe::at("group synced");
-        match done {
-            Ok(()) => {
-                writer.advance(group);
-                self.announce(group, writer.end_lsn(), sealed, rt::time::now().saturating_since(started));
-                group.clear(self.options.buffer_bytes_max);
-                Ok(())
-            }
-            Err(failure) => {
-                let mut state = self.state.lock();
-                state.sealed.extend(sealed);
-                drop(state);
-                Err(self.withdraw(writer, group, failure))
-            }
-        }
-    }
-
-    /// Tells everybody that the group is durable.
-    fn announce(&self, group: &Pending, end: Lsn, sealed: Option<SealedSegment>, took: Duration) {
-        let mut state = self.state.lock();
-        state.in_flight = (0, None);
-        state.leading = false;
-        state.retry_at = None;
-        state.sealed.extend(sealed);
-        state.durable_lsn = end;
-        let announced =
-            if rt::mutant!(AckedByEarlierSync) { state.appended_version } else { group.last_version };
-        state.durable_version = state.durable_version.max(announced);
-        state.metrics.add_flush(group, took);
-        self.durable_version.store(state.durable_version.get(), Ordering::Release);
-        let durable = state.durable_version;
-        let mut woken = state.waiters.satisfied(durable);
-        woken.extend(state.waiters.next_leader());
-        let checkpoint_due = end >= state.checkpointer_wakes_at;
-        if checkpoint_due {
-            state.checkpointer_wakes_at = Lsn::MAX;
-        }
-        drop(state);
-        if checkpoint_due {
-            self.checkpoint_work.notify_one();
-        }
-        rt::probe::at("group announced");
-        woken.into_iter().for_each(Waiter::wake);
-    }
-
-    /// After a group could not be made durable: Strict forgets it, other modes keep it for another write, and a failed
-    /// sync ends all writing. Returns the error for the committers.
-    fn withdraw(&self, writer: &mut SegmentWriter, group: &mut Pending, failure: IoFailure) -> Error {
-        let strict = self.options.durability.is_strict();
-        let mut failure = failure;
-        let mut known = !failure.sync;
-        if known && let Err(repair) = writer.repair() {
-            rt::reached!("repair of a failed write failed");
-            known = false;
-            if repair.sync {
-                failure = repair;
-            }
-        }
-        let error = failure.error.clone();
-        if failure.sync {
-            let poisoned = self.fail(failure);
-            group.clear(self.options.buffer_bytes_max);
-            return if strict { indeterminate(poisoned) } else { poisoned };
-        }
-        let mut state = self.state.lock();
-        state.in_flight = (0, None);
-        state.leading = false;
-        state.metrics.failed_writes += 1;
-        if strict {
-            state.appended_version = state.durable_version;
-            let woken = state.waiters.all();
-            drop(state);
-            woken.into_iter().for_each(Waiter::wake);
-            group.clear(self.options.buffer_bytes_max);
-            return if known { error } else { indeterminate(error) };
-        }
-        group.put_back(&mut state.pending);
-        state.retry_at = Some(rt::time::now().saturating_add(RETRY_AFTER));
-        let leader = state.waiters.next_leader();
-        drop(state);
-        leader.into_iter().for_each(Waiter::wake);
-        error
-    }
-
-    /// Closes for writing if a sync failed; returns the error to report.
-    pub(crate) fn fail(&self, failure: IoFailure) -> Error {
-        if !failure.sync {
-            return failure.error;
-        }
-        rt::reached!("sync failed");
-        let mut state = self.state.lock();
-        let cause = Arc::clone(state.poison.get_or_insert_with(|| Arc::new(failure.error)));
-        state.in_flight = (0, None);
-        state.leading = false;
-        let woken = state.waiters.all();
-        drop(state);
-        woken.into_iter().for_each(Waiter::wake);
-        self.work.notify_all();
-        self.checkpoint_work.notify_all();
-        Error::Poisoned { cause }
-    }
-
     /// Whether the oldest commit that is not durable is as old as one may get.
     fn too_old(&self, state: &State) -> bool {
         match (self.options.durability.interval(), state.oldest()) {
@@ -578,56 +380,5 @@ impl fmt::Debug for Log {
             .field("epoch", &self.epoch)
             .field("durable_version", &self.durable_version())
             .finish_non_exhaustive()
-    }
-}
-
-/// How long the flusher waits after a failed write.
-const RETRY_AFTER: Duration = Duration::from_millis(50);
-
-impl State {
-    /// Commits that are not durable.
-    pub(crate) const fn unsynced(&self) -> u64 {
-        self.pending.commits + self.in_flight.0
-    }
-
-    /// When the oldest commit that is not durable was added.
-    fn oldest(&self) -> Option<Instant> {
-        self.in_flight.1.or(self.pending.oldest)
-    }
-
-    pub(crate) fn poisoned(&self) -> Option<Error> {
-        self.poison.as_ref().map(|cause| Error::Poisoned { cause: Arc::clone(cause) })
-    }
-
-    fn check_open(&self) -> Result<()> {
-        if let Some(error) = self.poisoned() {
-            return Err(error);
-        }
-        if self.closing { Err(Error::Closed) } else { Ok(()) }
-    }
-
-    pub(crate) const fn durable(&self) -> Version {
-        self.durable_version
-    }
-
-    pub(crate) const fn appended(&self) -> Version {
-        self.appended_version
-    }
-
-    pub(crate) const fn is_closed(&self) -> bool {
-        self.closed
-    }
-
-    /// Drops what was appended and not written.
-    fn forget_pending(&mut self) {
-        self.pending.clear(0);
-        self.appended_version = self.durable_version;
-    }
-}
-
-fn indeterminate(error: Error) -> Error {
-    match error {
-        Error::Indeterminate { .. } => error,
-        cause => Error::Indeterminate { cause: Arc::new(cause) },
     }
 }

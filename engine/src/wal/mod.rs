@@ -8,6 +8,7 @@
 pub(crate) mod cursor;
 pub(crate) mod entry;
 pub(crate) mod files;
+mod flush;
 pub(crate) mod format;
 pub(crate) mod header_file;
 mod log;
@@ -17,9 +18,11 @@ mod options;
 mod pending;
 pub(crate) mod reader;
 pub(crate) mod segment;
+mod state;
 mod writer;
 
-pub(crate) use log::{Capture, Log, Resume, State};
+pub(crate) use log::{Capture, Log, Resume};
 pub use metrics::LogMetrics;
 pub(crate) use options::LogOptions;
+pub(crate) use state::State;
 pub(crate) use writer::{SealedSegment, SegmentWriter};
