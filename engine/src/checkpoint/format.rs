@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::types::{Lsn, Version};
 use crate::wal::cursor::Cursor;
 use crate::wal::format::{DatabaseId, u64_at};
-use crate::wal::header_file::{HeaderWriter, read_header};
+use crate::wal::header_file::{HeaderWriter, check_numbers, read_header};
 
 pub(super) const HEADER_BYTES: usize = 56;
 pub(super) const FOOTER_BYTES: usize = 64;
@@ -41,12 +41,14 @@ impl CheckpointHeader {
 
     pub(super) fn decode(file: &str, bytes: &[u8]) -> Result<Self> {
         let fields = read_header(file, 0, bytes, HEADER_MAGIC, HEADER_BYTES)?;
-        Ok(Self {
+        let header = Self {
             database: fields[..16].try_into().expect("sixteen bytes"),
             epoch: u64_at(fields, 16),
             version: Version::new(u64_at(fields, 24)),
             lsn: Lsn::new(u64_at(fields, 32)),
-        })
+        };
+        check_numbers(file, header.epoch, &[header.version.get(), header.lsn.get()])?;
+        Ok(header)
     }
 }
 

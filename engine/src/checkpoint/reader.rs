@@ -11,6 +11,7 @@ use crate::recovery::RecoveredWrite;
 use crate::types::{RunNumber, TxnId, Version};
 use crate::wal::cursor::Cursor;
 use crate::wal::format::u32_at;
+use crate::wal::header_file::NUMBER_MAX;
 
 /// An entry takes six bytes or more.
 const ENTRY_BYTES_MIN: usize = 6;
@@ -129,11 +130,15 @@ impl CheckpointReader {
                 .get()
                 .checked_sub(entry.age)
                 .ok_or("an entry with a version before all versions")?;
+            let transaction = version.wrapping_add(entry.transaction.cast_unsigned());
+            if transaction >= NUMBER_MAX {
+                return Err("an entry of a transaction beyond all transactions");
+            }
             entries.push(RecoveredWrite {
                 key: entry.key,
                 value: entry.value,
                 version: Version::new(version),
-                transaction: TxnId::new(version.wrapping_add(entry.transaction.cast_unsigned())),
+                transaction: TxnId::new(transaction),
                 run: RunNumber::new(entry.run),
                 expires_at: entry.expires_at.map(UnixMillis),
             });

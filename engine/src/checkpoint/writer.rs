@@ -13,6 +13,7 @@ use crate::types::{Lsn, RunNumber, TxnId, Version};
 use crate::value::Value;
 use crate::wal::entry::{push, push_bytes, push_value, push_varint};
 use crate::wal::files::{checkpoint_name, create_unfinished, publish_file, unfinished_name};
+use crate::wal::manifest::Manifest;
 use crate::wal::{Capture, Log};
 
 /// What a checkpoint holds, and what it freed.
@@ -124,9 +125,7 @@ impl CheckpointWriter {
         if self.block_entries > 0 {
             self.end_block()?;
         }
-        if !rt::mutant!(CheckpointBeforeLogIsDurable) {
-            self.log.wait_durable(self.header.version, None)?;
-        }
+        self.log.wait_durable(self.header.version, None)?;
         let footer = CheckpointFooter {
             database: self.header.database,
             version: self.header.version,
@@ -140,8 +139,17 @@ impl CheckpointWriter {
         self.finished = true;
         rt::probe::at("checkpoint published");
         rt::reached!("checkpoint finished");
+        // Before anything that it replaces goes: from now on a database without it is not whole.
+        let manifest = Manifest {
+            database: self.header.database,
+            epoch: self.header.epoch,
+            durable: footer.durable,
+            checkpoint: self.header.version,
+        };
+        manifest.write(self.log.disk()).map_err(|failure| self.log.fail(failure))?;
         self.remove_older()?;
-        let segments_removed = self.log.drop_segments_before(self.header.lsn)?;
+        let needed = if rt::mutant!(LogBehindCheckpointDropped) { footer.durable } else { self.header.lsn };
+        let segments_removed = self.log.drop_segments_before(needed)?;
         Ok(CheckpointInfo {
             version: self.header.version,
             lsn: self.header.lsn,

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use env::{Disk, OpenMode};
+use env::{Disk, OpenMode, read_up_to_at};
 
 use crate::checkpoint::CheckpointReader;
 use crate::error::{Error, Result};
@@ -15,9 +15,9 @@ use crate::recovery::{
 use crate::types::{Lsn, Version};
 use crate::wal::entry::decode_transaction;
 use crate::wal::format::DatabaseId;
-use crate::wal::manifest::read_manifest;
-use crate::wal::reader::{SegmentReader, StopReason};
-use crate::wal::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::wal::manifest::Manifest;
+use crate::wal::reader::{SegmentReader, Stop, StopReason};
+use crate::wal::segment::{SEGMENT_HEADER_BYTES, SEGMENT_HEADER_USED, SegmentHeader};
 
 /// The files of a database.
 #[derive(Clone, Debug, Default)]
@@ -112,7 +112,7 @@ pub fn inspect(disk: &dyn Disk) -> Result<Inspection> {
         ..Inspection::default()
     };
     if survey.manifest {
-        let database = read_manifest(disk);
+        let database = Manifest::read(disk).map(|manifest| manifest.database);
         inspection.database = inspection.note(database);
     }
     for (_, name) in &survey.checkpoints {
@@ -140,13 +140,17 @@ pub fn inspect(disk: &dyn Disk) -> Result<Inspection> {
 /// Those that [`crate::Database::open`] would give, but for the lock.
 pub fn verify(disk: &dyn Disk) -> Result<RecoveryReport> {
     let survey = Survey::of(disk)?;
-    let Some(database) = survey.database(disk)? else {
+    let Some(manifest) = survey.database(disk)? else {
         return Ok(RecoveryReport { created: true, ..RecoveryReport::default() });
     };
     for (_, name) in &survey.checkpoints {
-        check_checkpoint(disk, name, &database)?;
+        check_checkpoint(disk, name, &manifest.database)?;
     }
-    read_only_replay(disk, &survey, database, Salvage::Refuse, &mut Values)
+    let report = read_only_replay(disk, &survey, manifest, Salvage::Refuse, &mut Values)?;
+    for name in &survey.segments {
+        check_padding(disk, name, Some(name) == survey.segments.last())?;
+    }
+    Ok(report)
 }
 
 impl Inspection {
@@ -216,6 +220,42 @@ fn check_checkpoint(disk: &dyn Disk, name: &str, database: &DatabaseId) -> Resul
         return Err(damaged(0, "it belongs to another database"));
     }
     reader.read(|entries| Values.load(entries), |block| Err(damaged(block.offset, block.problem))).map(drop)
+}
+
+/// What no open looks at: the zeros that fill up a segment's header, and those behind its seal. They hold nothing, but where
+/// one of them has rotted, others may. Behind a seal that was not synced before a crash anything may be: so not in the last.
+fn check_padding(disk: &dyn Disk, name: &str, is_last: bool) -> Result<()> {
+    let (header, file) = SegmentHeader::open(disk, name, OpenMode::Read)?;
+    let mut reader = SegmentReader::new(&header, &*file, header.first_lsn)?;
+    while !reader.next_block()?.is_empty() {}
+    let mut ranges = vec![SEGMENT_HEADER_USED..SEGMENT_HEADER_BYTES];
+    if let Some(Stop { reason: StopReason::Seal { end }, .. }) = reader.stop()
+        && !is_last
+    {
+        ranges.push(SEGMENT_HEADER_BYTES + end.get() - header.first_lsn.get()..u64::MAX);
+    }
+    let mut buffer = vec![0; 64 << 10];
+    for range in ranges {
+        let mut offset = range.start;
+        while offset < range.end {
+            let wanted = usize::try_from(range.end - offset).unwrap_or(usize::MAX).min(buffer.len());
+            let read = read_up_to_at(&*file, offset, &mut buffer[..wanted])
+                .map_err(|error| Error::io("read", name, error))?;
+            if let Some(at) = buffer[..read].iter().position(|byte| *byte != 0) {
+                return Err(Error::Corruption {
+                    file: name.to_owned(),
+                    offset: offset + at as u64,
+                    problem: "something where nothing was ever written; all that was committed is whole"
+                        .to_owned(),
+                });
+            }
+            offset += read as u64;
+            if read < wanted {
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Decodes every value, and keeps none.

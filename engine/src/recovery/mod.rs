@@ -4,7 +4,7 @@
 //! writes mean, which is the store's (it sees them through [`RecoverySink`]).
 //!
 //! In this order: lock; survey; checkpoint; log, segment by segment; tell a torn tail from damage; sync what was
-//! read; cut the tail and seal the segment; raise the epoch in a new one; remove leftovers. Nothing is changed before
+//! read; cut the tail and seal the segment; raise the epoch in a new one; note it in the manifest; remove leftovers. Nothing is changed before
 //! everything was read, and each step can be repeated: a crash in the middle leaves what an earlier crash
 //! would have left.
 //!
@@ -34,7 +34,7 @@ use crate::error::{Error, Result};
 use crate::types::{Lsn, TxnId, Version};
 use crate::wal::files::LOCK;
 use crate::wal::format::DatabaseId;
-use crate::wal::manifest::create_manifest;
+use crate::wal::manifest::Manifest;
 use crate::wal::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::wal::{Log, LogOptions, Resume, SealedSegment, SegmentWriter};
 
@@ -70,10 +70,10 @@ pub(crate) fn open(
         _ => Error::io("lock", LOCK, error),
     })?;
     let survey = Survey::of(&*disk)?;
-    let Some(database) = survey.database(&*disk)? else {
+    let Some(manifest) = survey.database(&*disk)? else {
         return create(disk, options, entropy, &survey, lock);
     };
-    let replayed = Replay::new(&*disk, &survey, database, options.salvage).run(sink)?;
+    let replayed = Replay::new(&*disk, &survey, manifest, options.salvage).run(sink)?;
     resume(disk, options, &survey, replayed, lock)
 }
 
@@ -91,7 +91,8 @@ fn create(
     remove_unfinished(&*disk, survey);
     let writer = SegmentWriter::create(Arc::clone(&disk), &options, header).map_err(|f| f.error)?;
     rt::probe::at("database without manifest");
-    create_manifest(&*disk, &database).map_err(|failure| failure.error)?;
+    let manifest = Manifest { database, epoch: 1, durable: Lsn::ZERO, checkpoint: Version::ZERO };
+    manifest.write(&*disk).map_err(|failure| failure.error)?;
     let report = RecoveryReport { created: true, epoch: 1, ..RecoveryReport::default() };
     let resume =
         Resume { writer, last_version: Version::ZERO, sealed: Vec::new(), checkpoint_lsn: Lsn::ZERO, lock };
@@ -111,11 +112,11 @@ fn create(
 pub(crate) fn read_only_replay(
     disk: &dyn Disk,
     survey: &Survey,
-    database: DatabaseId,
+    manifest: Manifest,
     salvage: Salvage,
     sink: &mut dyn RecoverySink,
 ) -> Result<RecoveryReport> {
-    Replay::new(disk, survey, database, salvage).run(sink).map(|replayed| replayed.report)
+    Replay::new(disk, survey, manifest, salvage).run(sink).map(|replayed| replayed.report)
 }
 
 /// After everything was read: makes the end of the log fit to be appended to, in a new epoch.
@@ -140,14 +141,17 @@ fn resume(
         // Nothing is in it: a new one takes its place, by a rename.
         End::Torn(lsn) if lsn == header.first_lsn => {}
         End::Torn(lsn) => {
-            let sealed = cut_and_seal(&disk, &options, &replayed.last, lsn)?;
+            let torn = replayed.report.torn_bytes;
+            let sealed = cut_and_seal(&disk, &options, &replayed.last, lsn, torn)?;
             header.number += 1;
             header.first_lsn = sealed.end;
             replayed.sealed.push(sealed);
         }
         End::Sealed(end) => {
-            // Written by somebody who perhaps died before syncing it.
+            // Written by somebody who perhaps died before syncing it, or the space behind it.
             let (_, file) = SegmentHeader::open(&*disk, &replayed.last.name(), OpenMode::ReadWrite)?;
+            file.set_len(SEGMENT_HEADER_BYTES + end.get() - replayed.last.first_lsn.get())
+                .map_err(|error| Error::io("truncate", replayed.last.name(), error))?;
             file.sync_all().map_err(|error| Error::io("sync", replayed.last.name(), error))?;
             replayed.sealed.push(SealedSegment { name: replayed.last.name(), end });
             header.number += 1;
@@ -157,6 +161,13 @@ fn resume(
     rt::probe::at("end of log sealed");
     let writer = SegmentWriter::create(Arc::clone(&disk), &options, header).map_err(|f| f.error)?;
     rt::probe::at("epoch raised");
+    let manifest = Manifest {
+        database: header.database,
+        epoch,
+        durable: header.first_lsn,
+        checkpoint: replayed.report.checkpoint_version.unwrap_or(Version::ZERO),
+    };
+    manifest.write(&*disk).map_err(|failure| failure.error)?;
     remove_unfinished(&*disk, survey);
     // The directory was synced with the new segment: the checkpoint's name is durable.
     for name in &replayed.superfluous {
@@ -182,11 +193,15 @@ fn cut_and_seal(
     options: &LogOptions,
     header: &SegmentHeader,
     lsn: Lsn,
+    torn_bytes: u64,
 ) -> Result<SealedSegment> {
     let name = header.name();
     let (_, file) = SegmentHeader::open(&**disk, &name, OpenMode::ReadWrite)?;
-    let end = lsn.get() - header.first_lsn.get();
-    if !rt::mutant!(TornTailNotCut) {
+    let mut end = lsn.get() - header.first_lsn.get();
+    if rt::mutant!(TornTailNotCut) {
+        // As a log does that appends behind whatever there is.
+        end += torn_bytes;
+    } else {
         file.set_len(SEGMENT_HEADER_BYTES + end)
             .map_err(|error| Error::io("truncate", name.as_str(), error))?;
     }

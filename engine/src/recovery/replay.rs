@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::types::{Lsn, TxnId, Version};
 use crate::wal::SealedSegment;
 use crate::wal::entry::decode_transaction;
-use crate::wal::files::segment_name;
-use crate::wal::format::DatabaseId;
+use crate::wal::files::{checkpoint_name, segment_name};
+use crate::wal::manifest::Manifest;
 use crate::wal::reader::{Block, SegmentReader, Stop, StopReason};
 use crate::wal::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 
@@ -48,30 +48,27 @@ pub(super) struct Replayed {
 pub(super) struct Replay<'a> {
     disk: &'a dyn Disk,
     survey: &'a Survey,
-    database: DatabaseId,
+    manifest: Manifest,
     salvage: Salvage,
     report: RecoveryReport,
     last_txn: TxnId,
 }
 
 impl<'a> Replay<'a> {
-    pub(super) fn new(
-        disk: &'a dyn Disk,
-        survey: &'a Survey,
-        database: DatabaseId,
-        salvage: Salvage,
-    ) -> Self {
-        Self { disk, survey, database, salvage, report: RecoveryReport::default(), last_txn: TxnId::ZERO }
+    pub(super) fn new(disk: &'a dyn Disk, survey: &'a Survey, manifest: Manifest, salvage: Salvage) -> Self {
+        Self { disk, survey, manifest, salvage, report: RecoveryReport::default(), last_txn: TxnId::ZERO }
     }
 
     pub(super) fn run(mut self, sink: &mut dyn RecoverySink) -> Result<Replayed> {
         let (from, durable, checkpoint_epoch) = self.load_checkpoint(sink)?;
+        let durable = durable.max(self.manifest.durable);
         let mut chain = self.chain(from)?;
         let epoch_max = chain
             .iter()
             .map(|header| header.epoch)
             .chain(self.survey.salvaged.iter().filter_map(|name| self.epoch_of_salvaged(name)))
             .fold(checkpoint_epoch, u64::max);
+        self.remembered(epoch_max)?;
         let mut sealed = Vec::new();
         let mut put_aside = Vec::new();
         let mut keep_copy = None;
@@ -119,7 +116,7 @@ impl<'a> Replay<'a> {
         let Some(checkpoint) = self.survey.newest_checkpoint(self.disk)? else {
             return Ok((Lsn::ZERO, Lsn::ZERO, 0));
         };
-        if checkpoint.header.database != self.database {
+        if checkpoint.header.database != self.manifest.database {
             return Err(foreign(&checkpoint.name));
         }
         // Entries take bytes: a footer that lies must not make anybody reserve more than the file can hold.
@@ -163,6 +160,25 @@ impl<'a> Replay<'a> {
         Ok((checkpoint.header.lsn, checkpoint.footer.durable, checkpoint.header.epoch))
     }
 
+    /// Checks that all is there that the manifest remembers.
+    fn remembered(&self, epoch_max: u64) -> Result<()> {
+        let missing = |file: String| Error::Missing {
+            file,
+            problem: "the manifest knows that there was one".to_owned(),
+        };
+        if self.salvage == Salvage::DropDamaged {
+            // Whatever is there is better than nothing.
+            return Ok(());
+        }
+        if self.report.checkpoint_version.unwrap_or(Version::ZERO) < self.manifest.checkpoint {
+            return Err(missing(checkpoint_name(self.manifest.checkpoint.get())));
+        }
+        if epoch_max < self.manifest.epoch {
+            return Err(missing(segment_name(self.manifest.durable)));
+        }
+        Ok(())
+    }
+
     /// The headers of all segments from the one that holds `from`, checked to follow each other.
     fn chain(&self, from: Lsn) -> Result<Vec<SegmentHeader>> {
         let missing =
@@ -170,7 +186,7 @@ impl<'a> Replay<'a> {
         let mut chain: Vec<SegmentHeader> = Vec::new();
         for name in self.survey.segments.iter().rev() {
             let (header, _) = SegmentHeader::open(self.disk, name, OpenMode::Read)?;
-            if header.database != self.database {
+            if header.database != self.manifest.database {
                 return Err(foreign(name));
             }
             if let Some(next) = chain.last()
@@ -225,7 +241,7 @@ impl<'a> Replay<'a> {
             }
             (StopReason::Seal { end }, None) if end < durable => Err(SegmentError::Other(Error::Missing {
                 file: segment_name(end),
-                problem: "the checkpoint knows that there was more log".to_owned(),
+                problem: "checkpoint or manifest know that there was more log".to_owned(),
             })),
             (StopReason::Seal { end }, _) => Ok(End::Sealed(end)),
             (StopReason::Invalid(error), Some(_)) => Err(damaged(error.describe())),

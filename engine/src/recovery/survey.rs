@@ -6,8 +6,7 @@ use crate::checkpoint::CheckpointReader;
 use crate::error::{Error, Result};
 use crate::types::Lsn;
 use crate::wal::files::{FileName, MANIFEST};
-use crate::wal::format::DatabaseId;
-use crate::wal::manifest::read_manifest;
+use crate::wal::manifest::Manifest;
 use crate::wal::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 
 /// The files of a directory.
@@ -42,14 +41,14 @@ impl Survey {
         Ok(survey)
     }
 
-    /// The id of the database; `None` if the directory provably never held one. The manifest is created last, so
+    /// The manifest of the database; `None` if the directory provably never held one. The manifest is created last, so
     /// what is there without one is at most a first segment without records.
     ///
     /// # Errors
     /// [`Error::Missing`] when there is data and no manifest; those of reading the manifest.
-    pub(crate) fn database(&self, disk: &dyn Disk) -> Result<Option<DatabaseId>> {
+    pub(crate) fn database(&self, disk: &dyn Disk) -> Result<Option<Manifest>> {
         if self.manifest {
-            return read_manifest(disk).map(Some);
+            return Manifest::read(disk).map(Some);
         }
         let missing = |what: &str| Error::Missing {
             file: MANIFEST.to_owned(),

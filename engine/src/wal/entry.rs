@@ -18,6 +18,7 @@ use env::UnixMillis;
 
 use super::cursor::Cursor;
 use super::format::{PAYLOAD_BYTES_MAX, RecordKind, begin_record, end_record};
+use super::header_file::NUMBER_MAX;
 use crate::error::{Error, Result};
 use crate::types::{RunNumber, TxnId, Version};
 use crate::value::Value;
@@ -181,10 +182,15 @@ pub(crate) fn decode_transaction<'a>(
         if withdrawn {
             return Ok(None);
         }
-        let version = first_version.get().checked_add(version).ok_or("a version beyond all versions")?;
+        let version = first_version.get().checked_add(version).filter(|version| *version < NUMBER_MAX);
+        let version = version.ok_or("a version beyond all versions")?;
+        let transaction = version.wrapping_add(distance.cast_unsigned());
+        if transaction >= NUMBER_MAX {
+            return Err("a transaction beyond all transactions");
+        }
         return Ok(Some(TransactionHead {
             version: Version::new(version),
-            transaction: TxnId::new(version.wrapping_add(distance.cast_unsigned())),
+            transaction: TxnId::new(transaction),
             run: RunNumber::new(run),
         }));
     }

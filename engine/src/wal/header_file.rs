@@ -37,6 +37,27 @@ impl HeaderWriter {
     }
 }
 
+/// Positions, versions and segment numbers are smaller in every database that anybody could have written: so sums of two do not
+/// overflow, whatever a file says.
+pub(crate) const NUMBER_MAX: u64 = 1 << 63;
+/// Of every epoch there are versions below [`NUMBER_MAX`].
+const EPOCH_MAX: u64 = 1 << 23;
+
+/// Checks numbers that a header holds, though its checksum matches: a file made by somebody else is an error, and no panic.
+///
+/// # Errors
+/// [`Error::Corruption`].
+pub(crate) fn check_numbers(file: &str, epoch: u64, numbers: &[u64]) -> Result<()> {
+    if epoch < EPOCH_MAX && numbers.iter().all(|number| *number < NUMBER_MAX) {
+        return Ok(());
+    }
+    Err(Error::Corruption {
+        file: file.to_owned(),
+        offset: 0,
+        problem: "numbers in the header that can't be".to_owned(),
+    })
+}
+
 /// Checks magic, version and checksum of the header at the start of `bytes`, `length` bytes long with its checksum,
 /// and returns its fields.
 ///

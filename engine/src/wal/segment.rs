@@ -10,7 +10,7 @@ use env::{Disk, File, OpenMode, read_up_to_at};
 
 use super::files::{IoFailure, create_file, segment_name};
 use super::format::{CrcSeed, DatabaseId, u64_at};
-use super::header_file::{HeaderWriter, read_header};
+use super::header_file::{HeaderWriter, check_numbers, read_header};
 use crate::error::{Error, Result};
 use crate::types::{Lsn, Version};
 
@@ -19,6 +19,8 @@ pub(crate) const SEGMENT_HEADER_BYTES: u64 = 4096;
 
 const MAGIC: &[u8; 8] = b"STRMWAL\0";
 const USED_BYTES: usize = 64;
+/// Of the header: what is behind are zeros.
+pub(crate) const SEGMENT_HEADER_USED: u64 = USED_BYTES as u64;
 
 /// What a segment says about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +83,15 @@ impl SegmentHeader {
                 problem: format!("its header belongs to {}", header.name()),
             });
         }
+        // It was created with a whole page of header, and nothing cuts into that.
+        let length = file.len().map_err(|error| Error::io("read the length", name, error))?;
+        if length < SEGMENT_HEADER_BYTES {
+            return Err(Error::Corruption {
+                file: name.to_owned(),
+                offset: length,
+                problem: "it ends within its header".to_owned(),
+            });
+        }
         Ok((header, file))
     }
 
@@ -101,6 +112,11 @@ impl SegmentHeader {
             first_lsn: Lsn::new(u64_at(fields, 32)),
             first_version: Version::new(u64_at(fields, 40)),
         };
+        check_numbers(
+            name,
+            header.epoch,
+            &[header.number, header.first_lsn.get(), header.first_version.get()],
+        )?;
         Ok((header, file))
     }
 }

@@ -172,6 +172,12 @@ impl SegmentWriter {
         group.bytes.truncate(length);
         if written.is_err() {
             self.damaged = true;
+            if rt::mutant!(FailedWriteLeftInLog) {
+                // As a log does that appends behind whatever there is.
+                self.damaged = false;
+                self.end = end;
+                self.allocated = self.allocated.max(end);
+            }
         }
         written.map_err(IoFailure::from)
     }
@@ -203,10 +209,6 @@ impl SegmentWriter {
     /// Cuts off what a failed write left, durably.
     pub(crate) fn repair(&mut self) -> Result<(), IoFailure> {
         if !self.damaged {
-            return Ok(());
-        }
-        if rt::mutant!(FailedWriteLeftInLog) {
-            self.damaged = false;
             return Ok(());
         }
         rt::reached!("failed write repaired");
