@@ -176,6 +176,15 @@ impl SimDisk {
         })
     }
 
+    /// The power comes back, and a new life begins on exactly what `left` holds: a state that a recording of this life gave
+    /// ([`crate::CrashState`]), in the place of one that is drawn.
+    pub fn restore_power_to(&self, left: &DiskSnapshot) {
+        self.with(|world| {
+            world.volume = left.volume().closed();
+            world.begin_life();
+        });
+    }
+
     /// A power cut and what follows: [`Self::cut_power`] and [`Self::restore_power`].
     pub fn crash(&self, odds: &CrashOdds, seed: u64) -> CrashReport {
         self.cut_power();

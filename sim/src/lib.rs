@@ -30,6 +30,7 @@ pub mod invariants;
 pub mod summary;
 pub mod tally;
 
+pub mod enumerate;
 pub mod real;
 pub mod report;
 pub mod session;

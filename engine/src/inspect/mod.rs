@@ -228,7 +228,8 @@ fn check_padding(disk: &dyn Disk, name: &str, is_last: bool) -> Result<()> {
     let (header, file) = SegmentHeader::open(disk, name, OpenMode::Read)?;
     let mut reader = SegmentReader::new(&header, &*file, header.first_lsn)?;
     while !reader.next_block()?.is_empty() {}
-    let mut ranges = vec![SEGMENT_HEADER_USED..SEGMENT_HEADER_BYTES];
+    let mut ranges = Vec::with_capacity(2);
+    ranges.push(SEGMENT_HEADER_USED..SEGMENT_HEADER_BYTES);
     if let Some(Stop { reason: StopReason::Seal { end }, .. }) = reader.stop()
         && !is_last
     {

@@ -320,10 +320,15 @@ mutants! {
         bug: "log deleted before the checkpoint is durable",
         contract: "D1"
     }
-    CheckpointBeforeLogIsDurable {
-        breaks: "publishes a checkpoint of commits that the log has not synced",
-        bug: "snapshot newer than the durable log",
-        contract: "D2"
+    LogBehindCheckpointDropped {
+        breaks: "drops the log up to where a checkpoint was finished, in the place of where its snapshot was taken",
+        bug: "watermark that does not belong to the snapshot: commits between the two are gone",
+        contract: "D1"
+    }
+    AbortedGroupStaysInBuffer {
+        breaks: "reports a failed write as an abort, and writes the records of the aborted group with the next one",
+        bug: "failed append reported as abort, but the bytes stay and replay",
+        contract: "V3"
     }
     CheckpointSnapshotFirst {
         breaks: "takes the snapshot of a checkpoint before the place from which replay starts",

@@ -9,6 +9,7 @@
 
 mod check;
 mod completions;
+mod enumerate;
 mod inspect;
 mod list;
 mod man;
@@ -70,6 +71,7 @@ pub fn main_with(workloads: Vec<Arc<dyn Workload>>) -> ExitCode {
         Command::Shrink(arguments) => shrink::execute(arguments, registry),
         Command::List(arguments) => list::execute(arguments, &registry),
         Command::Zoo(arguments) => zoo::execute(arguments, registry),
+        Command::Enumerate(arguments) => enumerate::execute(arguments, registry),
         Command::Report(arguments) => report::execute(arguments, registry),
         Command::Check(arguments) => check::execute(&arguments),
         Command::Inspect(arguments) => inspect::execute(&arguments),
@@ -120,6 +122,8 @@ enum Command {
     List(list::Arguments),
     /// Shows that deliberate bugs of the engine are found
     Zoo(zoo::Arguments),
+    /// Tries every crash of a short plan
+    Enumerate(enumerate::Arguments),
     /// Shows a run, a trace, or what sweeps wrote, in any format
     Report(report::Arguments),
     /// Judges a recorded history by its isolation level

@@ -18,6 +18,11 @@ pub struct WorldHook {
 #[derive(Debug, Default)]
 struct Log {
     crash: Option<CrashAt>,
+    /// The power goes out when the operation with this number, counted over all lives, has taken effect; before the first
+    /// if it is 0.
+    cut_after: Option<u64>,
+    /// Operations of this life, of whatever disk, that met a fault.
+    faulted: u64,
     operations: u64,
     syncs: u64,
     crashed_at: Option<String>,
@@ -34,9 +39,21 @@ impl WorldHook {
     pub fn begin_life(&self, crash: Option<CrashAt>) {
         let mut log = self.log.lock();
         log.crash = crash;
+        log.cut_after = None;
+        log.faulted = 0;
         log.operations = 0;
         log.syncs = 0;
         log.crashed_at = None;
+    }
+
+    /// The life that has just begun ends when the operation with this number has taken effect.
+    pub fn cut_after(&self, operation: u64) {
+        self.log.lock().cut_after = Some(operation);
+    }
+
+    /// How many operations of this life met a fault, on whatever disk.
+    pub fn faulted(&self) -> u64 {
+        self.log.lock().faulted
     }
 
     /// How many operations this life has had.
@@ -64,7 +81,7 @@ impl WorldHook {
         self.log.lock().digest.value()
     }
 
-    fn is_crash(&self, operation: &Operation, is_after: bool) -> bool {
+    fn is_crash(&self, operation: &Operation, is_after: bool, is_main: bool) -> bool {
         let mut log = self.log.lock();
         if !is_after {
             log.operations += 1;
@@ -78,16 +95,21 @@ impl WorldHook {
             }
             Some(CrashAt::Step(_) | CrashAt::Point(_)) | None => false,
         };
+        let hit = hit
+            || is_main
+                && match log.cut_after {
+                    Some(0) => !is_after,
+                    Some(number) => is_after && operation.number == number,
+                    None => false,
+                };
         if hit {
             let word = if is_after { "after" } else { "before" };
             log.crashed_at = Some(format!("{word} {operation}"));
         }
         hit
     }
-}
 
-impl DiskHook for WorldHook {
-    fn before(&self, operation: &Operation) -> Decision {
+    fn before_any(&self, operation: &Operation, is_main: bool) -> Decision {
         if !life::is_inside() {
             return Decision::Proceed;
         }
@@ -95,32 +117,65 @@ impl DiskHook for WorldHook {
         if let Some(onlooker) = &self.onlooker {
             onlooker.operation(operation);
         }
-        if self.is_crash(operation, false) {
+        if self.is_crash(operation, false, is_main) {
             probe::crash();
         }
         Decision::Proceed
     }
 
-    fn stall(&self, _operation: &Operation, nanos: u64) {
-        if life::is_inside() {
-            time::sleep(std::time::Duration::from_nanos(nanos));
-        }
-    }
-
-    fn after(&self, operation: &Operation, completion: &Completion) {
+    fn after_any(&self, operation: &Operation, completion: &Completion, is_main: bool) {
         if !life::is_inside() {
             return;
         }
         {
             let mut log = self.log.lock();
+            log.faulted += u64::from(!completion.faults.is_empty());
             log.digest.number(operation.number);
             log.digest.text(operation.label());
             log.digest.number(operation.offset ^ operation.len.rotate_left(32));
             log.digest.number(completion.faults.len() as u64 + u64::from(completion.error.is_some()) * 2);
         }
-        if self.is_crash(operation, true) {
+        if self.is_crash(operation, true, is_main) {
             probe::crash();
         }
         probe::point(operation.label());
+    }
+}
+
+fn stall(nanos: u64) {
+    if life::is_inside() {
+        time::sleep(std::time::Duration::from_nanos(nanos));
+    }
+}
+
+impl DiskHook for WorldHook {
+    fn before(&self, operation: &Operation) -> Decision {
+        self.before_any(operation, true)
+    }
+
+    fn stall(&self, _operation: &Operation, nanos: u64) {
+        stall(nanos);
+    }
+
+    fn after(&self, operation: &Operation, completion: &Completion) {
+        self.after_any(operation, completion, true);
+    }
+}
+
+/// The hook of the small databases beside the store, whose operations have numbers of their own.
+#[derive(Debug)]
+pub(super) struct SiblingHook(pub(super) Arc<WorldHook>);
+
+impl DiskHook for SiblingHook {
+    fn before(&self, operation: &Operation) -> Decision {
+        self.0.before_any(operation, false)
+    }
+
+    fn stall(&self, _operation: &Operation, nanos: u64) {
+        stall(nanos);
+    }
+
+    fn after(&self, operation: &Operation, completion: &Completion) {
+        self.0.after_any(operation, completion, false);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! `plan → world → lives → history → verdict`. Everything in here is a function of the plan and the code.
 
+mod given;
 mod hook;
 mod life;
 mod verdict;
@@ -11,7 +12,7 @@ mod world;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use stormproof_faults::{CrashReport, FiredFault};
+use stormproof_faults::{CrashReport, FiredFault, Recording};
 use stormproof_rt::sync::Arc;
 use stormproof_rt_shuttle::life::{Force, KillAt, Life, LifeEnd, OnEnd, Remains, Settings};
 use stormproof_rt_shuttle::mutants::{Mutant, MutantSet};
@@ -20,6 +21,7 @@ use stormproof_workloads::history::{Event, LifeEnd as HistoryEnd};
 use stormproof_workloads::notebook::Note;
 use stormproof_workloads::{History, Workload};
 
+pub(crate) use given::{Cut, GivenLife, run_given};
 pub use hook::WorldHook;
 pub use life::Role;
 
@@ -148,16 +150,7 @@ pub fn run_watched(plan: &Plan, registry: &Registry) -> Result<(Run, Watched), R
 }
 
 fn play(plan: &Plan, registry: &Registry, world: Arc<World>) -> Result<Run, RunError> {
-    let workload = registry
-        .find(&plan.workload.workload, &plan.workload.parameters)
-        .ok_or_else(|| RunError::UnknownWorkload(plan.workload.workload.clone()))?;
-    let mutants = plan
-        .mutants
-        .iter()
-        .map(|name| name.parse::<Mutant>().map_err(|_| RunError::UnknownMutant(name.clone())))
-        .collect::<Result<MutantSet, _>>()?;
-    let plan = Arc::new(plan.clone());
-    let mut stage = Stage { world, workload, mutants, plan, lives: Vec::new() };
+    let mut stage = Stage::new(plan, registry, world)?;
     stage.play()?;
     stage.judge()
 }
@@ -172,9 +165,24 @@ struct Stage {
     mutants: MutantSet,
     plan: Arc<Plan>,
     lives: Vec<LifeRun>,
+    /// What the last life did to the disk, if that was to be recorded.
+    recorded: Option<Recording>,
 }
 
 impl Stage {
+    fn new(plan: &Plan, registry: &Registry, world: Arc<World>) -> Result<Self, RunError> {
+        let workload = registry
+            .find(&plan.workload.workload, &plan.workload.parameters)
+            .ok_or_else(|| RunError::UnknownWorkload(plan.workload.workload.clone()))?;
+        let mutants = plan
+            .mutants
+            .iter()
+            .map(|name| name.parse::<Mutant>().map_err(|_| RunError::UnknownMutant(name.clone())))
+            .collect::<Result<MutantSet, _>>()?;
+        let plan = Arc::new(plan.clone());
+        Ok(Self { world, workload, mutants, plan, lives: Vec::new(), recorded: None })
+    }
+
     fn play(&mut self) -> Result<(), RunError> {
         let plan = Arc::clone(&self.plan);
         let Some((last, storms)) = plan.lives.split_last() else { return Ok(()) };
@@ -203,10 +211,19 @@ impl Stage {
 
     /// Runs one life. Returns whether another one may follow.
     fn live(&mut self, life_plan: &LifePlan, role: Role) -> Result<bool, RunError> {
+        self.live_until(life_plan, role, None)
+    }
+
+    /// Runs one life, to a cut that leaves what it says, if there is one.
+    fn live_until(&mut self, life_plan: &LifePlan, role: Role, cut: Option<&Cut>) -> Result<bool, RunError> {
         let number = u32::try_from(self.lives.len()).unwrap_or(u32::MAX);
         let faults_before = self.world.disk.fired().len();
         self.world.begin_life(life_plan.crash.clone());
+        if let Some(cut) = cut {
+            self.world.hook.cut_after(cut.after_operation);
+        }
         let life = self.execute(life_plan, number, role);
+        self.recorded = self.world.disk.take_recording();
         let now = self.world.take_now();
         let run = LifeRun {
             role,
@@ -232,6 +249,9 @@ impl Stage {
         if goes_on {
             let seed = self.plan.disk_seed.wrapping_add(u64::from(number));
             self.world.restore_power(&self.plan.crash_odds, seed);
+            if let Some(cut) = cut {
+                self.world.disk.restore_power_to(&cut.left);
+            }
         }
         self.lives.push(run);
         Ok(goes_on)

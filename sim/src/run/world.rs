@@ -14,7 +14,7 @@ use stormproof_rt_shuttle::time;
 use stormproof_workloads::history::Recorder;
 use stormproof_workloads::{Environment, Notebook};
 
-use super::hook::WorldHook;
+use super::hook::{SiblingHook, WorldHook};
 use super::watch::{Onlooker, Watched};
 use crate::plan::{CrashAt, Plan};
 
@@ -135,7 +135,7 @@ impl World {
             return disk.clone();
         }
         let disk = SimDisk::new(siblings.options.clone());
-        disk.set_hook(Arc::clone(&self.hook) as _);
+        disk.set_hook(Arc::new(SiblingHook(Arc::clone(&self.hook))));
         siblings.disks.insert(name.to_owned(), disk.clone());
         disk
     }

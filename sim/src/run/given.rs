@@ -1,0 +1,50 @@
+//! Runs whose power cuts, and what they leave, are given and not drawn: for enumerations.
+
+use stormproof_faults::{DiskSnapshot, FaultPlan, Recording};
+
+use super::{Role, Run, RunError, Stage, World};
+use crate::plan::{LifePlan, Plan};
+use crate::registry::Registry;
+
+/// A life of such a run.
+#[derive(Clone, Debug)]
+pub(crate) struct GivenLife {
+    pub(crate) plan: LifePlan,
+    pub(crate) role: Role,
+    /// Where the power goes out; if it is not given, where the plan says.
+    pub(crate) cut: Option<Cut>,
+}
+
+/// A power cut.
+#[derive(Clone, Debug)]
+pub(crate) struct Cut {
+    /// When the operation with this number, counted over all lives, has taken effect; before the first if it is 0.
+    pub(crate) after_operation: u64,
+    /// What it leaves.
+    pub(crate) left: DiskSnapshot,
+}
+
+/// Runs lives one after the other and judges them. Of the last one, all that it does to the disk is recorded.
+///
+/// # Errors
+/// When there is no verdict; see [`RunError`].
+pub(crate) fn run_given(
+    plan: &Plan,
+    lives: &[GivenLife],
+    registry: &Registry,
+) -> Result<(Run, Option<Recording>), RunError> {
+    let mut stage = Stage::new(plan, registry, World::new(plan))?;
+    for (number, life) in lives.iter().enumerate() {
+        if life.role != Role::Storm {
+            stage.world.disk.set_faults(FaultPlan::none());
+        }
+        if number + 1 == lives.len() {
+            stage.world.disk.start_recording();
+        }
+        if !stage.live_until(&life.plan, life.role, life.cut.as_ref())? {
+            break;
+        }
+    }
+    let recording = stage.recorded.take();
+    Ok((stage.judge()?, recording))
+}
