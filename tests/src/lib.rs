@@ -3,6 +3,7 @@
 //! The tests themselves are in `tests/`, isolation scripts in `isolation/`.
 
 pub mod engine_store;
+pub mod hostile;
 pub mod real;
 pub mod script;
 
