@@ -5,9 +5,9 @@ use cap::Cap;
 use proptest::prelude::*;
 use stormproof_tests::hostile;
 
-/// More than this the process never gets: files of some kilobytes need a small part of it.
+/// More than this the process never gets, and whoever asks for it ends it: files of some kilobytes need a small part of it.
 #[global_allocator]
-static ALLOCATOR: Cap<std::alloc::System> = Cap::new(std::alloc::System, 1 << 30);
+static ALLOCATOR: Cap<std::alloc::System> = Cap::new(std::alloc::System, 256 << 20);
 
 /// A program with so many damages.
 fn program() -> impl Strategy<Value = Vec<u8>> {
@@ -23,8 +23,6 @@ proptest! {
 
     #[test]
     fn hostile_files_break_nothing_and_need_little_memory(program in program()) {
-        let before = ALLOCATOR.allocated();
         hostile::check(&program);
-        prop_assert!(ALLOCATOR.max_allocated() < 256 << 20, "{} bytes, {} before", ALLOCATOR.max_allocated(), before);
     }
 }
