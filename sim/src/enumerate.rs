@@ -219,7 +219,7 @@ impl Search<'_> {
 
     fn is_nested_turn(&self) -> bool {
         let every = self.limits.nested_every;
-        every > 0 && (self.seen.coverage.images - 1) % every == 0
+        every > 0 && (self.seen.coverage.images - 1).is_multiple_of(every)
     }
 
     /// Cuts the recovery that follows a crash at each of its boundaries.

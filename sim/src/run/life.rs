@@ -12,7 +12,7 @@ use stormproof_workloads::{Runner, Workload};
 
 use super::world::{Phase, World};
 use crate::inspector::{self, Names};
-use crate::plan::{Ending, EnginePlan, LifePlan, Plan, Storage};
+use crate::plan::{DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage};
 use crate::store::simulated::{self, EngineStore};
 
 /// What a life is for.
