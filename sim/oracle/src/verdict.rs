@@ -257,7 +257,7 @@ impl Verdict {
 }
 
 /// Violations while they are collected.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Findings {
     violations: Vec<Violation>,
     more: u64,
@@ -271,12 +271,22 @@ impl Findings {
         Self { max: max.max(1), ..Self::default() }
     }
 
-    pub(crate) fn max(&self) -> usize {
-        self.max
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.violations.is_empty()
+    }
+
+    /// How many there are in all.
+    pub(crate) fn count(&self) -> u64 {
+        self.violations.len() as u64 + self.more
+    }
+
+    pub(crate) fn first(&self) -> Option<&Violation> {
+        self.violations.first()
+    }
+
+    /// Those that are described.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Violation> {
+        self.violations.iter()
     }
 
     /// Adds what another judge has found.

@@ -3,13 +3,14 @@
 use stormproof_workloads::history::Life;
 use stormproof_workloads::store::Version;
 
-use super::commits::Commits;
+use super::commits::{Commit, Commits};
 use super::survival::Cuts;
-use crate::view::{Content, KeyId, View};
+use crate::view::{Content, KeyId, Observed, Seen, View};
 
 /// One version of one key.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry<'h> {
+    pub(super) life: Life,
     pub(super) version: Version,
     pub(super) txn: u32,
     pub(super) content: Content<'h>,
@@ -28,6 +29,23 @@ pub(super) struct Chain<'h> {
 }
 
 impl<'h> Chain<'h> {
+    /// Adds what `commit` left behind what is there.
+    pub(super) fn push(&mut self, view: &View<'h>, commit: &Commit, content: Content<'h>) {
+        let absent = self.entries.last().is_none_or(|entry| entry.content == Content::Absent);
+        match content {
+            Content::Appended { .. } => self.elements.extend(view.appended(content)),
+            _ => self.elements.clear(),
+        }
+        self.entries.push(Entry {
+            life: commit.life,
+            version: commit.version,
+            txn: commit.txn,
+            content,
+            length: self.elements.len(),
+            empty: absent && content == Content::Absent,
+        });
+    }
+
     /// Where the latest version at or before `version` is.
     pub(super) fn latest(&self, version: Version) -> Option<usize> {
         self.entries.partition_point(|entry| entry.version <= version).checked_sub(1)
@@ -76,21 +94,50 @@ impl<'h> Chains<'h> {
     pub(super) fn extend(&mut self, view: &View<'h>, commits: &Commits, life: Life) {
         for commit in &commits.list[commits.of_life(life)] {
             for write in view.writes(commit.txn) {
-                let chain = &mut self.by_key[write.key as usize];
-                let last = chain.entries.last();
-                let absent = last.is_none_or(|entry| entry.content == Content::Absent);
-                match write.content {
-                    Content::Appended { .. } => chain.elements.extend(view.appended(write.content)),
-                    _ => chain.elements.clear(),
-                }
-                chain.entries.push(Entry {
-                    version: commit.version,
-                    txn: commit.txn,
-                    content: write.content,
-                    length: chain.elements.len(),
-                    empty: absent && write.content == Content::Absent,
-                });
+                self.by_key[write.key as usize].push(view, commit, write.content);
             }
         }
     }
+}
+
+/// Whether a read saw the version at `at` of the chain, or, without one, that there was none.
+pub(super) fn matches(chain: &Chain<'_>, at: Option<usize>, read: &Observed<'_>) -> bool {
+    let right_version = |version: Version| read.version.is_none_or(|seen| seen == version);
+    let Some(at) = at else {
+        let nothing = matches!(read.seen, Seen::Absent | Seen::List([]));
+        return nothing && right_version(0);
+    };
+    let entry = &chain.entries[at];
+    match (entry.content, read.seen) {
+        (Content::Absent, Seen::Absent) => right_version(0) || in_run_of_deletes(chain, at, read.version),
+        (Content::Value(value), Seen::Value(seen)) => value == seen && right_version(entry.version),
+        (Content::Expiring(value), Seen::Value(seen)) => value == seen && right_version(entry.version),
+        (Content::Expiring(_), Seen::Absent) => {
+            // At its own version as long as nobody has swept it, at that of the sweep then, and at none later.
+            read.version.is_none_or(|seen| seen == 0 || seen >= entry.version)
+        }
+        (Content::Absent, Seen::List([])) => right_version(0) || in_run_of_deletes(chain, at, read.version),
+        (Content::Appended { .. }, Seen::List(seen)) => {
+            right_version(entry.version)
+                && seen.len() == entry.length
+                && seen.iter().zip(&chain.elements).all(|(seen, element)| seen == element)
+        }
+        _ => false,
+    }
+}
+
+/// Whether `version` is that of a delete since which the key stayed absent, or of what had expired before it was
+/// deleted, or of the sweep of that, which is nobody's: deletes of nothing may leave no trace.
+fn in_run_of_deletes(chain: &Chain<'_>, at: usize, version: Option<Version>) -> bool {
+    let Some(version) = version else { return true };
+    for entry in chain.entries[..=at].iter().rev() {
+        match entry.content {
+            Content::Absent if entry.version == version => return true,
+            Content::Absent if entry.version < version => return false,
+            Content::Absent => {}
+            Content::Expiring(_) => return entry.version <= version,
+            Content::Value(_) | Content::Appended { .. } => return false,
+        }
+    }
+    false
 }

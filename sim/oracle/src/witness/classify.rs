@@ -97,7 +97,7 @@ impl Witness<'_, '_> {
 
     /// The version that the read saw, as its value tells, or else as it was reported.
     fn found(&self, chain: &Chain<'_>, read: &Observed<'_>) -> Option<Version> {
-        let fits = |at: usize| super::reads::matches(chain, Some(at), &Observed { version: None, ..*read });
+        let fits = |at: usize| super::chain::matches(chain, Some(at), &Observed { version: None, ..*read });
         let reported = read.version.filter(|version| *version == 0 || self.commits.at(*version).is_some());
         let by_value =
             || (0..chain.entries.len()).rev().find(|&at| fits(at)).map(|at| chain.entries[at].version);

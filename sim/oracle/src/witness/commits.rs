@@ -1,13 +1,11 @@
 //! Which transactions took effect, at which versions.
 
-use std::collections::BTreeMap;
-
 use stormproof_workloads::history::{Life, LifeEnd, Outcome, Time, TxnIndex};
 use stormproof_workloads::store::Version;
 
 use super::Witness;
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
-use crate::view::{Content, Map, Observed, Seen, View};
+use crate::view::{Content, Map, View};
 
 /// A transaction that wrote and took effect.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +14,7 @@ pub(super) struct Commit {
     pub(super) life: Life,
     pub(super) version: Version,
     pub(super) invoked: Time,
-    /// When it was acked; never, if it was not and a read returned its version all the same.
+    /// When it was acked; never, if it is assumed to have taken effect all the same.
     pub(super) acked: Option<Time>,
 }
 
@@ -37,7 +35,8 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    pub(super) fn collect(view: &View<'_>, ignored: &[TxnIndex], findings: &mut Findings) -> Self {
+    /// Those in `list`, in any order.
+    pub(super) fn new(view: &View<'_>, mut list: Vec<Commit>) -> Self {
         let history = view.history;
         let lives = history.txns.iter().map(|txn| txn.life as usize + 1).max().unwrap_or(1);
         let lives = lives.max(history.lives.iter().map(|life| life.life as usize + 1).max().unwrap_or(0));
@@ -49,47 +48,15 @@ impl Commits {
         for txn in &history.txns {
             txns[txn.life as usize].push(txn.index);
         }
-        let mut list = acked(view, findings);
-        adopt(view, ignored, &mut list);
-        let by_txn = vec![None; history.txns.len()];
-        let mut commits =
-            Self { list: Vec::new(), by_version: Map::default(), by_txn, starts: Vec::new(), ends, txns };
-        commits.index(list);
-        commits
-    }
-
-    fn index(&mut self, mut list: Vec<Commit>) {
         list.sort_by_key(|commit| (commit.life, commit.version));
-        self.by_version.clear();
-        self.by_txn.fill(None);
+        let mut by_version = Map::with_capacity_and_hasher(list.len(), foldhash::fast::FixedState::default());
+        let mut by_txn = vec![None; history.txns.len()];
         for (at, commit) in list.iter().enumerate() {
-            self.by_version.entry(commit.version).or_insert(at);
-            self.by_txn[commit.txn as usize] = u32::try_from(at).ok();
+            by_version.entry(commit.version).or_insert(at);
+            by_txn[commit.txn as usize] = u32::try_from(at).ok();
         }
-        let lives = self.ends.len();
-        self.starts = (0..=lives).map(|life| list.partition_point(|c| (c.life as usize) < life)).collect();
-        self.list = list;
-    }
-
-    /// Adds an unanswered commit that took effect at some version of its life behind `after` and not behind `until`.
-    /// Returns whether there was such a version.
-    pub(super) fn adopt_between(
-        &mut self,
-        view: &View<'_>,
-        txn: TxnIndex,
-        after: Version,
-        until: Version,
-    ) -> bool {
-        let started = view.txn(txn).start_version.unwrap_or(0);
-        let mut version = after.max(started) + 1;
-        while self.by_version.contains_key(&version) {
-            version += 1;
-        }
-        let Some(commit) = unanswered(view, txn, version).filter(|_| version <= until) else { return false };
-        let mut list = std::mem::take(&mut self.list);
-        list.push(commit);
-        self.index(list);
-        true
+        let starts = (0..=lives).map(|life| list.partition_point(|c| (c.life as usize) < life)).collect();
+        Self { list, by_version, by_txn, starts, ends, txns }
     }
 
     pub(super) fn lives(&self) -> Life {
@@ -113,7 +80,8 @@ impl Commits {
     }
 }
 
-fn acked(view: &View<'_>, findings: &mut Findings) -> Vec<Commit> {
+/// Those that were answered.
+pub(super) fn acked(view: &View<'_>, findings: &mut Findings) -> Vec<Commit> {
     let mut list = Vec::new();
     for txn in &view.history.txns {
         let Outcome::Committed { invoked, acked, version, .. } = txn.outcome else { continue };
@@ -137,164 +105,6 @@ fn acked(view: &View<'_>, findings: &mut Findings) -> Vec<Commit> {
         list.push(Commit { txn: txn.index, life: txn.life, version, invoked, acked: Some(acked) });
     }
     list
-}
-
-/// Adds the unanswered commits whose versions were read, and those whose elements were read in lists.
-fn adopt<'h>(view: &View<'h>, ignored: &[TxnIndex], list: &mut Vec<Commit>) {
-    let history = view.history;
-    let mut writers: Map<u32, Vec<(TxnIndex, Content<'h>)>> = Map::default();
-    for txn in &history.txns {
-        if matches!(txn.outcome, Outcome::Unknown { .. }) && !ignored.contains(&txn.index) {
-            for write in view.writes(txn.index) {
-                writers.entry(write.key).or_default().push((txn.index, write.content));
-            }
-        }
-    }
-    if writers.is_empty() {
-        return;
-    }
-    let mut known: BTreeMap<Version, Commit> = list.iter().map(|commit| (commit.version, *commit)).collect();
-    let mut unclaimed: BTreeMap<Version, Vec<(Life, &Observed<'h>)>> = BTreeMap::new();
-    for reader in &history.txns {
-        for read in view.reads(reader.index) {
-            if let Some(version) = read.version.filter(|version| *version > 0 && !known.contains_key(version))
-            {
-                unclaimed.entry(version).or_default().push((reader.life, read));
-            }
-        }
-    }
-    let mut adopted: Map<TxnIndex, ()> = Map::default();
-    for (version, reads) in unclaimed {
-        // Values repeat, so several may fit: the likeliest is the one whose story holds best.
-        let candidates = reads.iter().flat_map(|(life, read)| {
-            let of_key = writers.get(&read.key).into_iter().flatten();
-            of_key.filter(|(txn, content)| view.txn(*txn).life <= *life && fits(view, *content, read))
-        });
-        let likeliest = candidates
-            .map(|(txn, _)| *txn)
-            .filter(|txn| !adopted.contains_key(txn))
-            .map(|txn| (plausibility(view, &known, txn, version, &reads), txn))
-            .max();
-        let Some((likelihood, txn)) = likeliest else { continue };
-        // A sweep of what has expired leaves such a version too, and is nobody's.
-        let only_absences = reads.iter().all(|(_, read)| matches!(read.seen, Seen::Absent));
-        if only_absences && !likelihood.0 {
-            continue;
-        }
-        if let Some(commit) = unanswered(view, txn, version) {
-            list.push(commit);
-            known.insert(version, commit);
-            adopted.insert(txn, ());
-        }
-    }
-    adopted.extend(ignored.iter().map(|txn| (*txn, ())));
-    adopt_elements(view, list, &mut known, &adopted, &writers);
-}
-
-/// Of an unanswered append others may have read the elements only behind those of later ones: its version is then
-/// the first that nobody else has, behind the one of the element before.
-fn adopt_elements<'h>(
-    view: &View<'h>,
-    list: &mut Vec<Commit>,
-    known: &mut BTreeMap<Version, Commit>,
-    adopted: &Map<TxnIndex, ()>,
-    writers: &Map<u32, Vec<(TxnIndex, Content<'h>)>>,
-) {
-    let mut owners: Map<(u32, &[u8]), TxnIndex> = Map::default();
-    for txn in &view.history.txns {
-        for write in view.writes(txn.index) {
-            for element in view.appended(write.content) {
-                owners.insert((write.key, element), txn.index);
-            }
-        }
-    }
-    let mut versions: Map<TxnIndex, Version> =
-        list.iter().map(|commit| (commit.txn, commit.version)).collect();
-    for reader in &view.history.txns {
-        for read in view.reads(reader.index) {
-            let Seen::List(elements) = read.seen else { continue };
-            if !writers.contains_key(&read.key) {
-                continue;
-            }
-            let mut before = 0;
-            for element in elements {
-                let Some(&owner) = owners.get(&(read.key, element.as_slice())) else { continue };
-                if let Some(&version) = versions.get(&owner) {
-                    before = version;
-                    continue;
-                }
-                if adopted.contains_key(&owner) {
-                    continue;
-                }
-                let started = view.txn(owner).start_version.unwrap_or(0);
-                let mut version = before.max(started) + 1;
-                while known.contains_key(&version) {
-                    version += 1;
-                }
-                let Some(commit) = unanswered(view, owner, version) else { continue };
-                list.push(commit);
-                known.insert(version, commit);
-                versions.insert(owner, version);
-                before = version;
-            }
-        }
-    }
-}
-
-fn unanswered(view: &View<'_>, txn: TxnIndex, version: Version) -> Option<Commit> {
-    let Outcome::Unknown { invoked } = view.txn(txn).outcome else { return None };
-    Some(Commit { txn, life: view.txn(txn).life, version, invoked, acked: None })
-}
-
-/// Order, reads of that version, reads of later ones, first committer wins; and the later snapshot.
-type Plausibility = (bool, bool, bool, bool, Version);
-
-/// How well it fits that an unanswered commit got this version. Only the best of several counts, so a store that breaks
-/// one of these rules is found all the same.
-fn plausibility(
-    view: &View<'_>,
-    known: &BTreeMap<Version, Commit>,
-    txn: TxnIndex,
-    version: Version,
-    reads: &[(Life, &Observed<'_>)],
-) -> Plausibility {
-    let unanswered = view.txn(txn);
-    let Outcome::Unknown { invoked } = unanswered.outcome else { return Plausibility::default() };
-    let started = unanswered.start_version.unwrap_or(0);
-    let in_order = started < version
-        && known.range(version..).all(|(_, later)| {
-            later.life > unanswered.life
-                || later.life == unanswered.life && later.acked.is_none_or(|acked| acked > invoked)
-        })
-        && known.range(..version).all(|(_, earlier)| earlier.life <= unanswered.life);
-    let writes = view.writes(txn);
-    let first_committer = started >= version
-        || !known.range(started + 1..version).any(|(_, between)| {
-            view.writes(between.txn).iter().any(|theirs| writes.iter().any(|own| own.key == theirs.key))
-        });
-    // All that was read at that version must be its work.
-    let whole = reads
-        .iter()
-        .all(|(_, read)| writes.iter().any(|own| own.key == read.key && fits(view, own.content, read)));
-    // Whoever saw a later state saw all of its work, or what came after it.
-    let complete =
-        view.history.txns.iter().filter(|reader| reader.start_version >= Some(version)).all(|reader| {
-            let mut own =
-                view.reads(reader.index).iter().filter(|read| writes.iter().any(|own| own.key == read.key));
-            own.all(|read| read.version.is_none_or(|seen| seen >= version || seen == 0))
-        });
-    (in_order, whole, complete, first_committer, started)
-}
-
-fn fits(view: &View<'_>, content: Content<'_>, read: &Observed<'_>) -> bool {
-    match (content, read.seen) {
-        (Content::Absent | Content::Expiring(_), Seen::Absent) => true,
-        (Content::Value(wrote) | Content::Expiring(wrote), Seen::Value(seen)) => wrote == seen,
-        (Content::Appended { .. }, Seen::List(elements)) => {
-            view.appended(content).last().copied() == elements.last().map(Vec::as_slice)
-        }
-        _ => false,
-    }
 }
 
 impl Witness<'_, '_> {

@@ -16,95 +16,51 @@
 //! After "Efficient online timestamp-based isolation checking" (Chronos; H. Wei et al., ICDE 2025) for replay and
 //! first-committer-wins; cuts at crashes, unanswered commits, scans and conditions are our own.
 //!
-//! Invariants: INV-WIT-1: an unanswered commit is part of the replay exactly if some read returned its version.
-//! INV-WIT-2: a version that no read of a later life contradicts counts as surviving. INV-WIT-3: a wrong cut is
+//! Invariants: INV-WIT-1: an unanswered commit convicts nobody as long as the history makes sense with it at some version
+//! or without it ([`unanswered`]). INV-WIT-2: a version that no read of a later life contradicts counts as surviving. INV-WIT-3: a wrong cut is
 //! reported once, and reads of later lives are not compared after it.
 
 mod chain;
 mod classify;
 mod commits;
 mod conflicts;
+mod demands;
 mod reads;
 mod recency;
 mod serial;
 mod survival;
+mod unanswered;
 
-use stormproof_workloads::history::{Outcome, TxnIndex};
 use stormproof_workloads::store::Isolation;
 
 use crate::expectations::Expectations;
 use crate::verdict::Findings;
-use crate::view::View;
+use crate::view::{KeyId, View};
 use chain::Chains;
-use commits::Commits;
+use commits::{Commit, Commits};
 
 /// What all parts of the witness work on.
 struct Witness<'v, 'h> {
     view: &'v View<'h>,
     expectations: &'v Expectations,
     commits: Commits,
-    guess: Guess,
-}
-
-/// What is assumed of commits that were never answered.
-#[derive(Clone, Debug, Default)]
-struct Guess {
-    /// These took no effect.
-    ignored: Vec<TxnIndex>,
-    /// What is gone was deleted by one of them if it can have been, and else lost in a crash; not the other way round.
-    deletes_first: bool,
 }
 
 /// Checks what the reported versions decide; nothing if the store reported none.
 pub(crate) fn check(view: &View<'_>, expectations: &Expectations, findings: &mut Findings) {
-    let versioned = view.history.txns.iter().any(|txn| txn.start_version.is_some());
-    if !versioned {
-        return;
+    if view.history.txns.iter().any(|txn| txn.start_version.is_some()) {
+        unanswered::decide(view, expectations, findings);
     }
-    let mut first = Findings::new(findings.max());
-    judge(view, expectations, Guess::default(), &mut first);
-    // Which unanswered commits took effect, and at which versions, is partly a guess: a guess convicts nobody as long as
-    // the history makes sense without it.
-    if !first.is_empty() {
-        let guilty = |guess: Guess| {
-            let mut other = Findings::new(1);
-            judge(view, expectations, guess, &mut other);
-            !other.is_empty()
-        };
-        if !guesses(view).all(guilty) {
-            return;
-        }
-    }
-    findings.append(first);
 }
 
-/// Other guesses: without none, each and each two of the unanswered commits, not more than can be tried in a moment.
-fn guesses(view: &View<'_>) -> impl Iterator<Item = Guess> {
-    const ATTEMPTS_MAX: usize = 64;
-    let unanswered: Vec<TxnIndex> = view
-        .history
-        .txns
-        .iter()
-        .filter(|txn| matches!(txn.outcome, Outcome::Unknown { .. }) && !view.writes(txn.index).is_empty())
-        .map(|txn| txn.index)
-        .collect();
-    let pairs = unanswered.clone().into_iter().enumerate().flat_map({
-        let unanswered = unanswered.clone();
-        move |(at, first)| unanswered[at + 1..].iter().map(|second| vec![first, *second]).collect::<Vec<_>>()
-    });
-    let ignored = std::iter::once(Vec::new()).chain(unanswered.into_iter().map(|txn| vec![txn])).chain(pairs);
-    ignored
-        .flat_map(|ignored| {
-            [true, false].map(|deletes_first| Guess { ignored: ignored.clone(), deletes_first })
-        })
-        .take(ATTEMPTS_MAX)
-}
-
-/// Replays the history under a guess.
-fn judge(view: &View<'_>, expectations: &Expectations, guess: Guess, findings: &mut Findings) {
-    let commits = Commits::collect(view, &guess.ignored, findings);
-    let mut witness = Witness { view, expectations, commits, guess };
-    witness.adopt_deletes();
+/// Replays the history with these commits; returns the keys that decided what crashes took.
+fn judge(
+    view: &View<'_>,
+    expectations: &Expectations,
+    commits: Vec<Commit>,
+    findings: &mut Findings,
+) -> Vec<KeyId> {
+    let witness = Witness { view, expectations, commits: Commits::new(view, commits) };
     witness.version_rules(findings);
     let cuts = witness.cuts(findings);
     witness.recency(&cuts, findings);
@@ -122,21 +78,10 @@ fn judge(view: &View<'_>, expectations: &Expectations, guess: Guess, findings: &
         witness.conditions(&chains, life, findings);
         witness.serializable(&chains, life, findings);
     }
+    cuts.decided_by
 }
 
 impl Witness<'_, '_> {
-    /// Adds unanswered deletes that took effect: all that is seen of them is that something is gone.
-    fn adopt_deletes(&mut self) {
-        let mut ignored = self.guess.ignored.clone();
-        loop {
-            let cuts = self.cuts(&mut Findings::new(0));
-            let Some((txn, after, until)) = self.unanswered_delete(&cuts, &ignored) else { return };
-            if !self.commits.adopt_between(self.view, txn, after, until) {
-                ignored.push(txn);
-            }
-        }
-    }
-
     /// What a transaction was promised.
     fn isolation(&self, txn: u32) -> Isolation {
         self.view.txn(txn).isolation.min(self.expectations.isolation)

@@ -1,13 +1,13 @@
 //! What each crash took: the cut between what survived and what did not, from what later lives read.
 
-use stormproof_workloads::history::{Life, LifeEnd, Outcome, Txn, TxnIndex};
+use stormproof_workloads::history::{Life, LifeEnd, Outcome, TxnIndex};
 use stormproof_workloads::store::Version;
 
 use super::Witness;
 use super::commits::Commit;
 use crate::expectations::Durability;
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
-use crate::view::{Content, How, KeyId, Map, Seen};
+use crate::view::{Content, KeyId};
 
 /// What survived: of each life all versions up to its cut.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(super) struct Cuts {
     pub(super) floors: Vec<Version>,
     /// The first life at whose end the cut can't be right.
     pub(super) wrong_before: Option<Life>,
+    /// The keys whose reads decided where the cuts are.
+    pub(super) decided_by: Vec<KeyId>,
 }
 
 impl Cuts {
@@ -27,40 +29,48 @@ impl Cuts {
 
 /// A reader and a key that prove something.
 #[derive(Clone, Copy, Debug)]
-struct Proof {
-    version: Version,
-    reader: TxnIndex,
-    key: KeyId,
+pub(super) struct Proof {
+    pub(super) version: Version,
+    pub(super) reader: TxnIndex,
+    pub(super) key: KeyId,
 }
 
 /// What is known about the end of one life.
 #[derive(Clone, Copy, Debug, Default)]
-struct Evidence {
+pub(super) struct Evidence {
     /// The highest version that a later life saw.
     seen: Option<Proof>,
     /// The lowest version that a later life missed.
-    missed: Option<Proof>,
+    pub(super) missed: Option<Proof>,
     /// The highest version that had to survive.
     durable: Option<Version>,
     /// The highest version that anybody had read, and who.
     visible: Option<Proof>,
 }
 
-/// For each key its versions over all lives, lost or not: version, life, whether it left the key absent.
-type AllVersions<'h> = Vec<Vec<(Version, Life, Content<'h>)>>;
+/// The higher of two proofs.
+fn raise(old: &mut Option<Proof>, new: Proof) {
+    if old.is_none_or(|old| old.version < new.version) {
+        *old = Some(new);
+    }
+}
+
+/// For each key its versions over all lives, lost or not: the commits and what they left.
+pub(super) type AllVersions<'h> = Vec<Vec<(Commit, Content<'h>)>>;
 
 impl<'h> Witness<'_, 'h> {
     pub(super) fn cuts(&self, findings: &mut Findings) -> Cuts {
         let lives = self.commits.lives() as usize;
         let mut evidence = vec![Evidence::default(); lives];
         self.must_survive(&mut evidence);
+        let mut decided_by = Vec::new();
         if lives > 1 {
             let all = self.all_versions();
             self.gather(&all, &mut evidence);
-            self.missing_elements(&all, &mut evidence);
-            self.absences(&all, &mut evidence);
+            decided_by = self.demands(&all, &mut evidence);
         }
-        let mut cuts = Cuts { cuts: vec![Version::MAX; lives], floors: vec![0; lives], wrong_before: None };
+        let (floors, cuts) = (vec![0; lives], vec![Version::MAX; lives]);
+        let mut cuts = Cuts { cuts, floors, wrong_before: None, decided_by };
         for (life, proof) in evidence.iter().enumerate() {
             cuts.cuts[life] = proof.missed.map_or(Version::MAX, |missed| missed.version - 1);
             cuts.floors[life] = proof.durable.max(proof.seen.map(|seen| seen.version)).unwrap_or(0);
@@ -73,189 +83,52 @@ impl<'h> Witness<'_, 'h> {
         cuts
     }
 
-    /// Collects what reads say about the ends of lives before theirs.
+    /// Collects what reads say that survived the ends of lives before theirs, and what was visible before them.
     fn gather(&self, all: &AllVersions<'h>, evidence: &mut [Evidence]) {
         for reader in &self.view.history.txns {
             for read in self.view.reads(reader.index) {
-                let versions = &all[read.key as usize];
-                let Some(version) = read.version else { continue };
                 let proof = |version| Proof { version, reader: reader.index, key: read.key };
-                let life = self.commits.at(version).map(|commit| commit.life);
-                if version > 0 {
-                    let Some(life) = life.filter(|life| *life <= reader.life) else { continue };
-                    for proofs in &mut evidence[life as usize..reader.life as usize] {
-                        proofs.seen =
-                            proofs.seen.filter(|old| old.version >= version).or(Some(proof(version)));
-                    }
-                    if life == reader.life {
-                        let visible = &mut evidence[life as usize].visible;
-                        *visible = visible.filter(|old| old.version >= version).or(Some(proof(version)));
-                    }
-                }
-                let absent = read.seen == Seen::Absent;
-                if absent && version == 0 {
-                    // Says less than it seems to: see `absences`.
-                    continue;
-                }
-                for before in life.unwrap_or(0)..reader.life {
-                    let from =
-                        versions.partition_point(|(other, life, _)| (*life, *other) <= (before, version));
-                    let from = from.max(versions.partition_point(|(_, life, _)| *life < before));
-                    let missed = versions[from..]
-                        .iter()
-                        .take_while(|(_, life, _)| *life == before)
-                        .find(|(_, _, content)| !absent || *content != Content::Absent);
-                    if let Some(&(missed, _, _)) = missed
-                        && missed > version
+                let Some(version) = read.version else {
+                    if let Some(version) = self.own_version(all, reader.life, reader.start_version, read.key)
                     {
-                        let old = &mut evidence[before as usize].missed;
-                        *old = old.filter(|old| old.version <= missed).or(Some(proof(missed)));
+                        raise(&mut evidence[reader.life as usize].visible, proof(version));
                     }
-                }
-            }
-        }
-    }
-
-    /// Collects what absences without a version say: scans that did not find a key, reads of keys whose tombstones may
-    /// have been collected. Each says that the surviving state had no such key, and by itself not which of several
-    /// such states it was; so the cuts are lowered until all of them hold.
-    fn absences(&self, all: &AllVersions<'h>, evidence: &mut [Evidence]) {
-        let absent = self.unversioned_absences(all);
-        // Every proof has to hold at the cuts that the others made; each round lowers one of them.
-        let mut holding = 0;
-        let mut at = 0;
-        while holding < absent.len() {
-            let proof = absent[at];
-            at = (at + 1) % absent.len();
-            holding += 1;
-            let before = self.view.txn(proof.reader).life;
-            let survives = |version: Version, life: Life| {
-                life < before && evidence[life as usize].missed.is_none_or(|missed| version < missed.version)
-            };
-            let latest =
-                all[proof.key as usize].iter().rev().find(|(version, life, _)| survives(*version, *life));
-            if let Some((version, life, content)) = latest
-                && matches!(content, Content::Value(_) | Content::Appended { .. })
-            {
-                // An unanswered delete explains it as well, and must where the value can't have been lost.
-                let end = &mut evidence[*life as usize];
-                let kept =
-                    end.durable.max(end.seen.map(|seen| seen.version)).is_some_and(|kept| kept >= *version);
-                if (kept || self.guess.deletes_first) && self.deleter(proof, *version, *life, &[]).is_some() {
                     continue;
+                };
+                let Some(commit) = self.commits.at(version).filter(|commit| commit.life <= reader.life)
+                else {
+                    continue;
+                };
+                for proofs in &mut evidence[commit.life as usize..reader.life as usize] {
+                    raise(&mut proofs.seen, proof(version));
                 }
-                end.missed = Some(Proof { version: *version, ..proof });
-                holding = 0;
+                if commit.life == reader.life {
+                    raise(&mut evidence[commit.life as usize].visible, proof(version));
+                }
             }
         }
     }
 
-    /// An unanswered delete whose effect somebody saw, as an absence that nothing else explains; with the versions
-    /// between which it took effect.
-    pub(super) fn unanswered_delete(
+    /// The version of its own life that a read without a version must have seen.
+    fn own_version(
         &self,
-        cuts: &Cuts,
-        ignored: &[TxnIndex],
-    ) -> Option<(TxnIndex, Version, Version)> {
-        let all = self.all_versions();
-        for reader in &self.view.history.txns {
-            let started = reader.start_version.unwrap_or(0);
-            for read in self.view.reads(reader.index) {
-                if read.seen != Seen::Absent || read.version.unwrap_or(0) > 0 {
-                    continue;
-                }
-                // A condition held when its transaction committed, a read when it began.
-                let commit = self.commits.of_txn(reader.index).filter(|_| read.how == How::Condition);
-                let started = commit.map_or(started, |commit| commit.version - 1);
-                let there = |version: Version, life: Life| {
-                    life < reader.life && !cuts.is_lost(life, version)
-                        || life == reader.life && version <= started
-                };
-                let latest =
-                    all[read.key as usize].iter().rev().find(|(version, life, _)| there(*version, *life));
-                let Some((version, life, Content::Value(_) | Content::Appended { .. })) = latest else {
-                    continue;
-                };
-                let proof = Proof { version: 0, reader: reader.index, key: read.key };
-                if let Some(deleter) = self.deleter(proof, *version, *life, ignored) {
-                    let of_life = self.view.txn(deleter).life;
-                    let until = if of_life == reader.life { started } else { cuts.cuts[of_life as usize] };
-                    return Some((deleter, *version, until));
-                }
-            }
-        }
-        None
-    }
-
-    /// A transaction that was never answered and explains why a reader did not find a value: it would have left the key
-    /// absent, and had seen the value or come in a later life.
-    fn deleter(
-        &self,
-        proof: Proof,
-        value: Version,
-        value_life: Life,
-        ignored: &[TxnIndex],
-    ) -> Option<TxnIndex> {
-        let until = self.view.txn(proof.reader).life;
-        let explains = |txn: &&Txn| {
-            matches!(txn.outcome, Outcome::Unknown { .. })
-                && (value_life..=until).contains(&txn.life)
-                && txn.start_version.unwrap_or(0) >= value
-                && self.commits.of_txn(txn.index).is_none()
-                && !ignored.contains(&txn.index)
-                && self.view.writes(txn.index).iter().any(|write| {
-                    write.key == proof.key && matches!(write.content, Content::Absent | Content::Expiring(_))
-                })
-        };
-        self.view.history.txns.iter().find(explains).map(|txn| txn.index)
-    }
-
-    /// Absences without a version, of keys that the reader's own life had not touched yet.
-    fn unversioned_absences(&self, all: &AllVersions<'h>) -> Vec<Proof> {
-        let mut absent: Vec<Proof> = Vec::new();
-        for reader in self.view.history.txns.iter().filter(|reader| reader.life > 0) {
-            for read in self.view.reads(reader.index) {
-                let gone = read.seen == Seen::Absent && read.version.unwrap_or(0) == 0;
-                let started = reader.start_version.unwrap_or(0);
-                let untouched = || {
-                    let mut versions = all[read.key as usize].iter();
-                    !versions.any(|(version, life, _)| *life == reader.life && *version <= started)
-                };
-                if gone && read.how != How::Condition && untouched() {
-                    absent.push(Proof { version: 0, reader: reader.index, key: read.key });
-                }
-            }
-        }
-        absent
-    }
-
-    /// Collects what lists say that lack elements of earlier lives.
-    fn missing_elements(&self, all: &AllVersions<'h>, evidence: &mut [Evidence]) {
-        for reader in self.view.history.txns.iter().filter(|reader| reader.life > 0) {
-            for read in self.view.reads(reader.index) {
-                let Seen::List(elements) = read.seen else { continue };
-                let versions = &all[read.key as usize];
-                if versions.iter().any(|(_, _, content)| !matches!(content, Content::Appended { .. })) {
-                    continue;
-                }
-                let there: Map<&[u8], ()> = elements.iter().map(|element| (element.as_slice(), ())).collect();
-                for (version, life, content) in versions.iter().take_while(|(_, life, _)| *life < reader.life)
-                {
-                    if self.view.appended(*content).iter().any(|element| !there.contains_key(element)) {
-                        let old = &mut evidence[*life as usize].missed;
-                        let proof = Proof { version: *version, reader: reader.index, key: read.key };
-                        *old = old.filter(|old| old.version <= *version).or(Some(proof));
-                    }
-                }
-            }
-        }
+        all: &AllVersions<'h>,
+        life: Life,
+        start: Option<Version>,
+        key: KeyId,
+    ) -> Option<Version> {
+        let start = start?;
+        let versions = &all[key as usize];
+        let end = versions.partition_point(|(commit, _)| (commit.life, commit.version) <= (life, start));
+        let (latest, _) = versions[..end].last()?;
+        (latest.life == life).then_some(latest.version)
     }
 
     fn all_versions(&self) -> AllVersions<'h> {
         let mut all: AllVersions<'h> = vec![Vec::new(); self.view.keys.len()];
         for commit in &self.commits.list {
             for write in self.view.writes(commit.txn) {
-                all[write.key as usize].push((commit.version, commit.life, write.content));
+                all[write.key as usize].push((*commit, write.content));
             }
         }
         all

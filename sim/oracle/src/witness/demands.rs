@@ -1,0 +1,164 @@
+//! What later lives demand of the state that a crash left, and how far the crash must have cut to meet it.
+//!
+//! Job: the highest cuts under which every read of an inherited key is right. Not its job: whether those cuts are allowed.
+//!
+//! A life reads what earlier ones left as long as nobody in it has written the key. Such a read demands that the newest
+//! surviving version of the key is the one that it saw, by version where it was told one, else by value. If the newest
+//! one is another, that one did not survive, and nothing behind it in its life did either: there is no other way to meet the
+//! demand. So cuts only ever come down, and where they come to rest they are the highest that all demands allow; a
+//! higher cut is never worse, for whatever had to survive survives under it too.
+//!
+//! Invariant INV-DEM-1: a demand that no cut meets lowers none, but by versions that it proves gone: it is for the
+//! comparison of reads to name what is wrong with it.
+
+use stormproof_workloads::history::{Life, TxnIndex};
+use stormproof_workloads::store::{Expected, Isolation, Version};
+
+use super::Witness;
+use super::chain::{Chain, Entry, matches};
+use super::survival::{AllVersions, Evidence, Proof};
+use crate::view::{Content, How, KeyId, Map, Observed, Seen};
+
+/// Something that the state had to be when a life opened.
+#[derive(Clone, Copy, Debug)]
+struct Demand<'v, 'h> {
+    life: Life,
+    key: KeyId,
+    reader: TxnIndex,
+    test: Test<'v, 'h>,
+}
+
+/// What has to hold of a key.
+#[derive(Clone, Copy, Debug)]
+enum Test<'v, 'h> {
+    /// This is what it looked like.
+    Read(&'v Observed<'h>),
+    /// It was at this version, the condition of a conditional write.
+    Version(Version),
+}
+
+impl Test<'_, '_> {
+    /// Whether the version at `at`, or none, looks like this.
+    fn holds(&self, chain: &Chain<'_>, at: Option<usize>) -> bool {
+        match self {
+            Test::Read(read) => matches(chain, at, read),
+            Test::Version(expected) => {
+                let entry = at.map(|at| &chain.entries[at]);
+                let version = entry.map_or(0, |entry| entry.version);
+                // Tombstones are collected some day.
+                let absent = entry.is_none_or(|entry| entry.content == Content::Absent);
+                if absent { *expected <= version } else { *expected == version }
+            }
+        }
+    }
+
+    /// Whether it says that an entry is gone, even if nothing explains all that it says.
+    fn misses(&self, entry: &Entry<'_>, elements: &[&[u8]]) -> bool {
+        let Test::Read(read) = self else { return false };
+        match (read.version, read.seen) {
+            (Some(version), seen) if version > 0 => {
+                entry.version > version && (seen != Seen::Absent || entry.content != Content::Absent)
+            }
+            (_, Seen::List(seen)) => {
+                !elements.iter().all(|element| seen.iter().any(|other| other.as_slice() == *element))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl<'v, 'h> Witness<'v, 'h> {
+    /// Lowers the cuts until all demands are met that can be; returns the keys that lowered one.
+    pub(super) fn demands(&self, all: &AllVersions<'h>, evidence: &mut [Evidence]) -> Vec<KeyId> {
+        let demands = self.all_demands(all);
+        let mut decided_by: Vec<KeyId> = Vec::new();
+        loop {
+            let before = decided_by.len();
+            for group in demands.chunk_by(|one, other| (one.life, one.key) == (other.life, other.key)) {
+                let mut chain = self.inherited(all, &group[0], evidence);
+                for demand in group {
+                    if self.lower(&chain, demand, evidence) {
+                        decided_by.push(demand.key);
+                        chain = self.inherited(all, demand, evidence);
+                    }
+                }
+            }
+            if decided_by.len() == before {
+                decided_by.sort_unstable();
+                decided_by.dedup();
+                return decided_by;
+            }
+        }
+    }
+
+    /// All demands, those on one key in one life side by side.
+    fn all_demands(&self, all: &AllVersions<'h>) -> Vec<Demand<'v, 'h>> {
+        let mut first_of: Map<(Life, KeyId), Version> = Map::default();
+        for (key, versions) in (0..).zip(all) {
+            for (commit, _) in versions.iter().rev() {
+                first_of.insert((commit.life, key), commit.version);
+            }
+        }
+        let untouched = |life, key, at| first_of.get(&(life, key)).is_none_or(|first| *first > at);
+        let mut demands = Vec::new();
+        for txn in self.view.history.txns.iter().filter(|txn| txn.life > 0) {
+            let (life, reader) = (txn.life, txn.index);
+            // A condition held when its transaction committed, a read when it began.
+            let committed = self.commits.of_txn(reader).map(|commit| commit.version - 1);
+            for read in self.view.reads(reader) {
+                let at = if read.how == How::Condition { committed } else { txn.start_version };
+                let checked = read.how == How::Condition || self.isolation(reader) >= Isolation::Snapshot;
+                if let Some(at) = at.filter(|_| checked)
+                    && untouched(life, read.key, at)
+                {
+                    demands.push(Demand { life, key: read.key, reader, test: Test::Read(read) });
+                }
+            }
+        }
+        for condition in &self.view.conditions {
+            let life = self.view.txn(condition.txn).life;
+            if let Some(commit) = self.commits.of_txn(condition.txn).filter(|_| life > 0)
+                && let Expected::Version(version) = condition.expected
+                && untouched(life, condition.key, commit.version - 1)
+            {
+                let (key, reader, test) = (condition.key, condition.txn, Test::Version(*version));
+                demands.push(Demand { life, key, reader, test });
+            }
+        }
+        demands.sort_by_key(|demand| (demand.life, demand.key));
+        demands
+    }
+
+    /// What is left of a key when the life of `demand` opens, under the cuts so far.
+    fn inherited(&self, all: &AllVersions<'h>, demand: &Demand<'_, '_>, evidence: &[Evidence]) -> Chain<'h> {
+        let mut chain = Chain::default();
+        let before = all[demand.key as usize].iter().take_while(|(commit, _)| commit.life < demand.life);
+        for (commit, content) in before {
+            let missed = evidence[commit.life as usize].missed;
+            if missed.is_none_or(|missed| commit.version < missed.version) {
+                chain.push(self.view, commit, *content);
+            }
+        }
+        chain
+    }
+
+    /// Takes back what contradicts a demand; returns whether that was anything.
+    fn lower(&self, chain: &Chain<'h>, demand: &Demand<'_, '_>, evidence: &mut [Evidence]) -> bool {
+        let met = (0..=chain.entries.len()).rev().find(|kept| demand.test.holds(chain, kept.checked_sub(1)));
+        let lost: Vec<&Entry<'_>> = match met {
+            Some(kept) => chain.entries[kept..].iter().collect(),
+            None => {
+                let missed =
+                    |entry: &&Entry<'_>| demand.test.misses(entry, self.view.appended(entry.content));
+                chain.entries.iter().filter(missed).collect()
+            }
+        };
+        for entry in &lost {
+            let old = &mut evidence[entry.life as usize].missed;
+            if old.is_none_or(|old| entry.version < old.version) {
+                *old = Some(Proof { version: entry.version, reader: demand.reader, key: demand.key });
+            }
+        }
+        !lost.is_empty()
+    }
+}

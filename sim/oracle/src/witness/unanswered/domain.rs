@@ -1,0 +1,179 @@
+//! The versions at which an unanswered commit can have been.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stormproof_workloads::history::{Life, Outcome, TxnIndex};
+use stormproof_workloads::store::{Isolation, Version};
+
+use super::{Unanswered, fits};
+use crate::expectations::Expectations;
+use crate::view::{Content, KeyId, Map, Observed, View};
+use crate::witness::commits::Commit;
+
+/// How many versions are tried of one commit.
+const VERSIONS_MAX: usize = 64;
+
+/// All unanswered commits with their domains.
+pub(super) fn domains(view: &View<'_>, expectations: &Expectations, acked: &[Commit]) -> Vec<Unanswered> {
+    let open: Vec<TxnIndex> = view
+        .history
+        .txns
+        .iter()
+        .filter(|txn| matches!(txn.outcome, Outcome::Unknown { .. }) && !view.writes(txn.index).is_empty())
+        .map(|txn| txn.index)
+        .collect();
+    if open.is_empty() {
+        return Vec::new();
+    }
+    let surroundings = Surroundings::new(view, expectations, acked, &open);
+    open.into_iter().map(|txn| surroundings.domain(txn)).collect()
+}
+
+/// What is known about the keys and lives of unanswered commits.
+struct Surroundings<'v, 'h> {
+    view: &'v View<'h>,
+    expectations: &'v Expectations,
+    acked: &'v [Commit],
+    /// The versions that have an owner.
+    owned: BTreeMap<Version, Commit>,
+    /// By life: versions at which somebody began or committed, between which one place is as good as another.
+    marks: BTreeMap<Life, BTreeSet<Version>>,
+    /// By life: how many are unanswered.
+    open: BTreeMap<Life, usize>,
+    /// By key: its answered commits, in version order.
+    writers: Map<KeyId, Vec<(Commit, Content<'h>)>>,
+    /// By key: its reads.
+    reads: Map<KeyId, Vec<(Life, &'v Observed<'h>)>>,
+}
+
+impl<'v, 'h> Surroundings<'v, 'h> {
+    fn new(
+        view: &'v View<'h>,
+        expectations: &'v Expectations,
+        acked: &'v [Commit],
+        open: &[TxnIndex],
+    ) -> Self {
+        let mut this = Self {
+            view,
+            expectations,
+            acked,
+            owned: acked.iter().map(|commit| (commit.version, *commit)).collect(),
+            marks: BTreeMap::new(),
+            open: BTreeMap::new(),
+            writers: Map::default(),
+            reads: Map::default(),
+        };
+        for &txn in open {
+            *this.open.entry(view.txn(txn).life).or_default() += 1;
+            for write in view.writes(txn) {
+                this.writers.entry(write.key).or_default();
+                this.reads.entry(write.key).or_default();
+            }
+        }
+        for (version, commit) in &this.owned {
+            if this.open.contains_key(&commit.life) {
+                this.marks.entry(commit.life).or_default().insert(*version);
+            }
+            for write in view.writes(commit.txn) {
+                if let Some(writers) = this.writers.get_mut(&write.key) {
+                    writers.push((*commit, write.content));
+                }
+            }
+        }
+        for txn in &view.history.txns {
+            if let Some(start) = txn.start_version.filter(|_| this.open.contains_key(&txn.life)) {
+                this.marks.entry(txn.life).or_default().insert(start);
+            }
+            for read in view.reads(txn.index) {
+                if let Some(reads) = this.reads.get_mut(&read.key) {
+                    reads.push((txn.life, read));
+                }
+            }
+        }
+        this
+    }
+
+    fn domain(&self, txn: TxnIndex) -> Unanswered {
+        let life = self.view.txn(txn).life;
+        let (after, before) = self.bounds(txn);
+        let free =
+            |version: &Version| after < *version && *version < before && !self.owned.contains_key(version);
+        let mut domain: Vec<Version> = self.versions_read(txn).into_iter().filter(free).collect();
+        let mut cut_short = false;
+        if self.may_be_seen_without_version(txn) {
+            let mut gaps = self.versions_between(life, after, before);
+            gaps.retain(|version| !domain.contains(version));
+            cut_short = domain.len() + gaps.len() > VERSIONS_MAX;
+            domain.extend(gaps);
+        }
+        domain.truncate(VERSIONS_MAX);
+        Unanswered { txn, life, domain, cut_short }
+    }
+
+    /// It was called after these acks, and the first committer wins: its version lies between the two, exclusively.
+    fn bounds(&self, txn: TxnIndex) -> (Version, Version) {
+        let own = self.view.txn(txn);
+        let Outcome::Unknown { invoked } = own.outcome else { return (0, 0) };
+        let start = own.start_version.unwrap_or(0);
+        let acked_before =
+            |commit: &&Commit| commit.life == own.life && commit.acked.is_some_and(|acked| acked < invoked);
+        let floor = self.acked.iter().filter(acked_before).map(|commit| commit.version).max();
+        let mut before = Version::MAX;
+        if own.isolation.min(self.expectations.isolation) >= Isolation::Snapshot {
+            for write in self.view.writes(txn) {
+                // Appends take nothing from each other, and a delete of nothing is no write to lose against.
+                if matches!(write.content, Content::Appended { .. }) {
+                    continue;
+                }
+                let winner = self.writers[&write.key].iter().find(|(commit, content)| {
+                    commit.life == own.life && commit.version > start && *content != Content::Absent
+                });
+                before = winner.map_or(before, |(commit, _)| before.min(commit.version));
+            }
+        }
+        (start.max(floor.unwrap_or(0)), before)
+    }
+
+    /// The versions at which reads saw what it wrote.
+    fn versions_read(&self, txn: TxnIndex) -> BTreeSet<Version> {
+        let life = self.view.txn(txn).life;
+        let mut versions = BTreeSet::new();
+        for write in self.view.writes(txn) {
+            let reads = self.reads[&write.key].iter().filter(|(reader, _)| *reader >= life);
+            let seen = reads.filter(|(_, read)| fits(self.view, write.content, read));
+            versions.extend(seen.filter_map(|(_, read)| read.version));
+        }
+        versions
+    }
+
+    /// Whether something may betray it other than its version: that a key is gone, an element that others stand behind,
+    /// a value that was read without its version.
+    fn may_be_seen_without_version(&self, txn: TxnIndex) -> bool {
+        self.view.writes(txn).iter().any(|write| match write.content {
+            Content::Absent | Content::Expiring(_) | Content::Appended { .. } => true,
+            Content::Value(_) => self.reads[&write.key]
+                .iter()
+                .any(|(_, read)| read.version.is_none() && fits(self.view, write.content, read)),
+        })
+    }
+
+    /// Versions of a life that nobody has. Between two marks one is as good as another, so as many will do as there are
+    /// commits to place.
+    fn versions_between(&self, life: Life, after: Version, before: Version) -> Vec<Version> {
+        let count = self.open.get(&life).copied().unwrap_or(1);
+        let none = BTreeSet::new();
+        let marks = self.marks.get(&life).unwrap_or(&none).range(after.saturating_add(1)..);
+        let mut versions = Vec::new();
+        let mut from = after;
+        for &mark in marks.chain([&Version::MAX]) {
+            let until = mark.min(before.saturating_sub(1));
+            let free = (from.saturating_add(1)..=until).filter(|version| !self.owned.contains_key(version));
+            versions.extend(free.take(count));
+            from = mark;
+            if mark >= before || versions.len() > VERSIONS_MAX {
+                break;
+            }
+        }
+        versions
+    }
+}

@@ -1,0 +1,165 @@
+//! Looks for versions of unanswered commits under which the history makes sense.
+//!
+//! Depth first, led by what is wrong: a violation depends on some of the unanswered commits, and as long as those stay
+//! where they are it stays too. If none of them may move any more, this branch is dead; and if a branch died for
+//! reasons that have nothing to do with the last move, no other move of the same commit helps (conflict-directed
+//! backjumping: P. Prosser, "Hybrid algorithms for the constraint satisfaction problem", 1993).
+
+use std::collections::BTreeSet;
+
+use stormproof_workloads::history::TxnIndex;
+
+use super::{Choice, Unanswered, commit_at, domain, guess};
+use crate::expectations::Expectations;
+use crate::verdict::{Findings, Invariant, Violation};
+use crate::view::{KeyId, View};
+use crate::witness::commits::{Commit, acked};
+use crate::witness::judge;
+
+/// How often a history is replayed at most.
+const ATTEMPTS_MAX: usize = 4_096;
+/// How many reads are compared in all of that, about.
+const READS_MAX: usize = 20_000_000;
+/// Of so many violations the one that leaves the fewest ways out leads the search.
+const FINDINGS_MAX: usize = 32;
+
+/// Judges a history under the choice that explains it best.
+pub(in crate::witness) fn decide(view: &View<'_>, expectations: &Expectations, findings: &mut Findings) {
+    let acked = acked(view, findings);
+    let unanswered = domain::domains(view, expectations, &acked);
+    let attempts = (READS_MAX / (view.read_count() + 1)).clamp(16, ATTEMPTS_MAX);
+    let mut choice = guess::guess(view, &acked, &unanswered);
+    let mut solver = Solver { view, expectations, acked, unanswered, attempts, best: None, gave_up: false };
+    let first = solver.judge(&choice);
+    if first.findings.is_empty() {
+        return;
+    }
+    let mut fixed = vec![false; choice.len()];
+    let found = solver.solve(&mut choice, &mut fixed, first);
+    let best = solver.best.unwrap_or_default();
+    match found {
+        Found::Explained => {}
+        Found::Refuted(_) if !solver.gave_up => findings.append(best),
+        Found::Refuted(_) | Found::OutOfAttempts => {
+            let count = solver.unanswered.len();
+            let what = best.first().map(ToString::to_string).unwrap_or_default();
+            findings.undecided.push(format!(
+                "whether some choice of versions for {count} unanswered commits explains this was not decided: {what}"
+            ));
+        }
+    }
+}
+
+/// What came of a branch.
+enum Found {
+    /// The history makes sense under the choice as it is now.
+    Explained,
+    /// It does not, as long as these commits stay where they are.
+    Refuted(BTreeSet<usize>),
+    OutOfAttempts,
+}
+
+/// What is wrong under one choice.
+struct Judged {
+    findings: Findings,
+    decided_by: Vec<KeyId>,
+}
+
+struct Solver<'v, 'h> {
+    view: &'v View<'h>,
+    expectations: &'v Expectations,
+    acked: Vec<Commit>,
+    unanswered: Vec<Unanswered>,
+    attempts: usize,
+    /// The shortest list of violations so far.
+    best: Option<Findings>,
+    /// Whether a version may have been missed that was not tried.
+    gave_up: bool,
+}
+
+impl Solver<'_, '_> {
+    fn judge(&mut self, choice: &Choice) -> Judged {
+        let placed = self.unanswered.iter().zip(choice);
+        let placed = placed.filter_map(|(one, version)| commit_at(self.view, one.txn, (*version)?));
+        let commits = self.acked.iter().copied().chain(placed).collect();
+        let mut findings = Findings::new(FINDINGS_MAX);
+        let decided_by = judge(self.view, self.expectations, commits, &mut findings);
+        if self.best.as_ref().is_none_or(|best| findings.count() < best.count()) {
+            self.best = Some(findings.clone());
+        }
+        Judged { findings, decided_by }
+    }
+
+    fn solve(&mut self, choice: &mut Choice, fixed: &mut [bool], judged: Judged) -> Found {
+        // The violation that leaves the fewest ways out.
+        let blamed = judged.findings.iter().map(|violation| self.blamed(violation, &judged.decided_by));
+        let open = |blamed: &BTreeSet<usize>| blamed.iter().filter(|&&one| !fixed[one]).count();
+        let Some(blamed) = blamed.min_by_key(open) else { return Found::Explained };
+        let movable: Vec<usize> = blamed.iter().copied().filter(|&one| !fixed[one]).collect();
+        let mut reasons = blamed;
+        let found = self.move_one(choice, fixed, &movable, &mut reasons);
+        for one in movable {
+            fixed[one] = false;
+        }
+        found.unwrap_or(Found::Refuted(reasons))
+    }
+
+    /// Tries every other place of each of these in turn, while those before it stay.
+    fn move_one(
+        &mut self,
+        choice: &mut Choice,
+        fixed: &mut [bool],
+        movable: &[usize],
+        reasons: &mut BTreeSet<usize>,
+    ) -> Option<Found> {
+        for &one in movable {
+            fixed[one] = true;
+            self.gave_up |= self.unanswered[one].cut_short;
+            let domain = self.unanswered[one].domain.clone();
+            let stays = choice[one];
+            for place in domain.into_iter().map(Some).chain([None]).filter(|place| *place != stays) {
+                if self.attempts == 0 {
+                    return Some(Found::OutOfAttempts);
+                }
+                self.attempts -= 1;
+                choice[one] = place;
+                let judged = self.judge(choice);
+                match self.solve(choice, fixed, judged) {
+                    Found::Refuted(others) if !others.contains(&one) => {
+                        choice[one] = stays;
+                        return Some(Found::Refuted(others));
+                    }
+                    Found::Refuted(others) => reasons.extend(others),
+                    found => return Some(found),
+                }
+            }
+            choice[one] = stays;
+        }
+        None
+    }
+
+    /// The unanswered commits that this violation depends on: those that took part, and those that wrote a key that it
+    /// is about or that decided what a crash took.
+    fn blamed(&self, violation: &Violation, decided_by: &[KeyId]) -> BTreeSet<usize> {
+        let about = |key: KeyId| {
+            let name = self.view.keys[key as usize];
+            violation.keys.iter().any(|other| other.as_slice() == name)
+                || self.depends_on_cuts(violation) && decided_by.binary_search(&key).is_ok()
+        };
+        let involved = |txn: TxnIndex| {
+            violation.txns.contains(&txn) || self.view.writes(txn).iter().any(|write| about(write.key))
+        };
+        (0..self.unanswered.len()).filter(|&one| involved(self.unanswered[one].txn)).collect()
+    }
+
+    fn depends_on_cuts(&self, violation: &Violation) -> bool {
+        let survival = matches!(
+            violation.invariant,
+            Invariant::AckedSurvives
+                | Invariant::PrefixSurvives
+                | Invariant::VisibleSurvives
+                | Invariant::BoundedLoss
+        );
+        survival || violation.txns.iter().any(|txn| self.view.txn(*txn).life > 0)
+    }
+}
