@@ -59,7 +59,7 @@ impl Witness<'_, '_> {
             return (Invariant::CommittedOnly, class, txn, why);
         }
         let Some(found) = self.found(chain, read) else {
-            if expected.is_some_and(|entry| read.version.is_none_or(|version| version == entry.version)) {
+            if expected.is_some_and(|entry| read.version == Some(entry.version)) {
                 let why = "the version is the right one and what was seen is not".to_owned();
                 return (Invariant::Versions, AnomalyClass::VersionMismatch, None, why);
             }

@@ -12,12 +12,12 @@
 //! comparison of reads to name what is wrong with it.
 
 use stormproof_workloads::history::{Life, TxnIndex};
-use stormproof_workloads::store::{Expected, Isolation, Version};
+use stormproof_workloads::store::{Bytes, Expected, Isolation, Version};
 
 use super::Witness;
 use super::chain::{Chain, Entry, matches};
-use super::survival::{AllVersions, Evidence, Proof};
-use crate::view::{Content, How, KeyId, Map, Observed, Seen};
+use super::survival::{AllVersions, Evidence, Owned, Proof};
+use crate::view::{Content, How, KeyId, Observed, Seen};
 
 /// Something that the state had to be when a life opened.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,8 @@ struct Demand<'v, 'h> {
 enum Test<'v, 'h> {
     /// This is what it looked like.
     Read(&'v Observed<'h>),
+    /// These were its elements, as a read tells that found more behind them.
+    Elements(&'h [Bytes]),
     /// It was at this version, the condition of a conditional write.
     Version(Version),
 }
@@ -42,6 +44,11 @@ impl Test<'_, '_> {
     fn holds(&self, chain: &Chain<'_>, at: Option<usize>) -> bool {
         match self {
             Test::Read(read) => matches(chain, at, read),
+            Test::Elements(elements) => {
+                let length = at.map_or(0, |at| chain.entries[at].length);
+                elements.len() == length
+                    && elements.iter().zip(&chain.elements).all(|(seen, element)| seen == element)
+            }
             Test::Version(expected) => {
                 let entry = at.map(|at| &chain.entries[at]);
                 let version = entry.map_or(0, |entry| entry.version);
@@ -54,17 +61,29 @@ impl Test<'_, '_> {
 
     /// Whether it says that an entry is gone, even if nothing explains all that it says.
     fn misses(&self, entry: &Entry<'_>, elements: &[&[u8]]) -> bool {
-        let Test::Read(read) = self else { return false };
-        match (read.version, read.seen) {
-            (Some(version), seen) if version > 0 => {
-                entry.version > version && (seen != Seen::Absent || entry.content != Content::Absent)
-            }
-            (_, Seen::List(seen)) => {
-                !elements.iter().all(|element| seen.iter().any(|other| other.as_slice() == *element))
-            }
-            _ => false,
+        let lacks = |seen: &[Bytes]| {
+            !elements.iter().all(|element| seen.iter().any(|other| other.as_slice() == *element))
+        };
+        match self {
+            Test::Version(_) => false,
+            Test::Elements(seen) => lacks(seen),
+            Test::Read(read) => match (read.version, read.seen) {
+                (Some(version), seen) if version > 0 => {
+                    entry.version > version && (seen != Seen::Absent || entry.content != Content::Absent)
+                }
+                (_, Seen::List(seen)) => lacks(seen),
+                _ => false,
+            },
         }
     }
+}
+
+/// What a life itself had written to a key up to a version: nothing, or so many elements, or something else.
+fn own(all: &AllVersions<'_>, life: Life, key: KeyId, at: Version) -> Option<Option<usize>> {
+    let versions = &all[key as usize];
+    let end = versions.partition_point(|one| (one.commit.life, one.commit.version) <= (life, at));
+    let latest = versions[..end].last().filter(|one| one.commit.life == life)?;
+    Some(latest.appended)
 }
 
 impl<'v, 'h> Witness<'v, 'h> {
@@ -93,13 +112,6 @@ impl<'v, 'h> Witness<'v, 'h> {
 
     /// All demands, those on one key in one life side by side.
     fn all_demands(&self, all: &AllVersions<'h>) -> Vec<Demand<'v, 'h>> {
-        let mut first_of: Map<(Life, KeyId), Version> = Map::default();
-        for (key, versions) in (0..).zip(all) {
-            for (commit, _) in versions.iter().rev() {
-                first_of.insert((commit.life, key), commit.version);
-            }
-        }
-        let untouched = |life, key, at| first_of.get(&(life, key)).is_none_or(|first| *first > at);
         let mut demands = Vec::new();
         for txn in self.view.history.txns.iter().filter(|txn| txn.life > 0) {
             let (life, reader) = (txn.life, txn.index);
@@ -108,18 +120,24 @@ impl<'v, 'h> Witness<'v, 'h> {
             for read in self.view.reads(reader) {
                 let at = if read.how == How::Condition { committed } else { txn.start_version };
                 let checked = read.how == How::Condition || self.isolation(reader) >= Isolation::Snapshot;
-                if let Some(at) = at.filter(|_| checked)
-                    && untouched(life, read.key, at)
-                {
-                    demands.push(Demand { life, key: read.key, reader, test: Test::Read(read) });
-                }
+                let Some(at) = at.filter(|_| checked) else { continue };
+                let test = match (own(all, life, read.key, at), read.seen) {
+                    (None, _) => Test::Read(read),
+                    // Behind what was inherited stands what this life has appended.
+                    (Some(Some(appended)), Seen::List(elements)) => {
+                        let Some(inherited) = elements.len().checked_sub(appended) else { continue };
+                        Test::Elements(&elements[..inherited])
+                    }
+                    _ => continue,
+                };
+                demands.push(Demand { life, key: read.key, reader, test });
             }
         }
         for condition in &self.view.conditions {
             let life = self.view.txn(condition.txn).life;
             if let Some(commit) = self.commits.of_txn(condition.txn).filter(|_| life > 0)
                 && let Expected::Version(version) = condition.expected
-                && untouched(life, condition.key, commit.version - 1)
+                && own(all, life, condition.key, commit.version - 1).is_none()
             {
                 let (key, reader, test) = (condition.key, condition.txn, Test::Version(*version));
                 demands.push(Demand { life, key, reader, test });
@@ -132,8 +150,8 @@ impl<'v, 'h> Witness<'v, 'h> {
     /// What is left of a key when the life of `demand` opens, under the cuts so far.
     fn inherited(&self, all: &AllVersions<'h>, demand: &Demand<'_, '_>, evidence: &[Evidence]) -> Chain<'h> {
         let mut chain = Chain::default();
-        let before = all[demand.key as usize].iter().take_while(|(commit, _)| commit.life < demand.life);
-        for (commit, content) in before {
+        let before = all[demand.key as usize].iter().take_while(|one| one.commit.life < demand.life);
+        for Owned { commit, content, .. } in before {
             let missed = evidence[commit.life as usize].missed;
             if missed.is_none_or(|missed| commit.version < missed.version) {
                 chain.push(self.view, commit, *content);

@@ -40,7 +40,9 @@ impl Witness<'_, '_> {
                     None if start < floor => findings.add(|| Violation {
                         invariant: Invariant::RealTime,
                         class: AnomalyClass::StaleSnapshot,
-                        txns: vec![txn],
+                        txns: std::iter::once(txn)
+                            .chain(self.commits.at(floor).map(|commit| commit.txn))
+                            .collect(),
                         keys: Vec::new(),
                         message: format!(
                             "T{txn} started at version {start}, though version {floor} had survived into its life"

@@ -55,8 +55,17 @@ fn raise(old: &mut Option<Proof>, new: Proof) {
     }
 }
 
-/// For each key its versions over all lives, lost or not: the commits and what they left.
-pub(super) type AllVersions<'h> = Vec<Vec<(Commit, Content<'h>)>>;
+/// A version of a key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owned<'h> {
+    pub(super) commit: Commit,
+    pub(super) content: Content<'h>,
+    /// How many elements its life has appended up to here, if it did nothing else to the key.
+    pub(super) appended: Option<usize>,
+}
+
+/// For each key its versions over all lives, lost or not.
+pub(super) type AllVersions<'h> = Vec<Vec<Owned<'h>>>;
 
 impl<'h> Witness<'_, 'h> {
     pub(super) fn cuts(&self, findings: &mut Findings) -> Cuts {
@@ -119,8 +128,8 @@ impl<'h> Witness<'_, 'h> {
     ) -> Option<Version> {
         let start = start?;
         let versions = &all[key as usize];
-        let end = versions.partition_point(|(commit, _)| (commit.life, commit.version) <= (life, start));
-        let (latest, _) = versions[..end].last()?;
+        let end = versions.partition_point(|one| (one.commit.life, one.commit.version) <= (life, start));
+        let latest = versions[..end].last()?.commit;
         (latest.life == life).then_some(latest.version)
     }
 
@@ -128,7 +137,15 @@ impl<'h> Witness<'_, 'h> {
         let mut all: AllVersions<'h> = vec![Vec::new(); self.view.keys.len()];
         for commit in &self.commits.list {
             for write in self.view.writes(commit.txn) {
-                all[write.key as usize].push((*commit, write.content));
+                let versions = &mut all[write.key as usize];
+                let before = versions.last().filter(|one| one.commit.life == commit.life);
+                let before = before.map_or(Some(0), |one| one.appended);
+                let more = match write.content {
+                    Content::Appended { count, .. } => Some(count as usize),
+                    _ => None,
+                };
+                let appended = before.zip(more).map(|(before, more)| before + more);
+                versions.push(Owned { commit: *commit, content: write.content, appended });
             }
         }
         all

@@ -42,8 +42,10 @@ struct Surroundings<'v, 'h> {
     open: BTreeMap<Life, usize>,
     /// By key: its answered commits, in version order.
     writers: Map<KeyId, Vec<(Commit, Content<'h>)>>,
-    /// By key: its reads.
+    /// By key: its reads, with the lives of their readers.
     reads: Map<KeyId, Vec<(Life, &'v Observed<'h>)>>,
+    /// By life: where its first snapshot stands, above everything that it inherited.
+    opened_at: BTreeMap<Life, Version>,
 }
 
 impl<'v, 'h> Surroundings<'v, 'h> {
@@ -62,6 +64,7 @@ impl<'v, 'h> Surroundings<'v, 'h> {
             open: BTreeMap::new(),
             writers: Map::default(),
             reads: Map::default(),
+            opened_at: BTreeMap::new(),
         };
         for &txn in open {
             *this.open.entry(view.txn(txn).life).or_default() += 1;
@@ -81,6 +84,10 @@ impl<'v, 'h> Surroundings<'v, 'h> {
             }
         }
         for txn in &view.history.txns {
+            if let Some(start) = txn.start_version {
+                let first = this.opened_at.entry(txn.life).or_insert(start);
+                *first = start.min(*first);
+            }
             if let Some(start) = txn.start_version.filter(|_| this.open.contains_key(&txn.life)) {
                 this.marks.entry(txn.life).or_default().insert(start);
             }
@@ -134,12 +141,16 @@ impl<'v, 'h> Surroundings<'v, 'h> {
         (start.max(floor.unwrap_or(0)), before)
     }
 
-    /// The versions at which reads saw what it wrote.
+    /// The versions at which reads saw what it wrote. What a later life has inherited is older than all of its snapshots.
     fn versions_read(&self, txn: TxnIndex) -> BTreeSet<Version> {
         let life = self.view.txn(txn).life;
+        let inherited = |reader: &Life, version: Option<Version>| {
+            *reader > life && version <= self.opened_at.get(reader).copied()
+        };
         let mut versions = BTreeSet::new();
         for write in self.view.writes(txn) {
-            let reads = self.reads[&write.key].iter().filter(|(reader, _)| *reader >= life);
+            let reads = self.reads[&write.key].iter();
+            let reads = reads.filter(|(reader, read)| *reader == life || inherited(reader, read.version));
             let seen = reads.filter(|(_, read)| fits(self.view, write.content, read));
             versions.extend(seen.filter_map(|(_, read)| read.version));
         }
