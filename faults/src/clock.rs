@@ -90,9 +90,16 @@ impl SimClock {
     }
 }
 
-impl Clock for SimClock {
-    fn now(&self) -> UnixMillis {
+impl SimClock {
+    /// The latest time that it has shown so far: a reader that does not let its time go back may still be there.
+    pub fn latest(&self) -> UnixMillis {
         let elapsed_ns = self.elapsed_ns();
+        let past = self.plan.jumps.iter().map(|jump| jump.at_ns).filter(|at| *at <= elapsed_ns);
+        past.map(|at| self.at(at.saturating_sub(1))).chain([self.now()]).max().unwrap_or(UnixMillis(0))
+    }
+
+    /// What it shows when so many nanoseconds have passed.
+    fn at(&self, elapsed_ns: u64) -> UnixMillis {
         let elapsed = i128::from(elapsed_ns);
         let drift = elapsed * i128::from(self.plan.skew_ppm) / 1_000_000;
         let jumps = self.plan.jumps.iter().filter(|jump| jump.at_ns <= elapsed_ns);
@@ -100,6 +107,12 @@ impl Clock for SimClock {
         let shift = i128::from(*self.shift.lock().unwrap_or_else(PoisonError::into_inner));
         let now = i128::from(self.plan.start_ms) + (elapsed + drift) / 1_000_000 + jumped + shift;
         UnixMillis(u64::try_from(now.max(0)).unwrap_or(u64::MAX))
+    }
+}
+
+impl Clock for SimClock {
+    fn now(&self) -> UnixMillis {
+        self.at(self.elapsed_ns())
     }
 }
 
@@ -122,6 +135,7 @@ mod tests {
         assert_eq!(clock.now(), UnixMillis(11_500));
         clock.advance(1_000_000_000);
         assert_eq!(clock.now(), UnixMillis(8_000));
+        assert_eq!(clock.latest(), UnixMillis(12_999), "just before it was set back");
         clock.set(UnixMillis(123));
         assert_eq!(clock.clone().now(), UnixMillis(123));
         clock.jump(-1_000);

@@ -54,10 +54,7 @@ fn every_workload_holds_on_a_real_disk() {
 #[test]
 fn every_workload_goes_on_after_the_database_was_dropped_and_opened_again() {
     let scale = Scale { clients: 3, transactions: 10, isolation: Isolation::Serializable };
-    // The states of machines are read without versions, and the oracle can't tell yet which of several unanswered
-    // transitions survived the drop.
-    let judged = |name: &str| !["cas-machine", "tool-calls"].contains(&name);
-    for workload in catalogue::all().into_iter().filter(|workload| judged(workload.name())) {
+    for workload in catalogue::all() {
         let workload: Arc<dyn Workload> = Arc::from(workload);
         let folder = tempfile::tempdir().expect("there is room");
         let mut lives = Lives::new(&workload, &scale, 30);

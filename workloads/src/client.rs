@@ -104,7 +104,7 @@ impl Runner<'_> {
         let called = self.recorder.tick();
         let wall_before = self.environment.wall();
         let begun = self.store.begin(&options);
-        let wall_after = self.environment.wall();
+        let wall_after = self.environment.wall_latest();
         let start_version = begun.as_ref().ok().and_then(|inner| inner.start_version());
         let index = self.recorder.begin(session, self.life, called, start_version, plan.isolation);
         let mut txn = match begun {
@@ -143,7 +143,7 @@ impl Runner<'_> {
             Ok(committed) => {
                 self.recorder.committed(index, &committed);
                 if clocked {
-                    let wall = micros(self.environment.wall());
+                    let wall = micros(self.environment.wall_latest());
                     self.note(session, Some(index), What::Acked { wall });
                 }
                 let run =

@@ -18,4 +18,10 @@ pub trait Environment {
     fn wall(&self) -> Duration {
         self.now()
     }
+
+    /// The latest time that a store can have seen on that clock. A store does not let its time go back, so where the
+    /// clock was set back, the store's time lies between this and [`Self::wall`].
+    fn wall_latest(&self) -> Duration {
+        self.wall()
+    }
 }

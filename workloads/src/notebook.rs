@@ -182,12 +182,12 @@ pub enum What {
         /// How it ended.
         ending: Ending,
     },
-    /// The store's clock before and after a transaction began that touches keys that expire.
+    /// Between which times the store's clock stood when a transaction began that touches keys that expire.
     Begun {
         /// The clock.
         wall: [u64; 2],
     },
-    /// The store's clock after the commit of such a transaction was acked.
+    /// The latest that the store's clock can have shown when the commit of such a transaction was acked.
     Acked {
         /// The clock.
         wall: u64,

@@ -160,7 +160,7 @@ impl Log {
         rt::reached!("sync failed");
         let mut state = self.state.lock();
         let cause = Arc::clone(state.poison.get_or_insert_with(|| Arc::new(failure.error)));
-        state.in_flight = (0, None);
+        // What is in flight will never be durable: it counts as unsynced for good, so that no ack goes past the bound.
         state.leading = false;
         let woken = state.waiters.all();
         drop(state);

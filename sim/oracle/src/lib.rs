@@ -14,6 +14,7 @@ mod blackbox;
 mod expectations;
 pub mod formats;
 mod graph;
+mod inside;
 mod level;
 mod lives;
 mod report;
@@ -28,8 +29,6 @@ pub use report::{CheckReport, check_file, check_input};
 pub use verdict::{AnomalyClass, Invariant, Verdict, Violation};
 
 use stormproof_workloads::History;
-use stormproof_workloads::history::TxnIndex;
-use stormproof_workloads::store::Isolation;
 
 use verdict::Findings;
 
@@ -38,81 +37,17 @@ pub fn check(history: &History, expectations: &Expectations) -> Verdict {
     let view = view::View::new(history);
     let mut findings = Findings::new(expectations.findings_max);
     view.report_internal(&mut findings);
-    witness::check(&view, expectations, &mut findings);
+    let explanation = witness::check(&view, expectations, &mut findings);
     if expectations.blackbox {
-        look_inside(history, &view, expectations, &mut findings);
+        inside::look(&view, expectations, explanation.as_ref(), &mut findings);
     }
     findings.into_verdict(history)
 }
 
-/// Asks the black box: once, if no crash may take acked commits back; else for each life apart.
-fn look_inside(
-    history: &History,
-    view: &view::View<'_>,
-    expectations: &Expectations,
-    findings: &mut Findings,
-) {
-    let all = lives::lives(history);
-    if all.len() < 2 || expectations.durability == Durability::Strict {
-        judge_view(view, expectations, findings, None);
-        return;
-    }
-    for life in all {
-        let slice = lives::slice(history, life);
-        judge_view(
-            &view::View::new(&slice),
-            expectations,
-            findings,
-            lives::stands_for_recovery(history, life),
-        );
-    }
-}
-
-fn judge_view(
-    view: &view::View<'_>,
-    expectations: &Expectations,
-    findings: &mut Findings,
-    recovery: Option<TxnIndex>,
-) {
-    let asked = view.history.txns.iter().map(|txn| txn.isolation).min();
-    let level = match asked {
-        Some(Isolation::ReadCommitted) => Level::ReadCommitted,
-        _ => Level::promised(expectations),
-    };
-    let mixed = view.history.txns.iter().any(|txn| txn.isolation < expectations.isolation);
-    let table = blackbox::judge(view, Some(level), expectations.search_steps_max, mixed);
-    for anomaly in table.anomalies {
-        // Said already, by the view.
-        let internal = [
-            AnomalyClass::InternalInconsistency,
-            AnomalyClass::NonRepeatableRead,
-            AnomalyClass::MalformedScan,
-        ];
-        if internal.contains(&anomaly.class) {
-            continue;
-        }
-        let note = match recovery.filter(|txn| anomaly.txns.contains(txn)) {
-            Some(txn) => format!(" (T{txn} stands for what recovery found)"),
-            None => String::new(),
-        };
-        findings.add(|| Violation {
-            invariant: anomaly.invariant(),
-            class: anomaly.class,
-            message: format!("{}{note}", anomaly.message),
-            txns: anomaly.txns,
-            keys: anomaly.keys,
-        });
-    }
-    for (level, standing) in table.levels {
-        if let Standing::Unknown(why) = standing {
-            findings.undecided.push(format!("{level}: {why}"));
-        }
-    }
-}
-
 /// How a history stands to `level` and to all levels that it implies, or to all levels, by values alone.
 pub fn levels(history: &History, level: Option<Level>, search_steps_max: u64) -> Table {
-    blackbox::judge(&view::View::new(history), level, search_steps_max, false)
+    let terms = blackbox::Terms { steps_max: search_steps_max, ..blackbox::Terms::default() };
+    blackbox::judge(&view::View::new(history), level, &terms)
 }
 
 #[cfg(test)]

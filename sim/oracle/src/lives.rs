@@ -1,38 +1,101 @@
 //! One life at a time, for the black box: where a crash may take acked commits back, values of one life say nothing
-//! about the order of another.
+//! about the order of another. The last transaction before a life stands for what recovery found: what survived by the
+//! witness's account, or, of a store without versions, what the life read and did not write.
 //!
 //! Invariant INV-LIFE-1: transactions keep their numbers, so what is said about a slice is said about the history.
 
 use stormproof_workloads::History;
 use stormproof_workloads::history::{Life, Op, Outcome, Txn, TxnIndex};
-use stormproof_workloads::store::{Bytes, Isolation, Key};
+use stormproof_workloads::store::{Bytes, Isolation, Key, Version};
 
-use crate::view::Map;
+use crate::view::{Content, KeyId, Map, View};
+use crate::witness::Explanation;
+
+/// What recovery found.
+#[derive(Debug, Default)]
+pub(crate) struct Recovered {
+    ops: Vec<Op>,
+    version: Option<Version>,
+}
 
 /// The history as `life` saw it: the transactions of other lives are emptied, and the last one before stands for what
-/// recovery found, as far as this life read it.
-pub(crate) fn slice(history: &History, life: Life) -> History {
+/// recovery found.
+pub(crate) fn slice(history: &History, life: Life, recovered: Recovered) -> History {
     let mut txns: Vec<Txn> =
         history.txns.iter().map(|txn| if txn.life == life { txn.clone() } else { shell(txn) }).collect();
     let first = history.txns.iter().filter(|txn| txn.life == life).map(|txn| txn.begun).min();
-    let before = history.txns.iter().rposition(|txn| txn.life < life);
-    if let Some((before, first)) = before.zip(first) {
-        let found = &mut txns[before];
-        found.ops = recovered(history, life);
-        found.session = u32::MAX;
-        let acked = first.saturating_sub(1);
-        found.begun = acked;
-        found.outcome = Outcome::Committed { invoked: acked, acked, version: None, durable: None };
+    if let Some((before, first)) = stands_for_recovery(history, life).zip(first) {
+        let found = &mut txns[before as usize];
+        let (acked, version) = (first.saturating_sub(1), recovered.version);
+        (found.ops, found.session, found.begun) = (recovered.ops, u32::MAX, acked);
+        found.outcome = Outcome::Committed { invoked: acked, acked, version, durable: None };
     }
     History { lives: history.lives.clone(), txns }
 }
 
 fn shell(txn: &Txn) -> Txn {
-    Txn { ops: Vec::new(), outcome: Outcome::Running, isolation: Isolation::Serializable, ..txn.clone() }
+    let Txn { index, session, life, begun, .. } = *txn;
+    let (start_version, isolation) = (None, Isolation::Serializable);
+    Txn { index, session, life, begun, start_version, isolation, ops: Vec::new(), outcome: Outcome::Running }
+}
+
+/// The state that survived from life to life, by the witness's account.
+#[derive(Debug)]
+pub(crate) struct Survived<'h> {
+    view: &'h View<'h>,
+    explanation: &'h Explanation,
+    /// The lives before this one are in the state.
+    life: Life,
+    version: Version,
+    state: Map<KeyId, Vec<Content<'h>>>,
+}
+
+impl<'h> Survived<'h> {
+    pub(crate) fn new(view: &'h View<'h>, explanation: &'h Explanation) -> Self {
+        Self { view, explanation, life: 0, version: 0, state: Map::default() }
+    }
+
+    /// What `life` found; lives must be asked for in order.
+    pub(crate) fn before(&mut self, life: Life) -> Recovered {
+        while self.life < life {
+            for (txn, version) in self.explanation.survivors(self.life) {
+                self.version = version;
+                for write in self.view.writes(txn) {
+                    let contents = self.state.entry(write.key).or_default();
+                    if !matches!(write.content, Content::Appended { .. }) {
+                        contents.clear();
+                    }
+                    contents.push(write.content);
+                }
+            }
+            self.life += 1;
+        }
+        let mut keys: Vec<_> = self.state.iter().collect();
+        keys.sort_unstable_by_key(|(key, _)| **key);
+        let ops = keys
+            .into_iter()
+            .flat_map(|(key, contents)| contents.iter().flat_map(|content| self.write(*key, *content)));
+        Recovered { ops: ops.collect(), version: Some(self.version) }
+    }
+
+    fn write(&self, key: KeyId, content: Content<'h>) -> Vec<Op> {
+        let key = || self.view.keys[key as usize].to_vec();
+        match content {
+            Content::Absent => Vec::new(),
+            Content::Value(value) => vec![Op::Put { key: key(), value: value.to_vec() }],
+            Content::Expiring(value) => {
+                vec![Op::PutExpiring { key: key(), value: value.to_vec(), ttl_ms: 0 }]
+            }
+            Content::Appended { .. } => {
+                let elements = self.view.appended(content).iter();
+                elements.map(|element| Op::Append { key: key(), element: element.to_vec() }).collect()
+            }
+        }
+    }
 }
 
 /// Writes of everything that `life` read and did not write.
-fn recovered(history: &History, life: Life) -> Vec<Op> {
+pub(crate) fn by_values(history: &History, life: Life) -> Recovered {
     let mut earlier: Map<(&Key, &Bytes), ()> = Map::default();
     let mut here = earlier.clone();
     for txn in history.txns.iter().filter(|txn| txn.life <= life) {
@@ -79,7 +142,7 @@ fn recovered(history: &History, life: Life) -> Vec<Op> {
     let appends = lists.into_iter().flat_map(|(key, elements)| {
         elements.iter().map(move |element| Op::Append { key: key.clone(), element: element.clone() })
     });
-    puts.chain(appends).collect()
+    Recovered { ops: puts.chain(appends).collect(), version: None }
 }
 
 /// The lives in which transactions began.

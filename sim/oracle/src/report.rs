@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::blackbox::{self, Anomaly, CycleEdge, Standing, Table};
+use crate::blackbox::{self, Anomaly, CycleEdge, Standing, Table, Terms};
 use crate::formats::{Format, FormatError, Input, read_file};
 use crate::level::Level;
 use crate::view::View;
@@ -42,7 +42,11 @@ pub fn check_file(
 /// Checks what was read.
 pub fn check_input(input: &Input, level: Option<Level>, search_steps_max: u64) -> CheckReport {
     let history = &input.history;
-    let mut table = blackbox::judge(&View::new(history), level, search_steps_max, false);
+    let mut table = blackbox::judge(
+        &View::new(history),
+        level,
+        &Terms { steps_max: search_steps_max, ..Terms::default() },
+    );
     if !input.timed {
         for (level, standing) in &mut table.levels {
             let strict = matches!(level, Level::StrictSnapshotIsolation | Level::StrictSerializable);

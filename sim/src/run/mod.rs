@@ -26,7 +26,7 @@ pub use hook::WorldHook;
 pub use life::Role;
 
 pub use crate::inspector::INSPECTOR;
-pub use verdict::Verdict;
+pub use verdict::{Verdict, expectations};
 pub use watch::{Watched, WatchedFrontier, WatchedStep};
 pub use world::{Now, Phase, State, World};
 

@@ -207,4 +207,9 @@ impl Environment for ClientTime {
         let UnixMillis(millis) = self.clock.now();
         Duration::from_millis(millis)
     }
+
+    fn wall_latest(&self) -> Duration {
+        let UnixMillis(millis) = self.clock.latest();
+        Duration::from_millis(millis)
+    }
 }

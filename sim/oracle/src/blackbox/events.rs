@@ -134,6 +134,15 @@ impl Builder<'_, '_, '_> {
         }
     }
 
+    /// `first` wrote what `second` overwrote, so it took effect before `second` began; of appends, before it took effect.
+    fn overwrites(&mut self, first: TxnIndex, second: TxnIndex, key: KeyId) {
+        if first != second && self.problem.commutes(key) {
+            self.edge(self.commit(first), self.commit(second), key, Kind::Ww);
+        } else {
+            self.depends(first, second, key, Kind::Ww);
+        }
+    }
+
     /// `reader` did not see what `writer` wrote.
     fn anti(&mut self, reader: TxnIndex, writer: TxnIndex, key: KeyId) {
         if self.rule.anti && reader != writer && !self.problem.weak[reader as usize] {
@@ -167,7 +176,7 @@ impl Builder<'_, '_, '_> {
             self.place[writer as usize] = u32::MAX;
         }
         for pair in order.windows(2) {
-            self.depends(pair[0], pair[1], key, Kind::Ww);
+            self.overwrites(pair[0], pair[1], key);
         }
         for (at, &writer) in (0_u32..).zip(order) {
             self.place[writer as usize] = at;
@@ -230,6 +239,11 @@ impl Builder<'_, '_, '_> {
             }
             return;
         }
+        if self.rule.split && self.problem.commutes(key) {
+            // Nobody has to see anybody else's append.
+            self.fan(key, source, readers, next);
+            return;
+        }
         for &reader in readers {
             self.place[reader as usize] = u32::MAX - 1;
         }
@@ -264,11 +278,11 @@ impl Builder<'_, '_, '_> {
 
     fn after(&mut self, source: Source, writer: TxnIndex, key: KeyId) {
         if source != INIT {
-            self.depends(source, writer, key, Kind::Ww);
+            self.overwrites(source, writer, key);
         }
     }
 
-    /// All readers before all writers, none of whom is both.
+    /// All readers before all writers. Who is both is so only where start and commit are apart.
     fn fan(&mut self, key: KeyId, source: Source, readers: &[TxnIndex], next: &[TxnIndex]) {
         for &writer in next {
             self.after(source, writer, key);

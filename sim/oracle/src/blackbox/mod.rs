@@ -23,14 +23,14 @@ mod weak;
 
 use serde::{Deserialize, Serialize};
 use stormproof_workloads::history::TxnIndex;
-use stormproof_workloads::store::Key;
+use stormproof_workloads::store::{Key, Version};
 
 pub use name::{CycleEdge, Dependency};
 
 use crate::graph::{Kinds, components};
 use crate::level::Level;
 use crate::verdict::{AnomalyClass, Invariant};
-use crate::view::View;
+use crate::view::{Map, View};
 use events::{Events, Rule};
 use orders::{Guess, Orders, guess_orders, undecided_keys};
 use problem::{Assigned, ByKey, Problem};
@@ -129,13 +129,31 @@ const ANOMALIES_MAX: usize = 8;
 /// Ways to explain open reads that are tried.
 const CHOICES_MAX: u64 = 4_096;
 
-/// Judges a view at `level` and all that it implies, or at all levels. With `mixed`, transactions that asked for less
-/// than serializable may miss what came later.
-pub(crate) fn judge(view: &View<'_>, level: Option<Level>, steps_max: u64, mixed: bool) -> Table {
-    let mut resolved = resolve(view);
-    let vague = resolved.vague.take();
+/// On which terms a history is judged.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Terms {
+    /// How many steps of search there are.
+    pub(crate) steps_max: u64,
+    /// Transactions that asked for less than serializable may miss what came later.
+    pub(crate) mixed: bool,
+    /// Appends to one list do not conflict with each other.
+    pub(crate) appends_commute: bool,
+    /// Versions at which unanswered commits may have taken effect: an order to try, and no more.
+    pub(crate) hints: Map<TxnIndex, Version>,
+}
+
+/// Judges a view at `level` and all that it implies, or at all levels.
+pub(crate) fn judge(view: &View<'_>, level: Option<Level>, terms: &Terms) -> Table {
+    let mut resolved = resolve(view, &terms.hints);
+    let (vague, assumed) = (resolved.vague.take(), resolved.assumed.take());
     let direct = std::mem::take(&mut resolved.anomalies);
-    let judge = Judge { problem: Problem::new(view, resolved, mixed), direct, vague, steps_max };
+    let judge = Judge {
+        problem: Problem::new(view, resolved, terms),
+        direct,
+        vague,
+        assumed,
+        steps_max: terms.steps_max,
+    };
     judge.table(level)
 }
 
@@ -143,6 +161,7 @@ struct Judge<'v, 'h> {
     problem: Problem<'v, 'h>,
     direct: Vec<Anomaly>,
     vague: Option<String>,
+    assumed: Option<String>,
     steps_max: u64,
 }
 
@@ -187,6 +206,13 @@ impl Judge<'_, '_> {
         if let Some(why) = &self.vague {
             return Answer::Unknown(why.clone());
         }
+        match (self.answer_as_assumed(level), &self.assumed) {
+            (Answer::Violated(_), Some(why)) => Answer::Unknown(why.clone()),
+            (answer, _) => answer,
+        }
+    }
+
+    fn answer_as_assumed(&self, level: Level) -> Answer {
         let direct: Vec<Anomaly> =
             self.direct.iter().filter(|anomaly| level.implies(anomaly.level)).cloned().collect();
         if !direct.is_empty() {
@@ -318,7 +344,7 @@ impl Judge<'_, '_> {
         if undecided.is_empty() {
             return Found::Order;
         }
-        search(&events, &by_key, &undecided, &self.problem.weak, steps)
+        search(&self.problem, &events, &by_key, &undecided, steps)
     }
 
     /// No order does: the cycle of the likeliest order explains it best.

@@ -4,7 +4,7 @@ use stormproof_workloads::history::{Outcome, TxnIndex};
 
 use super::problem::{Assigned, ByKey, Problem};
 use super::resolve::{INIT, Source};
-use crate::view::KeyId;
+use crate::view::{How, KeyId};
 
 /// Which orders a graph is built on.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +34,9 @@ impl Guess {
         let record = problem.view.txn(txn);
         let acked = problem.acked(txn);
         match (self, &record.outcome) {
-            (Self::Version, Outcome::Committed { version: Some(version), .. }) => (*version, acked),
+            (Self::Version, _) if problem.version(txn).is_some() => {
+                (problem.version(txn).unwrap_or(0), acked)
+            }
             (Self::Version | Self::Acked, Outcome::Committed { .. }) => (acked, record.begun),
             (Self::Version | Self::Acked, _) => (record.begun, record.begun),
             (Self::Begun, _) => (record.begun, acked),
@@ -47,17 +49,16 @@ impl Guess {
     }
 
     fn choice(self, problem: &Problem<'_, '_>, choice: &super::resolve::Choice) -> Source {
-        let read = problem.view.read_at(choice.place);
-        if self == Self::Version
-            && let Some(version) = read.version
-        {
-            let right = choice.candidates.iter().copied().find(|&source| match source {
-                INIT => version == 0,
-                txn => matches!(problem.view.txn(txn).outcome,
-                    Outcome::Committed { version: Some(wrote), .. } if wrote == version),
-            });
-            if let Some(right) = right {
-                return right;
+        // The newest version that the snapshot of the reader shows; of a condition, that its commit found.
+        let reader = problem.view.txn(choice.reader);
+        let condition = problem.view.read_at(choice.place).how == How::Condition;
+        let found = problem.version(choice.reader).filter(|_| condition).map(|version| version - 1);
+        if let Some(snapshot) = found.or(reader.start_version).filter(|_| self == Self::Version) {
+            let version = |source: Source| if source == INIT { Some(0) } else { problem.version(source) };
+            let shown = choice.candidates.iter().copied();
+            let shown = shown.filter(|&source| version(source).is_some_and(|version| version <= snapshot));
+            if let Some(newest) = shown.max_by_key(|&source| version(source)) {
+                return newest;
             }
         }
         let begun = problem.view.txn(choice.reader).begun;

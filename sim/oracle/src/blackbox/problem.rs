@@ -1,8 +1,9 @@
 //! A history as the level checks want it: who counts, who read which key from whom, who wrote which key.
 
 use stormproof_workloads::history::{Outcome, Time, TxnIndex};
-use stormproof_workloads::store::Isolation;
+use stormproof_workloads::store::{Isolation, Version};
 
+use super::Terms;
 use super::resolve::{Choice, NOBODY, OPEN, Resolved, Source};
 use crate::view::{KeyId, Map, Seen, View};
 
@@ -23,17 +24,21 @@ pub(super) struct Problem<'v, 'h> {
     pub(super) included: Vec<bool>,
     /// Whether a transaction asked for less than serializable, so that what it read may change.
     pub(super) weak: Vec<bool>,
+    /// Whether appends to one list do not conflict with each other.
+    appends_commute: bool,
+    hints: &'v Map<TxnIndex, Version>,
     /// Those that did not see their own writes, or two answers to one question.
     inconsistent: Map<TxnIndex, ()>,
 }
 
 impl<'v, 'h> Problem<'v, 'h> {
-    pub(super) fn new(view: &'v View<'h>, resolved: Resolved, mixed: bool) -> Self {
+    pub(super) fn new(view: &'v View<'h>, resolved: Resolved, terms: &'v Terms) -> Self {
         let Resolved { sources, choices, included, lists, .. } = resolved;
+        let Terms { mixed, appends_commute, ref hints, .. } = *terms;
         let weak =
             view.history.txns.iter().map(|txn| mixed && txn.isolation < Isolation::Serializable).collect();
         let inconsistent = view.internal().iter().map(|violation| (violation.txns[0], ())).collect();
-        Self { view, lists, choices, sources, included, weak, inconsistent }
+        Self { view, lists, choices, sources, included, weak, appends_commute, hints, inconsistent }
     }
 
     /// The problem with the open reads explained as `chosen` says. Unanswered commits whose writes are thereby read
@@ -69,6 +74,19 @@ impl<'v, 'h> Problem<'v, 'h> {
     pub(super) fn without_choices(&self) -> Assigned {
         let (sources, included) = (self.sources.clone(), self.included.clone());
         Assigned { sources, included, broken: false, unsure: false }
+    }
+
+    /// Whether writers of this key do not have to see each other.
+    pub(super) fn commutes(&self, key: KeyId) -> bool {
+        self.appends_commute && self.lists.contains_key(&key)
+    }
+
+    /// The version of a commit as it was reported, or as it may have been.
+    pub(super) fn version(&self, txn: TxnIndex) -> Option<Version> {
+        match self.view.txn(txn).outcome {
+            Outcome::Committed { version, .. } => version,
+            _ => self.hints.get(&txn).copied(),
+        }
     }
 
     /// When it was acked; never, if it was not.

@@ -7,7 +7,7 @@
 //! observations", VLDB 2020, section 4. Unanswered commits count as soon as somebody who counts saw what they wrote.
 
 use stormproof_workloads::history::{Outcome, TxnIndex};
-use stormproof_workloads::store::Bytes;
+use stormproof_workloads::store::{Bytes, Version};
 
 use super::{Anomaly, Level};
 use crate::verdict::AnomalyClass;
@@ -57,13 +57,15 @@ pub(super) struct Resolved {
     pub(super) anomalies: Vec<Anomaly>,
     /// What stays open whatever the search does, in words.
     pub(super) vague: Option<String>,
+    /// What was assumed, in words: a history that holds under it holds, and one that does not stays open.
+    pub(super) assumed: Option<String>,
 }
 
 /// How many anomalies of this kind are described.
 const ANOMALIES_MAX: usize = 64;
 
-pub(super) fn resolve(view: &View<'_>) -> Resolved {
-    let mut resolver = Resolver::new(view);
+pub(super) fn resolve(view: &View<'_>, hints: &Map<TxnIndex, Version>) -> Resolved {
+    let mut resolver = Resolver::new(view, hints);
     resolver.include();
     resolver.sources();
     resolver.finish()
@@ -78,11 +80,13 @@ struct Resolver<'v, 'h> {
     /// Who could have made a key absent.
     removers: Map<KeyId, Vec<TxnIndex>>,
     lists: Map<KeyId, ListOrder<'h>>,
+    /// Unanswered commits that are assumed to have had no effect: another one did the same again.
+    given_up: Map<TxnIndex, ()>,
     resolved: Resolved,
 }
 
 impl<'v, 'h> Resolver<'v, 'h> {
-    fn new(view: &'v View<'h>) -> Self {
+    fn new(view: &'v View<'h>, hints: &Map<TxnIndex, Version>) -> Self {
         let txns = &view.history.txns;
         let resolved = Resolved {
             sources: vec![NOBODY; view.read_count()],
@@ -91,10 +95,13 @@ impl<'v, 'h> Resolver<'v, 'h> {
             lists: Map::default(),
             anomalies: Vec::new(),
             vague: None,
+            assumed: None,
         };
         let (values, elements) = (Map::default(), Map::default());
         let (removers, lists) = (Map::default(), Map::default());
-        let mut resolver = Self { view, values, elements, removers, lists, resolved };
+        let given_up = Map::default();
+        let mut resolver = Self { view, values, elements, removers, lists, given_up, resolved };
+        resolver.give_up_repeated(hints);
         for txn in txns {
             resolver.index(txn.index);
         }
@@ -113,6 +120,9 @@ impl<'v, 'h> Resolver<'v, 'h> {
             let appended = view.appended(write.content);
             for (at, element) in (0_u32..).zip(appended) {
                 let last = at as usize + 1 == appended.len();
+                if !self.may_count(txn) && self.elements.contains_key(&(write.key, *element)) {
+                    continue;
+                }
                 let old = self.elements.insert((write.key, element), (txn, at, last));
                 if let Some((other, ..)) = old
                     && self.may_count(other)
@@ -125,9 +135,42 @@ impl<'v, 'h> Resolver<'v, 'h> {
         }
     }
 
+    /// A client whose append was not answered may append the same element again. If the first append had an effect,
+    /// the element stands there twice, so it is assumed that it had none; a history that makes sense that way holds.
+    fn give_up_repeated(&mut self, hints: &Map<TxnIndex, Version>) {
+        let view = self.view;
+        let unanswered = |txn: TxnIndex| !crate::view::is_committed(view.txn(txn)) && self.may_count(txn);
+        let appends = |txn: TxnIndex| {
+            view.writes(txn).iter().any(|write| matches!(write.content, Content::Appended { .. }))
+        };
+        let txns = || view.history.txns.iter().map(|txn| txn.index).filter(|txn| self.may_count(*txn));
+        if !txns().any(|txn| unanswered(txn) && appends(txn)) {
+            return;
+        }
+        let mut given_up: Map<TxnIndex, ()> = Map::default();
+        let mut assumed = None;
+        let mut first: Map<(KeyId, &[u8]), TxnIndex> = Map::default();
+        for txn in txns() {
+            for write in view.writes(txn) {
+                for &element in view.appended(write.content) {
+                    let Some(other) = first.insert((write.key, element), txn) else { continue };
+                    let uncertain = |txn: &TxnIndex| unanswered(*txn) && !hints.contains_key(txn);
+                    let Some(dropped) = [other, txn].into_iter().find(uncertain) else { continue };
+                    given_up.insert(dropped, ());
+                    let (name, element) = (view.key_name(write.key), show(element));
+                    let why = || format!("list {name} was appended {element} by T{other} and by T{txn}");
+                    assumed.get_or_insert_with(why);
+                }
+            }
+        }
+        self.given_up = given_up;
+        self.resolved.assumed = assumed;
+    }
+
     /// Whether it committed or may have.
     fn may_count(&self, txn: TxnIndex) -> bool {
         matches!(self.view.txn(txn).outcome, Outcome::Committed { .. } | Outcome::Unknown { .. })
+            && !self.given_up.contains_key(&txn)
     }
 
     /// Counts unanswered commits in, as far as those who count saw what they wrote.

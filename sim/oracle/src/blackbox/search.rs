@@ -9,7 +9,7 @@
 use stormproof_workloads::history::TxnIndex;
 
 use super::events::Events;
-use super::problem::ByKey;
+use super::problem::{ByKey, Problem};
 use crate::view::KeyId;
 
 /// Nodes up to which reachability is kept as a matrix.
@@ -38,10 +38,10 @@ struct Pair {
 
 /// Looks for an order of the writers of `keys`; the graph given has all edges that are known.
 pub(super) fn search(
+    problem: &Problem<'_, '_>,
     events: &Events,
     by_key: &ByKey,
     keys: &[KeyId],
-    weak: &[bool],
     steps: &mut u64,
 ) -> Found {
     let mut pairs = Vec::new();
@@ -66,17 +66,17 @@ pub(super) fn search(
             }
         }
     }
-    let solver = Solver { events, by_key, weak };
+    let solver = Solver { problem, events, by_key };
     solver.solve(reach, pairs, steps, true)
 }
 
-struct Solver<'s> {
+struct Solver<'s, 'v, 'h> {
+    problem: &'s Problem<'v, 'h>,
     events: &'s Events,
     by_key: &'s ByKey,
-    weak: &'s [bool],
 }
 
-impl Solver<'_> {
+impl Solver<'_, '_, '_> {
     fn solve(&self, mut reach: Reach, mut pairs: Vec<Pair>, steps: &mut u64, top: bool) -> Found {
         loop {
             let mut left = Vec::with_capacity(pairs.len());
@@ -134,11 +134,12 @@ impl Solver<'_> {
     /// What it means that the first came first: the second depends on it, and those who read it did not see the second.
     fn edges(&self, pair: Pair) -> impl Iterator<Item = (u32, u32)> {
         let events = self.events;
-        let (start, commit) = (events.start(pair.second), events.commit(pair.second));
+        let commit = events.commit(pair.second);
+        let start = if self.problem.commutes(pair.key) { commit } else { events.start(pair.second) };
         let reads = self.by_key.reads(pair.key).iter();
         let readers = reads
             .filter(move |read| read.source == pair.first && read.reader != pair.second)
-            .filter(|read| !self.weak[read.reader as usize])
+            .filter(|read| !self.problem.weak[read.reader as usize])
             .map(move |read| (events.start(read.reader), commit));
         std::iter::once((events.commit(pair.first), start)).chain(readers)
     }

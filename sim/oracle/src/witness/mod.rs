@@ -31,13 +31,15 @@ mod serial;
 mod survival;
 mod unanswered;
 
-use stormproof_workloads::store::Isolation;
+use stormproof_workloads::history::{Life, TxnIndex};
+use stormproof_workloads::store::{Isolation, Version};
 
 use crate::expectations::Expectations;
 use crate::verdict::Findings;
-use crate::view::{KeyId, View};
+use crate::view::View;
 use chain::Chains;
 use commits::{Commit, Commits};
+use survival::Cuts;
 
 /// What all parts of the witness work on.
 struct Witness<'v, 'h> {
@@ -46,20 +48,48 @@ struct Witness<'v, 'h> {
     commits: Commits,
 }
 
-/// Checks what the reported versions decide; nothing if the store reported none.
-pub(crate) fn check(view: &View<'_>, expectations: &Expectations, findings: &mut Findings) {
-    if view.history.txns.iter().any(|txn| txn.start_version.is_some()) {
-        unanswered::decide(view, expectations, findings);
+/// What happened, as far as reported versions tell.
+#[derive(Debug)]
+pub(crate) struct Explanation {
+    commits: Commits,
+    cuts: Cuts,
+}
+
+impl Explanation {
+    /// The transactions of `life` that took effect and survived its end, in commit order, with their versions.
+    pub(crate) fn survivors(&self, life: Life) -> impl Iterator<Item = (TxnIndex, Version)> {
+        let commits = if life < self.commits.lives() { self.commits.of_life(life) } else { 0..0 };
+        let commits = self.commits.list[commits].iter();
+        commits
+            .filter(|commit| !self.cuts.is_lost(commit.life, commit.version))
+            .map(|one| (one.txn, one.version))
+    }
+
+    /// The unanswered commits that took effect, and at which versions.
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = (TxnIndex, Version)> {
+        let unanswered = self.commits.list.iter().filter(|commit| commit.acked.is_none());
+        unanswered.map(|commit| (commit.txn, commit.version))
     }
 }
 
-/// Replays the history with these commits; returns the keys that decided what crashes took.
+/// Checks what the reported versions decide, and tells what explains the history best; nothing if the store reported
+/// none.
+pub(crate) fn check(
+    view: &View<'_>,
+    expectations: &Expectations,
+    findings: &mut Findings,
+) -> Option<Explanation> {
+    let versioned = view.history.txns.iter().any(|txn| txn.start_version.is_some());
+    versioned.then(|| unanswered::decide(view, expectations, findings))
+}
+
+/// Replays the history with these commits.
 fn judge(
     view: &View<'_>,
     expectations: &Expectations,
     commits: Vec<Commit>,
     findings: &mut Findings,
-) -> Vec<KeyId> {
+) -> Explanation {
     let witness = Witness { view, expectations, commits: Commits::new(view, commits) };
     witness.version_rules(findings);
     let cuts = witness.cuts(findings);
@@ -78,7 +108,7 @@ fn judge(
         witness.conditions(&chains, life, findings);
         witness.serializable(&chains, life, findings);
     }
-    cuts.decided_by
+    Explanation { commits: witness.commits, cuts }
 }
 
 impl Witness<'_, '_> {

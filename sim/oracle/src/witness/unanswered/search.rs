@@ -14,7 +14,7 @@ use crate::expectations::Expectations;
 use crate::verdict::{Findings, Invariant, Violation};
 use crate::view::{KeyId, View};
 use crate::witness::commits::{Commit, acked};
-use crate::witness::judge;
+use crate::witness::{Explanation, judge};
 
 /// How often a history is replayed at most.
 const ATTEMPTS_MAX: usize = 4_096;
@@ -23,31 +23,52 @@ const READS_MAX: usize = 20_000_000;
 /// Of so many violations the one that leaves the fewest ways out leads the search.
 const FINDINGS_MAX: usize = 32;
 
-/// Judges a history under the choice that explains it best.
-pub(in crate::witness) fn decide(view: &View<'_>, expectations: &Expectations, findings: &mut Findings) {
+/// Judges a history under the choice that explains it best, and returns that.
+pub(in crate::witness) fn decide(
+    view: &View<'_>,
+    expectations: &Expectations,
+    findings: &mut Findings,
+) -> Explanation {
+    let attempts = (READS_MAX / (view.read_count() + 1)).clamp(16, ATTEMPTS_MAX);
+    decide_within(view, expectations, attempts, findings)
+}
+
+fn decide_within(
+    view: &View<'_>,
+    expectations: &Expectations,
+    attempts: usize,
+    findings: &mut Findings,
+) -> Explanation {
     let acked = acked(view, findings);
     let unanswered = domain::domains(view, expectations, &acked);
-    let attempts = (READS_MAX / (view.read_count() + 1)).clamp(16, ATTEMPTS_MAX);
     let mut choice = guess::guess(view, &acked, &unanswered);
-    let mut solver = Solver { view, expectations, acked, unanswered, attempts, best: None, gave_up: false };
+    let mut solver = Solver { view, expectations, acked, unanswered, attempts, gave_up: false };
     let first = solver.judge(&choice);
     if first.findings.is_empty() {
-        return;
+        return first.explanation;
     }
     let mut fixed = vec![false; choice.len()];
-    let found = solver.solve(&mut choice, &mut fixed, first);
-    let best = solver.best.unwrap_or_default();
+    let mut best = Best { count: first.findings.count(), choice: choice.clone() };
+    let found = solver.solve(&mut choice, &mut fixed, &first, &mut best);
+    let judged = solver.judge(&best.choice);
     match found {
         Found::Explained => {}
-        Found::Refuted(_) if !solver.gave_up => findings.append(best),
+        Found::Refuted(_) if !solver.gave_up => findings.append(judged.findings),
         Found::Refuted(_) | Found::OutOfAttempts => {
             let count = solver.unanswered.len();
-            let what = best.first().map(ToString::to_string).unwrap_or_default();
+            let what = judged.findings.first().map(ToString::to_string).unwrap_or_default();
             findings.undecided.push(format!(
                 "whether some choice of versions for {count} unanswered commits explains this was not decided: {what}"
             ));
         }
     }
+    judged.explanation
+}
+
+/// The choice with the fewest violations so far.
+struct Best {
+    count: u64,
+    choice: Choice,
 }
 
 /// What came of a branch.
@@ -62,7 +83,7 @@ enum Found {
 /// What is wrong under one choice.
 struct Judged {
     findings: Findings,
-    decided_by: Vec<KeyId>,
+    explanation: Explanation,
 }
 
 struct Solver<'v, 'h> {
@@ -71,33 +92,32 @@ struct Solver<'v, 'h> {
     acked: Vec<Commit>,
     unanswered: Vec<Unanswered>,
     attempts: usize,
-    /// The shortest list of violations so far.
-    best: Option<Findings>,
     /// Whether a version may have been missed that was not tried.
     gave_up: bool,
 }
 
 impl Solver<'_, '_> {
-    fn judge(&mut self, choice: &Choice) -> Judged {
+    fn judge(&self, choice: &Choice) -> Judged {
         let placed = self.unanswered.iter().zip(choice);
         let placed = placed.filter_map(|(one, version)| commit_at(self.view, one.txn, (*version)?));
         let commits = self.acked.iter().copied().chain(placed).collect();
         let mut findings = Findings::new(FINDINGS_MAX);
-        let decided_by = judge(self.view, self.expectations, commits, &mut findings);
-        if self.best.as_ref().is_none_or(|best| findings.count() < best.count()) {
-            self.best = Some(findings.clone());
-        }
-        Judged { findings, decided_by }
+        let explanation = judge(self.view, self.expectations, commits, &mut findings);
+        Judged { findings, explanation }
     }
 
-    fn solve(&mut self, choice: &mut Choice, fixed: &mut [bool], judged: Judged) -> Found {
+    fn solve(&mut self, choice: &mut Choice, fixed: &mut [bool], judged: &Judged, best: &mut Best) -> Found {
+        if judged.findings.count() < best.count {
+            *best = Best { count: judged.findings.count(), choice: choice.clone() };
+        }
+        let decided_by = &judged.explanation.cuts.decided_by;
         // The violation that leaves the fewest ways out.
-        let blamed = judged.findings.iter().map(|violation| self.blamed(violation, &judged.decided_by));
+        let blamed = judged.findings.iter().map(|violation| self.blamed(violation, decided_by));
         let open = |blamed: &BTreeSet<usize>| blamed.iter().filter(|&&one| !fixed[one]).count();
         let Some(blamed) = blamed.min_by_key(open) else { return Found::Explained };
         let movable: Vec<usize> = blamed.iter().copied().filter(|&one| !fixed[one]).collect();
         let mut reasons = blamed;
-        let found = self.move_one(choice, fixed, &movable, &mut reasons);
+        let found = self.move_one(choice, fixed, &movable, &mut reasons, best);
         for one in movable {
             fixed[one] = false;
         }
@@ -111,6 +131,7 @@ impl Solver<'_, '_> {
         fixed: &mut [bool],
         movable: &[usize],
         reasons: &mut BTreeSet<usize>,
+        best: &mut Best,
     ) -> Option<Found> {
         for &one in movable {
             fixed[one] = true;
@@ -124,7 +145,7 @@ impl Solver<'_, '_> {
                 self.attempts -= 1;
                 choice[one] = place;
                 let judged = self.judge(choice);
-                match self.solve(choice, fixed, judged) {
+                match self.solve(choice, fixed, &judged, best) {
                     Found::Refuted(others) if !others.contains(&one) => {
                         choice[one] = stays;
                         return Some(Found::Refuted(others));
