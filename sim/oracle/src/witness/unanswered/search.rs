@@ -184,3 +184,58 @@ impl Solver<'_, '_> {
         survival || violation.txns.iter().any(|txn| self.view.txn(*txn).life > 0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Findings, decide_within};
+    use crate::formats::script::parse;
+    use crate::view::View;
+
+    /// How many violations there are, and how many things were left open, within so many attempts.
+    fn judged(text: &str, attempts: usize) -> (u64, usize) {
+        let script = parse(text).expect("parses");
+        let mut findings = Findings::new(8);
+        decide_within(&View::new(&script.history), &script.promises, attempts, &mut findings);
+        (findings.count(), findings.undecided.len())
+    }
+
+    /// Two unanswered commits wrote `b`, and what a later snapshot shows of `a` tells which one it was.
+    const ONE_OF_TWO: &str = "
+        T1 begin @0\nT1 put a 1\nT1 put b 1\nT1 commit @1
+        T2 begin @1\nT2 put b 2\nT2 commit
+        T3 begin @1\nT3 put a 2\nT3 delete b\nT3 commit
+        T4 begin @1\nT4 delete b\nT4 commit
+        T5 begin @2\nT5 get a -> 1 @1\nT5 get b -> - @0\nT5 commit\nT5 ack ok";
+
+    #[test]
+    fn a_choice_that_explains_all_is_found() {
+        assert_eq!(judged(ONE_OF_TWO, 100), (0, 0));
+    }
+
+    #[test]
+    fn without_attempts_it_stays_open_and_convicts_nobody() {
+        assert_eq!(judged(ONE_OF_TWO, 0), (0, 1));
+    }
+
+    #[test]
+    fn what_no_unanswered_commit_can_have_caused_convicts_without_an_attempt() {
+        let mut text = "
+            U1 begin @0\nU1 put u 1\nU1 delete v\nU1 commit
+            U2 begin @0\nU2 delete u\nU2 put v 1\nU2 commit
+            T1 begin @0\nT1 get x -> - @0\nT1 put x 1
+            T2 begin @0\nT2 get x -> - @0\nT2 put x 2
+            T1 commit @1\n"
+            .to_owned();
+        assert_eq!(judged(&format!("{text}T2 abort"), 0), (0, 0));
+        text.push_str("T2 commit @2");
+        let (violations, open) = judged(&text, 0);
+        assert!(violations > 0 && open == 0, "{violations} violations, {open} open");
+    }
+
+    #[test]
+    fn if_no_choice_explains_it_the_history_is_convicted() {
+        let contradicted = ONE_OF_TWO.replace("T4 delete b", "T4 put c 1");
+        assert_eq!(judged(&contradicted, 100).1, 0);
+        assert!(judged(&contradicted, 100).0 > 0);
+    }
+}
