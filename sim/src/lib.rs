@@ -31,6 +31,7 @@ pub mod summary;
 pub mod tally;
 
 pub mod enumerate;
+pub mod explore;
 pub mod real;
 pub mod report;
 pub mod session;

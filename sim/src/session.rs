@@ -3,10 +3,11 @@
 use stormproof_rt_shuttle::mutants::Mutant;
 use stormproof_workloads::Workload;
 
+use crate::digest::DigestValue;
 use crate::options::Options;
 use crate::plan::{Plan, StrategyPlan, draw};
 use crate::registry::{Registry, SelectionError};
-use crate::run::{Run, RunError, Watched, run, run_watched};
+use crate::run::{Keep, Run, RunError, Watched, run, run_keeping, run_watched};
 use crate::seed::{Draw, Seed};
 use crate::store::simulated::EngineStore;
 use crate::summary;
@@ -66,7 +67,8 @@ impl Session {
     pub fn plan(&self, seed: Seed) -> (Plan, Vec<Draw>) {
         let streams = seed.streams();
         let workloads: Vec<&dyn Workload> = self.workloads.iter().map(|workload| &**workload).collect();
-        let plan = draw(seed, &self.options, &workloads, &streams);
+        let tuned = |name: &str, parameters: &_| self.registry.find(name, parameters);
+        let plan = draw(seed, &self.options, &workloads, tuned, &streams);
         (plan, streams.draws())
     }
 
@@ -86,13 +88,21 @@ impl Session {
         run_watched(plan, &self.registry)
     }
 
-    /// Runs a seed as a part of a campaign, twice if it belongs to the sample that is compared.
-    pub fn seed_line(&self, seed: Seed) -> (SeedLine, Tally) {
+    /// Runs a plan, and keeps more of it.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub fn run_keeping(&self, plan: &Plan, keep: Keep) -> Result<Run, RunError> {
+        run_keeping(plan, &self.registry, keep)
+    }
+
+    /// Runs a seed as a part of a campaign, twice if `twice` or if it belongs to the sample that is compared.
+    pub fn seed_line(&self, seed: Seed, twice: bool) -> (SeedLine, Tally) {
         let (plan, draws) = self.plan(seed);
         let mut line = SeedLine {
             seed: seed.0,
-            digest: plan.digest(),
-            interleaving: plan.digest(),
+            digest: DigestValue::default(),
+            interleaving: DigestValue::default(),
             workload: plan.workload.workload.clone(),
             findings: Vec::new(),
             failed: None,
@@ -101,11 +111,14 @@ impl Session {
             Ok(run) => run,
             Err(error) => {
                 line.failed = Some(error.to_string());
+                // No interleaving of its own to speak of: the plan tells it apart from others.
+                line.digest = plan.digest();
+                line.interleaving = line.digest;
                 return (line, Tally { seeds: 1, ..Tally::default() });
             }
         };
         let mut tally = summary::tally(&plan, &run);
-        if is_sampled(seed) {
+        if twice || is_sampled(seed) {
             tally.count("compared", 1);
             line.failed = self.compare(seed, &plan, &draws, &run).err();
         }
@@ -134,7 +147,15 @@ impl Session {
             return Err("not deterministic: the same draws gave another plan".into());
         }
         let second = self.run(&again).map_err(|error| format!("not deterministic: {error}"))?;
-        if first.digest == second.digest { Ok(()) } else { Err(first_difference(first, &second)) }
+        if first.digest == second.digest {
+            return Ok(());
+        }
+        // Both are run again, with all draws on record. Chance may have it that these two do not differ.
+        let on_record = || self.run_keeping(plan, Keep::Trail).ok();
+        let difference = on_record().zip(on_record()).and_then(|(a, b)| first_difference(&a, &b));
+        let digests =
+            || format!("the digest is {} in one run and {} in the other", first.digest, second.digest);
+        Err(format!("not deterministic: {}", difference.unwrap_or_else(digests)))
     }
 }
 
@@ -156,34 +177,37 @@ fn tell_draw(draw: Option<&Draw>) -> String {
     draw.map_or("missing".into(), |draw| format!("{} (no. {} of {})", draw.value, draw.nth, draw.stream))
 }
 
-/// Where two runs of one plan went different ways, in words.
-fn first_difference(first: &Run, second: &Run) -> String {
+/// The first draw at which two runs of one plan went different ways, in words: what was drawn, and where.
+fn first_difference(first: &Run, second: &Run) -> Option<String> {
     for (number, (a, b)) in first.lives.iter().zip(&second.lives).enumerate() {
-        if a.life.digest == b.life.digest {
-            continue;
+        let (mut ours, mut theirs) = (a.life.trail(), b.life.trail());
+        let mut place = String::from("its start");
+        for draw in 0_u64.. {
+            match (ours.next(), theirs.next()) {
+                (None, None) => break,
+                (ours, theirs) if ours == theirs => place = ours.unwrap_or(place),
+                (ours, theirs) => {
+                    let [ours, theirs] =
+                        [ours, theirs].map(|draw| draw.unwrap_or_else(|| "the end of the life".into()));
+                    return Some(format!(
+                        "draw {draw} of life {number}, behind {place}, is {ours} in one run and {theirs} in the other"
+                    ));
+                }
+            }
         }
-        let (ours, theirs) = (&a.life.schedule.decisions.0, &b.life.schedule.decisions.0);
-        let place = (0..ours.len().max(theirs.len())).find(|&n| ours.get(n) != theirs.get(n));
-        return match place {
-            Some(place) => format!(
-                "not deterministic: in life {number}, scheduling decision {place} is {:?} in one run and {:?} in the other",
-                ours.get(place),
-                theirs.get(place)
-            ),
-            None => format!(
-                "not deterministic: life {number} took the same decisions to other operations ({} and {} steps)",
-                a.life.steps, b.life.steps
-            ),
-        };
+        // What is unsynced at the end of a life is drawn for, too.
+        let (ours, theirs) = (first.crashes.get(number), second.crashes.get(number));
+        if ours != theirs {
+            return Some(format!(
+                "what is left behind life {number} is {ours:?} in one run and {theirs:?} in the other"
+            ));
+        }
     }
-    let place = (0..first.events.len().max(second.events.len()))
-        .find(|&n| first.events.get(n) != second.events.get(n));
-    match place {
-        Some(place) => format!(
-            "not deterministic: event {place} of the history is {:?} in one run and {:?} in the other",
-            first.events.get(place),
-            second.events.get(place)
-        ),
-        None => "not deterministic: the disks were asked for different things".into(),
-    }
+    let count = first.events.len().max(second.events.len());
+    let place = (0..count).find(|&n| first.events.get(n) != second.events.get(n))?;
+    Some(format!(
+        "event {place} of the history is {:?} in one run and {:?} in the other",
+        first.events.get(place),
+        second.events.get(place)
+    ))
 }

@@ -60,6 +60,7 @@ fn count_lives(run: &Run, tally: &mut Tally) {
         tally.count("steps", life.life.steps);
         tally.count("preemptions", life.life.preemptions);
         tally.count("disk operations", life.disk_operations);
+        tally.count("lives on a full disk", u64::from(life.now.cramped));
         if life.crashed() {
             tally.count("crashes", 1);
             hit(&mut tally.crashes, life.now.phase.name(), 1);

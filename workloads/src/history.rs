@@ -32,7 +32,7 @@ pub type Session = u32;
 pub type Life = u32;
 
 /// An operation and what it returned. An operation that returned an error is recorded as [`Op::Failed`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Op {
     /// A point read.
@@ -109,7 +109,7 @@ pub enum Op {
 }
 
 /// How a transaction ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Still running when its life ended, and commit had not been called: it must have no effect.
@@ -161,7 +161,7 @@ pub struct Txn {
 }
 
 /// How a life ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LifeEnd {
     /// Closed in order: nothing acked is lost.
@@ -182,7 +182,7 @@ pub struct LifeRecord {
 }
 
 /// One recorded event; a history is the fold of its events.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// A life is open for use.

@@ -92,7 +92,7 @@ pub struct StreamEvent {
 }
 
 /// What a point read saw.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Read {
     /// The value, if the key was there.
     pub value: Option<Bytes>,
@@ -130,7 +130,7 @@ impl Range {
 }
 
 /// One key that a scan returned.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Entry {
     /// The key.
     pub key: Key,
@@ -141,7 +141,7 @@ pub struct Entry {
 }
 
 /// What a conditional write demands of the key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Expected {
     /// This version; 0 demands that the key never existed.
     Version(Version),
@@ -175,7 +175,7 @@ pub enum ConflictKind {
 }
 
 /// One conflict of a commit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Conflict {
     /// Which rule.
     pub kind: ConflictKind,

@@ -151,11 +151,16 @@ pub(crate) struct OpName {
     pub(crate) hash: u64,
 }
 
+/// Where a label lies, and an operation on it.
+type Address = (usize, usize, OpKind);
+
 /// Numbers (kind, label) pairs as they first occur.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct OpTable {
+    /// Those met last, by the low bits of their address: what nearly every point asks for.
+    recent: Box<[(Address, OpId); RECENT]>,
     /// By address, which is quick; two addresses may hold the same label.
-    by_address: HashMap<(usize, usize, OpKind), OpId, FixedState>,
+    by_address: HashMap<Address, OpId, FixedState>,
     by_content: HashMap<(&'static str, OpKind), OpId, FixedState>,
     names: Vec<OpName>,
     /// The names as they were when last asked for.
@@ -164,13 +169,41 @@ pub(crate) struct OpTable {
     texts: HashSet<&'static str, FixedState>,
 }
 
+/// Slots of [`OpTable::recent`]; a power of two, several times as many as an engine has operations.
+const RECENT: usize = 512;
+
+impl Default for OpTable {
+    fn default() -> Self {
+        // No label lies at address 0.
+        let nobody = ((0, 0, OpKind::Start), OpId(0));
+        Self {
+            recent: Box::new([nobody; RECENT]),
+            by_address: HashMap::default(),
+            by_content: HashMap::default(),
+            names: Vec::new(),
+            shared: Arc::default(),
+            texts: HashSet::default(),
+        }
+    }
+}
+
 impl OpTable {
+    #[inline]
     pub(crate) fn id(&mut self, op: &Op) -> OpId {
         let address = (op.label.as_ptr() as usize, op.label.len(), op.kind);
-        match self.by_address.get(&address) {
+        let slot = (address.0 ^ (op.kind as usize) << 4) % RECENT;
+        let (known, id) = self.recent[slot];
+        if known == address { id } else { self.look_up(address, slot, op) }
+    }
+
+    #[cold]
+    fn look_up(&mut self, address: Address, slot: usize, op: &Op) -> OpId {
+        let id = match self.by_address.get(&address) {
             Some(id) => *id,
             None => self.add(address, op),
-        }
+        };
+        self.recent[slot] = (address, id);
+        id
     }
 
     pub(crate) fn name(&self, id: OpId) -> &OpName {

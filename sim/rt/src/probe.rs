@@ -17,6 +17,12 @@ pub fn point(label: &'static str) {
     life::point(Op::new(OpKind::Point, label, 0));
 }
 
+/// Notes a random draw of the simulated world, or something that happened in it. It goes into the digest of the life; it is no
+/// scheduling point. Nothing happens outside of a life.
+pub fn draw(label: &'static str, value: u64) {
+    life::with_core(|core| core.draw(label, value));
+}
+
 /// Ends the life here and now, as a power cut does: no destructor runs, nothing that is under way is finished.
 ///
 /// # Panics

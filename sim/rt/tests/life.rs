@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rt::life::{KillAt, Life, LifeEnd, Settings, Step, Watch, Watcher, run};
+use rt::life::{KillAt, Life, LifeEnd, Settings, Starvation, Step, Watch, Watcher, run};
 use rt::strategy::{RoundRobin, Uniform};
 use rt::sync::{Arc, Condvar, Mutex, atomic};
 use stormproof_rt_shuttle as rt;
@@ -297,4 +297,88 @@ fn a_watched_life_is_the_same_life_and_nothing_of_it_is_missed() {
         assert!(preemptions.abs_diff(watched.preemptions) <= 1, "the last switch may have been cut off");
         assert_eq!(values.as_slice(), [("version", 4), ("version", 6)]);
     }
+}
+
+/// One waits for a notification that is never sent, one for a lock that is held meanwhile; two others go on all the time.
+fn forgotten_body() {
+    let shared =
+        Arc::new((Mutex::new("mail", false), Condvar::new("arrived"), atomic::AtomicU64::new("work", 0)));
+    let theirs = Arc::clone(&shared);
+    let forgotten = spawn("client-forgotten", move || {
+        let mut mail = theirs.0.lock();
+        while !*mail {
+            theirs.1.wait(&mut mail);
+        }
+    });
+    for name in ["client-busy", "background"] {
+        let shared = Arc::clone(&shared);
+        spawn(name, move || {
+            while shared.2.fetch_add(1, Ordering::SeqCst) < 100_000 {
+                rt::thread::yield_now();
+            }
+        });
+    }
+    forgotten.join().expect("does not panic");
+}
+
+#[test]
+fn whoever_is_forgotten_while_others_go_on_is_starved_and_the_wait_graph_names_it() {
+    let starvation = Some(Starvation { tasks: "client-", points_max: 5_000 });
+    let settings = Settings { starvation, spurious_wakeups_per_mille: 0, ..seed(1) };
+    let LifeEnd::Starved(starved) = life(settings.clone(), forgotten_body).end else {
+        panic!("nobody was starved");
+    };
+    assert_eq!(starved.task, "client-forgotten");
+    assert!((5_000..8_000).contains(&starved.points), "{} points", starved.points);
+    let waiting = starved.tasks.tasks.iter().find(|task| task.task == starved.task).expect("is in the graph");
+    assert_eq!(waiting.op, "wait arrived");
+    // Those that are not watched may wait for work as long as they like.
+    let unwatched = Some(Starvation { tasks: "server-", points_max: 5_000 });
+    let end = life(Settings { starvation: unwatched, ..settings }, forgotten_body).end;
+    assert!(!matches!(end, LifeEnd::Starved(_)), "{end}");
+}
+
+#[test]
+fn an_unfair_schedule_alone_starves_nobody() {
+    // Round robin in turns of a million points: whoever polls keeps the holder of the lock off, until turns are enforced.
+    let body = || {
+        let lock = Arc::new((Mutex::new("lock", ()), atomic::AtomicU64::new("polls", 0)));
+        let guard = lock.0.lock();
+        let theirs = Arc::clone(&lock);
+        let client = spawn("client-1", move || drop(theirs.0.lock()));
+        let poller = Arc::clone(&lock);
+        spawn("poller", move || while poller.1.fetch_add(1, Ordering::SeqCst) < 50_000 {});
+        rt::thread::yield_now();
+        rt::probe::at("held");
+        drop(guard);
+        client.join().expect("does not panic");
+    };
+    let starvation = Some(Starvation { tasks: "client-", points_max: 4_000 });
+    let settings = Settings { starvation, steps_in_a_row_max: u32::MAX, ..seed(1) };
+    let life = run(settings, Box::new(RoundRobin::new(1_000_000)), body);
+    assert_eq!(life.end, LifeEnd::Completed);
+    assert!(life.steps < 20_000, "{} steps", life.steps);
+}
+
+#[test]
+fn a_trail_tells_every_draw_and_changes_nothing() {
+    let draws = || {
+        rt::probe::draw("dice", 5);
+        busy_body();
+        rt::probe::draw("dice", 6);
+    };
+    let without = life(seed(3), draws);
+    let with = life(Settings { trail: true, ..seed(3) }, draws);
+    assert_eq!(without.digest, with.digest);
+    assert_eq!(without.trail().count(), 0);
+    let trail: Vec<_> = with.trail().collect();
+    assert_eq!(trail[0], "dice: 0x5");
+    assert!(trail.iter().any(|draw| draw.contains("worker before \"lock counter\" no. 1")), "{trail:#?}");
+    assert!(trail.iter().any(|draw| draw == "schedule: worker#2 is chosen"), "{trail:#?}");
+    let other = life(seed(3), || {
+        rt::probe::draw("dice", 5);
+        busy_body();
+        rt::probe::draw("dice", 1);
+    });
+    assert_ne!(other.digest, with.digest, "a draw of the world is a part of the digest");
 }

@@ -10,6 +10,7 @@
 mod check;
 mod completions;
 mod enumerate;
+mod explore;
 mod inspect;
 mod list;
 mod man;
@@ -69,6 +70,7 @@ pub fn main_with(workloads: Vec<Arc<dyn Workload>>) -> ExitCode {
         Command::Sweep(arguments) => sweep::execute(arguments, registry),
         Command::Replay(arguments) => replay::execute(arguments, registry),
         Command::Shrink(arguments) => shrink::execute(arguments, registry),
+        Command::Explore(arguments) => explore::execute(arguments, registry),
         Command::List(arguments) => list::execute(arguments, &registry),
         Command::Zoo(arguments) => zoo::execute(arguments, registry),
         Command::Enumerate(arguments) => enumerate::execute(arguments, registry),
@@ -118,6 +120,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Makes a failure small
     Shrink(shrink::Arguments),
+    /// Runs all interleavings of a tiny plan
+    Explore(explore::Arguments),
     /// Lists workloads, invariants, mutants and strategies
     List(list::Arguments),
     /// Shows that deliberate bugs of the engine are found

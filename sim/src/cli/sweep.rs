@@ -1,27 +1,33 @@
 //! `stormproof sweep`: many seeds on all cores.
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufReader, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use stormproof_env::{Entropy, OsEntropy};
+use stormproof_faults::FaultKind;
 use stormproof_rt::sync::Arc;
 use stormproof_rt::sync::atomic::{AtomicBool, Ordering};
+use stormproof_rt::time;
 
 use super::output::{document, reproduce, violations, write_trace};
 use super::rendering::{Rendering, page_beside};
 use super::{Done, Exit, Failure};
+use crate::finding::Identity;
 use crate::marks;
-use crate::options::Options;
+use crate::options::{Faults, Options};
+use crate::plan::{PlanSize, fault_kinds};
 use crate::registry::Registry;
 use crate::report::{Origin, campaign, report};
 use crate::seed::Seed;
 use crate::session::Session;
-use crate::sweep::{Found, SeedRange, SeedSource, Shard, Sweep, sweep, worker};
+use crate::shrink::{Budget, shrink};
+use crate::sweep::{Expected, Found, SeedRange, SeedSource, Shard, Sweep, sweep, worker};
 use crate::tally::Hits;
+use crate::trace::Trace;
 
 #[derive(clap::Args, Debug, Default)]
 pub(super) struct Arguments {
@@ -42,6 +48,15 @@ pub(super) struct Arguments {
     /// Stop at the first violation
     #[arg(long)]
     fail_fast: bool,
+    /// Run every seed twice and compare, instead of one in a hundred
+    #[arg(long)]
+    twice: bool,
+    /// Compare with what an earlier sweep wrote with --out: the same seeds must have the same digests
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// Leave failures as large as they are
+    #[arg(long)]
+    no_shrink: bool,
     /// Write results as JSON lines, which `stormproof report` merges
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -62,6 +77,9 @@ pub(super) struct Arguments {
 pub(super) struct WorkerArguments {
     /// The options, as JSON
     options: String,
+    /// Run every seed twice
+    #[arg(long)]
+    twice: bool,
 }
 
 const RENEW_AFTER: u64 = 20_000;
@@ -75,12 +93,19 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// One trace per kind of failure, for so many kinds.
 const TRACES_MAX: usize = 10;
 
+/// What shrinking one of them may cost, and all of them together.
+const SHRINK_RUNS: u64 = 600;
+const SHRINK_EACH: Duration = Duration::from_secs(5);
+const SHRINK_ALL: Duration = Duration::from_secs(20);
+
 /// Serves as a worker.
 pub(super) fn work(arguments: WorkerArguments, registry: Registry) -> Done {
     let options: Options = serde_json::from_str(&arguments.options).map_err(Failure::usage)?;
     let session = Session::new(registry, options)?;
-    worker::serve(io::stdin().lock(), io::stdout().lock(), |seed| session.seed_line(Seed(seed)))
-        .map_err(Failure::own)?;
+    worker::serve(io::stdin().lock(), io::stdout().lock(), |seed| {
+        session.seed_line(Seed(seed), arguments.twice)
+    })
+    .map_err(Failure::own)?;
     Ok(Exit::Held)
 }
 
@@ -110,13 +135,24 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
             Some(Box::new(BufWriter::new(file)) as Box<dyn Write + Send>)
         }
     };
+    let against = match &arguments.against {
+        None => Expected::default(),
+        Some(path) => {
+            File::open(path).and_then(|file| Expected::read(BufReader::new(file))).map_err(|error| {
+                Failure::usage(format!("{}: {error}: give a file of `sweep --out`", path.display()))
+            })?
+        }
+    };
     let stop = Arc::new(AtomicBool::new("sweep.stop", false));
-    let on_interrupt = Arc::clone(&stop);
+    let interrupted = Arc::new(AtomicBool::new("sweep.interrupted", false));
+    let on_interrupt = [Arc::clone(&stop), Arc::clone(&interrupted)];
     // Where signals can't be caught, Ctrl-C ends the process the hard way.
-    let _ = ctrlc::set_handler(move || on_interrupt.store(true, Ordering::SeqCst));
+    let _ = ctrlc::set_handler(move || {
+        on_interrupt.iter().for_each(|flag| flag.store(true, Ordering::SeqCst));
+    });
     let jobs = arguments.jobs.unwrap_or_else(cores);
     let plan = Sweep {
-        worker: worker_command(session.options())?,
+        worker: worker_command(session.options(), arguments.twice)?,
         seeds,
         time_limit,
         jobs,
@@ -125,6 +161,7 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
         rss_kib_max: RSS_KIB_MAX,
         patience: PATIENCE,
         stop,
+        against,
         command: std::env::args().collect::<Vec<_>>().join(" "),
         shard: if shard == Shard::WHOLE { String::new() } else { shard.to_string() },
     };
@@ -136,40 +173,83 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
             ))
         })?;
     bar.finish_and_clear();
-    conclude(&arguments, &session, &found)
+    let failures = examples(&arguments, &session, &found, &interrupted)?;
+    conclude(&arguments, &session, &found, &failures)
 }
 
-/// Prints what was found, and decides how it ends.
-fn conclude(arguments: &Arguments, session: &Session, found: &Found) -> Done {
+/// The example of one kind of failure.
+struct Example {
+    seed: u64,
+    identity: Identity,
+    trace: PathBuf,
+    shrunk: Option<(PathBuf, PlanSize)>,
+}
+
+/// Runs an example of each kind of failure again, writes its trace, and shrinks it.
+fn examples(
+    arguments: &Arguments,
+    session: &Session,
+    found: &Found,
+    interrupted: &AtomicBool,
+) -> Result<Vec<Example>, Failure> {
     let folder = arguments.failures.clone().unwrap_or_else(|| PathBuf::from("failures"));
-    let mut traces = Vec::new();
-    for group in found.groups.values().take(TRACES_MAX) {
+    let begun = time::now();
+    let mut examples: Vec<Example> = Vec::new();
+    for (identity, group) in found.groups.iter().take(TRACES_MAX) {
         let Some(&seed) = group.seeds.first() else { continue };
         let (plan, _) = session.plan(Seed(seed));
         let command = reproduce(seed, session.options());
-        match session.run_watched(&plan) {
-            Ok((run, watched)) if !run.findings().is_empty() => {
-                let trace = write_trace(&folder, &plan, &run, &command)?;
-                let origin = Origin { reproduce: &command, trace_file: Some(&trace) };
-                page_beside(&trace, &report(&plan, &run, &watched, origin).into())?;
-                traces.push((seed, trace, command));
-            }
-            // It failed in a worker and holds here: the campaign says so below.
-            _ => traces.push((seed, PathBuf::new(), command)),
+        // Where it failed in a worker and holds here, there is no trace; that seeds differ is said elsewhere.
+        let Ok((mut run, watched)) = session.run_watched(&plan) else { continue };
+        if !run.findings().iter().any(|finding| finding.identity() == *identity) {
+            continue;
         }
+        run.verdict.findings.sort_by_key(|finding| finding.identity() != *identity);
+        let trace = write_trace(&folder, &plan, &run, &command)?;
+        let origin = Origin { reproduce: &command, trace_file: Some(&trace) };
+        page_beside(&trace, &report(&plan, &run, &watched, origin).into())?;
+        let started = time::now();
+        let left = SHRINK_ALL.saturating_sub(started.saturating_since(begun)).min(SHRINK_EACH);
+        let mut go_on = |_: &PlanSize, _: u64| {
+            !interrupted.load(Ordering::SeqCst) && time::now().saturating_since(started) < left
+        };
+        let budget = Budget { runs: SHRINK_RUNS, ..Budget::default() };
+        let shrunk = if arguments.no_shrink {
+            None
+        } else {
+            shrink(&plan, &run, session.registry(), budget, &mut go_on)
+        };
+        let shrunk = match shrunk {
+            None => None,
+            Some(shrunk) => {
+                let path = trace.with_extension("min.trace");
+                Trace::shrunk(&shrunk.plan, &shrunk.run, &shrunk.finding, &command)
+                    .write(&path)
+                    .map_err(Failure::own)?;
+                Some((path, shrunk.after))
+            }
+        };
+        examples.push(Example { seed, identity: identity.clone(), trace, shrunk });
     }
-    let files = traces.iter().filter(|(_, path, _)| !path.as_os_str().is_empty());
-    let files = files.map(|(seed, path, _)| (*seed, path.clone())).collect();
+    Ok(examples)
+}
+
+/// Prints what was found, and decides how it ends.
+fn conclude(arguments: &Arguments, session: &Session, found: &Found, examples: &[Example]) -> Done {
+    let example = |identity: &Identity| examples.iter().find(|example| example.identity == *identity);
+    let files = examples.iter().map(|example| (example.seed, example.trace.clone())).collect();
     let shown = campaign(found, &session.options().to_flags(), &files).into();
     arguments.rendering.write(&shown, arguments.rendering.format()?)?;
-    let hollow = hollow(found);
+    let hollow = hollow(found, session.options());
+    let never_fired = never_fired(found, session.options());
     if arguments.json {
         let groups: Vec<_> = found
             .groups
             .iter()
             .map(|(identity, group)| {
                 let seed = group.seeds.first().copied().unwrap_or_default();
-                let trace = traces.iter().find(|(other, _, _)| *other == seed).map(|(_, path, _)| path);
+                let example = example(identity);
+                let shrunk = example.and_then(|example| example.shrunk.as_ref());
                 json!({
                     "invariant": identity.invariant,
                     "class": identity.class,
@@ -179,7 +259,9 @@ fn conclude(arguments: &Arguments, session: &Session, found: &Found) -> Done {
                     "example": group.example,
                     "workload": group.workload,
                     "reproduce": reproduce(seed, session.options()),
-                    "trace_file": trace,
+                    "trace_file": example.map(|example| &example.trace),
+                    "shrunk_file": shrunk.map(|(path, _)| path),
+                    "shrunk": shrunk.map(|(_, size)| size),
                 })
             })
             .collect();
@@ -193,19 +275,27 @@ fn conclude(arguments: &Arguments, session: &Session, found: &Found) -> Done {
             "interleavings": found.interleavings(),
             "tally": found.tally,
             "marks_never_reached": unseen(found),
+            "faults_never_fired": never_fired,
             "hollow": hollow,
             "end": found.end,
         }))?;
     } else {
-        print!("{}", text(found));
+        print!("{}", text(found, &never_fired));
         for (identity, group) in &found.groups {
             let seed = group.seeds.first().copied().unwrap_or_default();
             println!("\n{} of {} seeds: {identity}", group.count, found.seeds);
             print!("{}", violations(std::slice::from_ref(&group.example), None));
             println!("reproduce: {}", reproduce(seed, session.options()));
-            if let Some(path) = files.get(&seed) {
-                println!("trace:     {} (stormproof shrink {})", path.display(), path.display());
-                println!("page:      {} (open it in a browser)", path.with_extension("html").display());
+            if let Some(example) = example(identity) {
+                let path = example.trace.display();
+                println!("trace:     {path} (stormproof shrink {path})");
+                println!(
+                    "page:      {} (open it in a browser)",
+                    example.trace.with_extension("html").display()
+                );
+                if let Some((path, size)) = &example.shrunk {
+                    println!("shrunk:    {} ({size})", path.display());
+                }
             }
         }
         for failed in found.failed.iter().take(5) {
@@ -226,16 +316,20 @@ fn conclude(arguments: &Arguments, session: &Session, found: &Found) -> Done {
 }
 
 /// Why a campaign proves nothing, if it does not: too little happened in it.
-fn hollow(found: &Found) -> Option<String> {
+fn hollow(found: &Found, options: &Options) -> Option<String> {
+    let tally = &found.tally;
     if found.seeds == 0 {
         return Some("no seed was run".into());
     }
-    if found.tally.get("commits") == 0 {
+    if tally.get("commits") == 0 {
         return Some("not one transaction committed".into());
     }
     // Too few seeds to expect anything rare of them.
     if found.seeds < 50 {
         return None;
+    }
+    if options.faults != Faults::None && tally.get("recoveries") == 0 {
+        return Some("nothing ever crashed and recovered".into());
     }
     if found.interleavings() < found.seeds / 10 {
         return Some(format!(
@@ -247,7 +341,16 @@ fn hollow(found: &Found) -> Option<String> {
     None
 }
 
-fn text(found: &Found) -> String {
+/// The kinds of faults that could have happened, and never did.
+fn never_fired(found: &Found, options: &Options) -> Vec<&'static str> {
+    if options.faults != Faults::All {
+        return Vec::new();
+    }
+    let names = fault_kinds().map(FaultKind::name);
+    names.filter(|name| !found.tally.faults.contains_key(*name)).collect()
+}
+
+fn text(found: &Found, never_fired: &[&str]) -> String {
     let tally = &found.tally;
     let (seconds, jobs, rss) =
         found.end.as_ref().map_or((0.0, 1, 0), |end| (end.seconds, end.jobs, end.rss_kib_max));
@@ -276,6 +379,9 @@ fn text(found: &Found) -> String {
     line("recoveries", tally.get("recoveries").to_string());
     line("interleavings", format!("{} distinct, {} steps", found.interleavings(), tally.get("steps")));
     line("faults", hits(&tally.faults));
+    if !never_fired.is_empty() {
+        line("faults never fired", never_fired.join(", "));
+    }
     line("workloads", join(tally.workloads.iter().map(|(name, share)| format!("{name} {}", share.seeds))));
     line("marks", hits(&tally.marks));
     let unseen = unseen(found);
@@ -337,11 +443,13 @@ fn watch(bar: &ProgressBar, found: &Found, elapsed: Duration, by_seeds: bool) {
     ));
 }
 
-fn worker_command(options: &Options) -> Result<Vec<String>, Failure> {
+fn worker_command(options: &Options, twice: bool) -> Result<Vec<String>, Failure> {
     let binary = std::env::current_exe()
         .map_err(|error| Failure::own(format!("this binary can't find itself to start workers: {error}")))?;
     let options = serde_json::to_string(options).map_err(Failure::own)?;
-    Ok(vec![binary.to_string_lossy().into_owned(), "__worker".into(), options])
+    let mut command = vec![binary.to_string_lossy().into_owned(), "__worker".into(), options];
+    command.extend(twice.then(|| "--twice".to_owned()));
+    Ok(command)
 }
 
 fn cores() -> usize {

@@ -9,19 +9,28 @@ use rand::RngExt;
 use stormproof_faults::{
     ClockJump, ClockPlan, CrashOdds, DiskOptions, EntryPolicy, FaultKind, FaultPlan, FaultRule, Odds,
 };
+use stormproof_rt::sync::Arc;
 use stormproof_rt_shuttle::life::Nudges;
 use stormproof_workloads::store::Isolation;
 use stormproof_workloads::workload::{Scale, Workload};
 
+use super::parameters::vary;
 use super::{CrashAt, DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage, StrategyPlan};
 use crate::options::{DurabilityKind, Faults, IsolationKind, Options};
 use crate::seed::{Seed, Stream, Streams};
 
-/// The plan of `seed`, drawn among `workloads` as `options` allow. All draws are on record in `streams`.
+/// The plan of `seed`, drawn among `workloads` as `options` allow; `tuned` finds the one of a name with other parameters. All
+/// draws are on record in `streams`.
 ///
 /// # Panics
 /// When `workloads` is empty: options were to be checked before.
-pub fn draw(seed: Seed, options: &Options, workloads: &[&dyn Workload], streams: &Streams) -> Plan {
+pub fn draw(
+    seed: Seed,
+    options: &Options,
+    workloads: &[&dyn Workload],
+    tuned: impl Fn(&str, &serde_json::Value) -> Option<Arc<dyn Workload>>,
+    streams: &Streams,
+) -> Plan {
     let mut crash = streams.stream("crash");
     let storage = if crash.chance(95) { Storage::Disk } else { Storage::Memory };
     let lives = draw_lives(options, storage, &mut crash, streams);
@@ -29,6 +38,10 @@ pub fn draw(seed: Seed, options: &Options, workloads: &[&dyn Workload], streams:
     let mut programs = streams.stream("workload");
     let workload = workloads[programs.random_range(0..workloads.len())];
     let scale = draw_scale(options, isolation, &mut programs);
+    let mut parameters = workload.parameters();
+    let varied = vary(&mut parameters, &mut streams.stream("parameters"));
+    let other = if varied { tuned(workload.name(), &parameters) } else { None };
+    let workload = other.as_deref().unwrap_or(workload);
     Plan {
         seed,
         engine: draw_engine(options, storage, isolation, &mut streams.stream("engine")),
@@ -113,7 +126,20 @@ fn draw_lives(options: &Options, storage: Storage, crash: &mut Stream, streams: 
     let mut last = draw_life(options, &mut schedule);
     last.stalls_per_million = 0;
     lives.push(last);
+    draw_room(options, &mut lives, &mut streams.stream("room"));
     lives
+}
+
+/// Some storms rage on a disk that is nearly full.
+fn draw_room(options: &Options, lives: &mut [LifePlan], room: &mut Stream) {
+    let Some((_, storms)) = lives.split_last_mut() else { return };
+    for life in storms {
+        let (cramped, bytes) =
+            (room.chance(12), room.weighted(&[(1, 0), (2, 4 << 10), (2, 16 << 10), (1, 64 << 10)]));
+        if cramped && options.faults == Faults::All {
+            life.room_bytes = Some(bytes);
+        }
+    }
 }
 
 fn draw_crash(soon: bool, crash: &mut Stream) -> CrashAt {
@@ -142,6 +168,7 @@ fn draw_life(options: &Options, stream: &mut Stream) -> LifePlan {
         early_timeouts_per_mille: stream.weighted(&[(2, 0), (1, 20), (1, 200)]),
         stalls_per_million: stream.weighted(&[(3, 0), (1, 200)]),
         checkpoint_after_micros: stream.weighted(&[(3, 0), (1, 200), (1, 2_000)]),
+        room_bytes: None,
     }
 }
 
@@ -223,6 +250,11 @@ const FAULTS: &[(FaultKind, Odds)] = &[
     (FaultKind::Interrupted, Odds::percent(10)),
     (FaultKind::Stall, Odds::percent(5)),
 ];
+
+/// The kinds of faults that seeds may draw.
+pub fn fault_kinds() -> impl Iterator<Item = FaultKind> {
+    FAULTS.iter().map(|(kind, _)| *kind)
+}
 
 fn draw_clock(stream: &mut Stream) -> ClockPlan {
     let count = stream.weighted(&[(70, 0), (20, 1), (10, 3)]);

@@ -7,6 +7,7 @@
 //! INV-PLAN-3: a plan holds every random decision or the seed of a generator that makes it; nothing else is drawn.
 
 mod draw;
+mod parameters;
 mod strategy;
 
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use stormproof_oracle::Durability;
 use stormproof_rt_shuttle::life::{Nudges, PointKey};
 use stormproof_workloads::store::Isolation;
 
-pub use draw::draw;
+pub use draw::{draw, fault_kinds};
 pub use strategy::StrategyPlan;
 
 use crate::digest::DigestValue;
@@ -140,6 +141,10 @@ pub struct LifePlan {
     pub stalls_per_million: u32,
     /// Makes a checkpoint after this time, in a task that does nothing else; 0 for never.
     pub checkpoint_after_micros: u64,
+    /// How many bytes the disk has left for a millisecond from the moment at which clients begin, or, if the power goes
+    /// out before that, until clients begin again; no limit if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_bytes: Option<u64>,
 }
 
 impl LifePlan {
@@ -155,6 +160,7 @@ impl LifePlan {
             early_timeouts_per_mille: 0,
             stalls_per_million: 0,
             checkpoint_after_micros: 0,
+            room_bytes: None,
         }
     }
 }

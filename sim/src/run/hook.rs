@@ -5,7 +5,7 @@ use stormproof_rt::sync::{Arc, Mutex};
 use stormproof_rt_shuttle::{life, probe, time};
 
 use super::watch::Onlooker;
-use crate::digest::{Digest, DigestValue};
+use crate::digest::Digest;
 use crate::plan::CrashAt;
 
 /// Sees every operation of the disk.
@@ -27,7 +27,6 @@ struct Log {
     syncs: u64,
     crashed_at: Option<String>,
     total: u64,
-    digest: Digest,
 }
 
 impl WorldHook {
@@ -76,11 +75,6 @@ impl WorldHook {
         self.log.lock().crashed_at.clone()
     }
 
-    /// Of all operations so far and how they ended.
-    pub fn digest(&self) -> DigestValue {
-        self.log.lock().digest.value()
-    }
-
     fn is_crash(&self, operation: &Operation, is_after: bool, is_main: bool) -> bool {
         let mut log = self.log.lock();
         if !is_after {
@@ -127,14 +121,12 @@ impl WorldHook {
         if !life::is_inside() {
             return;
         }
-        {
-            let mut log = self.log.lock();
-            log.faulted += u64::from(!completion.faults.is_empty());
-            log.digest.number(operation.number);
-            log.digest.text(operation.label());
-            log.digest.number(operation.offset ^ operation.len.rotate_left(32));
-            log.digest.number(completion.faults.len() as u64 + u64::from(completion.error.is_some()) * 2);
-        }
+        self.log.lock().faulted += u64::from(!completion.faults.is_empty());
+        let mut digest = Digest::default();
+        digest.number(operation.number);
+        digest.number(operation.offset ^ operation.len.rotate_left(32));
+        digest.number(completion.faults.len() as u64 + u64::from(completion.error.is_some()) * 2);
+        probe::draw(operation.label(), digest.value().0);
         if self.is_crash(operation, true, is_main) {
             probe::crash();
         }

@@ -163,6 +163,9 @@ fn run_clients(
     };
     run(0)();
     if world.note(|now| now.unfinished.is_empty()) {
+        if role == Role::Storm {
+            cramp(world, life_plan);
+        }
         let done = Arc::new(AtomicBool::new("checkpointer.done", false));
         let checkpointer = start_checkpointer(store, life_plan, &done);
         let clients: Vec<_> = (0..plan.workload.clients.len())
@@ -181,6 +184,20 @@ fn run_clients(
     if role == Role::Last && world.note(|now| now.unfinished.is_empty()) {
         run(1)();
     }
+}
+
+/// Leaves as little room on the disk as the plan says, until somebody cleans up.
+fn cramp(world: &Arc<World>, life_plan: &LifePlan) {
+    world.leave_room(life_plan.room_bytes);
+    if life_plan.room_bytes.is_none() {
+        return;
+    }
+    let world = Arc::clone(world);
+    let clean_up = move || {
+        time::sleep(std::time::Duration::from_millis(1));
+        world.leave_room(None);
+    };
+    thread::spawn("janitor", clean_up).expect("simulated threads always start");
 }
 
 /// A task that makes checkpoints beside the clients, as the plan says.
@@ -206,7 +223,7 @@ fn start_checkpointer(
 
 /// Puts the whole store on record. Returns whether that worked.
 fn inspect(world: &World, store: &dyn Store, number: LifeNumber) -> bool {
-    let names = Names::of(&world.recorder.events());
+    let names = world.recorder.with_events(Names::of);
     let Some(state) = inspector::inspect(&world.recorder, store, number, &names) else { return false };
     world.note(|now| now.states.push(state));
     true

@@ -9,13 +9,16 @@ mod verdict;
 mod watch;
 mod world;
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::hash::Hash;
 
 use serde::{Deserialize, Serialize};
 use stormproof_faults::{CrashReport, FiredFault, Recording};
 use stormproof_rt::sync::Arc;
-use stormproof_rt_shuttle::life::{Force, KillAt, Life, LifeEnd, OnEnd, Remains, Settings};
+use stormproof_rt_shuttle::life::{Force, KillAt, Life, LifeEnd, OnEnd, Remains, Settings, Starvation};
 use stormproof_rt_shuttle::mutants::{Mutant, MutantSet};
+use stormproof_rt_shuttle::strategy::{Bounded, Strategy};
 use stormproof_rt_shuttle::time::Instant;
 use stormproof_workloads::history::{Event, LifeEnd as HistoryEnd};
 use stormproof_workloads::notebook::Note;
@@ -32,7 +35,7 @@ pub use world::{Now, Phase, State, World};
 
 use crate::digest::{Digest, DigestValue};
 use crate::finding::Finding;
-use crate::plan::{CrashAt, Ending, LifePlan, Plan, Storage};
+use crate::plan::{CrashAt, Ending, LifePlan, Plan, Storage, StrategyPlan};
 use crate::registry::Registry;
 
 /// A run that is over.
@@ -40,7 +43,7 @@ use crate::registry::Registry;
 pub struct Run {
     /// Lives, in order, those that only open the store again included.
     pub lives: Vec<LifeRun>,
-    /// What happened, event by event.
+    /// What happened, event by event, if that was asked for ([`Keep`]).
     pub events: Vec<Event>,
     /// What happened, folded.
     pub history: History,
@@ -131,12 +134,51 @@ pub enum RunError {
     Recording(String),
 }
 
+/// What of a run is kept beside its verdict and its history.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Keep {
+    /// Nothing: what campaigns need.
+    #[default]
+    Verdict,
+    /// [`Run::events`].
+    Events,
+    /// These, and every draw of every life ([`Life::trail`]): for comparing two runs.
+    Trail,
+}
+
 /// Runs a plan and judges it.
 ///
 /// # Errors
 /// When there is no verdict; see [`RunError`].
 pub fn run(plan: &Plan, registry: &Registry) -> Result<Run, RunError> {
-    play(plan, registry, World::new(plan))
+    run_keeping(plan, registry, Keep::Verdict)
+}
+
+/// As [`run`], and keeps more of it. What is kept makes no difference to what happens.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_keeping(plan: &Plan, registry: &Registry, keep: Keep) -> Result<Run, RunError> {
+    stage(plan, registry, World::new(plan), keep, None)?.perform()
+}
+
+/// As [`run`], but that the interleaving of the life with this number is the one that `search` is at.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_exploring(
+    plan: &Plan,
+    registry: &Registry,
+    life: usize,
+    search: Bounded,
+) -> Result<(Run, Option<Bounded>), RunError> {
+    let mut run = stage(plan, registry, World::new(plan), Keep::Verdict, Some((life, search)))?.perform()?;
+    let search = run.lives.get_mut(life).and_then(|run| {
+        let used = std::mem::replace(&mut run.life.strategy, StrategyPlan::round_robin(1).build());
+        let used: Box<dyn Any> = used;
+        used.downcast::<Bounded>().ok()
+    });
+    Ok((run, search.map(|search| *search)))
 }
 
 /// As [`run`], with somebody who looks on: the same run, and what was seen of it.
@@ -145,18 +187,25 @@ pub fn run(plan: &Plan, registry: &Registry) -> Result<Run, RunError> {
 /// As [`run`].
 pub fn run_watched(plan: &Plan, registry: &Registry) -> Result<(Run, Watched), RunError> {
     let world = World::watched(plan);
-    let run = play(plan, registry, Arc::clone(&world))?;
+    let run = stage(plan, registry, Arc::clone(&world), Keep::Events, None)?.perform()?;
     Ok((run, world.watched_so_far()))
 }
 
-fn play(plan: &Plan, registry: &Registry, world: Arc<World>) -> Result<Run, RunError> {
-    let mut stage = Stage::new(plan, registry, world)?;
-    stage.play()?;
-    stage.judge()
+fn stage(
+    plan: &Plan,
+    registry: &Registry,
+    world: Arc<World>,
+    keep: Keep,
+    search: Option<(usize, Bounded)>,
+) -> Result<Stage, RunError> {
+    Ok(Stage { keep, search, ..Stage::new(plan, registry, world)? })
 }
 
 /// A life with so many scheduling points goes round in circles.
 const STEPS_MAX: u64 = 400_000;
+
+/// So many scheduling points of the calm life are more than any client has to wait while others go on.
+const STARVATION: Starvation = Starvation { tasks: "client-", points_max: 40_000 };
 
 /// A run under way.
 struct Stage {
@@ -164,6 +213,9 @@ struct Stage {
     workload: Arc<dyn Workload>,
     mutants: MutantSet,
     plan: Arc<Plan>,
+    keep: Keep,
+    /// Of the life with this number: what decides its interleaving.
+    search: Option<(usize, Bounded)>,
     lives: Vec<LifeRun>,
     /// What the last life did to the disk, if that was to be recorded.
     recorded: Option<Recording>,
@@ -180,7 +232,13 @@ impl Stage {
             .map(|name| name.parse::<Mutant>().map_err(|_| RunError::UnknownMutant(name.clone())))
             .collect::<Result<MutantSet, _>>()?;
         let plan = Arc::new(plan.clone());
-        Ok(Self { world, workload, mutants, plan, lives: Vec::new(), recorded: None })
+        let keep = Keep::Events;
+        Ok(Self { world, workload, mutants, plan, keep, search: None, lives: Vec::new(), recorded: None })
+    }
+
+    fn perform(mut self) -> Result<Run, RunError> {
+        self.play()?;
+        self.judge()
     }
 
     fn play(&mut self) -> Result<(), RunError> {
@@ -218,6 +276,9 @@ impl Stage {
     fn live_until(&mut self, life_plan: &LifePlan, role: Role, cut: Option<&Cut>) -> Result<bool, RunError> {
         let number = u32::try_from(self.lives.len()).unwrap_or(u32::MAX);
         let faults_before = self.world.disk.fired().len();
+        // The limit of the life before holds until clients begin.
+        let cramped = matches!(self.lives.last(), Some(before) if before.now.cramped) && role == Role::Storm;
+        self.world.note(|now| now.cramped = cramped);
         self.world.begin_life(life_plan.crash.clone());
         if let Some(cut) = cut {
             self.world.hook.cut_after(cut.after_operation);
@@ -257,7 +318,7 @@ impl Stage {
         Ok(goes_on)
     }
 
-    fn execute(&self, life_plan: &LifePlan, number: u32, role: Role) -> Life {
+    fn execute(&mut self, life_plan: &LifePlan, number: u32, role: Role) -> Life {
         let second = std::time::Duration::from_secs(1);
         let start =
             self.lives.last().map_or(Instant::from_nanos(0), |run| run.life.time.saturating_add(second));
@@ -276,6 +337,8 @@ impl Stage {
             early_timeouts_per_mille: life_plan.early_timeouts_per_mille,
             stalls_per_million: life_plan.stalls_per_million,
             steps_max: STEPS_MAX,
+            starvation: (role == Role::Last).then_some(STARVATION),
+            trail: self.keep == Keep::Trail,
             // What a killed life leaves may be unwound, as the power is off before that.
             remains: Remains::Unwind,
             on_end: Some(OnEnd(Arc::new(move || powered.cut_power()))),
@@ -284,18 +347,22 @@ impl Stage {
         };
         let (world, plan) = (Arc::clone(&self.world), Arc::clone(&self.plan));
         let (workload, life_plan) = (Arc::clone(&self.workload), life_plan.clone());
-        let strategy = life_plan.strategy.build();
+        let strategy: Box<dyn Strategy> = match self.search.take_if(|(life, _)| *life == number as usize) {
+            Some((_, search)) => Box::new(search),
+            None => life_plan.strategy.build(),
+        };
         stormproof_rt_shuttle::life::run(settings, strategy, move || {
             life::live(&world, &plan, &life_plan, workload, number, role);
         })
     }
 
     fn judge(self) -> Result<Run, RunError> {
-        let events = self.world.recorder.events();
-        let history = stormproof_workloads::history::fold(events.clone())
-            .map_err(|error| RunError::Recording(error.to_string()))?;
-        let notes = self.world.notebook.take_notes();
+        let recording = |error: &dyn std::fmt::Display| RunError::Recording(error.to_string());
+        let events = self.world.recorder.take().map_err(|error| recording(&error))?;
         let (digest, interleaving) = self.digests(&events);
+        let kept = if self.keep >= Keep::Events { events.clone() } else { Vec::new() };
+        let history = stormproof_workloads::history::fold(events).map_err(|error| recording(&error))?;
+        let notes = self.world.notebook.take_notes();
         let faults = self.world.disk.fired();
         let crashes = self.world.disk.crashes();
         let doubts = self.world.disk.doubts();
@@ -310,35 +377,33 @@ impl Stage {
             notebook: &self.world.notebook,
         };
         let verdict = evidence.judge();
-        Ok(Run { lives: self.lives, events, history, notes, faults, crashes, verdict, digest, interleaving })
+        Ok(Run {
+            lives: self.lives,
+            events: kept,
+            history,
+            notes,
+            faults,
+            crashes,
+            verdict,
+            digest,
+            interleaving,
+        })
     }
 
     fn digests(&self, events: &[Event]) -> (DigestValue, DigestValue) {
         let mut all = Digest::default();
         let mut switches = Digest::default();
-        all.number(self.world.hook.digest().0);
         for run in &self.lives {
             all.number(run.life.digest);
             switches.number(run.life.interleaving);
         }
-        let mut writer = DigestWriter(all);
-        // Writing into a digest does not fail.
-        let _ = serde_json::to_writer(&mut writer, events);
-        (writer.0.value(), switches.value())
-    }
-}
-
-/// Mixes into a digest whatever is written.
-struct DigestWriter(Digest);
-
-impl std::io::Write for DigestWriter {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.bytes(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+        for crash in self.world.disk.crashes() {
+            for count in [crash.pieces_kept, crash.pieces_lost, crash.pieces_torn, crash.entries_lost] {
+                all.number(count);
+            }
+        }
+        events.hash(&mut all);
+        (all.value(), switches.value())
     }
 }
 

@@ -57,7 +57,7 @@ impl Case<'_> {
     /// Opening, closing, panics, deadlocks, and whether everybody finished.
     fn judge_lives(&self, verdict: &mut Verdict) {
         for (number, run) in self.lives.iter().enumerate() {
-            let disturbed = run.faults.0 != run.faults.1 || !self.doubts.is_empty();
+            let disturbed = run.faults.0 != run.faults.1 || !self.doubts.is_empty() || run.now.cramped;
             verdict.looked_at(invariants::NO_PANIC, 1);
             verdict.looked_at(invariants::LIVENESS, 1);
             verdict.looked_at(invariants::RECOVERS, 1);
@@ -70,6 +70,10 @@ impl Case<'_> {
                 LifeEnd::StepLimit(limit) => {
                     let message = format!("life {number}: {}", LifeEnd::StepLimit(limit.clone()));
                     verdict.violation(invariants::LIVENESS, "livelock", message);
+                }
+                LifeEnd::Starved(starved) => {
+                    let message = format!("life {number}: {}", LifeEnd::Starved(starved.clone()));
+                    verdict.violation(invariants::LIVENESS, "starvation", message);
                 }
                 LifeEnd::Panicked(panic) => {
                     let message = format!("life {number}: {panic}");

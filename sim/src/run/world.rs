@@ -6,16 +6,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use stormproof_env::{Clock, UnixMillis};
+use stormproof_env::{Clock, Entropy, UnixMillis};
 use stormproof_faults::{CrashOdds, DiskOptions, FaultPlan, SimClock, SimDisk, SimEntropy};
 use stormproof_rt::sync::{Arc, Mutex};
 use stormproof_rt_shuttle::life::Watch;
-use stormproof_rt_shuttle::time;
+use stormproof_rt_shuttle::{probe, time};
 use stormproof_workloads::history::Recorder;
 use stormproof_workloads::{Environment, Notebook};
 
 use super::hook::{SiblingHook, WorldHook};
 use super::watch::{Onlooker, Watched};
+use crate::digest::Digest;
 use crate::plan::{CrashAt, Plan};
 
 /// What outlives executions.
@@ -32,7 +33,7 @@ pub struct World {
     /// Time as clients have it.
     pub client_time: ClientTime,
     /// Random bits.
-    pub entropy: Arc<SimEntropy>,
+    pub entropy: Arc<WorldEntropy>,
     /// Sees every operation of the disk.
     pub hook: Arc<WorldHook>,
     siblings: Mutex<Siblings>,
@@ -79,6 +80,8 @@ pub struct Now {
     pub open_error: Option<String>,
     /// Why it could not be closed.
     pub close_error: Option<String>,
+    /// Whether the disk had a limit.
+    pub cramped: bool,
     /// Sessions of clients that have not finished their program.
     pub unfinished: Vec<u32>,
     /// What recovery did, in words.
@@ -114,7 +117,7 @@ impl World {
             disk,
             client_time: ClientTime { clock: clock.clone() },
             clock,
-            entropy: Arc::new(SimEntropy::new(plan.entropy_seed)),
+            entropy: Arc::new(WorldEntropy { bits: SimEntropy::new(plan.entropy_seed) }),
             hook,
             siblings: Mutex::new(
                 "world.siblings",
@@ -177,6 +180,12 @@ impl World {
         self.now.lock().phase = phase;
     }
 
+    /// Leaves so much room on the disk from now on.
+    pub fn leave_room(&self, bytes: Option<u64>) {
+        self.disk.set_capacity(bytes.map(|bytes| self.disk.used().saturating_add(bytes)));
+        self.note(|now| now.cramped |= bytes.is_some());
+    }
+
     /// Changes what is known of the current life.
     pub fn note<T>(&self, change: impl FnOnce(&mut Now) -> T) -> T {
         change(&mut self.now.lock())
@@ -185,6 +194,21 @@ impl World {
     /// What was known of the life that has ended; the next one starts afresh.
     pub fn take_now(&self) -> Now {
         std::mem::take(&mut self.now.lock())
+    }
+}
+
+/// Random bits, each draw of which goes into the digest of the life.
+#[derive(Debug)]
+pub struct WorldEntropy {
+    bits: SimEntropy,
+}
+
+impl Entropy for WorldEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.bits.fill(bytes);
+        let mut digest = Digest::default();
+        digest.bytes(bytes);
+        probe::draw("entropy", digest.value().0);
     }
 }
 

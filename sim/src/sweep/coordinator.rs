@@ -12,6 +12,7 @@ use stormproof_rt::sync::{Arc, Mutex};
 use stormproof_rt::{thread, time};
 
 use super::campaign::Found;
+use super::expected::Expected;
 use super::message::{EndLine, FailedLine, Message};
 use super::seeds::SeedSource;
 
@@ -40,6 +41,8 @@ pub struct Sweep {
     pub patience: Duration,
     /// Set from outside to stop early.
     pub stop: Arc<AtomicBool>,
+    /// Digests of an earlier sweep: a seed whose digest is another one now has failed.
+    pub against: Expected,
     /// The command and the shard, for the record.
     pub command: String,
     /// As [`EndLine::shard`].
@@ -105,7 +108,7 @@ pub fn sweep(
     progress.points.push(point(seconds, &books.found));
     let progress = progress.points;
     let end = EndLine { seconds, jobs: jobs as u64, command, shard, rss_kib_max, interrupted, progress };
-    books.record(Message::End(end))?;
+    books.record(Message::End(end), &desk.sweep.against)?;
     if let Some(out) = &mut books.out {
         out.flush()?;
     }
@@ -160,7 +163,10 @@ struct Books {
 }
 
 impl Books {
-    fn record(&mut self, message: Message) -> io::Result<()> {
+    fn record(&mut self, mut message: Message, against: &Expected) -> io::Result<()> {
+        if let Message::Seed(line) = &mut message {
+            against.judge(line);
+        }
         if let Some(out) = &mut self.out {
             let mut line = serde_json::to_vec(&message)?;
             line.push(b'\n');
@@ -226,7 +232,7 @@ impl Desk {
                     let why = self.bury(index)?;
                     let mut books = self.books.lock();
                     if let Some(&seed) = batch.get(answered) {
-                        books.record(Message::Failed(FailedLine { seed, why }))?;
+                        books.record(Message::Failed(FailedLine { seed, why }), &self.sweep.against)?;
                     }
                     books.seeds.give_back(batch.get(answered + 1..).unwrap_or_default());
                     batch_size = 1;
@@ -294,7 +300,7 @@ impl Desk {
                 Message::Batch(batch) => rss_kib = Some(batch.rss_kib),
                 Message::Failed(_) | Message::End(_) => return Err(Trouble::Gone),
             }
-            self.books.lock().record(message).map_err(Trouble::Mine)?;
+            self.books.lock().record(message, &self.sweep.against).map_err(Trouble::Mine)?;
             if violation && self.sweep.fail_fast {
                 self.sweep.stop.store(true, Ordering::SeqCst);
             }

@@ -10,10 +10,12 @@
 
 pub mod campaign;
 pub mod coordinator;
+pub mod expected;
 pub mod message;
 pub mod seeds;
 pub mod worker;
 
 pub use campaign::{Found, Group};
 pub use coordinator::{Sweep, sweep};
+pub use expected::Expected;
 pub use seeds::{SeedRange, SeedSource, Shard};

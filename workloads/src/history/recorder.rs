@@ -186,6 +186,11 @@ impl Recorder {
         self.log().events.clone()
     }
 
+    /// Looks at the events so far. Nothing may be recorded meanwhile.
+    pub fn with_events<T>(&self, look: impl FnOnce(&[Event]) -> T) -> T {
+        look(&self.log().events)
+    }
+
     /// The history so far.
     ///
     /// # Errors

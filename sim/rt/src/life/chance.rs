@@ -2,6 +2,7 @@
 
 use super::core::{Core, below};
 use super::nudge::{RawNudge, STALL, What};
+use super::trail::Draw;
 use super::{KillAt, LifeEnd, StepLimit};
 use crate::op::mix;
 use crate::strategy::point_hash;
@@ -46,6 +47,8 @@ impl Core {
             let nanos = below(&mut self.stall_rng, nanos.max(1));
             self.stall(nanos, blocked);
             self.draw_stall();
+        } else if self.step >= self.patience.next {
+            self.watch_waiting();
         }
         self.plan_event();
     }
@@ -55,7 +58,7 @@ impl Core {
             Some(KillAt::Step(step)) if step > self.step => step,
             _ => u64::MAX,
         };
-        self.next_event = kill.min(self.settings.steps_max).min(self.next_stall);
+        self.next_event = kill.min(self.settings.steps_max).min(self.next_stall).min(self.patience.next);
     }
 
     pub(super) fn draw_stall(&mut self) {
@@ -82,6 +85,7 @@ impl Core {
     pub(super) fn note(&mut self, what: What, blocked: bool) {
         let me = &self.tasks[self.current.index()];
         let (op, nth) = (me.pending_id, me.nth(blocked));
+        self.keep(|| Draw::Chance { what });
         self.nudges.push(RawNudge { task: self.current, op, nth, blocked, what });
     }
 

@@ -13,7 +13,9 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::afterlife::Stage;
 use super::nudge::{Listed, RawNudge};
 use super::schedule::{Decision, Decisions, RawForce, Schedule};
+use super::starvation::Patience;
 use super::task::{Status, Task};
+use super::trail::Draw;
 use super::{KillAt, Life, LifeEnd, Nudges, Panic, Settings, Step, TaskId, Watch};
 use crate::op::{FNV_START, Op, OpId, OpKind, OpTable, mix, stable_hash};
 use crate::strategy::{Choice, Strategy, point_hash_of};
@@ -60,6 +62,7 @@ pub(crate) struct Core {
     pub(super) kill_point: Option<u64>,
     /// The current task was switched to although the one before could have gone on, and has made no step since.
     pub(super) preempted: bool,
+    pub(super) patience: Patience,
     /// How many points in a row the current task has come to while others could run.
     pub(super) in_a_row: u32,
     pub(super) lock_waiters: u32,
@@ -79,6 +82,8 @@ pub(crate) struct Core {
     /// The nudges that are listed, if they are.
     pub(super) listed: Option<Listed>,
     pub(super) nudges: Vec<RawNudge>,
+    /// All that went into the digest, if it is kept.
+    pub(super) trail: Option<Vec<Draw>>,
     pub(super) marks: Vec<(&'static str, u64)>,
     pub(super) panics: Vec<Panic>,
 }
@@ -112,6 +117,7 @@ impl Core {
             next_stall: u64::MAX,
             kill_point,
             preempted: false,
+            patience: Patience::new(&settings),
             in_a_row: 0,
             lock_waiters: 0,
             strategy,
@@ -127,6 +133,7 @@ impl Core {
             forces: Vec::new(),
             listed,
             nudges: Vec::new(),
+            trail: settings.trail.then(Vec::new),
             marks: Vec::new(),
             panics: Vec::new(),
             settings,
@@ -266,6 +273,7 @@ impl Core {
                 tasks: self.tasks.into_iter().map(|task| task.path).collect(),
                 ops: self.ops.shared(),
             },
+            trail: self.trail.unwrap_or_default(),
             report: self.strategy.report(),
             strategy: self.strategy,
         };
@@ -288,6 +296,8 @@ impl Core {
             let (kind, label) = (name.kind, name.label);
             watcher.step(&Step { task: self.current, path, kind, label, preempted });
         }
+        let (task, now) = (self.current, self.now);
+        self.keep(|| Draw::Point { task, op: id, nth: (salt >> 1) as u32, blocked: salt & 1 == 1, now });
     }
 
     /// Chooses who runs next. The current task may go on if it `can_stay`, would rather not if it `yields`, and is
@@ -313,9 +323,13 @@ impl Core {
         };
         let default = choice.default();
         let mut to = self.strategy.choose(&choice, &mut self.schedule_rng);
-        if self.runnable.binary_search(&to).is_err() {
+        if self.patience.fair {
+            to = self.patience.turn(&choice);
+        }
+        if (to != self.current || !can_stay) && self.runnable.binary_search(&to).is_err() {
             to = default;
         }
+        self.keep(|| Draw::Choice { to });
         self.in_a_row = if to == self.current { self.in_a_row + 1 } else { 0 };
         if to != default {
             let me = &self.tasks[self.current.index()];

@@ -17,16 +17,18 @@ mod panic_hook;
 mod run;
 mod schedule;
 mod settings;
+mod starvation;
 mod task;
+mod trail;
 mod wait_graph;
 mod waits;
 mod watch;
 
 pub use nudge::{Nudge, Nudges};
-pub use outcome::{Life, LifeEnd, Panic, StepLimit};
+pub use outcome::{Life, LifeEnd, Panic, Starved, StepLimit};
 pub use run::{run, run_with};
 pub use schedule::{Decision, Decisions, Force, PointKey, Schedule};
-pub use settings::{KillAt, OnEnd, Remains, Settings};
+pub use settings::{KillAt, OnEnd, Remains, Settings, Starvation};
 pub(crate) use task::Task;
 pub use task::TaskId;
 pub use wait_graph::{WaitGraph, Waiting};
@@ -64,12 +66,10 @@ pub(crate) fn with_core<T>(f: impl FnOnce(&mut Core) -> T) -> Option<T> {
     CORE.with_borrow_mut(|core| core.as_mut().map(|core| f(core)))
 }
 
-/// A scheduling point before `op`; nothing outside of a life.
+/// A scheduling point before `op`; nothing outside of a life. Returns whether this is a life.
 #[inline]
-pub(crate) fn point(op: Op) {
-    if let Some(flow) = with_core(|core| core.step(op, false)) {
-        follow(flow);
-    }
+pub(crate) fn point(op: Op) -> bool {
+    with_core(|core| core.step(op, false)).map(follow).is_some()
 }
 
 /// A scheduling point at which the task would rather not go on. Returns whether this is a life.
@@ -85,6 +85,18 @@ pub(crate) fn acquired(op: Op) {
 /// Notes that the current task holds the lock of `op` no longer, and lets those that wait for it try again.
 pub(crate) fn released(op: Op) {
     with_core(|core| core.released(&op));
+}
+
+/// [`released`], and the scheduling point behind it.
+#[inline]
+pub(crate) fn released_point(op: Op) {
+    let flow = with_core(|core| {
+        core.released(&op);
+        core.step(op, false)
+    });
+    if let Some(flow) = flow {
+        follow(flow);
+    }
 }
 
 /// Waits until somebody has released the lock of `op`.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::trail::Draw;
 use super::{Schedule, WaitGraph};
 use crate::strategy::{Report, Strategy};
 use crate::time::Instant;
@@ -32,6 +33,17 @@ pub struct StepLimit {
     pub tasks: WaitGraph,
 }
 
+/// A task that waited while others went on, and nobody woke it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Starved {
+    /// Its path.
+    pub task: String,
+    /// For how many scheduling points.
+    pub points: u64,
+    /// What each task was doing then.
+    pub tasks: WaitGraph,
+}
+
 /// How a life ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LifeEnd {
@@ -43,6 +55,8 @@ pub enum LifeEnd {
     Deadlock(WaitGraph),
     /// It came to [`super::Settings::steps_max`].
     StepLimit(StepLimit),
+    /// A task waited for longer than [`super::Settings::starvation`] allows.
+    Starved(Starved),
     /// A task panicked (see [`super::Settings::panic_ends_life`]).
     Panicked(Panic),
 }
@@ -61,6 +75,11 @@ impl fmt::Display for LifeEnd {
                 }
                 Ok(())
             }
+            Self::Starved(starved) => write!(
+                f,
+                "{} was not woken for {} steps, while others went on:\n{}",
+                starved.task, starved.points, starved.tasks
+            ),
             Self::Panicked(panic) => panic.fmt(f),
         }
     }
@@ -92,6 +111,8 @@ pub struct Life {
     pub unfinished: usize,
     /// All that was decided.
     pub schedule: Schedule,
+    /// See [`Life::trail`].
+    pub(crate) trail: Vec<Draw>,
     /// What the strategy has to say.
     pub report: Report,
     /// The strategy, for the next life.

@@ -148,12 +148,12 @@ impl Schedule {
         Force { at: self.key(raw.task, raw.op, raw.nth, raw.blocked), to: self.path(raw.to) }
     }
 
-    fn key(&self, task: TaskId, op: OpId, nth: u32, blocked: bool) -> PointKey {
+    pub(super) fn key(&self, task: TaskId, op: OpId, nth: u32, blocked: bool) -> PointKey {
         let name = &self.ops[usize::from(op.0)];
         PointKey { task: self.path(task), op: op_text(name.kind, name.label, blocked), nth }
     }
 
-    fn path(&self, task: TaskId) -> String {
+    pub(super) fn path(&self, task: TaskId) -> String {
         self.tasks[task.index()].to_string()
     }
 }

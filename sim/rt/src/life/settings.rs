@@ -34,6 +34,10 @@ pub struct Settings {
     /// A task that comes to so many points in a row while others could run is taken to yield: a loop that waits for
     /// another task must not wait for ever.
     pub steps_in_a_row_max: u32,
+    /// Whose waiting is watched, and for how long it may last; see [`Starvation`].
+    pub starvation: Option<Starvation>,
+    /// Whether to keep what [`Life::trail`](super::Life::trail) tells.
+    pub trail: bool,
     /// Whether a panic that comes out of any task ends the life. If not, only one of the main task does.
     pub panic_ends_life: bool,
     /// What time it is when the life begins.
@@ -60,6 +64,17 @@ pub struct Settings {
     pub on_end: Option<OnEnd>,
     /// Whoever looks on, for reports.
     pub watch: Option<Watch>,
+}
+
+/// A bound on waiting. A task that waits for a lock or a notification, without a timeout, while others go on for
+/// `points_max` scheduling points ends the life with [`LifeEnd::Starved`](super::LifeEnd::Starved). During the second half
+/// of that time tasks take turns, whatever the strategy says: then it is not the schedule that starves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Starvation {
+    /// Tasks whose path begins so are watched. Others may wait for work as long as they like.
+    pub tasks: &'static str,
+    /// Scheduling points of all tasks together.
+    pub points_max: u64,
 }
 
 /// What becomes of tasks that had not ended when the life did.
@@ -95,6 +110,8 @@ impl Default for Settings {
             mutants: MutantSet::NONE,
             steps_max: 1_000_000,
             steps_in_a_row_max: 10_000,
+            starvation: None,
+            trail: false,
             panic_ends_life: true,
             start: Instant::from_nanos(0),
             step_nanos: 100,

@@ -63,12 +63,15 @@ pub(crate) struct Task {
     blocked_counts: Vec<u32>,
     /// How many scheduling points it has come to.
     pub(crate) steps: u64,
+    /// Since which step of the life it has been waiting, and how many steps of its own it had then.
+    pub(crate) waits_since: u64,
+    pub(crate) waits_at: u64,
     /// Whether its last wait ended because the time was up.
     pub(crate) timed_out: bool,
     /// Whether it is being unwound because the life is over.
     pub(crate) dies: bool,
-    /// Objects of the locks that it holds, each with the operation that took it.
-    pub(crate) holds: Vec<(usize, OpId)>,
+    /// The operations that took the locks that it holds.
+    pub(crate) holds: Vec<Op>,
     /// Names of the tasks that it has started, with how many of each.
     children: Vec<(String, u32)>,
 }
@@ -85,6 +88,8 @@ impl Task {
             counts: Vec::new(),
             blocked_counts: Vec::new(),
             steps: 0,
+            waits_since: 0,
+            waits_at: 0,
             timed_out: false,
             dies: false,
             holds: Vec::new(),

@@ -91,7 +91,7 @@ impl Core {
             let name = self.ops.name(*id);
             Op::new(name.kind, name.label, 0).to_string()
         };
-        let holds = |other: &&Task, object: usize| other.holds.iter().any(|(held, _)| *held == object);
+        let holds = |other: &&Task, object: usize| other.holds.iter().any(|held| held.object == object);
         let on = match task.status {
             Status::Blocked { object } if object <= self.tasks.len() => {
                 vec![self.tasks[object - 1].path.to_string()]
@@ -109,7 +109,7 @@ impl Core {
             op: task.pending.to_string(),
             runnable: task.status == Status::Runnable,
             on,
-            holds: task.holds.iter().map(|(_, id)| op_text(id)).collect(),
+            holds: task.holds.iter().map(Op::to_string).collect(),
             most_often: most_often.unwrap_or_default(),
         }
     }

@@ -36,14 +36,13 @@ impl Core {
     }
 
     pub(crate) fn acquired(&mut self, op: &Op) {
-        let id = self.ops.id(op);
-        self.tasks[self.current.index()].holds.push((op.object, id));
+        self.tasks[self.current.index()].holds.push(*op);
     }
 
     pub(crate) fn released(&mut self, op: &Op) {
         let holds = &mut self.tasks[self.current.index()].holds;
-        if let Some(index) = holds.iter().rposition(|(object, _)| *object == op.object) {
-            holds.remove(index);
+        if let Some(index) = holds.iter().rposition(|held| held.object == op.object) {
+            holds.swap_remove(index);
         }
         if self.lock_waiters > 0 {
             self.lock_waiters -= self.wake_blocked(op.object);
@@ -123,7 +122,13 @@ impl Core {
             _ => None,
         };
         self.stop_at(op, deadline, |core| {
-            core.tasks[core.current.index()].status = status;
+            let step = core.step;
+            let me = &mut core.tasks[core.current.index()];
+            // Whoever is woken only to find the lock taken again has been waiting all the time.
+            if me.waits_at != me.steps {
+                (me.waits_at, me.waits_since) = (me.steps, step);
+            }
+            me.status = status;
             if !selectable {
                 let me = core.current;
                 core.runnable.retain(|task| *task != me);

@@ -23,10 +23,12 @@ mod uniform;
 mod walk;
 mod windows;
 
+mod bounded;
 mod directed;
 mod exhaustive;
 mod replay;
 
+pub use bounded::Bounded;
 pub use directed::Directed;
 pub use exhaustive::Exhaustive;
 pub use kind::Kind;

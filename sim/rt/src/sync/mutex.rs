@@ -29,8 +29,8 @@ impl<T: ?Sized> Mutex<T> {
     /// Locks, waiting for as long as it takes.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         let op = self.op(OpKind::Lock);
-        life::point(op);
-        MutexGuard { mutex: self, data: Some(self.acquire(op)) }
+        let data = if life::point(op) { self.acquire(op) } else { self.data.lock() };
+        MutexGuard { mutex: self, data: Some(data) }
     }
 
     /// Locks if nobody holds the lock.
@@ -51,11 +51,8 @@ impl<T: ?Sized> Mutex<T> {
         Op::new(kind, self.label, identity(&self.label))
     }
 
-    /// Locks without a scheduling point, unless it has to wait.
+    /// Locks inside of a life, without a scheduling point unless it has to wait.
     fn acquire(&self, op: Op) -> parking_lot::MutexGuard<'_, T> {
-        if !life::is_inside() {
-            return self.data.lock();
-        }
         loop {
             if let Some(data) = self.data.try_lock() {
                 life::acquired(op);
@@ -123,8 +120,8 @@ impl<T: ?Sized> DerefMut for MutexGuard<'_, T> {
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
         if self.data.is_some() {
-            self.release();
-            life::point(self.mutex.op(OpKind::Unlock));
+            self.data = None;
+            life::released_point(self.mutex.op(OpKind::Unlock));
         }
     }
 }

@@ -29,8 +29,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Locks for reading.
     pub fn read(&self) -> RwLockReadGuard<'_, T> {
         let op = self.op(OpKind::Read);
-        life::point(op);
-        let data = if life::is_inside() {
+        let data = if life::point(op) {
             loop {
                 // As in production, where a stream of readers must not keep a writer out.
                 let data = if life::writer_waits(op) { None } else { self.data.try_read() };
@@ -49,8 +48,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Locks for writing.
     pub fn write(&self) -> RwLockWriteGuard<'_, T> {
         let op = self.op(OpKind::Write);
-        life::point(op);
-        let data = if life::is_inside() {
+        let data = if life::point(op) {
             loop {
                 match self.data.try_write() {
                     Some(data) => break data,
@@ -107,8 +105,7 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     fn drop(&mut self) {
         self.data = None;
-        life::released(self.lock.op(OpKind::Unread));
-        life::point(self.lock.op(OpKind::Unread));
+        life::released_point(self.lock.op(OpKind::Unread));
     }
 }
 
@@ -143,8 +140,7 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
 impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
     fn drop(&mut self) {
         self.data = None;
-        life::released(self.lock.op(OpKind::Unwrite));
-        life::point(self.lock.op(OpKind::Unwrite));
+        life::released_point(self.lock.op(OpKind::Unwrite));
     }
 }
 

@@ -1,0 +1,50 @@
+//! What an earlier sweep came to, seed by seed: the same seeds have to come to the same in every process and on every
+//! machine.
+
+use std::io::{self, BufRead};
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::message::{Message, SeedLine};
+use crate::digest::DigestValue;
+
+/// Digests by seed.
+#[derive(Clone, Debug, Default)]
+pub struct Expected(HashMap<u64, DigestValue, FixedState>);
+
+impl Expected {
+    /// From what `sweep --out` wrote.
+    ///
+    /// # Errors
+    /// When a line can't be read, or is none of a sweep's.
+    pub fn read(input: impl BufRead) -> io::Result<Self> {
+        let mut digests = HashMap::default();
+        for line in input.lines() {
+            if let Message::Seed(line) = serde_json::from_str(&line?)? {
+                digests.insert(line.seed, line.digest);
+            }
+        }
+        Ok(Self(digests))
+    }
+
+    /// How many seeds it knows.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it knows none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Notes in the line if its digest was another one then.
+    pub(super) fn judge(&self, line: &mut SeedLine) {
+        if let Some(then) = self.0.get(&line.seed)
+            && *then != line.digest
+        {
+            let why = format!("not deterministic: the digest is {}, and was {then} then", line.digest);
+            line.failed.get_or_insert(why);
+        }
+    }
+}
