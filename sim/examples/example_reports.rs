@@ -77,7 +77,7 @@ fn whole_campaign() -> Result<Document, Box<dyn Error>> {
     let mut found = Found::default();
     let mut progress = Vec::new();
     for seed in 0..SEEDS {
-        let (line, tally) = session.seed_line(Seed(seed));
+        let (line, tally) = session.seed_line(Seed(seed), false);
         found.add(Message::Seed(line));
         found.add(Message::Batch(BatchLine { tally, rss_kib: 0 }));
         if seed % 20 == 0 || seed + 1 == SEEDS {
