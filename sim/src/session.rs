@@ -107,7 +107,7 @@ impl Session {
             findings: Vec::new(),
             failed: None,
         };
-        let run = match self.run(&plan) {
+        let run = match self.run_keeping(&plan, Keep::Verdict) {
             Ok(run) => run,
             Err(error) => {
                 line.failed = Some(error.to_string());
@@ -146,7 +146,8 @@ impl Session {
         if again != *plan {
             return Err("not deterministic: the same draws gave another plan".into());
         }
-        let second = self.run(&again).map_err(|error| format!("not deterministic: {error}"))?;
+        let second =
+            self.run_keeping(&again, Keep::Verdict).map_err(|error| format!("not deterministic: {error}"))?;
         if first.digest == second.digest {
             return Ok(());
         }

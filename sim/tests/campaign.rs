@@ -12,7 +12,7 @@ use support::{json, stormproof};
 fn report(folder: &Path, files: &[&str]) -> Value {
     let mut document = json(&stormproof(folder, &[&["report", "--format", "json"], files].concat()));
     // How long it took, with how many workers, and by which command, is another matter.
-    for field in ["seconds", "jobs", "command", "shard"] {
+    for field in ["seconds", "jobs", "command", "shard", "speed"] {
         blank(&mut document, field);
     }
     document

@@ -151,7 +151,7 @@ pub enum Keep {
 /// # Errors
 /// When there is no verdict; see [`RunError`].
 pub fn run(plan: &Plan, registry: &Registry) -> Result<Run, RunError> {
-    run_keeping(plan, registry, Keep::Verdict)
+    run_keeping(plan, registry, Keep::Events)
 }
 
 /// As [`run`], and keeps more of it. What is kept makes no difference to what happens.
