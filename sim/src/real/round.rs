@@ -85,7 +85,7 @@ impl Round {
         if store != Target::ENGINE {
             options.durability = options.durability.or(Some(DurabilityKind::Strict));
         }
-        let drawn = draw(seed, &options, &[workload], &seed.streams());
+        let drawn = draw(seed, &options, &[workload], |_, _| None, &seed.streams());
         let engine = EnginePlan { storage: Storage::Disk, ..drawn.engine };
         let target = Target::by_name(store, engine)?;
         let kills = if kill { draw_kills(seed, &drawn.workload) } else { Vec::new() };
