@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -81,7 +82,12 @@ fn each_kind_of_failure_comes_with_one_shrunk_trace() {
     let bug = ["--mutant", "SkipReadValidation", "--workload", "write-skew"];
     let start = ["sweep", "--seeds", "0..40", "--json"];
     let document = json(&stormproof(folder.path(), &[&start[..], &bug].concat()));
-    let failure = &document["failures"][0];
+    let failures = document["failures"].as_array().expect("failures are listed");
+    let files: Vec<_> = failures.iter().filter_map(|failure| failure["shrunk_file"].as_str()).collect();
+    let distinct = files.iter().collect::<BTreeSet<_>>().len();
+    assert_eq!(distinct, files.len(), "each kind has a file of its own: {document:#}");
+    let of_skew = |failure: &&Value| failure["class"] == "write-skew";
+    let failure = failures.iter().find(of_skew).expect("the bug shows as write skew");
     assert_eq!(failure["invariant"], "serializable", "{document:#}");
     assert!(failure["count"].as_u64() > Some(1), "{document:#}");
     assert!(failure["shrunk"]["transactions"].as_u64() < Some(20), "{document:#}");

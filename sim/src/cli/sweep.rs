@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -222,7 +222,7 @@ fn examples(
         let shrunk = match shrunk {
             None => None,
             Some(shrunk) => {
-                let path = trace.with_extension("min.trace");
+                let path = shrunk_path(&trace, identity, &examples);
                 Trace::shrunk(&shrunk.plan, &shrunk.run, &shrunk.finding, &command)
                     .write(&path)
                     .map_err(Failure::own)?;
@@ -232,6 +232,18 @@ fn examples(
         examples.push(Example { seed, identity: identity.clone(), trace, shrunk });
     }
     Ok(examples)
+}
+
+/// Where the shrunk trace of a kind goes: one run can fail in several ways, and each becomes small in its own.
+fn shrunk_path(trace: &Path, identity: &Identity, examples: &[Example]) -> PathBuf {
+    let path = trace.with_extension("min.trace");
+    let taken = |example: &Example| example.shrunk.as_ref().is_some_and(|(other, _)| *other == path);
+    if !examples.iter().any(taken) {
+        return path;
+    }
+    let class: String =
+        identity.class.chars().map(|letter| if letter.is_alphanumeric() { letter } else { '-' }).collect();
+    trace.with_extension(format!("{class}.min.trace"))
 }
 
 /// Prints what was found, and decides how it ends.

@@ -1,8 +1,7 @@
 //! Has oracle and workload judge a round by its history, as the store's promise says.
 
 use stormproof_oracle::{Durability, Expectations};
-use stormproof_workloads::history::{FoldError, History, LifeEnd, Op, fold};
-use stormproof_workloads::store::{Isolation, stream_key};
+use stormproof_workloads::history::{FoldError, History, LifeEnd, fold};
 use stormproof_workloads::{Evidence, Plan, Workload, verdict};
 
 use super::round::Played;
@@ -48,17 +47,11 @@ pub fn judge(
 }
 
 fn expectations(promise: Promise, history: &History) -> Expectations {
-    // Appends to event streams do not conflict with each other, by contract, and the black box takes every write of a
-    // snapshot transaction for one that does: there the witness judges alone.
-    let streams = stream_key("");
-    let blind_appends = history.txns.iter().filter(|txn| txn.isolation == Isolation::Snapshot).any(|txn| {
-        txn.ops.iter().any(|op| matches!(op, Op::Append { key, .. } if key.starts_with(&streams)))
-    });
     // Where a crash may take acked commits back, lives are judged apart, and the black box has to guess who wrote what a
-    // recovery left: wrongly, where values repeat (balances). As in simulations, versions decide there, if there are any.
+    // recovery left: wrongly, where values repeat (balances). Versions decide there, if there are any.
     let crashed = history.lives.iter().any(|life| matches!(life.ended, Some((_, LifeEnd::Crashed))));
     let versioned = history.txns.iter().any(|txn| txn.start_version.is_some());
     let guesses = crashed && versioned && promise.durability != Durability::Strict;
     let expectations = promise.expectations();
-    Expectations { blackbox: expectations.blackbox && !blind_appends && !guesses, ..expectations }
+    Expectations { blackbox: expectations.blackbox && !guesses, ..expectations }
 }
