@@ -1,10 +1,8 @@
 //! What a database does in these measurements, in the calls that its own users would write.
 //!
 //! Job: one thin trait, compiled anew for each database, so that nothing stands between the loop and the database: no
-//! virtual calls, and no copies but those that its own interface makes. The [`Store`] trait of workloads would cost a box
+//! virtual calls, and no copies but those that its own interface makes. The `Store` trait of workloads would cost a box
 //! and several vectors a transaction: nothing beside a sync, and most of the time of a fast read.
-//!
-//! [`Store`]: stormproof_workloads::store::Store
 
 use std::error::Error;
 use std::path::Path;
