@@ -1,6 +1,6 @@
 //! The same workloads and checkers on the real world: real threads, a real disk, real kills.
 //!
-//! A [`Round`] is a plan, a store, and the lives that it has. It goes
+//! A *round* is a plan, a store, and the lives that it has. It goes
 //!
 //! ```text
 //! seed ──► round ──► lives ─────────────────────────────► history ──► judge
