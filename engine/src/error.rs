@@ -81,7 +81,9 @@ pub enum Error {
     Invalid(String),
 
     /// A state machine is not in a state from which the transition is declared.
-    #[error("{machine}: no transition from {from:?} to {to:?}: from {from:?} it may go to {allowed:?}")]
+    #[error(
+        "{machine}: no transition from {from:?} to {to:?}: from {from:?} it may go to {allowed:?}: go there, or declare the transition"
+    )]
     InvalidTransition {
         /// The machine.
         machine: String,
@@ -132,7 +134,7 @@ pub enum Error {
     },
 
     /// An operation on a file failed.
-    #[error("{file}: {operation} failed: {source}")]
+    #[error("{file}: {operation} failed: {source}: check the disk and the rights on it, then try again")]
     Io {
         /// What was tried.
         operation: &'static str,

@@ -253,7 +253,8 @@ impl SimDisk {
         self.with(|world| world.statistics.clone())
     }
 
-    /// Which outcomes the faults so far have put beyond judgement.
+    /// Which outcomes the faults so far have put beyond judgement. A sector that is written anew is sound again, but what
+    /// a store concluded from its damage stays in doubt: a recovery that took rot for a torn tail has cut it off.
     pub fn doubts(&self) -> Vec<Doubt> {
         self.with(|world| {
             let decayed: Vec<_> = (world.decayed.iter())
@@ -298,10 +299,6 @@ impl World {
         self.powered = true;
         self.locks.clear();
         self.recording = None;
-        let volume = &self.volume;
-        self.decayed.retain(|(inode, sector), _| {
-            volume.inodes.get(inode).is_some_and(|inode| inode.decay.contains_key(sector))
-        });
     }
 }
 

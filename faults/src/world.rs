@@ -36,7 +36,7 @@ pub(crate) struct World {
     pub(crate) crashes: Vec<CrashReport>,
     pub(crate) statistics: DiskStatistics,
     pub(crate) recording: Option<Recording>,
-    /// Sectors that decayed and are not written anew: file, sector, bytes behind.
+    /// Sectors that have decayed, also those that were written anew since: file, sector, bytes behind.
     pub(crate) decayed: BTreeMap<(InodeId, u64), (String, u64)>,
 }
 

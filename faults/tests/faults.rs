@@ -281,7 +281,7 @@ fn rot_flips_one_bit_for_good_until_the_sector_is_written_or_healed() {
     assert_eq!(rotten[flipped[0]], 1 ^ 8);
     assert_eq!(content(&*mount.open("wal-1.log", OpenMode::Read).unwrap()), rotten);
     let doubt = Doubt::Decay { file: "wal-1.log".into(), sector: 5, behind: 4096 - 5 * 512 };
-    assert_eq!(disk.doubts(), [doubt]);
+    assert_eq!(disk.doubts(), [doubt.clone()]);
     disk.crash(&CrashOdds::lose_all(), 1);
     let file = disk.mount().open("wal-1.log", OpenMode::ReadWrite).unwrap();
     assert_eq!(content(&*file), rotten, "it outlives a crash");
@@ -292,6 +292,8 @@ fn rot_flips_one_bit_for_good_until_the_sector_is_written_or_healed() {
     assert_eq!(content(&*healed.mount().open("wal-1.log", OpenMode::Read).unwrap()), [1; 4096]);
     write_all_at(&*file, 5 * 512, &[1; 512]).unwrap();
     assert_eq!(content(&*file), [1; 4096], "the drive remaps what is written anew");
+    disk.crash(&CrashOdds::default(), 2);
+    assert!(disk.doubts().contains(&doubt), "what was read meanwhile was read damaged");
 }
 
 #[test]

@@ -99,8 +99,18 @@ impl Protocol {
         }
     }
 
-    /// Commits a group: the whole protocol.
+    /// Commits a group, and counts what came of it.
     pub(crate) fn commit(&mut self, inner: &Inner, group: &mut [Member]) {
+        self.lead(inner, group);
+        for member in group {
+            if let Err(Error::Conflict(conflicts)) = &member.result {
+                self.count_conflicts(conflicts);
+            }
+        }
+    }
+
+    /// The whole protocol.
+    fn lead(&mut self, inner: &Inner, group: &mut [Member]) {
         if let Err(error) = inner.admit(group.len()) {
             return group.iter_mut().for_each(|member| member.result = Err(error.clone()));
         }
@@ -121,6 +131,7 @@ impl Protocol {
         rt::probe::at("commit.install→sync");
         if let Err(error) = inner.sync_group() {
             self.roll_back(inner, before);
+            fail_losers(inner, group, before, &error);
             return fail_committed(group, &error);
         }
         rt::probe::at("commit.sync→publish");
@@ -146,7 +157,6 @@ impl Protocol {
             None => validate(&request, &inner.index),
         };
         if !conflicts.is_empty() {
-            self.count_conflicts(&conflicts);
             return Err(Error::Conflict(conflicts));
         }
         rt::probe::at("commit.validate→sequence");
@@ -250,6 +260,28 @@ impl Protocol {
     }
 }
 
+/// Takes back what members were told because of others of their group, whose work has been undone: nobody won against
+/// them. What may turn out to have won, since nobody knows whether it is in the log, stays the winner.
+fn fail_losers(inner: &Inner, group: &mut [Member], published: Version, error: &Error) {
+    if matches!(error, Error::Indeterminate { .. }) || rt::mutant!(LosersOfFailedGroup) {
+        return;
+    }
+    for member in group {
+        let stands = match &mut member.result {
+            Err(Error::Conflict(conflicts)) => {
+                conflicts.retain(|conflict| conflict.current() <= published);
+                !conflicts.is_empty()
+            }
+            Err(Error::RunEnded(run)) => inner.runs.find_active(*run).is_err(),
+            _ => true,
+        };
+        if !stands {
+            rt::reached!("lost to a commit that failed");
+            member.result = Err(error.clone());
+        }
+    }
+}
+
 /// Tells all whom the protocol had let through that it failed after all.
 fn fail_committed(group: &mut [Member], error: &Error) {
     if rt::mutant!(FollowersNotTold) {
@@ -257,5 +289,107 @@ fn fail_committed(group: &mut [Member], error: &Error) {
     }
     for member in group.iter_mut().filter(|member| member.result.is_ok()) {
         member.result = Err(error.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Database, Durability, RunId, RunRecord, Transaction};
+    use stormproof_faults::{DiskOptions, FaultKind, FaultPlan, FaultRule, Odds, SimDisk};
+
+    struct Fixture {
+        disk: SimDisk,
+        db: Database,
+        run: RunId,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let disk = SimDisk::new(DiskOptions::default());
+            let builder = Database::builder().disk(disk.mount()).allocate_bytes(4096);
+            let db = builder.durability(Durability::Strict).open().unwrap();
+            let run = db.begin_run().unwrap();
+            db.put(run, "old", 0_i64).unwrap();
+            Self { disk, db, run }
+        }
+
+        fn put(&self, keys: &[&str]) -> Transaction {
+            let mut txn = self.db.begin_transaction(self.run).unwrap();
+            keys.iter().for_each(|key| txn.put(*key, 1_i64).unwrap());
+            txn
+        }
+
+        /// Commits transactions as one group whose first write or sync fails in this way.
+        fn fail(&self, kind: FaultKind, group: Vec<Transaction>) -> Vec<Error> {
+            let rule = FaultRule::new(kind, Odds::ALWAYS).on("wal").at_most(1);
+            self.disk.set_faults(FaultPlan::random(1, vec![rule]));
+            let mut members: Vec<_> = group.into_iter().map(|mut txn| Member::new(txn.request())).collect();
+            let inner = self.db.inner();
+            inner.committer.protocol().commit(inner, &mut members);
+            self.disk.set_faults(FaultPlan::none());
+            members.into_iter().map(|member| member.into_result().unwrap_err()).collect()
+        }
+
+        fn conflicts(&self) -> u64 {
+            self.db.inner().committer.protocol().counters.conflicted
+        }
+    }
+
+    #[test]
+    fn nobody_loses_to_a_member_of_a_group_that_was_taken_back() {
+        rt::check(|| {
+            let fixture = Fixture::new();
+            let group = vec![fixture.put(&["a"]), fixture.put(&["a", "b"]), fixture.put(&["c"])];
+            for failed in fixture.fail(FaultKind::NoSpace, group) {
+                assert!(matches!(failed, Error::DiskFull { .. }), "{failed}");
+            }
+            assert_eq!(fixture.conflicts(), 0);
+            fixture.put(&["a", "b"]).commit().unwrap();
+        });
+    }
+
+    #[test]
+    fn who_lost_to_a_commit_of_before_still_hears_to_whom() {
+        rt::check(|| {
+            let fixture = Fixture::new();
+            let late = fixture.put(&["a", "old"]);
+            fixture.put(&["old"]).commit().unwrap();
+            let failed = fixture.fail(FaultKind::NoSpace, vec![fixture.put(&["a"]), late]);
+            assert!(matches!(failed[0], Error::DiskFull { .. }), "{}", failed[0]);
+            let Error::Conflict(conflicts) = &failed[1] else { panic!("{}", failed[1]) };
+            let keys: Vec<_> = conflicts.iter().map(|conflict| conflict.key().to_string()).collect();
+            assert_eq!(keys, ["\"old\""]);
+            assert_eq!(fixture.conflicts(), 1);
+        });
+    }
+
+    #[test]
+    fn a_winner_that_may_be_in_the_log_stays_the_winner() {
+        rt::check(|| {
+            let fixture = Fixture::new();
+            let group = vec![fixture.put(&["a"]), fixture.put(&["a"])];
+            let failed = fixture.fail(FaultKind::SyncDropsPages, group);
+            assert!(matches!(failed[0], Error::Indeterminate { .. }), "{}", failed[0]);
+            assert!(matches!(failed[1], Error::Conflict(_)), "{}", failed[1]);
+        });
+    }
+
+    #[test]
+    fn a_run_whose_end_was_taken_back_has_not_ended_for_its_group() {
+        rt::check(|| {
+            let fixture = Fixture::new();
+            let mut end = fixture.db.begin_transaction(fixture.run).unwrap();
+            let key = RunRecord::key(fixture.run);
+            let record: crate::Value = end.get(&key).unwrap().unwrap();
+            let mut record = RunRecord::decode(&key, &record).unwrap();
+            record.status = crate::RunStatus::Ended;
+            record.ended = Some(record.started);
+            end.put(key, record.encode()).unwrap();
+            for failed in fixture.fail(FaultKind::NoSpace, vec![end, fixture.put(&["a"])]) {
+                assert!(matches!(failed, Error::DiskFull { .. }), "{failed}");
+            }
+            fixture.put(&["a"]).commit().unwrap();
+        });
     }
 }

@@ -234,17 +234,7 @@ impl Transaction {
             self.record(shape, true);
             return Ok(Commit { version: None, ticket: self.inner.ticket(self.context.start_version) });
         }
-        self.context.status = Status::Validating;
-        let request = Request {
-            txn: self.context.id,
-            run: Arc::clone(&self.run),
-            start: self.context.start_version,
-            isolation: self.context.isolation,
-            reads: std::mem::take(&mut self.context.reads),
-            writes: std::mem::take(&mut self.context.writes),
-            appends: std::mem::take(&mut self.context.appends),
-            validated_early: None,
-        };
+        let request = self.request();
         match self.inner.commit(request) {
             Ok(version) => {
                 self.finish(Status::Committed { version: Some(version) });
@@ -375,6 +365,21 @@ impl Transaction {
             .and_then(|last| last.slot.clone());
         self.context.writes.insert(key, Buffered { value, expires_at, condition, slot });
         self.check_size()
+    }
+
+    /// What goes to the committer. The transaction keeps neither reads nor writes.
+    pub(crate) fn request(&mut self) -> Request {
+        self.context.status = Status::Validating;
+        Request {
+            txn: self.context.id,
+            run: Arc::clone(&self.run),
+            start: self.context.start_version,
+            isolation: self.context.isolation,
+            reads: std::mem::take(&mut self.context.reads),
+            writes: std::mem::take(&mut self.context.writes),
+            appends: std::mem::take(&mut self.context.appends),
+            validated_early: None,
+        }
     }
 
     /// Buffers an entry for an event log.

@@ -60,6 +60,11 @@ mutants! {
         bug: "follower acked on the leader's write, or on an earlier batch's sync",
         contract: "D1"
     }
+    LosersOfFailedGroup {
+        breaks: "reports conflicts with members of a group that failed and was taken back",
+        bug: "failed append reported, and its effects stay",
+        contract: "WriteConflict"
+    }
     SkipReadValidation {
         breaks: "commits although a key that was read has changed since the snapshot",
         bug: "keys missing from the read set",
