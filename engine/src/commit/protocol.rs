@@ -345,7 +345,7 @@ mod tests {
                 assert!(matches!(failed, Error::DiskFull { .. }), "{failed}");
             }
             assert_eq!(fixture.conflicts(), 0);
-            fixture.put(&["a", "b"]).commit().unwrap();
+            fixture.put(&["a", "b"]).commit().map(drop).unwrap();
         });
     }
 
@@ -354,7 +354,7 @@ mod tests {
         rt::check(|| {
             let fixture = Fixture::new();
             let late = fixture.put(&["a", "old"]);
-            fixture.put(&["old"]).commit().unwrap();
+            fixture.put(&["old"]).commit().map(drop).unwrap();
             let failed = fixture.fail(FaultKind::NoSpace, vec![fixture.put(&["a"]), late]);
             assert!(matches!(failed[0], Error::DiskFull { .. }), "{}", failed[0]);
             let Error::Conflict(conflicts) = &failed[1] else { panic!("{}", failed[1]) };
@@ -389,7 +389,7 @@ mod tests {
             for failed in fixture.fail(FaultKind::NoSpace, vec![end, fixture.put(&["a"])]) {
                 assert!(matches!(failed, Error::DiskFull { .. }), "{failed}");
             }
-            fixture.put(&["a"]).commit().unwrap();
+            fixture.put(&["a"]).commit().map(drop).unwrap();
         });
     }
 }

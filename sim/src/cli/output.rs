@@ -49,8 +49,8 @@ pub(super) fn run_document(
                 "preemptions": life.life.preemptions,
                 "virtual_nanos": life.life.time.as_nanos(),
                 "disk_operations": life.disk_operations,
-                "open_error": life.now.open_error,
-                "close_error": life.now.close_error,
+                "open_error": life.now.open_error.as_ref().map(ToString::to_string),
+                "close_error": life.now.close_error.as_ref().map(ToString::to_string),
             })
         })
         .collect();

@@ -10,7 +10,7 @@ use stormproof_workloads::history::{Life as LifeNumber, LifeEnd};
 use stormproof_workloads::store::Store;
 use stormproof_workloads::{Runner, Workload};
 
-use super::world::{Phase, World};
+use super::world::{Phase, Refusal, World};
 use crate::inspector::{self, Names};
 use crate::plan::{DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage};
 use crate::store::simulated::{self, EngineStore};
@@ -39,7 +39,7 @@ pub(super) fn live(
     let store = match open(world, &plan.engine) {
         Ok(store) => Arc::new(store),
         Err(error) => {
-            world.note(|now| now.open_error = Some(error.to_string()));
+            world.note(|now| now.open_error = Some(Refusal::from(&error)));
             return;
         }
     };
@@ -63,7 +63,7 @@ pub(super) fn live(
     world.enter(Phase::Closing);
     match store.database().close() {
         Ok(()) => world.recorder.ended(number, LifeEnd::Closed),
-        Err(error) => world.note(|now| now.close_error = Some(error.to_string())),
+        Err(error) => world.note(|now| now.close_error = Some(Refusal::from(&error))),
     }
 }
 

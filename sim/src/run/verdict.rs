@@ -14,7 +14,7 @@ use stormproof_workloads::plan::{Action, Step};
 use stormproof_workloads::store::Isolation;
 use stormproof_workloads::{Evidence, History, Workload};
 
-use super::world::{Phase, State};
+use super::world::{Phase, Refusal, State};
 use super::{LifeRun, Role};
 use crate::finding::Finding;
 use crate::invariants;
@@ -57,7 +57,9 @@ impl Case<'_> {
     /// Opening, closing, panics, deadlocks, and whether everybody finished.
     fn judge_lives(&self, verdict: &mut Verdict) {
         for (number, run) in self.lives.iter().enumerate() {
-            let disturbed = run.faults.0 != run.faults.1 || !self.doubts.is_empty() || run.now.cramped;
+            let disturbed = run.faults.0 != run.faults.1 || !self.doubts.is_empty();
+            // On a nearly full disk a store may want space, and nothing else.
+            let excused = |refusal: &Refusal| disturbed || (run.now.cramped && refusal.wants_space);
             verdict.looked_at(invariants::NO_PANIC, 1);
             verdict.looked_at(invariants::LIVENESS, 1);
             verdict.looked_at(invariants::RECOVERS, 1);
@@ -82,14 +84,14 @@ impl Case<'_> {
                 }
             }
             if let Some(error) = &run.now.open_error
-                && !disturbed
+                && !excused(error)
             {
                 let message =
                     format!("life {number}: opening failed, though nothing went wrong in this life: {error}");
                 verdict.violation(invariants::RECOVERS, "open-failed", message);
             }
             if let Some(error) = &run.now.close_error
-                && !disturbed
+                && !excused(error)
             {
                 let message =
                     format!("life {number}: closing failed, though nothing went wrong in this life: {error}");

@@ -4,6 +4,7 @@
 //! INV-WORLD-1: none of its locks is held across a scheduling point, since a life may end at any.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use stormproof_env::{Clock, Entropy, UnixMillis};
@@ -11,6 +12,7 @@ use stormproof_faults::{CrashOdds, DiskOptions, FaultPlan, SimClock, SimDisk, Si
 use stormproof_rt::sync::{Arc, Mutex};
 use stormproof_rt_shuttle::life::Watch;
 use stormproof_rt_shuttle::{probe, time};
+use stormproof_twin::Error;
 use stormproof_workloads::history::Recorder;
 use stormproof_workloads::{Environment, Notebook};
 
@@ -71,15 +73,44 @@ impl Phase {
     }
 }
 
+/// Why a store could not be opened, or closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// In the store's words.
+    pub words: String,
+    /// Whether it wants space, and nothing else.
+    pub wants_space: bool,
+}
+
+impl From<&Error> for Refusal {
+    fn from(error: &Error) -> Self {
+        Self { words: error.to_string(), wants_space: wants_space(error) }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+fn wants_space(error: &Error) -> bool {
+    match error {
+        Error::DiskFull { .. } => true,
+        Error::Indeterminate { cause } | Error::Poisoned { cause } => wants_space(cause),
+        _ => false,
+    }
+}
+
 /// What is going on in the current life.
 #[derive(Clone, Debug, Default)]
 pub struct Now {
     /// What the store is doing.
     pub phase: Phase,
     /// Why it could not be opened.
-    pub open_error: Option<String>,
+    pub open_error: Option<Refusal>,
     /// Why it could not be closed.
-    pub close_error: Option<String>,
+    pub close_error: Option<Refusal>,
     /// Whether the disk had a limit.
     pub cramped: bool,
     /// Sessions of clients that have not finished their program.
