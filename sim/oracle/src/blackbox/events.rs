@@ -82,6 +82,11 @@ impl Events {
         if self.split { txn * 2 } else { txn }
     }
 
+    /// Whether start and commit are apart.
+    pub(super) fn split(&self) -> bool {
+        self.split
+    }
+
     /// Whose event it is; nobody's, if it is a hub.
     pub(super) fn txn(&self, event: u32) -> Option<TxnIndex> {
         let txn = if self.split { event / 2 } else { event };

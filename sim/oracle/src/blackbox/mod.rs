@@ -8,7 +8,7 @@
 //! 1. direct anomalies: values that nobody, or nobody who counts, left;
 //! 2. a cycle among what reads prove, on a graph with as many edges as there are operations: violated;
 //! 3. if reads prove the whole order (lists, and registers that are read before they are written, do): holds;
-//! 4. else guess the rest by time; a guess without a cycle proves that it holds;
+//! 4. else guess the rest by playing the history ([`schedule`]) or by time; a guess without a cycle proves that it holds;
 //! 5. else search, within a bound; past the bound the answer is [`Standing::Unknown`].
 //!
 //! Invariants: INV-BB-1: "violated" is never based on a guess. INV-BB-2: "holds" is always backed by an order.
@@ -18,6 +18,7 @@ mod name;
 mod orders;
 mod problem;
 mod resolve;
+mod schedule;
 mod search;
 mod weak;
 
@@ -30,11 +31,12 @@ pub use name::{CycleEdge, Dependency};
 use crate::graph::{Kinds, components};
 use crate::level::Level;
 use crate::verdict::{AnomalyClass, Invariant};
-use crate::view::{Map, View};
+use crate::view::{KeyId, Map, View};
 use events::{Events, Rule};
-use orders::{Guess, Orders, guess_orders, undecided_keys};
+use orders::{Guess, Orders, orders_by, undecided_keys};
 use problem::{Assigned, ByKey, Problem};
 use resolve::resolve;
+use schedule::schedule;
 use search::{Found, search};
 
 /// How a history stands to a level.
@@ -233,6 +235,10 @@ impl Judge<'_, '_> {
         if problem.choices.is_empty() && undecided.is_empty() {
             return Answer::Holds;
         }
+        if problem.choices.is_empty() && self.plays(level, &known, &by_key, &events, &undecided) {
+            return Answer::Holds;
+        }
+        drop((events, by_key, known));
         if Guess::ALL.into_iter().any(|guess| self.guess_holds(level, guess)) {
             return Answer::Holds;
         }
@@ -248,8 +254,29 @@ impl Judge<'_, '_> {
         if level.is_weak() {
             return self.acyclic(level, &assigned, &by_key, Orders::Known);
         }
-        let orders = guess_orders(&self.problem, &assigned, &by_key, guess);
-        self.acyclic(level, &assigned, &by_key, Orders::Total(&orders))
+        let orders = orders_by(&self.problem, &by_key, |txn| guess.rank(&self.problem, txn));
+        if self.acyclic(level, &assigned, &by_key, Orders::Total(&orders)) {
+            return true;
+        }
+        let Ok(events) = self.events(level, &assigned, &by_key, Orders::Known) else { return false };
+        let undecided = undecided_keys(&self.problem, &by_key);
+        !self.problem.choices.is_empty() && self.plays(level, &assigned, &by_key, &events, &undecided)
+    }
+
+    /// Whether playing the history finds an order of the writes that is without a cycle.
+    fn plays(
+        &self,
+        level: Level,
+        assigned: &Assigned,
+        by_key: &ByKey,
+        events: &Events,
+        undecided: &[KeyId],
+    ) -> bool {
+        let problem = &self.problem;
+        schedule(problem, assigned, by_key, events, undecided).is_some_and(|places| {
+            let orders = orders_by(problem, by_key, |txn| places[txn as usize]);
+            self.acyclic(level, assigned, by_key, Orders::Total(&orders))
+        })
     }
 
     fn acyclic(&self, level: Level, assigned: &Assigned, by_key: &ByKey, orders: Orders<'_>) -> bool {
@@ -351,7 +378,7 @@ impl Judge<'_, '_> {
     fn no_order(&self, level: Level, pair: Option<(TxnIndex, TxnIndex, u32)>) -> Anomaly {
         let assigned = self.problem.with_choices(&Guess::Acked.choose(&self.problem));
         let by_key = ByKey::new(&self.problem, &assigned);
-        let orders = guess_orders(&self.problem, &assigned, &by_key, Guess::Acked);
+        let orders = orders_by(&self.problem, &by_key, |txn| Guess::Acked.rank(&self.problem, txn));
         let orders = if level.is_weak() { Orders::Known } else { Orders::Total(&orders) };
         let likeliest = self
             .events(level, &assigned, &by_key, orders)

@@ -2,7 +2,7 @@
 
 use stormproof_workloads::history::{Outcome, TxnIndex};
 
-use super::problem::{Assigned, ByKey, Problem};
+use super::problem::{ByKey, Problem};
 use super::resolve::{INIT, Source};
 use crate::view::{How, KeyId};
 
@@ -75,22 +75,21 @@ impl Guess {
     }
 }
 
-/// One order of all writers of each key: what lists show, and behind it, or in place of it, the guess.
-pub(super) fn guess_orders(
+/// One order of all writers of each key: what lists show, and behind it, or in place of it, by rank.
+pub(super) fn orders_by<R: Ord>(
     problem: &Problem<'_, '_>,
-    assigned: &Assigned,
     by_key: &ByKey,
-    guess: Guess,
+    rank: impl Fn(TxnIndex) -> R,
 ) -> Vec<Vec<TxnIndex>> {
-    let mut place = vec![0_u32; assigned.included.len()];
+    let mut place = vec![0_u32; problem.included.len()];
     let keys = u32::try_from(problem.view.keys.len()).unwrap_or(u32::MAX);
-    (0..keys).map(|key| guess_order(problem, by_key, guess, key, &mut place)).collect()
+    (0..keys).map(|key| order_by(problem, by_key, &rank, key, &mut place)).collect()
 }
 
-fn guess_order(
+fn order_by<R: Ord>(
     problem: &Problem<'_, '_>,
     by_key: &ByKey,
-    guess: Guess,
+    rank: impl Fn(TxnIndex) -> R,
     key: KeyId,
     place: &mut [u32],
 ) -> Vec<TxnIndex> {
@@ -102,7 +101,7 @@ fn guess_order(
     for (at, &writer) in (0_u32..).zip(shown) {
         place[writer as usize] = at;
     }
-    writers.sort_by_key(|&writer| (place[writer as usize], guess.rank(problem, writer), writer));
+    writers.sort_by_key(|&writer| (place[writer as usize], rank(writer), writer));
     writers
 }
 
