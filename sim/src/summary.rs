@@ -12,6 +12,7 @@ pub fn tally(plan: &Plan, run: &Run) -> Tally {
     let mut tally = Tally { seeds: 1, ..Tally::default() };
     count_transactions(run, &mut tally);
     count_lives(run, &mut tally);
+    tally.count("not decided by values alone", u64::from(!run.verdict.undecided.is_empty()));
     for fault in &run.faults {
         hit(&mut tally.faults, fault.fault.key.kind.name(), 1);
     }

@@ -13,7 +13,6 @@
 //! as a simulated run is. Every row is a process of its own: the file is made by one, read and checked by the next, so the
 //! memory stated is the peak of reading and checking, the file in memory included. Times are of this process's
 //! processor, which tells the truth on a busy machine, in hundredths of a second.
-#![expect(clippy::disallowed_methods, reason = "measures real time, in processes of its own")]
 
 #[path = "../../tests/support/clients.rs"]
 mod clients;

@@ -108,6 +108,11 @@ impl Solver<'_, '_, '_> {
         }
         let Some(pair) = pairs.pop() else { return Found::Order };
         for chosen in [pair, Pair { first: pair.second, second: pair.first, ..pair }] {
+            // Copies are paid for, so the bound on steps bounds memory too.
+            *steps = steps.saturating_sub(reach.rows.len() as u64 / 64);
+            if *steps == 0 {
+                return Found::OutOfSteps;
+            }
             let mut reach = reach.clone();
             if self.decide(&mut reach, chosen, steps) {
                 match self.solve(reach, pairs.clone(), steps, false) {

@@ -56,7 +56,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Input, FormatError> {
 }
 
 fn json(bytes: &[u8]) -> Result<Vec<Vec<Transaction>>, FormatError> {
-    let error = |error: serde_json::Error| FormatError::new(error.line(), error.column(), error.to_string());
+    let error =
+        |error: serde_json::Error| FormatError::new(error.line(), error.column().max(1), error.to_string());
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         return serde_json::from_slice(bytes).map_err(error);
     }

@@ -101,7 +101,14 @@ impl fmt::Display for FormatError {
 
 impl FormatError {
     pub(crate) fn new(line: usize, column: usize, message: impl Into<String>) -> Self {
-        Self { line, column, message: message.into() }
+        /// What a file holds may be quoted, but not at any length.
+        const LENGTH_MAX: usize = 300;
+        let mut message = message.into();
+        if let Some((cut, _)) = message.char_indices().nth(LENGTH_MAX) {
+            message.truncate(cut);
+            message.push('…');
+        }
+        Self { line, column, message }
     }
 }
 
@@ -151,7 +158,9 @@ fn utf8(bytes: &[u8]) -> Result<&str, FormatError> {
 
 fn jsonl(error: &JsonlError) -> FormatError {
     match error {
-        JsonlError::Syntax { line, column, message } => FormatError::new(*line, *column, message.clone()),
+        JsonlError::Syntax { line, column, message } => {
+            FormatError::new(*line, (*column).max(1), message.clone())
+        }
         JsonlError::Io { line, .. } | JsonlError::Fold { line, .. } => {
             FormatError::new(*line, 1, error.to_string())
         }

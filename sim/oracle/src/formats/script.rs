@@ -20,6 +20,7 @@
 //! expect witness prefix-survives torn-commit
 //! expect level snapshot-isolation holds
 //! expect level serializable write-skew
+//! expect level serializable violated     # whatever the class, or because a weaker level is
 //! promise pipelined        # strict (the default), pipelined, async, batched 3; snapshot; any-snapshot
 //! ```
 

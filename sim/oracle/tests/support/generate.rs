@@ -32,6 +32,21 @@ impl Dice {
     }
 }
 
+/// How a generated history came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A store made it that keeps some level.
+    Valid,
+    /// And one observed value was falsified.
+    Mutated,
+    /// Reads saw any earlier state; in some of them one value was falsified besides.
+    Random,
+}
+
+impl Origin {
+    pub(crate) const ALL: [Self; 3] = [Self::Valid, Self::Mutated, Self::Random];
+}
+
 /// How strictly the store behind a generated history behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Discipline {
@@ -68,7 +83,7 @@ struct Running {
 }
 
 /// A history of at most `txns_max` transactions over very few keys.
-pub(crate) fn history(seed: u64, txns_max: usize) -> History {
+pub(crate) fn history(seed: u64, txns_max: usize) -> (Origin, History) {
     let mut dice = Dice::new(seed);
     let discipline =
         *dice.pick(&[Discipline::Serial, Discipline::Snapshot, Discipline::ReadsLatest, Discipline::Chaos]);
@@ -89,10 +104,11 @@ pub(crate) fn history(seed: u64, txns_max: usize) -> History {
     };
     world.run();
     let World { mut dice, mut history, .. } = world;
-    if dice.chance(40) {
-        flip(&mut history, &mut dice);
+    let mut origin = if discipline == Discipline::Chaos { Origin::Random } else { Origin::Valid };
+    if dice.chance(40) && flip(&mut history, &mut dice).is_some() && origin == Origin::Valid {
+        origin = Origin::Mutated;
     }
-    history
+    (origin, history)
 }
 
 struct World {
