@@ -101,6 +101,7 @@ fn draw_engine(options: &Options, storage: Storage, isolation: Isolation, stream
         index_shards: stream.weighted(&[(1, 1), (2, 4), (1, 16)]),
         snapshot_generations: stream.weighted(&[(1, 2), (2, 8)]),
         maintenance_interval_micros: stream.weighted(&[(1, 500), (2, 20_000), (1, 1_000_000)]),
+        recovery_threads: stream.weighted(&[(4, 1), (2, 2), (1, 4)]),
     }
 }
 

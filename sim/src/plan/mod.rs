@@ -72,6 +72,13 @@ pub struct EnginePlan {
     pub snapshot_generations: usize,
     /// How often maintenance runs.
     pub maintenance_interval_micros: u64,
+    /// Threads that fill the index in recovery. One in plans of before it was drawn.
+    #[serde(default = "one")]
+    pub recovery_threads: usize,
+}
+
+const fn one() -> usize {
+    1
 }
 
 /// Where the data are.

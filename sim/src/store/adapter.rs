@@ -41,6 +41,7 @@ pub fn builder(plan: &EnginePlan) -> DatabaseBuilder {
         .index_shards(plan.index_shards)
         .snapshot_generations(plan.snapshot_generations)
         .maintenance_interval(micros(plan.maintenance_interval_micros))
+        .recovery_threads(plan.recovery_threads)
         .durability(durability)
         .segment_bytes_max(plan.segment_bytes)
         .allocate_bytes(plan.allocate_bytes);
