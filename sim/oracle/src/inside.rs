@@ -2,7 +2,8 @@
 //!
 //! Job: which transactions are judged together, at which levels, on which terms. Not its job: judging.
 //!
-//! Where no crash may take acked commits back, all lives are judged as one; else each is judged apart ([`crate::lives`]).
+//! Where no crash may take acked commits back, all lives are judged as one; else each is judged apart ([`crate::lives`]),
+//! and none if the witness could not tell what survived.
 //! Transactions that ask for snapshots and transactions that ask for more may be mixed: all of them are judged at the
 //! level of snapshots, and those that asked for more once again among the others, who may miss what came later.
 //! Appends to one list do not conflict by contract; only who reads a list may conflict with them.
@@ -33,6 +34,10 @@ pub(crate) fn look(
     let all = lives::lives(history);
     if all.len() < 2 || expectations.durability == Durability::Strict {
         Judge { view, expectations, recovery: None }.judge(terms, findings);
+        return;
+    }
+    if explanation.is_some() && !findings.undecided.is_empty() {
+        findings.undecided.push("lives by values alone: what survived of each is not known".to_owned());
         return;
     }
     let mut survived = explanation.map(|explanation| Survived::new(view, explanation));

@@ -1,6 +1,5 @@
 //! Histories that are too long for a search, and have to be decided all the same.
 
-#[expect(dead_code, reason = "registers are for other tests")]
 #[path = "support/clients.rs"]
 mod clients;
 
@@ -29,6 +28,35 @@ fn appends_that_nobody_saw_leave_no_long_history_open() {
     }
 }
 
+/// Half of all writes are blind, of 32 clients at once: what must come before what is worked out, the rest is played.
+#[test]
+fn blind_writes_leave_no_long_history_open() {
+    for seed in 0..4 {
+        let text = edn(Kind::Registers, seed, 32);
+        let input = read(text.as_bytes(), Format::Edn).expect("well formed");
+        let report = check_input(&input, None, 1_000_000);
+        for (level, standing) in &report.table.levels {
+            assert_eq!(*standing, Standing::Holds, "seed {seed}, {level}");
+        }
+    }
+}
+
+/// And with one register read made as old as its key such a history is convicted.
+#[test]
+fn one_stale_register_read_in_a_long_history_is_found() {
+    let text = edn(Kind::Registers, 7, 32);
+    let answers = text.lines().rev().filter(|line| line.starts_with("{:type :ok"));
+    let answer = answers.into_iter().find(|line| reads_last(line) > 20).expect("somebody reads a late value");
+    let at = answer.rfind("[:r ").expect("it reads");
+    let end = at + answer[at..].find(']').expect("a read ends");
+    let key = answer[at + 4..end].split(' ').next().expect("it has a key");
+    let stale = format!("{}[:r {key} 1{}", &answer[..at], &answer[end..]);
+    let falsified = text.replacen(answer, &stale, 1);
+    let input = read(falsified.as_bytes(), Format::Edn).expect("well formed");
+    let report = check_input(&input, Some(Level::StrictSerializable), 1_000_000);
+    assert_eq!(report.standing(), Standing::Violated, "{answer} -> {stale}");
+}
+
 /// And with one long read cut down to its first element such a history is convicted.
 #[test]
 fn one_stale_read_in_a_long_history_is_found() {
@@ -42,4 +70,11 @@ fn one_stale_read_in_a_long_history_is_found() {
     assert_eq!(report.standing(), Standing::Violated);
     let first = &report.table.anomalies[0];
     assert!((2..=4).contains(&first.cycle.len()), "{first:#?}");
+}
+
+/// The value of the last read of a line of registers; 0 if it has none.
+fn reads_last(line: &str) -> u32 {
+    let read = line.rsplit_once("[:r ").and_then(|(_, rest)| rest.split_once(']'));
+    let value = read.and_then(|(read, _)| read.split(' ').nth(1)).and_then(|value| value.parse().ok());
+    value.unwrap_or(0)
 }

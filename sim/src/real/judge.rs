@@ -1,7 +1,6 @@
 //! Has oracle and workload judge a round by its history, as the store's promise says.
 
-use stormproof_oracle::{Durability, Expectations};
-use stormproof_workloads::history::{FoldError, History, LifeEnd, fold};
+use stormproof_workloads::history::{FoldError, History, fold};
 use stormproof_workloads::{Evidence, Plan, Workload, verdict};
 
 use super::round::Played;
@@ -32,7 +31,7 @@ pub fn judge(
     played: &Played,
 ) -> Result<Judged, FoldError> {
     let history = fold(played.events.iter().cloned())?;
-    let judged = stormproof_oracle::check(&history, &expectations(promise, &history));
+    let judged = stormproof_oracle::check(&history, &promise.expectations());
     let mut findings = played.trouble.clone();
     findings.extend(judged.violations.into_iter().map(Finding::from));
     let mut sightings = Vec::new();
@@ -44,14 +43,4 @@ pub fn judge(
         }
     }
     Ok(Judged { history, findings, sightings, undecided: judged.undecided })
-}
-
-fn expectations(promise: Promise, history: &History) -> Expectations {
-    // Where a crash may take acked commits back, lives are judged apart, and the black box has to guess who wrote what a
-    // recovery left: wrongly, where values repeat (balances). Versions decide there, if there are any.
-    let crashed = history.lives.iter().any(|life| matches!(life.ended, Some((_, LifeEnd::Crashed))));
-    let versioned = history.txns.iter().any(|txn| txn.start_version.is_some());
-    let guesses = crashed && versioned && promise.durability != Durability::Strict;
-    let expectations = promise.expectations();
-    Expectations { blackbox: expectations.blackbox && !guesses, ..expectations }
 }

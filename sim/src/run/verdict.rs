@@ -237,7 +237,7 @@ pub fn expectations(plan: &Plan, doubts: &[Doubt]) -> Expectations {
 }
 
 /// How far the black box looks for an order that neither values nor versions tell.
-const SEARCH_STEPS_MAX: u64 = 20_000;
+const SEARCH_STEPS_MAX: u64 = 100_000;
 
 /// The file of `file:line:column`: lines move, files seldom do.
 fn file_of(place: &str) -> &str {

@@ -8,8 +8,9 @@
 //! 1. direct anomalies: values that nobody, or nobody who counts, left;
 //! 2. a cycle among what reads prove, on a graph with as many edges as there are operations: violated;
 //! 3. if reads prove the whole order (lists, and registers that are read before they are written, do): holds;
-//! 4. else guess the rest by playing the history ([`schedule`]) or by time; a guess without a cycle proves that it holds;
-//! 5. else search, within a bound; past the bound the answer is [`Standing::Unknown`].
+//! 4. else add what follows ([`saturate`]): a cycle is violated;
+//! 5. else guess the rest by playing the history ([`schedule`]) or by time; a guess without a cycle proves that it holds;
+//! 6. else search, within a bound; past the bound the answer is [`Standing::Unknown`].
 //!
 //! Invariants: INV-BB-1: "violated" is never based on a guess. INV-BB-2: "holds" is always backed by an order.
 
@@ -18,6 +19,7 @@ mod name;
 mod orders;
 mod problem;
 mod resolve;
+mod saturate;
 mod schedule;
 mod search;
 mod weak;
@@ -36,6 +38,7 @@ use events::{Events, Rule};
 use orders::{Guess, Orders, orders_by, undecided_keys};
 use problem::{Assigned, ByKey, Problem};
 use resolve::resolve;
+use saturate::saturate;
 use schedule::schedule;
 use search::{Found, search};
 
@@ -235,8 +238,22 @@ impl Judge<'_, '_> {
         if problem.choices.is_empty() && undecided.is_empty() {
             return Answer::Holds;
         }
-        if problem.choices.is_empty() && self.plays(level, &known, &by_key, &events, &undecided) {
-            return Answer::Holds;
+        if problem.choices.is_empty() {
+            if self.plays(level, &known, &by_key, &events, &undecided) {
+                return Answer::Holds;
+            }
+            let forced = saturate(problem, &events, &by_key, &undecided, level.rule().time);
+            if !forced.is_empty() {
+                let rule = level.rule();
+                let events = Events::build(problem, &known, &by_key, Orders::Known, rule, &forced);
+                let cycles = self.cycles(&events, level);
+                if !cycles.is_empty() {
+                    return Answer::Violated(cycles);
+                }
+                if self.plays(level, &known, &by_key, &events, &undecided) {
+                    return Answer::Holds;
+                }
+            }
         }
         drop((events, by_key, known));
         if Guess::ALL.into_iter().any(|guess| self.guess_holds(level, guess)) {

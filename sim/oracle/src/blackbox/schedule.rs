@@ -38,7 +38,7 @@ pub(super) fn schedule(
     let sorted = topological(&events.graph)?;
     let registers = open.iter().any(|key| !problem.lists.contains_key(key));
     let order = if registers || events.split() {
-        let due = due(problem, events, &sorted);
+        let due = due(problem, events, &events.graph, &sorted);
         Play::new(problem, assigned, by_key, events, open, due).run()?
     } else {
         // Nobody saw any of the appends in question, so whatever keeps to the graph will do.
@@ -53,7 +53,7 @@ pub(super) fn schedule(
     Some(places)
 }
 
-fn waits(graph: &Graph) -> Vec<u32> {
+pub(super) fn waits(graph: &Graph) -> Vec<u32> {
     let mut waits = vec![0; graph.nodes()];
     for node in nodes(graph) {
         for edge in graph.from(node) {
@@ -67,7 +67,7 @@ fn nodes(graph: &Graph) -> std::ops::Range<u32> {
     0..u32::try_from(graph.nodes()).unwrap_or(u32::MAX)
 }
 
-fn topological(graph: &Graph) -> Option<Vec<u32>> {
+pub(super) fn topological(graph: &Graph) -> Option<Vec<u32>> {
     let mut waits = waits(graph);
     let mut order: Vec<u32> = nodes(graph).filter(|&node| waits[node as usize] == 0).collect();
     order.reserve(graph.nodes());
@@ -85,11 +85,11 @@ fn topological(graph: &Graph) -> Option<Vec<u32>> {
 }
 
 /// By event: the first answer that has to wait for it.
-fn due(problem: &Problem<'_, '_>, events: &Events, sorted: &[u32]) -> Vec<u64> {
+pub(super) fn due(problem: &Problem<'_, '_>, events: &Events, graph: &Graph, sorted: &[u32]) -> Vec<u64> {
     let mut due = vec![u64::MAX; sorted.len()];
     for &node in sorted.iter().rev() {
         let own = events.txn(node).map_or(u64::MAX, |txn| problem.acked(txn));
-        let next = events.graph.from(node).iter().map(|edge| due[edge.to as usize]).min();
+        let next = graph.from(node).iter().map(|edge| due[edge.to as usize]).min();
         due[node as usize] = own.min(next.unwrap_or(u64::MAX));
     }
     due

@@ -77,6 +77,14 @@ impl Graph {
         Self { heads, edges }
     }
 
+    /// The graph with more edges.
+    pub(crate) fn with(&self, more: &[(u32, Edge)]) -> Self {
+        let nodes = 0..u32::try_from(self.nodes()).unwrap_or(u32::MAX);
+        let own = nodes.flat_map(|from| self.from(from).iter().map(move |edge| (from, *edge)));
+        let all: Vec<(u32, Edge)> = own.chain(more.iter().copied()).collect();
+        Self::new(self.nodes(), &all)
+    }
+
     pub(crate) fn nodes(&self) -> usize {
         self.heads.len().saturating_sub(1)
     }
