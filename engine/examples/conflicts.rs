@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use stormproof::{Database, Error, RetryPolicy, TransactionOptions};
 
-fn main() -> Result<(), Box<dyn StdError>> {
+pub(crate) fn main() -> Result<(), Box<dyn StdError>> {
     let db = Database::open_in_memory()?;
     let run = db.begin_run()?;
     db.put(run, "stock", 1_u64)?;

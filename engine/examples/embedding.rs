@@ -6,7 +6,7 @@ use std::error::Error;
 
 use stormproof::{Database, Durability};
 
-fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let dir = tempfile::tempdir()?;
     {
         let db = Database::open(dir.path())?;

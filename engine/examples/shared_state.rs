@@ -6,7 +6,7 @@ use std::error::Error;
 
 use stormproof::{Database, KvStore, Namespace, RunOptions};
 
-fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let db = Database::open_in_memory()?;
     let planner = db.begin_run_with(RunOptions::new().tag("role", "planner"))?;
 

@@ -28,7 +28,7 @@ impl State for Call {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let db = Database::open_in_memory()?;
     let run = db.begin_run()?;
     let calls = StateMachine::<Call>::builder("tool-call")

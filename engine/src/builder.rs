@@ -21,6 +21,7 @@ use crate::recovery::{self, RecoveryReport, Salvage};
 use crate::restore::Restore;
 use crate::run::RunTable;
 use crate::snapshot::SnapshotRegistry;
+use crate::telemetry::{event, span};
 use crate::txn::{Limits, RetryPolicy, Turnstile};
 use crate::types::{Isolation, TxnId, Version};
 use crate::wal::{Log, LogOptions};
@@ -240,6 +241,7 @@ impl DatabaseBuilder {
         let Some(disk) = disk else {
             return self.start(State::empty(index));
         };
+        let _span = span!(INFO, "open", place = disk.describe());
         let mut restore = Restore::new(index, self.recovery_threads);
         let opened = recovery::open(disk, self.log, &*self.entropy, &mut restore)?;
         let (runs, expiry) = (RunTable::new(), Expiry::new());
@@ -249,6 +251,17 @@ impl DatabaseBuilder {
                 expiry.add(expires_at, key);
             }
         })?;
+        event!(
+            INFO,
+            created = opened.report.created,
+            version = opened.report.last_version.get(),
+            checkpoint_entries = opened.report.checkpoint_entries,
+            commits = opened.report.commits,
+            log_bytes = opened.report.log_bytes,
+            torn_bytes = opened.report.torn_bytes,
+            salvaged = opened.report.salvaged.len(),
+            "recovered"
+        );
         self.start(State {
             index,
             runs,

@@ -42,6 +42,7 @@ mod mvcc;
 mod expiry;
 mod maintenance;
 mod metrics;
+mod telemetry;
 mod recording;
 
 mod durability;

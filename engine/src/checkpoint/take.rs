@@ -7,6 +7,7 @@ use crate::database::Inner;
 use crate::error::Result;
 use crate::range::KeyRange;
 use crate::snapshot::{LazySnapshotView, SnapshotView as _};
+use crate::telemetry::{event, span};
 use crate::wal::Log;
 
 /// Slots that are looked up under one hold of the index's lock: none is held while the disk works.
@@ -27,6 +28,7 @@ pub(crate) fn take_checkpoint(inner: &Arc<Inner>, log: &Arc<Log>) -> Result<Chec
         log.capture()?
     };
     let snapshot = early.unwrap_or_else(|| LazySnapshotView::new(Arc::clone(inner)));
+    let _span = span!(INFO, "checkpoint", version = snapshot.version().get());
     let mut writer = CheckpointWriter::begin(log, capture, snapshot.version())?;
     let mut rest = KeyRange::everything();
     loop {
@@ -43,5 +45,7 @@ pub(crate) fn take_checkpoint(inner: &Arc<Inner>, log: &Arc<Log>) -> Result<Chec
             }
         }
     }
-    writer.finish()
+    let info = writer.finish()?;
+    event!(INFO, entries = info.entries, bytes = info.bytes, "written");
+    Ok(info)
 }

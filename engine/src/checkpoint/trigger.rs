@@ -7,6 +7,7 @@ use rt::sync::Arc;
 use rt::thread::JoinHandle;
 
 use crate::error::{Error, Result};
+use crate::telemetry::event;
 use crate::wal::Log;
 
 /// How long a checkpoint that failed is left alone.
@@ -24,7 +25,8 @@ pub(crate) fn spawn_checkpointer(
     rt::thread::spawn("checkpointer", move || {
         let mut not_before = rt::time::now();
         while body.wait_for_checkpoint(not_before) {
-            if checkpoint().is_err() {
+            if let Err(error) = checkpoint() {
+                event!(WARN, %error, "a checkpoint failed; the one before and its log stay, and another is tried");
                 rt::reached!("background checkpoint failed");
                 not_before = rt::time::now().saturating_add(RETRY_AFTER);
             } else {

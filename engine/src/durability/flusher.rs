@@ -4,6 +4,7 @@
 use rt::time::Instant;
 
 use super::Durability;
+use crate::telemetry::event;
 use crate::wal::{Log, State};
 
 /// Runs until the log closes.
@@ -31,7 +32,8 @@ pub(crate) fn run(log: &Log) {
             }
         }
         // Who committed learns of a failure through the ticket, or at the next commit.
-        if log.flush_once().is_err() {
+        if let Err(error) = log.flush_once() {
+            event!(WARN, %error, "the log could not be written or synced");
             rt::reached!("background flush failed");
         }
     }

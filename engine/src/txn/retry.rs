@@ -11,6 +11,7 @@ use crate::conflict::ConflictInfo;
 use crate::database::Inner;
 use crate::error::{Error, Result};
 use crate::run::RunEntry;
+use crate::telemetry::{event, span};
 
 /// Runs the closure, commits, and does both again after a conflict.
 pub(crate) fn run<T>(
@@ -19,6 +20,7 @@ pub(crate) fn run<T>(
     options: &TransactionOptions,
     mut body: impl FnMut(&mut Transaction) -> Result<T>,
 ) -> Result<T> {
+    let _span = span!(DEBUG, "transaction");
     let policy = options.retry.as_ref().unwrap_or(&inner.retry);
     let timeout = options.timeout.or(inner.limits.timeout);
     let started = timeout.is_some().then(rt::time::now);
@@ -31,6 +33,7 @@ pub(crate) fn run<T>(
         };
         attempts += 1;
         inner.metrics.retried();
+        event!(DEBUG, attempts, conflicts = conflicts.len(), "in conflict");
         if attempts >= policy.attempts_max.max(1) {
             return Err(Error::MaxRetriesExceeded { attempts, conflicts });
         }

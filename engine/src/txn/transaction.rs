@@ -21,6 +21,7 @@ use crate::recording::Shape;
 use crate::run::RunEntry;
 use crate::run_id::RunId;
 use crate::snapshot::{Registered, Versioned};
+use crate::telemetry::span;
 use crate::types::Version;
 use crate::value::{VALUE_DEPTH_MAX, Value};
 
@@ -235,6 +236,7 @@ impl Transaction {
             return Ok(Commit { version: None, ticket: self.inner.ticket(self.context.start_version) });
         }
         let request = self.request();
+        let _span = span!(TRACE, "commit", txn = request.txn.get(), writes = request.writes.len());
         match self.inner.commit(request) {
             Ok(version) => {
                 self.finish(Status::Committed { version: Some(version) });

@@ -11,6 +11,7 @@ use super::pending::Pending;
 use super::writer::{SealedSegment, SegmentWriter};
 use crate::durability::Waiter;
 use crate::error::{Error, Result};
+use crate::telemetry::{event, span};
 use crate::types::Lsn;
 
 /// How long the flusher waits after a failed write.
@@ -50,6 +51,7 @@ impl Log {
         if group.commits > 1 {
             rt::reached!("group of two or more");
         }
+        let _span = span!(DEBUG, "flush", commits = group.commits, bytes = group.bytes.len());
         rt::probe::at("group taken");
         let started = rt::time::now();
         let mut sealed = None;
@@ -158,6 +160,7 @@ impl Log {
             return failure.error;
         }
         rt::reached!("sync failed");
+        event!(ERROR, error = %failure.error, "a sync failed: closed for writing, reads go on");
         let mut state = self.state.lock();
         let cause = Arc::clone(state.poison.get_or_insert_with(|| Arc::new(failure.error)));
         // What is in flight will never be durable: it counts as unsynced for good, so that no ack goes past the bound.

@@ -1,0 +1,38 @@
+//! What an application sees of the engine at work: spans and events of the `tracing` crate, each free of cost beyond a look
+//! at a flag while nobody listens.
+//!
+//! | span | level | fields |
+//! |---|---|---|
+//! | `open` | info | `place`; at its end an event with what recovery did |
+//! | `checkpoint` | info | `version`; at its end an event with entries and bytes |
+//! | `transaction` | debug | around a closure and its retries; an event for each retry |
+//! | `commit` | trace | `txn`, `writes` |
+//! | `flush` | debug | `commits`, `bytes`: one write and one sync of the log |
+//!
+//! What fails in the background, where no caller hears of it, is an event: a warning if it is tried again, an error
+//! if the database closes for writing.
+//!
+//! Simulations have neither: a life may end inside of any span, and whoever watches must not change what is watched.
+
+/// Enters a span until the guard is dropped.
+macro_rules! span {
+    ($level:ident, $name:literal $(, $($field:tt)+)?) => {{
+        let span = if rt::probe::SIMULATED {
+            tracing::Span::none()
+        } else {
+            tracing::span!(tracing::Level::$level, $name $(, $($field)+)?)
+        };
+        span.entered()
+    }};
+}
+
+/// Tells that something happened.
+macro_rules! event {
+    ($level:ident, $($field:tt)+) => {
+        if !rt::probe::SIMULATED {
+            tracing::event!(tracing::Level::$level, $($field)+);
+        }
+    };
+}
+
+pub(crate) use {event, span};
