@@ -42,8 +42,7 @@ fn heard(act: impl FnOnce()) -> Vec<String> {
     let lines = Arc::new(Mutex::new("test.lines", Vec::new()));
     let subscriber = tracing_subscriber::registry().with(Listener(lines.clone()));
     tracing::subscriber::with_default(subscriber, act);
-    let heard = lines.lock().clone();
-    heard
+    std::mem::take(&mut lines.lock())
 }
 
 fn builder(disk: &SimDisk) -> DatabaseBuilder {
