@@ -281,7 +281,7 @@ fn rot_flips_one_bit_for_good_until_the_sector_is_written_or_healed() {
     assert_eq!(rotten[flipped[0]], 1 ^ 8);
     assert_eq!(content(&*mount.open("wal-1.log", OpenMode::Read).unwrap()), rotten);
     let doubt = Doubt::Decay { file: "wal-1.log".into(), sector: 5, behind: 4096 - 5 * 512 };
-    assert_eq!(disk.doubts(), [doubt.clone()]);
+    assert_eq!(disk.doubts(), std::slice::from_ref(&doubt));
     disk.crash(&CrashOdds::lose_all(), 1);
     let file = disk.mount().open("wal-1.log", OpenMode::ReadWrite).unwrap();
     assert_eq!(content(&*file), rotten, "it outlives a crash");
