@@ -25,9 +25,11 @@ use std::path::Path;
 use std::process::Command;
 
 use clients::{Kind, Shape};
-use stormproof_oracle::formats::{Format, read};
+use stormproof_oracle::formats::{Format, read_file};
 use stormproof_oracle::{Expectations, Level, Standing, check, check_input};
 use stormproof_workloads::history::write_jsonl;
+use stormproof_workloads::store::Isolation;
+use versioned::Load;
 
 const KINDS: [&str; 4] = ["lists", "long-lists", "registers", "versioned"];
 const SIZES: [u64; 7] = [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000];
@@ -101,7 +103,9 @@ fn make(kind: &str, size: u64, file: &Path) -> Result<(), Failure> {
     let mut writer = BufWriter::new(File::create(file)?);
     let mut failed = None;
     if kind == "versioned" {
-        versioned::generate(6, size, 32, 10_000, &mut |event| {
+        let isolation = Isolation::Serializable;
+        let load = Load { seed: 6, txns: size, clients: 32, keys: 10_000, isolation };
+        versioned::generate(load, &mut |event| {
             failed = write_jsonl(&mut writer, [&event]).err().or(failed.take());
         });
     } else {
@@ -123,7 +127,7 @@ fn make(kind: &str, size: u64, file: &Path) -> Result<(), Failure> {
 fn ours(kind: &str, size: u64, file: &Path) -> Result<(), Failure> {
     let start = cpu_seconds();
     let format = if kind == "versioned" { Format::Jsonl } else { Format::Edn };
-    let input = read(&fs::read(file)?, format)?;
+    let input = read_file(file, Some(format))?;
     let middle = cpu_seconds();
     let verdict = if kind == "versioned" {
         let verdict = check(&input.history, &Expectations::default());

@@ -9,7 +9,8 @@ pub mod script;
 mod text;
 
 use std::fmt;
-use std::fs;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -121,14 +122,22 @@ pub struct Input {
     pub timed: bool,
 }
 
-/// Reads a file.
+/// Reads a file; our own format line by line, the others as a whole.
 ///
 /// # Errors
 /// When it can't be read or is not in that format.
 pub fn read_file(path: &Path, format: Option<Format>) -> Result<Input, FormatError> {
-    let bytes = fs::read(path)
-        .map_err(|error| FormatError::new(0, 0, format!("{} can't be read: {error}", path.display())))?;
-    read(&bytes, format.unwrap_or_else(|| Format::detect(path, &bytes)))
+    let unreadable =
+        |error: io::Error| FormatError::new(0, 0, format!("{} can't be read: {error}", path.display()));
+    let mut reader = BufReader::new(File::open(path).map_err(unreadable)?);
+    let head = reader.fill_buf().map_err(unreadable)?;
+    let format = format.unwrap_or_else(|| Format::detect(path, head));
+    if format == Format::Jsonl {
+        return lines(reader);
+    }
+    let mut bytes = Vec::new();
+    reader.read_to_end(&mut bytes).map_err(unreadable)?;
+    read(&bytes, format)
 }
 
 /// Reads bytes.
@@ -138,13 +147,15 @@ pub fn read_file(path: &Path, format: Option<Format>) -> Result<Input, FormatErr
 pub fn read(bytes: &[u8], format: Format) -> Result<Input, FormatError> {
     match format {
         Format::Edn => elle::read(utf8(bytes)?),
-        Format::Jsonl => {
-            Ok(Input { history: read_jsonl(bytes).map_err(|error| jsonl(&error))?, timed: true })
-        }
+        Format::Jsonl => lines(bytes),
         Format::Dbcop => dbcop::read(bytes),
         Format::Text => text::read(utf8(bytes)?),
         Format::Script => Ok(Input { history: script::parse(utf8(bytes)?)?.history, timed: true }),
     }
+}
+
+fn lines(reader: impl BufRead) -> Result<Input, FormatError> {
+    Ok(Input { history: read_jsonl(reader).map_err(|error| jsonl(&error))?, timed: true })
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, FormatError> {

@@ -8,10 +8,23 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use stormproof_workloads::history::{Event, Op, Outcome, Time, TxnIndex};
 use stormproof_workloads::store::{Conflict, ConflictKind, Entry, Isolation, Range, Read};
 
+/// What is generated.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) seed: u64,
+    pub(crate) txns: u64,
+    pub(crate) clients: usize,
+    pub(crate) keys: u64,
+    /// Serializable, or snapshot, under which what was read may change.
+    pub(crate) isolation: Isolation,
+}
+
 /// Generates a valid history, event by event.
-pub(crate) fn generate(seed: u64, txns: u64, clients: usize, keys: u64, sink: &mut impl FnMut(Event)) {
+pub(crate) fn generate(load: Load, sink: &mut impl FnMut(Event)) {
+    let Load { seed, txns, clients, keys, isolation } = load;
     let mut world = World {
         rng: ChaCha8Rng::seed_from_u64(seed),
+        isolation,
         keys,
         clock: 0,
         version: 0,
@@ -41,6 +54,7 @@ struct Running {
 
 struct World {
     rng: ChaCha8Rng,
+    isolation: Isolation,
     keys: u64,
     clock: Time,
     version: u64,
@@ -87,7 +101,7 @@ impl World {
         let (txn, snapshot) = (self.begun, self.version);
         self.begun += 1;
         let (session, at) = (u32::try_from(session).unwrap_or(0), self.tick());
-        let (start_version, isolation) = (Some(snapshot), Isolation::Serializable);
+        let (start_version, isolation) = (Some(snapshot), self.isolation);
         sink(Event::Begin { txn, session, life: 0, at, start_version, isolation });
         let mut one = Running { txn, snapshot, read: Vec::new(), writes: Vec::new(), outcome: None };
         for _ in 0..1 + self.below(4) {
@@ -148,7 +162,8 @@ impl World {
         sink(Event::Commit { txn: one.txn, at: invoked });
         let changed = |key: &[u8]| self.state.get(key).is_some_and(|(_, version)| *version > one.snapshot);
         let written = one.writes.iter().map(|(key, _)| (ConflictKind::Write, key));
-        let read = one.read.iter().map(|key| (ConflictKind::Read, key)).filter(|_| !one.writes.is_empty());
+        let validates = self.isolation == Isolation::Serializable && !one.writes.is_empty();
+        let read = one.read.iter().map(|key| (ConflictKind::Read, key)).filter(|_| validates);
         let conflicts: Vec<Conflict> = written
             .chain(read)
             .filter(|(_, key)| changed(key))
