@@ -36,7 +36,7 @@ use verdict::Findings;
 pub fn check(history: &History, expectations: &Expectations) -> Verdict {
     let view = view::View::new(history);
     let mut findings = Findings::new(expectations.findings_max);
-    view.report_internal(&mut findings);
+    view.report_internal(expectations.isolation, &mut findings);
     let explanation = witness::check(&view, expectations, &mut findings);
     if expectations.blackbox {
         inside::look(&view, expectations, explanation.as_ref(), &mut findings);
@@ -88,5 +88,36 @@ mod tests {
         let found: Vec<_> = verdict.violations.iter().map(super::Violation::signature).collect();
         assert!(found.contains(&(Invariant::Conflicts, AnomalyClass::LostUpdate)), "{found:?}");
         assert!(found.contains(&(Invariant::RealTime, AnomalyClass::StaleSnapshot)), "{found:?}");
+    }
+
+    /// Two reads of one key with two answers, as of a store that has no snapshots.
+    #[test]
+    fn reads_have_to_repeat_where_a_snapshot_was_promised() {
+        let recorder = Recorder::new();
+        recorder.opened(0);
+        let write = |value: &str| {
+            let txn = recorder.begin(1, 0, recorder.tick(), None, Isolation::Snapshot);
+            recorder.op(txn, Op::Put { key: b"x".to_vec(), value: value.into() });
+            recorder.commit(txn);
+            recorder.committed(txn, &Committed { version: None, durable: true });
+        };
+        write("1");
+        let reader = recorder.begin(2, 0, recorder.tick(), None, Isolation::Snapshot);
+        let read = |value: &str| {
+            let read = Read { version: None, value: Some(value.into()) };
+            recorder.op(reader, Op::Get { key: b"x".to_vec(), read });
+        };
+        read("1");
+        write("2");
+        read("2");
+        recorder.commit(reader);
+        recorder.committed(reader, &Committed { version: None, durable: true });
+        let history = recorder.history().expect("adds up");
+        let broken = |isolation| {
+            let verdict = check(&history, &Expectations { isolation, ..Expectations::default() });
+            verdict.violations.iter().any(|violation| violation.invariant == Invariant::Repeatable)
+        };
+        assert!(broken(Isolation::Snapshot));
+        assert!(!broken(Isolation::ReadCommitted));
     }
 }

@@ -133,6 +133,8 @@ impl Solver<'_, '_> {
         reasons: &mut BTreeSet<usize>,
         best: &mut Best,
     ) -> Option<Found> {
+        // Why those before it cannot move: that they stay is a reason together with these only.
+        let mut moved = BTreeSet::new();
         for &one in movable {
             fixed[one] = true;
             self.gave_up |= self.unanswered[one].cut_short;
@@ -146,16 +148,18 @@ impl Solver<'_, '_> {
                 choice[one] = place;
                 let judged = self.judge(choice);
                 match self.solve(choice, fixed, &judged, best) {
-                    Found::Refuted(others) if !others.contains(&one) => {
+                    Found::Refuted(mut others) if !others.contains(&one) => {
                         choice[one] = stays;
+                        others.append(&mut moved);
                         return Some(Found::Refuted(others));
                     }
-                    Found::Refuted(others) => reasons.extend(others),
+                    Found::Refuted(others) => moved.extend(others),
                     found => return Some(found),
                 }
             }
             choice[one] = stays;
         }
+        reasons.append(&mut moved);
         None
     }
 
