@@ -13,6 +13,7 @@
 )]
 
 mod flaw;
+mod primitives;
 mod table;
 mod txn;
 
@@ -102,6 +103,10 @@ impl Store for MemoryStore {
         {
             return Err(StoreError::Refused(format!("run {} is not known", run.0)));
         }
+        if options.run.is_some() && self.has(Flaw::RefusesLiveRuns) && state.begins.is_multiple_of(5) {
+            state.begins += 1;
+            return Err(StoreError::Refused("no".into()));
+        }
         state.begins += 1;
         state.install_late();
         let start = state.version;
@@ -149,6 +154,9 @@ impl Store for MemoryStore {
     fn open_sibling(&self, name: &str) -> Result<Box<dyn Store>> {
         if self.has(Flaw::SiblingForgets) {
             return Ok(Box::new(Self::new()));
+        }
+        if self.has(Flaw::SiblingGone) && self.state().siblings.contains_key(name) {
+            return Err(StoreError::Refused("no".into()));
         }
         Ok(Box::new(self.state().siblings.entry(name.into()).or_default().clone()))
     }

@@ -376,16 +376,16 @@ pub fn machine_key(machine: &str) -> Key {
 }
 
 /// How a list is kept as one value: each element behind its length, four bytes, little endian.
-mod list_codec {
+pub(crate) mod list_codec {
     use super::Bytes;
 
-    pub(super) fn push(list: &mut Bytes, element: &[u8]) {
+    pub(crate) fn push(list: &mut Bytes, element: &[u8]) {
         let len = u32::try_from(element.len()).expect("an element is smaller than 4 GiB");
         list.extend_from_slice(&len.to_le_bytes());
         list.extend_from_slice(element);
     }
 
-    pub(super) fn elements(mut list: &[u8]) -> Option<Vec<Bytes>> {
+    pub(crate) fn elements(mut list: &[u8]) -> Option<Vec<Bytes>> {
         let mut elements = Vec::new();
         while !list.is_empty() {
             let (len, rest) = list.split_first_chunk::<4>()?;

@@ -35,4 +35,18 @@ pub enum Flaw {
     SpuriousConflict,
     /// A small database beside the store opens empty every time.
     SiblingForgets,
+    /// A small database beside the store does not open a second time.
+    SiblingGone,
+    /// Every third append to a list counts twice.
+    DoubleAppend,
+    /// Every third append to a list goes in front of the one before.
+    AppendsInFront,
+    /// Events behind the third have numbers that are one too high.
+    HoleInStream,
+    /// A stream proves one event less than it has.
+    BrokenChain,
+    /// Some transitions of a state machine lead to a state that nobody asked for.
+    StrayState,
+    /// A run that is alive is refused now and then.
+    RefusesLiveRuns,
 }

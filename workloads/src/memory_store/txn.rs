@@ -7,7 +7,7 @@ use super::table::Value;
 use super::{Flaw, MemoryStore, State};
 use crate::store::{
     Bytes, Committed, Conflict, ConflictKind, Entry, Expected, Isolation, Key, Range, Read, Result,
-    StoreError, StoreTxn, TxnOptions, Version,
+    StoreError, StoreTxn, StreamEvent, TxnOptions, Version, stream_key,
 };
 
 pub(super) struct MemoryTxn<'a> {
@@ -35,6 +35,10 @@ impl<'a> MemoryTxn<'a> {
             writes: BTreeMap::new(),
             over: false,
         }
+    }
+
+    pub(super) fn has(&self, flaw: Flaw) -> bool {
+        self.store.has(flaw)
     }
 
     fn bound(&self) -> Version {
@@ -228,6 +232,26 @@ impl StoreTxn for MemoryTxn<'_> {
             Some(self.now + ttl)
         };
         self.write(key, Value { bytes: Some(value.to_vec()), expires })
+    }
+
+    fn append(&mut self, key: &[u8], element: &[u8]) -> Result<()> {
+        let list = self.get(key)?.value.unwrap_or_default();
+        let list = self.appended(list, element)?;
+        self.put(key, &list)
+    }
+
+    fn events(&mut self, stream: &str) -> Result<Vec<StreamEvent>> {
+        let (elements, _) = self.list(&stream_key(stream))?;
+        Ok(self.numbered(elements))
+    }
+
+    fn verify_events(&mut self, stream: &str) -> Result<u64> {
+        let (elements, _) = self.list(&stream_key(stream))?;
+        Ok(self.proven(elements.len()))
+    }
+
+    fn transition(&mut self, machine: &str, from: &str, to: &str) -> Result<()> {
+        self.taken(machine, from, to)
     }
 
     fn commit(mut self: Box<Self>) -> Result<Committed> {

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use super::interleaved::{Trial, try_out};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::interleaved::{Trial, try_out, try_plan};
 use crate::catalogue;
 use crate::memory_store::Flaw;
+use crate::plan::{Action, Step};
 use crate::workload::Workload;
 
 /// Within so many seeds a flaw must be found.
@@ -42,6 +46,25 @@ fn cas_machine_sees_transitions_taken_twice_and_lost() {
     finds("cas-machine", Flaw::NoValidation, "transitions form a path");
     finds("cas-machine", Flaw::NoCasValidation, "no transition lost or taken twice");
     finds("cas-machine", Flaw::LostCommit, "no transition lost or taken twice");
+    finds("cas-machine", Flaw::StrayState, "a machine is in a declared state");
+}
+
+/// Transitions come from the plan: one that declares others than the workload does is found out.
+#[test]
+fn cas_machine_sees_transitions_that_nobody_declared() {
+    let workload: Arc<dyn Workload> = Arc::new(catalogue::CasMachine::default());
+    let trial = Trial::of(1);
+    let mut plan = workload.plan(&trial.scale, &mut ChaCha8Rng::seed_from_u64(1));
+    for action in plan.clients.iter_mut().flat_map(|client| &mut client.actions) {
+        let Action::Transaction(transaction) = action else { continue };
+        for step in &mut transaction.steps {
+            let Step::Advance { table, .. } = step else { continue };
+            let last = table.last().cloned().expect("there are transitions");
+            table.iter_mut().for_each(|(_, to)| to.clone_from(&last.1));
+        }
+    }
+    let found = try_plan(&workload, plan, trial).findings;
+    assert!(found.iter().any(|finding| finding.rule == "only declared transitions"), "{found:#?}");
 }
 
 #[test]
@@ -58,6 +81,7 @@ fn list_append_sees_lost_leaked_and_strange_elements() {
     finds("list-append", Flaw::LostCommit, "no append is lost");
     finds("list-append", Flaw::LeakyAbort, "no append of an abort");
     finds("list-append", Flaw::NoValidation, "reads of a list are prefixes");
+    finds("list-append", Flaw::DoubleAppend, "no append counts twice");
 }
 
 #[test]
@@ -79,9 +103,13 @@ fn phantom_is_seen_when_ranges_are_not_validated() {
 }
 
 #[test]
-fn event_log_sees_events_that_are_lost_and_leaked() {
+fn event_log_sees_events_that_are_lost_doubled_misplaced_and_unproven() {
     finds("event-log", Flaw::NoValidation, "no append is lost");
     finds("event-log", Flaw::LostCommit, "no append is lost");
+    finds("event-log", Flaw::DoubleAppend, "no append counts twice");
+    finds("event-log", Flaw::AppendsInFront, "events are in commit order");
+    finds("event-log", Flaw::HoleInStream, "sequence numbers have no hole");
+    finds("event-log", Flaw::BrokenChain, "a stream proves itself");
 }
 
 #[test]
@@ -89,6 +117,7 @@ fn tool_calls_sees_half_steps_and_lost_steps() {
     finds("tool-calls", Flaw::HalfCommit, "a step is all or nothing");
     finds("tool-calls", Flaw::TornInstall, "a step is all or nothing");
     finds("tool-calls", Flaw::LostCommit, "no step is lost");
+    finds("tool-calls", Flaw::DoubleAppend, "no step is done twice");
 }
 
 #[test]
@@ -109,6 +138,8 @@ fn ttl_cache_sees_keys_that_stay_too_long_too_short_or_vanish_meanwhile() {
 #[test]
 fn run_lifecycle_sees_an_ended_run_that_writes() {
     finds("run-lifecycle", Flaw::ZombieRun, "an ended run writes nothing");
+    finds("run-lifecycle", Flaw::RefusesLiveRuns, "refuses nothing without a reason");
+    finds("run-lifecycle", Flaw::NoValidation, "no lost update");
 }
 
 #[test]
@@ -132,6 +163,7 @@ fn large_transactions_sees_half_of_one() {
 #[test]
 fn tiny_databases_sees_a_close_that_forgets() {
     finds("tiny-databases", Flaw::SiblingForgets, "a close loses nothing");
+    finds("tiny-databases", Flaw::SiblingGone, "a database opens again");
 }
 
 #[test]
