@@ -1,13 +1,16 @@
-//! Plays seeds of redb on the simulated disk: `cargo run --example redb -- 0 1000`.
+//! Plays seeds of redb on the simulated disk: `cargo run --example redb -- 0 1000`, and with `header` behind them where power
+//! cuts tear the header.
 
-use known_bugs::redb_crashes::{Found, play};
+use known_bugs::redb_crashes::{Aim, Found, play};
 
 fn main() {
     std::panic::set_hook(Box::new(|_| {}));
-    let mut numbers = std::env::args().skip(1).map(|text| text.parse::<u64>().expect("first and last seed"));
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let aim = if arguments.iter().any(|word| word == "header") { Aim::Header } else { Aim::Anywhere };
+    let mut numbers = arguments.iter().filter_map(|text| text.parse::<u64>().ok());
     let (first, last) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(1_000));
     for seed in first..last {
-        match play(seed) {
+        match play(seed, aim) {
             Found::Held => {}
             found => println!("seed {seed}: {found:?}"),
         }

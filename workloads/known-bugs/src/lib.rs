@@ -4,4 +4,11 @@
 //! One source, compiled against the releases before and after the fix: a package each, in workspaces of their own, because
 //! no workspace can hold two patch releases of one crate. See the README beside it.
 
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "fjall")]
+pub mod fjall_failed_write;
+#[cfg(feature = "redb")]
 pub mod redb_crashes;
+#[cfg(feature = "surrealkv")]
+pub mod surrealkv_threads;

@@ -15,7 +15,8 @@ use redb::{Database, ReadableDatabase, StorageBackend, TableDefinition};
 use rt::sync::{Arc, Mutex};
 use stormproof_env::{Disk, File, OpenMode, read_exact_at, write_all_at};
 use stormproof_faults::{
-    Completion, CrashOdds, CrashPoint, CrashTrigger, Decision, DiskHook, DiskOptions, Operation, SimDisk,
+    Completion, CrashOdds, CrashPoint, CrashStyle, CrashTrigger, Decision, DiskHook, DiskOptions, Odds,
+    Operation, OperationKind, Side, SimDisk,
 };
 
 const NAME: &str = "data.redb";
@@ -48,21 +49,45 @@ pub enum Found {
     Panicked(String),
 }
 
+/// Where power cuts are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// Anywhere, more often at syncs; whatever is torn.
+    Anywhere,
+    /// At the sync of a commit, which tears the header, and then at the first operations of the recovery. Commits are small:
+    /// nothing grows.
+    Header,
+}
+
 /// Plays a seed.
-pub fn play(seed: u64) -> Found {
+pub fn play(seed: u64, aim: Aim) -> Found {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let disk = SimDisk::new(DiskOptions::default());
     let mut model = Model::default();
-    let cuts = rng.random_range(1..=CUTS_MAX);
-    let odds = CrashOdds::swarm(&mut rng);
+    let cuts = match aim {
+        Aim::Anywhere => rng.random_range(1..=CUTS_MAX),
+        Aim::Header => 2,
+    };
+    let mut odds = CrashOdds::swarm(&mut rng);
+    if aim == Aim::Header {
+        odds.styles = CrashStyle::ALL.map(|style| u32::from(style >= CrashStyle::Writes));
+        odds.header_survives = Some(Odds::percent(97));
+        odds.torn = Odds::percent(80);
+    }
     for cut in 0..=cuts {
         let last = cut == cuts;
         if !last {
-            // After the first power cut every other one is early: in the recovery from it.
-            let horizon = if cut > 0 && rng.random_bool(0.5) { 16 } else { HORIZON };
-            disk.set_hook(Arc::new(Cut::at(CrashPoint::draw(&mut rng, horizon), &disk)));
+            let point = match aim {
+                Aim::Anywhere => {
+                    // After the first power cut every other one is early: in the recovery from it.
+                    let horizon = if cut > 0 && rng.random_bool(0.5) { 16 } else { HORIZON };
+                    CrashPoint::draw(&mut rng, horizon)
+                }
+                Aim::Header => at_header(cut, &mut rng),
+            };
+            disk.set_hook(Arc::new(Cut::at(point, &disk)));
         }
-        let life = catch_unwind(AssertUnwindSafe(|| live(&disk, &mut model, &mut rng)));
+        let life = catch_unwind(AssertUnwindSafe(|| live(&disk, &mut model, &mut rng, aim)));
         disk.clear_hook();
         match life {
             Err(payload) if disk.is_powered() => return Found::Panicked(words(&*payload)),
@@ -75,6 +100,16 @@ pub fn play(seed: u64) -> Found {
         }
     }
     Found::Held
+}
+
+/// The first cut before a sync, when the header has been written; the second one around a sync of the recovery.
+fn at_header(cut: u32, rng: &mut ChaCha8Rng) -> CrashPoint {
+    let (nth, side) = if cut == 0 {
+        (rng.random_range(4..=16), Side::Before)
+    } else {
+        (rng.random_range(1..=3), if rng.random_bool(0.5) { Side::Before } else { Side::After })
+    };
+    CrashPoint { side, operation: Some(OperationKind::SyncData), class: None, nth }
 }
 
 /// What must be there.
@@ -91,7 +126,7 @@ struct Model {
 }
 
 /// One life: open, compare, commit until the power goes out or enough was done.
-fn live(disk: &SimDisk, model: &mut Model, rng: &mut ChaCha8Rng) -> Result<(), Found> {
+fn live(disk: &SimDisk, model: &mut Model, rng: &mut ChaCha8Rng, aim: Aim) -> Result<(), Found> {
     let database = match open(disk) {
         Ok(database) => database,
         // A creation that was cut off leaves a file that is no database yet: whoever creates one begins anew.
@@ -106,7 +141,11 @@ fn live(disk: &SimDisk, model: &mut Model, rng: &mut ChaCha8Rng) -> Result<(), F
     model.settle(found);
     for _ in 0..rng.random_range(1..=COMMITS_MAX) {
         let number = model.called + 1;
-        let payload = vec![number as u8; payload_len(rng)];
+        let len = match aim {
+            Aim::Anywhere => payload_len(rng),
+            Aim::Header => rng.random_range(0..200),
+        };
+        let payload = vec![number as u8; len];
         let victim = rng.random_bool(0.3).then(|| model.victim(rng)).flatten();
         model.called = number;
         if let Some(at) = victim {

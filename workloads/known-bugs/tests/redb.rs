@@ -1,17 +1,26 @@
-//! The same seeds on a release with the bug, on the one that fixed it, and on the newest.
+//! The same seeds on a release with the bugs, on the one that fixed them, and on the newest.
 
-use known_bugs::redb_crashes::{Found, play};
+use known_bugs::redb_crashes::{Aim, Found, play};
 
-/// Around the one that is known to show it.
+/// Around the one that is known to show a file that does not open.
 const SEEDS: std::ops::Range<u64> = 700..820;
 const GUILTY: u64 = 799;
+/// With lost acks among them, where power cuts tear the header and then the recovery.
+const HEADER_SEEDS: std::ops::Range<u64> = 0..5_000;
+
+fn found(seeds: std::ops::Range<u64>, aim: Aim) -> Vec<(u64, Found)> {
+    std::panic::set_hook(Box::new(|_| {}));
+    seeds.map(|seed| (seed, play(seed, aim))).filter(|(_, found)| *found != Found::Held).collect()
+}
+
+fn has_the_bugs() -> bool {
+    env!("CARGO_PKG_NAME").ends_with("-before")
+}
 
 #[test]
-fn the_bug_shows_in_the_release_that_has_it_and_in_no_other() {
-    std::panic::set_hook(Box::new(|_| {}));
-    let found: Vec<(u64, Found)> =
-        SEEDS.map(|seed| (seed, play(seed))).filter(|(_, found)| *found != Found::Held).collect();
-    if env!("CARGO_PKG_NAME").ends_with("-before") {
+fn a_file_does_not_open_in_the_release_that_has_the_bug_and_in_no_other() {
+    let found = found(SEEDS, Aim::Anywhere);
+    if has_the_bugs() {
         let [(GUILTY, Found::Panicked(words))] = &found[..] else { panic!("{found:?}") };
         assert!(words.contains("raw_file_len"), "{words}");
     } else {
@@ -20,9 +29,19 @@ fn the_bug_shows_in_the_release_that_has_it_and_in_no_other() {
 }
 
 #[test]
+fn an_acked_commit_is_lost_in_the_release_that_has_the_bug_and_in_no_other() {
+    let found = found(HEADER_SEEDS, Aim::Header);
+    if has_the_bugs() {
+        let lost = |(_, found): &&(u64, Found)| matches!(found, Found::LostAck { .. });
+        assert!(found.iter().filter(lost).count() > 0, "{found:?}");
+    } else {
+        assert!(found.is_empty(), "{found:?}");
+    }
+}
+
+#[test]
 fn a_seed_finds_the_same_again() {
-    std::panic::set_hook(Box::new(|_| {}));
     for seed in GUILTY - 20..=GUILTY {
-        assert_eq!(play(seed), play(seed), "seed {seed}");
+        assert_eq!(play(seed, Aim::Anywhere), play(seed, Aim::Anywhere), "seed {seed}");
     }
 }
