@@ -76,6 +76,14 @@ impl Names {
     }
 }
 
+impl Names {
+    /// Whether what is under this key is read as a list below. A store without streams of its own keeps them there too.
+    fn is_list(&self, key: &Key) -> bool {
+        let stream = || name(key, &stream_key("")).is_some_and(|stream| self.streams.contains(&stream));
+        self.lists.contains(key) || stream()
+    }
+}
+
 fn name(key: &[u8], prefix: &[u8]) -> Option<String> {
     key.strip_prefix(prefix).map(|name| String::from_utf8_lossy(name).into_owned())
 }
@@ -93,7 +101,7 @@ struct Seen {
 fn read(txn: &mut dyn StoreTxn, names: &Names) -> Result<Seen> {
     let mut seen = Seen::default();
     for entry in txn.scan(&Range { start: Vec::new(), end: None }, None, false)? {
-        if !names.lists.contains(&entry.key) {
+        if !names.is_list(&entry.key) {
             let read = Read { value: Some(entry.value.clone()), version: entry.version };
             seen.ops.push(Op::Get { key: entry.key.clone(), read });
         }
@@ -118,4 +126,46 @@ fn read(txn: &mut dyn StoreTxn, names: &Names) -> Result<Seen> {
         seen.ops.push(Op::Get { key, read });
     }
     Ok(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use stormproof_rt::sync::Arc;
+    use stormproof_workloads::history::Op;
+    use stormproof_workloads::memory_store::MemoryStore;
+    use stormproof_workloads::store::{Store, TxnOptions};
+
+    use super::{Names, read};
+
+    /// A stream, a list and a machine of a store that keeps all three as values, and a plain key.
+    #[test]
+    fn what_is_kept_in_another_form_is_read_in_that_form_only() {
+        let store = MemoryStore::with_clock(Arc::new(|| Duration::ZERO));
+        let mut txn = store.begin(&TxnOptions::default()).unwrap();
+        txn.append_event("log", b"one").unwrap();
+        txn.append(b"list", b"two").unwrap();
+        txn.create_machine("machine", "idle").unwrap();
+        txn.put(b"plain", b"value").unwrap();
+        txn.commit().unwrap();
+        let names = Names {
+            lists: [b"list".to_vec()].into(),
+            streams: ["log".to_owned()].into(),
+            machines: ["machine".to_owned()].into(),
+        };
+        let mut txn = store.begin(&TxnOptions::default()).unwrap();
+        let seen = read(&mut *txn, &names).unwrap();
+        let text = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
+        let gets = seen.ops.iter().filter_map(|op| match op {
+            Op::Get { key, .. } => Some(text(key)),
+            _ => None,
+        });
+        assert_eq!(gets.collect::<Vec<_>>(), ["machine/machine", "plain", "machine/machine"]);
+        let lists = seen.ops.iter().filter_map(|op| match op {
+            Op::List { key, elements, .. } => Some((text(key), elements.len())),
+            _ => None,
+        });
+        assert_eq!(lists.collect::<Vec<_>>(), [("list".to_owned(), 1), ("stream/log".to_owned(), 1)]);
+    }
 }

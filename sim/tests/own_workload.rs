@@ -40,6 +40,16 @@ fn the_example_holds_on_the_engine_in_simulation_and_on_real_threads() {
 }
 
 #[test]
+fn the_example_holds_in_processes_that_are_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let kill = ["run", "--kill", "--real", "real", "--rounds", "3", "--isolation", "serializable", "--json"];
+    let killed = seats(folder.path(), &[&kill[..], &["--workload", "seats"]].concat());
+    let document = json(&killed);
+    assert_eq!(killed.status.code(), Some(0), "{document:#}");
+    assert!(document["figures"]["kills"].as_u64() > Some(0), "{document:#}");
+}
+
+#[test]
 fn the_example_finds_an_engine_that_does_not_validate_ranges() {
     let folder = tempfile::tempdir().unwrap();
     let bug = ["--workload", "seats", "--isolation", "serializable", "--mutant", "SkipRangeValidation"];

@@ -52,6 +52,41 @@ fn the_plan_of_a_real_run_follows_from_its_seed() {
 }
 
 #[test]
+fn a_report_of_real_rounds_says_what_ran_and_what_came_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let real = ["run", "--real", "real", "--rounds", "3", "--threads", "2", "--workload", "hotspot"];
+    let output = stormproof(folder.path(), &[&real[..], &["--report", "rounds.json"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = std::fs::read_to_string(folder.path().join("rounds.json")).unwrap();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let campaign = document.get("campaign").unwrap_or(&document);
+    assert_eq!(campaign["seeds"], 3, "{document:#}");
+    assert_eq!(campaign["subject"], "stormproof", "{document:#}");
+    assert_eq!(campaign["workloads"][0]["name"], "hotspot", "{document:#}");
+    assert!(campaign["counts"]["commits"].as_u64() > Some(100), "{document:#}");
+    assert!(campaign["failures"].as_array().is_some_and(Vec::is_empty), "{document:#}");
+    // What only a single run has is refused before anything runs.
+    let output = stormproof(folder.path(), &[&real[..], &["--report", "rounds.nonsense"]].concat());
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).is_empty(), "{output:?}");
+}
+
+/// Fewer than five of a hundred attempts: a count, which other threads can move and the speed of the machine can't.
+#[test]
+fn agents_on_keys_of_their_own_hardly_conflict() {
+    let folder = tempfile::tempdir().unwrap();
+    let conflicts = |more: &[&str]| {
+        let arguments = ["run", "--real", "real", "--rounds", "4", "--threads", "8", "--json"];
+        let mix = ["--workload", "agent-mix", "--transactions", "200"];
+        let document = json(&stormproof(folder.path(), &[&arguments[..], &mix, more].concat()));
+        assert!(document["figures"]["commits"].as_u64() > Some(1_000), "{document:#}");
+        document["conflicts_per_mille"].as_u64().expect("it is counted")
+    };
+    let rate = conflicts(&[]);
+    assert!(rate < 50, "{rate} of 1,000 attempts conflict");
+}
+
+#[test]
 fn wrong_use_of_real_runs_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let built_in = cfg!(feature = "stormproof-peers");

@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 use stormproof_rt::sync::Arc;
 use stormproof_rt::sync::atomic::{AtomicBool, Ordering};
+use stormproof_rt::time;
 
 use super::output::{document, violations_in};
+use super::rendering::Rendering;
 use super::{Done, Exit, Failure};
 use crate::options::{Faults, Options};
 use crate::real::campaign::{Campaign, CampaignError, RoundReport};
@@ -15,6 +17,7 @@ use crate::real::figures::Figures;
 use crate::real::round::Host;
 use crate::real::{Target, serve};
 use crate::registry::Registry;
+use crate::report::{Rounds, rounds};
 use crate::seed::Seed;
 
 #[derive(clap::Args, Debug)]
@@ -53,6 +56,14 @@ impl Arguments {
     pub(super) fn is_real(&self) -> bool {
         self.real.is_some() || self.store.is_some() || self.kill
     }
+
+    /// What makes the run a real one, as flags.
+    fn flags(&self) -> String {
+        let folder = self.real.clone().unwrap_or_else(|| "real".into());
+        let store = self.store.as_ref().map(|store| format!(" --store {store}")).unwrap_or_default();
+        let kill = if self.kill { " --kill" } else { "" };
+        format!(" --real {}{store}{kill}", folder.display())
+    }
 }
 
 /// What both kinds of run have.
@@ -61,6 +72,7 @@ pub(super) struct Common {
     pub(super) options: Options,
     pub(super) failures: PathBuf,
     pub(super) json: bool,
+    pub(super) rendering: Rendering,
 }
 
 /// Serves as the process of a life.
@@ -72,6 +84,7 @@ pub(super) fn live(registry: &Registry) -> Done {
 pub(super) fn execute(arguments: Arguments, common: Common, registry: &Registry) -> Done {
     let store = arguments.store.as_deref().unwrap_or(Target::ENGINE);
     refuse_simulated(&common.options)?;
+    let format = common.rendering.format()?;
     let can = Target::capabilities_of(store).map_err(Failure::usage)?;
     let temporary = match arguments.real {
         Some(_) => None,
@@ -86,6 +99,7 @@ pub(super) fn execute(arguments: Arguments, common: Common, registry: &Registry)
         (None, None) => Some(Duration::from_secs(10)),
         (limit, _) => limit,
     };
+    let flags = arguments.flags();
     let campaign = Campaign {
         store: store.to_owned(),
         workloads: registry.select(&common.options, &can).map_err(Failure::usage)?,
@@ -104,6 +118,7 @@ pub(super) fn execute(arguments: Arguments, common: Common, registry: &Registry)
         stop,
     };
     let json = common.json;
+    let start = time::now();
     let reports = campaign.run(|round| tell(round, json)).map_err(|error| match error {
         CampaignError::Recording { .. } => Failure::own(error),
         _ => Failure::usage(error),
@@ -111,6 +126,14 @@ pub(super) fn execute(arguments: Arguments, common: Common, registry: &Registry)
     if let Some(temporary) = temporary.filter(|_| reports.iter().any(|round| round.kept.is_some())) {
         let _ = temporary.keep();
     }
+    let about = Rounds {
+        store,
+        flags: &flags,
+        options: &campaign.options,
+        command: &std::env::args().collect::<Vec<_>>().join(" "),
+        took: time::now().saturating_since(start),
+    };
+    common.rendering.write(&rounds(&about, &reports).into(), format)?;
     finish(&campaign, &reports, json)
 }
 

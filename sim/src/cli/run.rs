@@ -40,8 +40,8 @@ pub(super) struct Arguments {
 
 pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     if arguments.real.is_real() {
-        let Arguments { seed, options, failures, json, real: wishes, .. } = arguments;
-        return real::execute(wishes, real::Common { seed, options, failures, json }, &registry);
+        let Arguments { seed, options, failures, json, rendering, real: wishes, .. } = arguments;
+        return real::execute(wishes, real::Common { seed, options, failures, json, rendering }, &registry);
     }
     let seed = arguments.seed.ok_or_else(|| Failure::usage("name a --seed"))?;
     let start = time::now();

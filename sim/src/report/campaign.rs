@@ -119,7 +119,7 @@ fn failures(found: &Found, flags: &str, traces: &BTreeMap<u64, PathBuf>) -> Vec<
     found.groups.values().flat_map(of_group).collect()
 }
 
-fn conflicts(kind: &str, count: u64) -> Option<ConflictTotal> {
+pub(super) fn conflicts(kind: &str, count: u64) -> Option<ConflictTotal> {
     let kind = match kind {
         "write" => ConflictKind::Write,
         "cas" => ConflictKind::Cas,

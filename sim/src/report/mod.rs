@@ -5,11 +5,13 @@
 
 mod anomaly;
 mod campaign;
+mod rounds;
 mod run;
 mod timeline;
 mod writers;
 mod zoo;
 
 pub use campaign::campaign;
+pub use rounds::{Rounds, rounds};
 pub use run::{Origin, report};
 pub use zoo::zoo;
