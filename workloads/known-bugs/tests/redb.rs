@@ -2,9 +2,8 @@
 
 use known_bugs::redb_crashes::{Aim, Found, play};
 
-/// Around the one that is known to show a file that does not open.
-const SEEDS: std::ops::Range<u64> = 700..820;
-const GUILTY: u64 = 799;
+/// With files among them that do not open: a few of a thousand, other ones whenever the simulated disk draws in another way.
+const SEEDS: std::ops::Range<u64> = 0..1_500;
 /// With lost acks among them, where power cuts tear the header and then the recovery.
 const HEADER_SEEDS: std::ops::Range<u64> = 0..5_000;
 
@@ -21,8 +20,8 @@ fn has_the_bugs() -> bool {
 fn a_file_does_not_open_in_the_release_that_has_the_bug_and_in_no_other() {
     let found = found(SEEDS, Aim::Anywhere);
     if has_the_bugs() {
-        let [(GUILTY, Found::Panicked(words))] = &found[..] else { panic!("{found:?}") };
-        assert!(words.contains("raw_file_len"), "{words}");
+        let unopened = |(_, found): &&(u64, Found)| matches!(found, Found::Panicked(words) if words.contains("raw_file_len"));
+        assert!(found.iter().filter(unopened).count() > 0, "{found:?}");
     } else {
         assert!(found.is_empty(), "{found:?}");
     }
@@ -41,7 +40,7 @@ fn an_acked_commit_is_lost_in_the_release_that_has_the_bug_and_in_no_other() {
 
 #[test]
 fn a_seed_finds_the_same_again() {
-    for seed in GUILTY - 20..=GUILTY {
+    for seed in 0..20 {
         assert_eq!(play(seed, Aim::Anywhere), play(seed, Aim::Anywhere), "seed {seed}");
     }
 }
