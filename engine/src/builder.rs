@@ -8,7 +8,7 @@ use rt::sync::atomic::{AtomicU32, AtomicU64};
 use rt::sync::{Arc, Mutex};
 
 use crate::checkpoint::{spawn_checkpointer, take_checkpoint};
-use crate::commit::{Committer, Protocol};
+use crate::commit::{COLLECT_EVERY, Committer, Protocol};
 use crate::database::{Database, Inner, OPEN};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
@@ -39,6 +39,7 @@ pub struct DatabaseBuilder {
     maintenance_interval: Duration,
     index_shards: usize,
     snapshot_generations: usize,
+    collect_every: u64,
     recovery_threads: usize,
     recording: Option<Recording>,
     place: Place,
@@ -70,6 +71,7 @@ impl DatabaseBuilder {
             maintenance_interval: Duration::from_secs(1),
             index_shards: 256,
             snapshot_generations: 64,
+            collect_every: COLLECT_EVERY,
             recovery_threads: recovery_threads_default(),
             recording: None,
             place: Place::Memory,
@@ -208,6 +210,13 @@ impl DatabaseBuilder {
         self
     }
 
+    /// How many commits there are between two looks at the oldest snapshot, at least 1: the fewer, the sooner old versions
+    /// go, and the more a commit costs. Default: 32.
+    pub const fn collect_every(mut self, commits: u64) -> Self {
+        self.collect_every = if commits == 0 { 1 } else { commits };
+        self
+    }
+
     /// How many threads recovery fills the index with, beside the one that reads, once it has read some megabytes. Default:
     /// as many as the machine runs at once, up to 4.
     pub const fn recovery_threads(mut self, threads: usize) -> Self {
@@ -277,7 +286,7 @@ impl DatabaseBuilder {
     fn start(self, state: State) -> Result<Database> {
         let published = Arc::new(AtomicU64::new("published", state.published.get()));
         let grouped = state.log.is_some() && self.log.durability.is_strict();
-        let protocol = Protocol::new(state.first_version.previous());
+        let protocol = Protocol::new(state.first_version.previous(), self.collect_every);
         let inner = Arc::new(Inner {
             index: state.index,
             snapshots: SnapshotRegistry::new(self.snapshot_generations, Arc::clone(&published)),

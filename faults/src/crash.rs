@@ -130,7 +130,20 @@ impl CrashOdds {
         odds.styles[CrashStyle::Prefix as usize] += 1;
         // Old records come back only where old content does.
         odds.fills = [[3, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1]][rng.random_range(0..4)];
+        if rng.random_ratio(1, 4) {
+            odds.hollow();
+        }
         odds
+    }
+
+    /// As file systems do that bring lengths to the medium before data: files have grown, and show what was there before.
+    fn hollow(&mut self) {
+        self.growth_survives = Odds::percent(97);
+        self.write_survives = self.write_survives.min(Odds::percent(20));
+        self.tail_survives = None;
+        self.styles[CrashStyle::LoseAll as usize] = 0;
+        self.styles[CrashStyle::KeepAll as usize] = 0;
+        self.styles[CrashStyle::Writes as usize] += 2;
     }
 }
 

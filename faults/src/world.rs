@@ -112,7 +112,7 @@ impl World {
         let inode = self.volume.inode_mut(id);
         inode.handles -= 1;
         if inode.handles == 0 {
-            self.volume.collect();
+            self.volume.collect_one(id);
         }
     }
 

@@ -60,15 +60,16 @@ impl Names {
     /// Adds those of more events.
     pub fn learn(&mut self, events: &[Event]) {
         let names = self;
+        let (stream, machine) = (stream_key(""), machine_key(""));
         for event in events {
             let Event::Op { op, .. } = event else { continue };
             match op {
-                Op::Append { key, .. } | Op::List { key, .. } => match name(key, &stream_key("")) {
+                Op::Append { key, .. } | Op::List { key, .. } => match name(key, &stream) {
                     Some(stream) => _ = names.streams.insert(stream),
                     None => _ = names.lists.insert(key.clone()),
                 },
                 Op::Get { key, .. } | Op::Put { key, .. } | Op::Cas { key, .. } => {
-                    names.machines.extend(name(key, &machine_key("")));
+                    names.machines.extend(name(key, &machine));
                 }
                 _ => {}
             }

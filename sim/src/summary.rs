@@ -71,6 +71,11 @@ fn count_lives(run: &Run, tally: &mut Tally) {
         }
         crashed = life.crashed() || (crashed && !life.opened());
     }
+    for crash in &run.crashes {
+        tally.count("crashes that lost data", u64::from(crash.pieces_lost > 0));
+        tally.count("crashes that left torn data", u64::from(crash.pieces_torn > 0));
+        tally.count("crashes that left noise or old content", u64::from(crash.dirty_tails > 0));
+    }
 }
 
 fn count_invariants(run: &Run, tally: &mut Tally) {

@@ -16,7 +16,7 @@ use crate::finding::Identity;
 use crate::options::Options;
 use crate::plan::{Plan, PlanSize};
 use crate::registry::Registry;
-use crate::run::Run;
+use crate::run::{Keep, Run};
 use crate::seed::Seed;
 use crate::session::{Session, SessionError};
 use crate::shrink::{Budget, Shrunk, shrink};
@@ -142,7 +142,7 @@ fn search(session: &Session, hunt: &Hunt, trial: u64, animal: &mut Animal) -> Op
         let (plan, _) = session.plan(seed);
         animal.seeds += 1;
         // A run without a verdict is no detection.
-        let Ok(run) = session.run(&plan) else { continue };
+        let Ok(run) = session.run_keeping(&plan, Keep::Verdict) else { continue };
         let Some(finding) = run.findings().first() else { continue };
         animal.found_after.push(tried + 1);
         animal.found_seconds.push(time::now().saturating_since(start).as_secs_f64());

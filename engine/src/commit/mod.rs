@@ -22,4 +22,4 @@ mod protocol;
 mod validate;
 
 pub(crate) use committer::Committer;
-pub(crate) use protocol::{Protocol, Request};
+pub(crate) use protocol::{COLLECT_EVERY, Protocol, Request};

@@ -12,8 +12,8 @@ use crate::run::RunEntry;
 use crate::txn::{ReadSet, WriteSet};
 use crate::types::{Isolation, TxnId, Version};
 
-/// Commits between two looks at the oldest snapshot.
-const COLLECT_EVERY: u64 = 32;
+/// Commits between two looks at the oldest snapshot, if nothing else is asked for.
+pub(crate) const COLLECT_EVERY: u64 = 32;
 
 /// A transaction that wants to commit.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub(crate) struct Protocol {
     oldest: Version,
     /// Commits since that look.
     commits_since_look: u64,
+    /// Commits between two looks.
+    collect_every: u64,
     /// Slots that the group under way has written, to be taken back if it fails.
     installed: Vec<Arc<Slot>>,
     /// Where event logs end.
@@ -86,13 +88,14 @@ impl Member {
 }
 
 impl Protocol {
-    /// Goes on behind `last`.
-    pub(crate) fn new(last: Version) -> Self {
+    /// Goes on behind `last`, and looks at the oldest snapshot once in so many commits.
+    pub(crate) fn new(last: Version, collect_every: u64) -> Self {
         Self {
             last,
             garbage: Garbage::default(),
             oldest: Version::ZERO,
             commits_since_look: 0,
+            collect_every,
             installed: Vec::new(),
             streams: StreamHeads::default(),
             counters: Counters::default(),
@@ -216,7 +219,7 @@ impl Protocol {
 
     /// Collects a little more than the group has added, so that what a long reader left behind drains as well.
     fn collect(&mut self, inner: &Inner) {
-        if self.commits_since_look >= COLLECT_EVERY {
+        if self.commits_since_look >= self.collect_every {
             self.commits_since_look = 0;
             self.oldest = inner.snapshots.advance();
         }
@@ -230,6 +233,7 @@ impl Protocol {
     pub(crate) fn collect_all(&mut self, inner: &Inner) {
         self.oldest = inner.snapshots.advance();
         let was_idle = rt::mutant!(TombstoneGoesUnseen) && inner.snapshots.in_use() == 0;
+        rt::probe::at("collect all");
         self.counters.collected +=
             self.garbage.collect(&inner.index, self.oldest, self.last.next(), usize::MAX, || {
                 was_idle || inner.snapshots.in_use() == 0

@@ -81,6 +81,7 @@ impl SnapshotRegistry {
         loop {
             let current = self.current.load(Ordering::SeqCst);
             let place = self.place(current);
+            rt::probe::at("snapshot generation read");
             self.generations[place].in_use.fetch_add(1, Ordering::SeqCst);
             if self.current.load(Ordering::SeqCst) == current || rt::mutant!(SnapshotNotRechecked) {
                 return Registered { place, version: Version::new(self.published.load(Ordering::SeqCst)) };

@@ -1,6 +1,6 @@
 //! Names of files: what calls see, what the medium has, and the changes between.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::inode::InodeId;
@@ -91,6 +91,12 @@ impl Directory {
     /// Forgets what is pending without writing it: calls go on to see it, until the power goes out.
     pub(crate) fn drop_pending(&mut self) {
         self.pending.clear();
+    }
+
+    /// All files that some name means, or may mean after a power cut.
+    pub(crate) fn known(&self) -> BTreeSet<InodeId> {
+        let named = self.current.values().chain(self.durable.values()).copied();
+        named.chain(self.pending.iter().map(|change| change.inode)).collect()
     }
 
     /// Whether any name means this file, or may after a power cut.

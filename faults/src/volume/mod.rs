@@ -99,14 +99,24 @@ impl Volume {
 
     /// Forgets files that have neither name nor handle, now or after a power cut.
     pub(crate) fn collect(&mut self) {
+        let known = self.directory.known();
         let dead: Vec<InodeId> = (self.inodes.iter())
-            .filter(|(id, inode)| inode.handles == 0 && !self.directory.knows(**id))
+            .filter(|(id, inode)| inode.handles == 0 && !known.contains(id))
             .map(|(id, _)| *id)
             .collect();
-        for id in dead {
-            if let Some(inode) = self.inodes.remove(&id) {
-                self.recycle(&inode.durable);
-            }
+        dead.into_iter().for_each(|id| self.forget(id));
+    }
+
+    /// The same for one file, which has just lost its last handle.
+    pub(crate) fn collect_one(&mut self, id: InodeId) {
+        if self.inode(id).handles == 0 && !self.directory.knows(id) {
+            self.forget(id);
+        }
+    }
+
+    fn forget(&mut self, id: InodeId) {
+        if let Some(inode) = self.inodes.remove(&id) {
+            self.recycle(&inode.durable);
         }
     }
 

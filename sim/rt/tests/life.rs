@@ -1,11 +1,11 @@
 //! Lives: what ends them, and what must not happen when they end.
 #![expect(clippy::disallowed_types, reason = "counts from outside of the lives")]
 
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
-use rt::life::{KillAt, Life, LifeEnd, Settings, Starvation, Step, Watch, Watcher, run};
+use rt::life::{KillAt, Life, LifeEnd, Progress, Settings, Starvation, Step, Watch, Watcher, run};
 use rt::strategy::{RoundRobin, Uniform};
 use rt::sync::{Arc, Condvar, Mutex, atomic};
 use stormproof_rt_shuttle as rt;
@@ -201,6 +201,33 @@ fn a_livelock_ends_at_the_step_limit_and_says_what_went_on() {
     let LifeEnd::StepLimit(limit) = &life.end else { panic!("ended as {:?}", life.end) };
     assert_eq!(limit.steps, 2_000);
     assert!(limit.tasks.tasks.iter().all(|task| task.most_often.0 == "load never"), "{}", life.end);
+}
+
+#[test]
+fn a_life_that_gets_nowhere_is_ended_long_before_one_that_gets_on() {
+    let rounds = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&rounds);
+    let progress =
+        Some(Progress { count: Arc::new(move || counted.load(Ordering::SeqCst)), points_max: 1_000 });
+    let settings = Settings { progress, ..seed(3) };
+    let busy = |every: u64| {
+        let rounds = Arc::clone(&rounds);
+        move || {
+            let lock = Mutex::new("lock", ());
+            for round in 0..20_000_u64 {
+                drop(lock.lock());
+                if round.is_multiple_of(every) {
+                    rounds.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+        }
+    };
+    let end = run(settings.clone(), Box::new(RoundRobin::new(3)), busy(100)).end;
+    assert_eq!(end, LifeEnd::Completed);
+    let end = run(settings, Box::new(RoundRobin::new(3)), busy(u64::MAX)).end;
+    let LifeEnd::StepLimit(limit) = &end else { panic!("ended as {end:?}") };
+    assert!((1_000..2_000).contains(&limit.idle.unwrap_or(0)), "{end}");
+    assert!(end.to_string().starts_with("nothing came of"), "{end}");
 }
 
 #[test]

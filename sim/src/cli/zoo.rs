@@ -1,6 +1,8 @@
 //! `stormproof zoo`: are deliberate bugs found?
 
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,6 +17,7 @@ use crate::options::Options;
 use crate::plan::{PlanSize, StrategyPlan};
 use crate::registry::Registry;
 use crate::report;
+use crate::run::Keep;
 use crate::seed::Seed;
 use crate::session::Session;
 use crate::shrink::{Budget, Shrunk};
@@ -48,6 +51,10 @@ pub(super) struct Arguments {
     /// Write the shrunk trace of each into this folder
     #[arg(long, value_name = "DIR", conflicts_with = "no_shrink")]
     traces: Option<PathBuf>,
+    /// Keep the result of each in this file, one JSON line each, as soon as it is known, and do not search again for what it
+    /// has: a hunt can be stopped and go on, or be done mutant by mutant
+    #[arg(long, value_name = "FILE", conflicts_with = "by_strategy")]
+    out: Option<PathBuf>,
     /// Search each mutant with each strategy alone, and say which weights of strategies find all of them soonest
     #[arg(long)]
     by_strategy: bool,
@@ -86,14 +93,24 @@ fn visit(arguments: &Arguments, mutants: &[Mutant], plan: &Hunt, registry: &Regi
     let format = arguments.rendering.format()?;
     let begun = time::now();
     let bar = bar(mutants.len() as u64 + 1)?;
+    let known = arguments.out.as_deref().map_or_else(|| Ok(Vec::new()), |path| known(path, plan))?;
     let mut animals = Vec::new();
     for &mutant in mutants {
         bar.set_message(mutant.name());
-        let (animal, shrunk) = hunt(mutant, plan, registry)?;
-        if let (Some(folder), Some(shrunk)) = (&arguments.traces, &shrunk) {
-            write_trace(folder, &animal, shrunk)?;
-        }
-        bar.suspend(|| eprintln!("{}", line(&animal)));
+        let animal = match known.iter().find(|animal| animal.name == mutant.name()) {
+            Some(animal) => animal.clone(),
+            None => {
+                let (animal, shrunk) = hunt(mutant, plan, registry)?;
+                if let (Some(folder), Some(shrunk)) = (&arguments.traces, &shrunk) {
+                    write_trace(folder, &animal, shrunk)?;
+                }
+                bar.suspend(|| eprintln!("{}", line(&animal)));
+                if let Some(path) = &arguments.out {
+                    keep(path, &animal)?;
+                }
+                animal
+            }
+        };
         animals.push(animal);
         bar.inc(1);
     }
@@ -126,6 +143,35 @@ fn visit(arguments: &Arguments, mutants: &[Mutant], plan: &Hunt, registry: &Regi
     }
     let sound = missed == 0 && failure.is_none();
     Ok(if sound { Exit::Held } else { Exit::Violated })
+}
+
+/// What an earlier hunt has kept, if it was the same one.
+fn known(path: &Path, plan: &Hunt) -> Result<Vec<Animal>, Failure> {
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        read => read.map_err(|error| unusable(path, &error))?,
+    };
+    let lines = text.lines().map(serde_json::from_str);
+    let animals: Vec<Animal> = lines.collect::<Result<_, _>>().map_err(|error| unusable(path, &error))?;
+    match animals.iter().find(|animal| (animal.trials, animal.budget) != (plan.trials, plan.budget)) {
+        None => Ok(animals),
+        Some(other) => {
+            let (trials, budget) = (other.trials, other.budget);
+            Err(unusable(path, &format!("it has {} with --trials {trials} --budget {budget}", other.name)))
+        }
+    }
+}
+
+fn keep(path: &Path, animal: &Animal) -> Result<(), Failure> {
+    let mut line = serde_json::to_vec(animal).map_err(Failure::own)?;
+    line.push(b'\n');
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.and_then(|mut file| file.write_all(&line)).map_err(|error| unusable(path, &error))
+}
+
+fn unusable(path: &Path, why: &dyn std::fmt::Display) -> Failure {
+    let path = path.display();
+    Failure::usage(format!("{path}: {why}: name a file of the same hunt, or one that is not there yet"))
 }
 
 /// Mutants by strategies.
@@ -168,7 +214,7 @@ fn bar(length: u64) -> Result<ProgressBar, Failure> {
     Ok(bar)
 }
 
-fn write_trace(folder: &std::path::Path, animal: &Animal, shrunk: &Shrunk) -> Result<(), Failure> {
+fn write_trace(folder: &Path, animal: &Animal, shrunk: &Shrunk) -> Result<(), Failure> {
     let seed = animal.seed.unwrap_or_default();
     let command = format!("stormproof run --seed {seed} --mutant {}", animal.name);
     let trace = Trace::shrunk(&shrunk.plan, &shrunk.run, &shrunk.finding, &command);
@@ -180,7 +226,7 @@ fn first_failure(session: &Session, first: u64, seeds: u64) -> Option<(u64, Stri
     (0..seeds).find_map(|tried| {
         let seed = Seed(first.wrapping_add(tried));
         let (plan, _) = session.plan(seed);
-        match session.run(&plan) {
+        match session.run_keeping(&plan, Keep::Verdict) {
             Ok(run) => Some((seed.0, run.findings().first()?.identity().to_string())),
             Err(error) => Some((seed.0, error.to_string())),
         }
@@ -210,29 +256,28 @@ fn line(animal: &Animal) -> String {
 
 fn table(animals: &[Animal]) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header([
-        "mutant",
-        "breaks",
-        "found",
-        "seeds (median)",
-        "seconds (median)",
-        "caught as",
-        "shrunk to",
-    ]);
+    table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
+    table.set_header(["Mutant", "Breaks", "Found", "Seeds", "Seconds", "Caught as", "Shrunk to"]);
     for animal in animals {
         let caught: Vec<String> = animal.caught_as.iter().map(ToString::to_string).collect();
         table.add_row([
-            animal.name.clone(),
+            format!("`{}`", animal.name),
             animal.contract.clone(),
             format!("{}/{}", animal.found_after.len(), animal.trials),
             animal.median_seeds().map_or(format!("> {}", animal.budget), |seeds| seeds.to_string()),
-            animal.median_seconds().map_or("–".into(), |seconds| format!("{seconds:.2}")),
-            caught.join("; "),
-            animal.shrunk.as_ref().map_or("–".into(), size),
+            animal.median_seconds().map_or("–".into(), |seconds| format!("{seconds:.1}")),
+            caught.join(", "),
+            animal.shrunk.as_ref().map_or("–".into(), figures),
         ]);
     }
-    format!("{table}\n")
+    format!(
+        "{table}\nSeeds and seconds are medians. Shrunk to: clients / operations / preemptions / faults / crashes.\n"
+    )
+}
+
+fn figures(size: &PlanSize) -> String {
+    let PlanSize { clients, operations, preemptions, faults, crashes, .. } = size;
+    format!("{clients} / {operations} / {preemptions} / {faults} / {crashes}")
 }
 
 /// Seeds to detection in the median, mutants by strategies.

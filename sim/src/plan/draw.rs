@@ -96,12 +96,13 @@ fn draw_engine(options: &Options, storage: Storage, isolation: Isolation, stream
         durability,
         segment_bytes: stream.weighted(&[(3, 4 << 10), (3, 8 << 10), (2, 32 << 10), (1, 1 << 20)]),
         checkpoint_bytes: stream.weighted(&[(3, 0), (2, 4 << 10), (2, 16 << 10)]),
-        allocate_bytes: stream.weighted(&[(1, 0), (2, 4 << 10), (1, 64 << 10)]),
+        allocate_bytes: stream.weighted(&[(2, 0), (2, 4 << 10), (1, 64 << 10)]),
         wait_durable_every: stream.weighted(&[(1, 0), (2, 3), (1, 1)]),
         index_shards: stream.weighted(&[(1, 1), (2, 4), (1, 16)]),
         snapshot_generations: stream.weighted(&[(1, 2), (2, 8)]),
         maintenance_interval_micros: stream.weighted(&[(1, 500), (2, 20_000), (1, 1_000_000)]),
         recovery_threads: stream.weighted(&[(4, 1), (2, 2), (1, 4)]),
+        collect_every: stream.weighted(&[(1, 1), (1, 4), (2, 32)]),
     }
 }
 
@@ -149,12 +150,13 @@ fn draw_crash(soon: bool, crash: &mut Stream) -> CrashAt {
         let bits = crash.random_range(0..=most.ilog2());
         crash.random_range(1..=(2_u64 << bits)).min(most)
     };
-    let kind = crash.weighted(&[(35, 0), (30, 1), (35, 2)]);
+    let kind = crash.weighted(&[(30, 0), (25, 1), (30, 2), (15, 3)]);
     let after = crash.chance(50);
     match kind {
         0 => CrashAt::Step(if soon { nearly(crash, 500) } else { crash.random_range(100..6_000) }),
         1 => CrashAt::Disk { operation: nearly(crash, if soon { 30 } else { 250 }), after },
-        _ => CrashAt::Sync { nth: nearly(crash, if soon { 4 } else { 60 }), after },
+        2 => CrashAt::Sync { nth: nearly(crash, if soon { 4 } else { 60 }), after },
+        _ => CrashAt::Promise { nth: nearly(crash, if soon { 4 } else { 60 }) },
     }
 }
 
@@ -188,8 +190,8 @@ fn draw_faults(options: &Options, lives: usize, stream: &mut Stream) -> FaultPla
     match kind {
         Nature::None => FaultPlan { seed, ..FaultPlan::none() },
         Nature::Honest => draw_honest(seed, stream),
-        Nature::Decay if options.faults == Faults::Lies => draw_single(seed, LIES, stream),
-        Nature::Decay => draw_single(seed, DECAY, stream),
+        Nature::Decay if options.faults == Faults::Lies => single(seed, draw_lie(stream)),
+        Nature::Decay => single(seed, draw_decay(stream)),
     }
 }
 
@@ -203,11 +205,29 @@ enum Nature {
     Decay,
 }
 
-/// One fault of one kind and no other: beside a second one, what a store owes its user can't be decided.
-fn draw_single(seed: u64, kinds: &[(FaultKind, Odds)], stream: &mut Stream) -> FaultPlan {
-    let (kind, odds) = kinds[stream.random_range(0..kinds.len())];
-    let rule = FaultRule::new(kind, odds).at_most(1);
-    FaultPlan { budget: Some(1), ..FaultPlan::random(seed, vec![rule]) }
+/// One fault and no other: beside a second one, what a store owes its user can't be decided.
+fn single(seed: u64, rule: FaultRule) -> FaultPlan {
+    FaultPlan { budget: Some(1), ..FaultPlan::random(seed, vec![rule.at_most(1)]) }
+}
+
+fn draw_lie(stream: &mut Stream) -> FaultRule {
+    let (kind, odds) = LIES[stream.random_range(0..LIES.len())];
+    FaultRule::new(kind, odds)
+}
+
+/// What happens to synced data when they are read, which recovery does: most often to the log, whose last segment is read
+/// after many others.
+fn draw_decay(stream: &mut Stream) -> FaultRule {
+    let kind = stream.weighted(&[(2, FaultKind::BitRot), (1, FaultKind::BadSector)]);
+    let class =
+        stream.weighted(&[(2, None), (4, Some("wal")), (1, Some("checkpoint")), (1, Some("manifest"))]);
+    let odds = stream.weighted(&[(1, 10), (1, 30), (1, 100)]);
+    let reach = stream.weighted(&[(2, 1), (1, 4), (1, 16)]);
+    let rule = FaultRule::new(kind, Odds::percent(odds)).after(stream.random_range(0..reach));
+    match class {
+        Some(class) => rule.on(class),
+        None => rule,
+    }
 }
 
 fn draw_honest(seed: u64, stream: &mut Stream) -> FaultPlan {
@@ -219,10 +239,6 @@ fn draw_honest(seed: u64, stream: &mut Stream) -> FaultPlan {
     }
     FaultPlan { budget: Some(stream.random_range(1..=4)), ..FaultPlan::random(seed, rules) }
 }
-
-/// What happens to synced data. Most reads are those of recovery, a few in each life.
-const DECAY: &[(FaultKind, Odds)] =
-    &[(FaultKind::BitRot, Odds::percent(30)), (FaultKind::BadSector, Odds::percent(10))];
 
 /// What no store without redundancy can make up for: only for campaigns that ask for it.
 const LIES: &[(FaultKind, Odds)] = &[

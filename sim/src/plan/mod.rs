@@ -70,6 +70,9 @@ pub struct EnginePlan {
     pub index_shards: usize,
     /// Slots of the snapshot registry.
     pub snapshot_generations: usize,
+    /// Commits between two looks at the oldest snapshot.
+    #[serde(default = "collect_every")]
+    pub collect_every: u64,
     /// How often maintenance runs.
     pub maintenance_interval_micros: u64,
     /// Threads that fill the index in recovery. One in plans of before it was drawn.
@@ -79,6 +82,11 @@ pub struct EnginePlan {
 
 const fn one() -> usize {
     1
+}
+
+/// What traces from before it could be drawn ran with.
+const fn collect_every() -> u64 {
+    32
 }
 
 /// Where the data are.
@@ -204,6 +212,12 @@ pub enum CrashAt {
         nth: u64,
         /// Whether it still happens.
         after: bool,
+    },
+    /// When the disk is used next after a client was told for the how-many-th time that something is durable: what was
+    /// promised has to be there, and what may still be lost is.
+    Promise {
+        /// Which, counted from 1.
+        nth: u64,
     },
 }
 

@@ -152,7 +152,10 @@ fn plan_words(plan: &Plan) -> Vec<(String, String)> {
         ("checkpoints", checkpoint),
         (
             "index",
-            format!("{} shards, {} snapshot generations", engine.index_shards, engine.snapshot_generations),
+            format!(
+                "{} shards, {} snapshot generations, a look at the oldest every {} commits",
+                engine.index_shards, engine.snapshot_generations, engine.collect_every
+            ),
         ),
     ];
     if !plan.mutants.is_empty() {
@@ -186,6 +189,9 @@ fn life_words(life: &LifePlan) -> String {
             format!(", power cut {} disk operation {operation}", side(*after))
         }
         Some(CrashAt::Sync { nth, after }) => format!(", power cut {} sync {nth}", side(*after)),
+        Some(CrashAt::Promise { nth }) => {
+            format!(", power cut when the disk is used next after promise {nth}")
+        }
     };
     format!("{strategy}{crash}, then {}", format!("{:?}", life.ending).to_lowercase())
 }

@@ -3,6 +3,7 @@
 use stormproof_faults::{Completion, Decision, DiskHook, Operation};
 use stormproof_rt::sync::{Arc, Mutex};
 use stormproof_rt_shuttle::{life, probe, time};
+use stormproof_workloads::history::Recorder;
 
 use super::watch::Onlooker;
 use crate::digest::Digest;
@@ -12,6 +13,7 @@ use crate::plan::CrashAt;
 #[derive(Debug)]
 pub struct WorldHook {
     log: Mutex<Log>,
+    recorder: Recorder,
     onlooker: Option<Arc<Onlooker>>,
 }
 
@@ -25,13 +27,15 @@ struct Log {
     faulted: u64,
     operations: u64,
     syncs: u64,
+    /// Promises of earlier lives.
+    promises_before: u64,
     crashed_at: Option<String>,
     total: u64,
 }
 
 impl WorldHook {
-    pub(super) fn new(onlooker: Option<Arc<Onlooker>>) -> Self {
-        Self { log: Mutex::new("world.hook", Log::default()), onlooker }
+    pub(super) fn new(recorder: Recorder, onlooker: Option<Arc<Onlooker>>) -> Self {
+        Self { log: Mutex::new("world.hook", Log::default()), recorder, onlooker }
     }
 
     /// A life begins, which ends at `crash`.
@@ -42,6 +46,7 @@ impl WorldHook {
         log.faulted = 0;
         log.operations = 0;
         log.syncs = 0;
+        log.promises_before = self.recorder.promises();
         log.crashed_at = None;
     }
 
@@ -87,6 +92,7 @@ impl WorldHook {
             Some(CrashAt::Sync { nth, after }) => {
                 *after == is_after && operation.kind.is_sync() && *nth == log.syncs
             }
+            Some(CrashAt::Promise { nth }) => self.recorder.promises() - log.promises_before >= *nth,
             Some(CrashAt::Step(_) | CrashAt::Point(_)) | None => false,
         };
         let hit = hit
@@ -134,9 +140,12 @@ impl WorldHook {
     }
 }
 
+/// Longer than any interval in which a plan asks for a sync, by far: what would happen in a longer stall is the same again.
+const STALL_NANOS_MAX: u64 = 64_000_000;
+
 fn stall(nanos: u64) {
     if life::is_inside() {
-        time::sleep(std::time::Duration::from_nanos(nanos));
+        time::sleep(std::time::Duration::from_nanos(nanos.min(STALL_NANOS_MAX)));
     }
 }
 

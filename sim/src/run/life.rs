@@ -80,6 +80,8 @@ fn idle(world: &World, durability: &DurabilityPlan) {
     // often in a row: with four intervals, two seeds in 100,000 were blamed for what had only not been scheduled yet.
     for _ in 0..32 {
         time::sleep(std::time::Duration::from_micros(interval_micros));
+        // Waiting for this is getting on.
+        world.recorder.tick();
     }
     if world.hook.faulted() == 0 {
         world.recorder.flushed(called);

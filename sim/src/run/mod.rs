@@ -16,7 +16,9 @@ use std::hash::Hash;
 use serde::{Deserialize, Serialize};
 use stormproof_faults::{CrashReport, FiredFault, Recording};
 use stormproof_rt::sync::Arc;
-use stormproof_rt_shuttle::life::{Force, KillAt, Life, LifeEnd, OnEnd, Remains, Settings, Starvation};
+use stormproof_rt_shuttle::life::{
+    Force, KillAt, Life, LifeEnd, OnEnd, Progress, Remains, Settings, Starvation,
+};
 use stormproof_rt_shuttle::mutants::{Mutant, MutantSet};
 use stormproof_rt_shuttle::strategy::{Bounded, Strategy};
 use stormproof_rt_shuttle::time::Instant;
@@ -201,8 +203,11 @@ fn stage(
     Ok(Stage { keep, search, ..Stage::new(plan, registry, world)? })
 }
 
-/// A life with so many scheduling points goes round in circles.
-const STEPS_MAX: u64 = 400_000;
+/// A life in which nobody is told anything for so many scheduling points goes round in circles. Long ones get on.
+const IDLE_POINTS_MAX: u64 = 80_000;
+
+/// No life has so many scheduling points, whatever comes of them.
+const STEPS_MAX: u64 = 20_000_000;
 
 /// So many scheduling points of the calm life are more than any client has to wait while others go on.
 const STARVATION: Starvation = Starvation { tasks: "client-", points_max: 40_000 };
@@ -322,13 +327,13 @@ impl Stage {
         let second = std::time::Duration::from_secs(1);
         let start =
             self.lives.last().map_or(Instant::from_nanos(0), |run| run.life.time.saturating_add(second));
-        let powered = Arc::clone(&self.world);
+        let (powered, recorder) = (Arc::clone(&self.world), self.world.recorder.clone());
         let settings = Settings {
             seed: life_plan.schedule_seed,
             kill: match &life_plan.crash {
                 Some(CrashAt::Step(step)) => Some(KillAt::Step(*step)),
                 Some(CrashAt::Point(point)) => Some(KillAt::Point(point.clone())),
-                Some(CrashAt::Disk { .. } | CrashAt::Sync { .. }) | None => None,
+                Some(CrashAt::Disk { .. } | CrashAt::Sync { .. } | CrashAt::Promise { .. }) | None => None,
             },
             mutants: self.mutants,
             start,
@@ -338,6 +343,7 @@ impl Stage {
             stalls_per_million: life_plan.stalls_per_million,
             steps_max: STEPS_MAX,
             starvation: (role == Role::Last).then_some(STARVATION),
+            progress: Some(Progress { count: Arc::new(move || recorder.now()), points_max: IDLE_POINTS_MAX }),
             trail: self.keep == Keep::Trail,
             // What a killed life leaves may be unwound, as the power is off before that.
             remains: Remains::Unwind,

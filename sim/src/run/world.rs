@@ -32,7 +32,7 @@ pub struct World {
     pub disk: SimDisk,
     /// Wall time.
     pub clock: SimClock,
-    /// Time as clients have it.
+    /// Time as clients have it: their looking at a clock is no scheduling point, as each call of the store has some.
     pub client_time: ClientTime,
     /// Random bits.
     pub entropy: Arc<WorldEntropy>,
@@ -138,7 +138,7 @@ impl World {
     }
 
     fn with(plan: &Plan, recorder: Recorder, onlooker: Option<Arc<Onlooker>>) -> Arc<Self> {
-        let hook = Arc::new(WorldHook::new(onlooker.clone()));
+        let hook = Arc::new(WorldHook::new(recorder.clone(), onlooker.clone()));
         let disk = SimDisk::new(plan.disk.clone());
         disk.set_hook(Arc::clone(&hook) as _);
         let clock = SimClock::following(plan.clock.clone(), || time::now().as_nanos());
@@ -146,7 +146,9 @@ impl World {
             recorder,
             notebook: Notebook::new(),
             disk,
-            client_time: ClientTime { clock: clock.clone() },
+            client_time: ClientTime {
+                clock: SimClock::following(plan.clock.clone(), || time::glance().as_nanos()),
+            },
             clock,
             entropy: Arc::new(WorldEntropy { bits: SimEntropy::new(plan.entropy_seed) }),
             hook,
@@ -251,7 +253,7 @@ pub struct ClientTime {
 
 impl Environment for ClientTime {
     fn now(&self) -> Duration {
-        Duration::from_nanos(time::now().as_nanos())
+        Duration::from_nanos(time::glance().as_nanos())
     }
 
     fn sleep(&self, duration: Duration) {

@@ -89,6 +89,7 @@ fn options(search: &mut Search<'_>) {
     attempt(search, |plan| plan.engine.index_shards = 1);
     attempt(search, |plan| plan.engine.snapshot_generations = 8);
     attempt(search, |plan| plan.engine.recovery_threads = 1);
+    attempt(search, |plan| plan.engine.collect_every = 32);
     attempt(search, |plan| plan.engine.maintenance_interval_micros = 1_000_000);
     attempt(search, |plan| plan.disk.entries = EntryPolicy::DirSyncOnly);
     attempt(search, |plan| plan.crash_odds = CrashOdds::lose_all());

@@ -40,6 +40,7 @@ pub fn builder(plan: &EnginePlan) -> DatabaseBuilder {
         .isolation(isolation)
         .index_shards(plan.index_shards)
         .snapshot_generations(plan.snapshot_generations)
+        .collect_every(plan.collect_every)
         .maintenance_interval(micros(plan.maintenance_interval_micros))
         .recovery_threads(plan.recovery_threads)
         .durability(durability)

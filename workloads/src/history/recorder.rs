@@ -39,6 +39,8 @@ struct Log {
     invoked: Vec<(TxnIndex, Time)>,
     /// Acked, and not known to be durable: transaction and time of the ack, in ack order.
     volatile: Vec<(TxnIndex, Time)>,
+    /// How often a client was told that something is durable.
+    promises: u64,
 }
 
 impl Recorder {
@@ -128,6 +130,7 @@ impl Recorder {
         let acked = log.tick();
         let invoked = log.answered(txn).unwrap_or(acked);
         let durable = answer.durable.then_some(acked);
+        log.promises += u64::from(answer.durable);
         if durable.is_none() {
             log.volatile.push((txn, acked));
         }
@@ -155,6 +158,7 @@ impl Recorder {
     pub fn durable(&self, txn: TxnIndex) {
         let mut log = self.log();
         log.volatile.retain(|&(other, _)| other != txn);
+        log.promises += 1;
         let at = log.tick();
         log.push(Event::Durable { txn, at });
     }
@@ -165,10 +169,16 @@ impl Recorder {
         let mut log = self.log();
         let split = log.volatile.partition_point(|&(_, acked)| acked < called);
         let durable: Vec<_> = log.volatile.drain(..split).collect();
+        log.promises += u64::from(!durable.is_empty());
         let at = log.tick();
         for (txn, _) in durable {
             log.push(Event::Durable { txn, at });
         }
+    }
+
+    /// How often a client was told that something is durable: by a commit, a ticket or a flush.
+    pub fn promises(&self) -> u64 {
+        self.log().promises
     }
 
     /// How many events were recorded so far.

@@ -41,7 +41,11 @@ impl Core {
         if self.settings.kill == Some(KillAt::Step(self.step)) {
             self.over = Some(LifeEnd::Killed);
         } else if self.step >= self.settings.steps_max {
-            self.over = Some(LifeEnd::StepLimit(StepLimit { steps: self.step, tasks: self.wait_graph() }));
+            self.over = Some(LifeEnd::StepLimit(StepLimit {
+                steps: self.step,
+                idle: None,
+                tasks: self.wait_graph(),
+            }));
         } else if self.step >= self.next_stall {
             let nanos = u64::try_from(self.settings.stall_max.as_nanos()).unwrap_or(u64::MAX);
             let nanos = below(&mut self.stall_rng, nanos.max(1));

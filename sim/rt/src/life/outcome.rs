@@ -29,6 +29,8 @@ impl fmt::Display for Panic {
 pub struct StepLimit {
     /// How many scheduling points there were.
     pub steps: u64,
+    /// For how many of them nothing had come of it, if that is why it was ended.
+    pub idle: Option<u64>,
     /// What each task was doing then. If some of them can run, this is a livelock, or work that takes longer.
     pub tasks: WaitGraph,
 }
@@ -53,7 +55,7 @@ pub enum LifeEnd {
     Killed,
     /// Nobody can run, and no timeout will change that.
     Deadlock(WaitGraph),
-    /// It came to [`super::Settings::steps_max`].
+    /// It came to [`super::Settings::steps_max`], or got nowhere for longer than [`super::Settings::progress`] allows.
     StepLimit(StepLimit),
     /// A task waited for longer than [`super::Settings::starvation`] allows.
     Starved(Starved),
@@ -68,7 +70,13 @@ impl fmt::Display for LifeEnd {
             Self::Killed => f.write_str("killed"),
             Self::Deadlock(graph) => write!(f, "deadlock:\n{graph}"),
             Self::StepLimit(limit) => {
-                write!(f, "no end after {} steps:\n{}", limit.steps, limit.tasks)?;
+                match limit.idle {
+                    Some(idle) => {
+                        write!(f, "nothing came of {idle} steps, with tasks taking turns in the end:")?
+                    }
+                    None => write!(f, "no end after {} steps:", limit.steps)?,
+                }
+                write!(f, "\n{}", limit.tasks)?;
                 for task in &limit.tasks.tasks {
                     let (op, count) = &task.most_often;
                     write!(f, "\n{} did {op} {count} times", task.task)?;

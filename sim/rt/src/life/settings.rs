@@ -36,6 +36,8 @@ pub struct Settings {
     pub steps_in_a_row_max: u32,
     /// Whose waiting is watched, and for how long it may last; see [`Starvation`].
     pub starvation: Option<Starvation>,
+    /// What counts as getting on, and for how long a life may do without; see [`Progress`].
+    pub progress: Option<Progress>,
     /// Whether to keep what [`Life::trail`](super::Life::trail) tells.
     pub trail: bool,
     /// Whether a panic that comes out of any task ends the life. If not, only one of the main task does.
@@ -77,6 +79,23 @@ pub struct Starvation {
     pub points_max: u64,
 }
 
+/// A bound on going round in circles. A life in which `count` stays the same for `points_max` scheduling points ends with
+/// [`LifeEnd::StepLimit`](super::LifeEnd::StepLimit). During the second half of that time tasks take turns, so that it is not
+/// the schedule that gets nowhere.
+#[derive(Clone)]
+pub struct Progress {
+    /// Counts what comes of the life, and decides nothing. Asked now and then.
+    pub count: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Scheduling points of all tasks together.
+    pub points_max: u64,
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Progress").field("points_max", &self.points_max).finish_non_exhaustive()
+    }
+}
+
 /// What becomes of tasks that had not ended when the life did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -111,6 +130,7 @@ impl Default for Settings {
             steps_max: 1_000_000,
             steps_in_a_row_max: 10_000,
             starvation: None,
+            progress: None,
             trail: false,
             panic_ends_life: true,
             start: Instant::from_nanos(0),

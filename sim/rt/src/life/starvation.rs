@@ -1,18 +1,18 @@
-//! Whether somebody waits too long while others go on.
+//! Whether somebody waits too long while others go on, and whether anything comes of it.
 //!
-//! Deadlock is nobody going on, livelock everybody and to no end; this is one who is forgotten. A strategy may keep a
+//! Deadlock is nobody going on, livelock everybody and to no end; starvation is one who is forgotten. A strategy may keep a
 //! task from running, and with it all that wait for what it holds: so a verdict is passed only after tasks have taken
 //! turns for half of the time.
 
 use super::core::Core;
 use super::task::{Status, Task};
-use super::{LifeEnd, Settings, Starved, TaskId};
+use super::{LifeEnd, Settings, Starvation, Starved, StepLimit, TaskId};
 use crate::strategy::Choice;
 
 /// How many points a task has in its turn.
 const TURN: u32 = 16;
 
-/// How the watch over those that wait goes on.
+/// How the watch over those that wait, and over those that get nowhere, goes on.
 #[derive(Debug)]
 pub(super) struct Patience {
     /// The step at which to look again.
@@ -20,12 +20,21 @@ pub(super) struct Patience {
     /// Whether tasks take turns.
     pub(super) fair: bool,
     left: u32,
+    /// Looks are so far apart.
+    every: u64,
+    /// What had come of the life at the last look, and the step at which that was first seen.
+    progress: (u64, u64),
 }
 
 impl Patience {
     pub(super) fn new(settings: &Settings) -> Self {
-        let next = settings.starvation.map_or(u64::MAX, |bound| (bound.points_max / 4).max(1));
-        Self { next, fair: false, left: TURN }
+        let waiting = settings.starvation.map_or(u64::MAX, |bound| bound.points_max);
+        let circling = settings.progress.as_ref().map_or(u64::MAX, |bound| bound.points_max);
+        let every = match waiting.min(circling) {
+            u64::MAX => u64::MAX,
+            least => (least / 4).max(1),
+        };
+        Self { next: every, fair: false, left: TURN, every, progress: (u64::MAX, 0) }
     }
 
     /// Whose turn it is.
@@ -41,10 +50,16 @@ impl Patience {
 }
 
 impl Core {
-    /// Looks who has been waiting since when.
+    /// Looks who has been waiting since when, and whether the life gets on.
     pub(super) fn watch_waiting(&mut self) {
-        let Some(bound) = self.settings.starvation else { return };
-        self.patience.next = self.step + (bound.points_max / 4).max(1);
+        self.patience.next = self.step.saturating_add(self.patience.every);
+        let starves = self.settings.starvation.is_some_and(|bound| self.watch_starvation(bound));
+        let circles = self.watch_progress();
+        self.patience.fair = starves || circles;
+    }
+
+    /// Whether somebody has waited for half of the time; ends the life if it was the whole.
+    fn watch_starvation(&mut self, bound: Starvation) -> bool {
         let starving = |task: &&Task| {
             let waits = match task.status {
                 // Whoever waits for a task's end waits for its work.
@@ -55,15 +70,29 @@ impl Core {
             waits && task.path.starts_with(bound.tasks)
         };
         let longest = self.tasks.iter().filter(starving).min_by_key(|task| task.waits_since);
-        let Some(task) = longest else {
-            self.patience.fair = false;
-            return;
-        };
+        let Some(task) = longest else { return false };
         let points = self.step - task.waits_since;
-        self.patience.fair = points >= bound.points_max / 2;
         if points >= bound.points_max {
             let task = task.path.to_owned();
             self.over = Some(LifeEnd::Starved(Starved { task, points, tasks: self.wait_graph() }));
         }
+        points >= bound.points_max / 2
+    }
+
+    /// Whether nothing has come of half of the time; ends the life if it was the whole.
+    fn watch_progress(&mut self) -> bool {
+        let Some(bound) = &self.settings.progress else { return false };
+        let count = (bound.count)();
+        let (known, since) = self.patience.progress;
+        if count != known {
+            self.patience.progress = (count, self.step);
+            return false;
+        }
+        let (idle, idle_max) = (self.step - since, bound.points_max);
+        if idle >= idle_max && self.over.is_none() {
+            let tasks = self.wait_graph();
+            self.over = Some(LifeEnd::StepLimit(StepLimit { steps: self.step, idle: Some(idle), tasks }));
+        }
+        idle >= idle_max / 2
     }
 }

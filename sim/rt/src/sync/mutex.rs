@@ -121,7 +121,7 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
         if self.data.is_some() {
             self.data = None;
-            life::released_point(self.mutex.op(OpKind::Unlock));
+            life::released(self.mutex.op(OpKind::Unlock));
         }
     }
 }

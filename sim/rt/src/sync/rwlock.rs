@@ -105,7 +105,7 @@ impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     fn drop(&mut self) {
         self.data = None;
-        life::released_point(self.lock.op(OpKind::Unread));
+        life::released(self.lock.op(OpKind::Unread));
     }
 }
 
@@ -140,7 +140,7 @@ impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
 impl<T: ?Sized> Drop for RwLockWriteGuard<'_, T> {
     fn drop(&mut self) {
         self.data = None;
-        life::released_point(self.lock.op(OpKind::Unwrite));
+        life::released(self.lock.op(OpKind::Unwrite));
     }
 }
 
