@@ -51,6 +51,17 @@ fn a_sweep_finds_the_same_with_one_worker_and_with_two() {
 }
 
 #[test]
+fn a_long_life_is_no_livelock() {
+    let folder = tempfile::tempdir().unwrap();
+    let size = ["--clients", "16", "--transactions", "600"];
+    let start = ["run", "--seed", "1", "--workload", "hotspot", "--faults", "none", "--json"];
+    let document = json(&stormproof(folder.path(), &[&start[..], &size].concat()));
+    assert_eq!(document["verdict"], "held", "{document:#}");
+    // Lives used to be cut here.
+    assert!(document["lives"][0]["steps"].as_u64() > Some(400_000), "{document:#}");
+}
+
+#[test]
 fn deliberate_bugs_are_found_and_reproduced_in_another_process() {
     for mutant in ["PublishBeforeInstall", "AckBeforeSync", "SkipReadValidation"] {
         let folder = tempfile::tempdir().unwrap();

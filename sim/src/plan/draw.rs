@@ -100,7 +100,7 @@ fn draw_engine(options: &Options, storage: Storage, isolation: Isolation, stream
         wait_durable_every: stream.weighted(&[(1, 0), (2, 3), (1, 1)]),
         index_shards: stream.weighted(&[(1, 1), (2, 4), (1, 16)]),
         snapshot_generations: stream.weighted(&[(1, 2), (2, 8)]),
-        maintenance_interval_micros: stream.weighted(&[(1, 500), (2, 20_000), (1, 1_000_000)]),
+        maintenance_interval_micros: stream.weighted(&[(2, 500), (2, 20_000), (1, 1_000_000)]),
         recovery_threads: stream.weighted(&[(4, 1), (2, 2), (1, 4)]),
         collect_every: stream.weighted(&[(1, 1), (1, 4), (2, 32)]),
     }
@@ -183,7 +183,7 @@ fn draw_disk(options: &Options, lives: usize, stream: &mut Stream) -> DiskOption
 fn draw_faults(options: &Options, lives: usize, stream: &mut Stream) -> FaultPlan {
     let seed = stream.random();
     let wanted = matches!(options.faults, Faults::All | Faults::Lies);
-    let kind = stream.weighted(&[(48, Nature::Honest), (7, Nature::Decay), (45, Nature::None)]);
+    let kind = stream.weighted(&[(46, Nature::Honest), (12, Nature::Decay), (42, Nature::None)]);
     if !wanted || lives < 2 {
         return FaultPlan { seed, ..FaultPlan::none() };
     }
@@ -218,9 +218,9 @@ fn draw_lie(stream: &mut Stream) -> FaultRule {
 /// What happens to synced data when they are read, which recovery does: most often to the log, whose last segment is read
 /// after many others.
 fn draw_decay(stream: &mut Stream) -> FaultRule {
-    let kind = stream.weighted(&[(2, FaultKind::BitRot), (1, FaultKind::BadSector)]);
+    let kind = stream.weighted(&[(3, FaultKind::BitRot), (1, FaultKind::BadSector)]);
     let class =
-        stream.weighted(&[(2, None), (4, Some("wal")), (1, Some("checkpoint")), (1, Some("manifest"))]);
+        stream.weighted(&[(2, None), (6, Some("wal")), (1, Some("checkpoint")), (1, Some("manifest"))]);
     let odds = stream.weighted(&[(1, 10), (1, 30), (1, 100)]);
     let reach = stream.weighted(&[(2, 1), (1, 4), (1, 16)]);
     let rule = FaultRule::new(kind, Odds::percent(odds)).after(stream.random_range(0..reach));
