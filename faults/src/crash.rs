@@ -130,7 +130,7 @@ impl CrashOdds {
         odds.styles[CrashStyle::Prefix as usize] += 1;
         // Old records come back only where old content does.
         odds.fills = [[3, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1]][rng.random_range(0..4)];
-        if rng.random_ratio(1, 4) {
+        if rng.random_ratio(1, 3) {
             odds.hollow();
         }
         odds

@@ -15,7 +15,9 @@ use stormproof_workloads::store::Isolation;
 use stormproof_workloads::workload::{Scale, Workload};
 
 use super::parameters::vary;
-use super::{CrashAt, DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage, StrategyPlan};
+use super::{
+    CrashAt, DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage, StrategyPlan, TIMEOUTS_AT_WILL,
+};
 use crate::options::{DurabilityKind, Faults, IsolationKind, Options};
 use crate::seed::{Seed, Stream, Streams};
 
@@ -102,7 +104,7 @@ fn draw_engine(options: &Options, storage: Storage, isolation: Isolation, stream
         snapshot_generations: stream.weighted(&[(1, 2), (2, 8)]),
         maintenance_interval_micros: stream.weighted(&[(2, 500), (2, 20_000), (1, 1_000_000)]),
         recovery_threads: stream.weighted(&[(4, 1), (2, 2), (1, 4)]),
-        collect_every: stream.weighted(&[(1, 1), (1, 4), (2, 32)]),
+        collect_every: stream.weighted(&[(2, 1), (1, 4), (2, 32)]),
     }
 }
 
@@ -150,13 +152,14 @@ fn draw_crash(soon: bool, crash: &mut Stream) -> CrashAt {
         let bits = crash.random_range(0..=most.ilog2());
         crash.random_range(1..=(2_u64 << bits)).min(most)
     };
-    let kind = crash.weighted(&[(30, 0), (25, 1), (30, 2), (15, 3)]);
+    let kind = crash.weighted(&[(25, 0), (20, 1), (25, 2), (15, 3), (15, 4)]);
     let after = crash.chance(50);
     match kind {
         0 => CrashAt::Step(if soon { nearly(crash, 500) } else { crash.random_range(100..6_000) }),
         1 => CrashAt::Disk { operation: nearly(crash, if soon { 30 } else { 250 }), after },
         2 => CrashAt::Sync { nth: nearly(crash, if soon { 4 } else { 60 }), after },
-        _ => CrashAt::Promise { nth: nearly(crash, if soon { 4 } else { 60 }) },
+        3 => CrashAt::Promise { nth: nearly(crash, if soon { 4 } else { 60 }) },
+        _ => CrashAt::Growth { nth: nearly(crash, if soon { 2 } else { 30 }) },
     }
 }
 
@@ -168,7 +171,7 @@ fn draw_life(options: &Options, stream: &mut Stream) -> LifePlan {
         ending: Ending::Close,
         nudges: Nudges::Random,
         spurious_wakeups_per_mille: stream.weighted(&[(2, 0), (1, 20), (1, 200)]),
-        early_timeouts_per_mille: stream.weighted(&[(2, 0), (1, 20), (1, 200)]),
+        early_timeouts_per_mille: stream.weighted(&[(3, 0), (2, 20), (2, 200), (2, TIMEOUTS_AT_WILL)]),
         stalls_per_million: stream.weighted(&[(3, 0), (1, 200)]),
         checkpoint_after_micros: stream.weighted(&[(3, 0), (1, 200), (1, 2_000)]),
         room_bytes: None,

@@ -213,6 +213,11 @@ pub enum CrashAt {
         /// Whether it still happens.
         after: bool,
     },
+    /// Before the how-many-th sync of a log file that has grown since its last one.
+    Growth {
+        /// Which, counted from 1.
+        nth: u64,
+    },
     /// When the disk is used next after a client was told for the how-many-th time that something is durable: what was
     /// promised has to be there, and what may still be lost is.
     Promise {
@@ -230,6 +235,10 @@ pub enum Ending {
     /// The power goes out while nothing is under way.
     Crash,
 }
+
+/// Of 1,000 sleeps and waits, so many may run out while others can still run: all of them. Time passes as the schedule likes, and a
+/// task that is kept off misses whole transactions of others, whatever pauses these make.
+pub(crate) const TIMEOUTS_AT_WILL: u16 = 1_000;
 
 impl Plan {
     /// Which plan it is: equal digests, equal plans.

@@ -189,6 +189,7 @@ fn life_words(life: &LifePlan) -> String {
             format!(", power cut {} disk operation {operation}", side(*after))
         }
         Some(CrashAt::Sync { nth, after }) => format!(", power cut {} sync {nth}", side(*after)),
+        Some(CrashAt::Growth { nth }) => format!(", power cut before sync {nth} of a log that has grown"),
         Some(CrashAt::Promise { nth }) => {
             format!(", power cut when the disk is used next after promise {nth}")
         }

@@ -1,6 +1,8 @@
 //! Makes every disk operation a scheduling point and a possible crash point.
 
-use stormproof_faults::{Completion, Decision, DiskHook, Operation};
+use std::collections::{BTreeMap, BTreeSet};
+
+use stormproof_faults::{Completion, Decision, DiskHook, Operation, OperationKind};
 use stormproof_rt::sync::{Arc, Mutex};
 use stormproof_rt_shuttle::{life, probe, time};
 use stormproof_workloads::history::Recorder;
@@ -27,10 +29,37 @@ struct Log {
     faulted: u64,
     operations: u64,
     syncs: u64,
+    /// Log files that have grown since their last sync, and how far files go as far as this life has seen.
+    grown: BTreeSet<String>,
+    ends: BTreeMap<String, u64>,
+    /// Syncs of such files.
+    growths: u64,
     /// Promises of earlier lives.
     promises_before: u64,
     crashed_at: Option<String>,
     total: u64,
+}
+
+impl Log {
+    /// Whether this is a sync of a log file that has grown since the last one.
+    fn grows(&mut self, operation: &Operation) -> bool {
+        let (file, end) = (operation.file.to_string(), operation.offset + operation.len);
+        if operation.class != "wal" {
+            return false;
+        }
+        match operation.kind {
+            OperationKind::Write if self.ends.get(&file).is_none_or(|known| *known < end) => {
+                self.ends.insert(file.clone(), end);
+                self.grown.insert(file);
+                false
+            }
+            kind if kind.is_sync() && self.grown.remove(&file) => {
+                self.growths += 1;
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 impl WorldHook {
@@ -46,6 +75,9 @@ impl WorldHook {
         log.faulted = 0;
         log.operations = 0;
         log.syncs = 0;
+        log.grown.clear();
+        log.ends.clear();
+        log.growths = 0;
         log.promises_before = self.recorder.promises();
         log.crashed_at = None;
     }
@@ -87,11 +119,13 @@ impl WorldHook {
             log.total += 1;
             log.syncs += u64::from(operation.kind.is_sync());
         }
+        let growing = matches!(log.crash, Some(CrashAt::Growth { .. })) && !is_after && log.grows(operation);
         let hit = match &log.crash {
             Some(CrashAt::Disk { operation: nth, after }) => *after == is_after && *nth == log.operations,
             Some(CrashAt::Sync { nth, after }) => {
                 *after == is_after && operation.kind.is_sync() && *nth == log.syncs
             }
+            Some(CrashAt::Growth { nth }) => growing && *nth == log.growths,
             Some(CrashAt::Promise { nth }) => self.recorder.promises() - log.promises_before >= *nth,
             Some(CrashAt::Step(_) | CrashAt::Point(_)) | None => false,
         };

@@ -12,7 +12,7 @@ use stormproof_workloads::{Runner, Workload};
 
 use super::world::{Phase, Refusal, World};
 use crate::inspector::{self, Names};
-use crate::plan::{DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage};
+use crate::plan::{DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage, TIMEOUTS_AT_WILL};
 use crate::store::simulated::{self, EngineStore};
 
 /// What a life is for.
@@ -55,7 +55,7 @@ pub(super) fn live(
     }
     if life_plan.ending == Ending::Crash {
         // Where the disk was full, a write is tried again later than the interval: nothing is promised then.
-        if role == Role::Storm && life_plan.room_bytes.is_none() {
+        if role == Role::Storm && life_plan.room_bytes.is_none() && time_passes(life_plan) {
             idle(world, &plan.engine.durability);
         }
         probe::crash();
@@ -65,6 +65,11 @@ pub(super) fn live(
         Ok(()) => world.recorder.ended(number, LifeEnd::Closed),
         Err(error) => world.note(|now| now.close_error = Some(Refusal::from(&error))),
     }
+}
+
+/// Whether a sleep gives others the time to work that it lasts.
+fn time_passes(life_plan: &LifePlan) -> bool {
+    life_plan.early_timeouts_per_mille < TIMEOUTS_AT_WILL
 }
 
 /// Does nothing for longer than the interval in which the mode promises to sync. Then all that was acked before is durable,

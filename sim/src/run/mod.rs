@@ -333,7 +333,7 @@ impl Stage {
             kill: match &life_plan.crash {
                 Some(CrashAt::Step(step)) => Some(KillAt::Step(*step)),
                 Some(CrashAt::Point(point)) => Some(KillAt::Point(point.clone())),
-                Some(CrashAt::Disk { .. } | CrashAt::Sync { .. } | CrashAt::Promise { .. }) | None => None,
+                _ => None,
             },
             mutants: self.mutants,
             start,
