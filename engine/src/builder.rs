@@ -22,7 +22,7 @@ use crate::restore::Restore;
 use crate::run::RunTable;
 use crate::snapshot::SnapshotRegistry;
 use crate::telemetry::{event, span};
-use crate::txn::{Limits, RetryPolicy, Turnstile};
+use crate::txn::{Limits, RetryPolicy, Turnstile, TxnIds};
 use crate::types::{Isolation, TxnId, Version};
 use crate::wal::{Log, LogOptions};
 
@@ -69,7 +69,7 @@ impl DatabaseBuilder {
             },
             close_timeout: Duration::from_secs(5),
             maintenance_interval: Duration::from_secs(1),
-            index_shards: 256,
+            index_shards: 16,
             snapshot_generations: 64,
             collect_every: COLLECT_EVERY,
             recovery_threads: recovery_threads_default(),
@@ -196,8 +196,8 @@ impl DatabaseBuilder {
         self
     }
 
-    /// Parts into which the hash index is split, rounded up to a power of two: about the number of threads that write
-    /// new keys at once, times a few. Default: 256. Small databases in great numbers want few.
+    /// Parts into which the hash index is split, rounded up to a power of two: at least as many as threads that fill it
+    /// when the database is opened. Default: 16. Small databases in great numbers want few.
     pub const fn index_shards(mut self, shards: usize) -> Self {
         self.index_shards = shards.next_power_of_two();
         self
@@ -236,7 +236,8 @@ impl DatabaseBuilder {
     /// [`Error::Locked`] when it is open elsewhere; [`Error::Corruption`], [`Error::Missing`] and
     /// [`Error::NewerFormat`] when its files are not what they must be; [`Error::Io`].
     pub fn open(self) -> Result<Database> {
-        let index = Index::new(self.index_shards, self.entropy.next_u64());
+        let seed = self.entropy.next_u64();
+        let index = Index::new(self.index_shards, seed);
         let disk: Option<Arc<dyn Disk>> = match &self.place {
             Place::Memory => None,
             Place::Disk(disk) => Some(Arc::clone(disk)),
@@ -248,15 +249,15 @@ impl DatabaseBuilder {
             },
         };
         let Some(disk) = disk else {
-            return self.start(State::empty(index));
+            return self.start(State::empty(index, seed));
         };
         let _span = span!(INFO, "open", place = disk.describe());
         let mut restore = Restore::new(index, self.recovery_threads);
         let opened = recovery::open(disk, self.log, &*self.entropy, &mut restore)?;
-        let (runs, expiry) = (RunTable::new(), Expiry::new());
+        let (runs, expiry) = (RunTable::new(seed), Expiry::new());
         let index = restore.finish(|key, entry| {
             runs.follow(key, entry.value.as_ref());
-            if let Some(expires_at) = entry.expires_at {
+            if let Some(expires_at) = entry.expires.at() {
                 expiry.add(expires_at, key);
             }
         })?;
@@ -299,7 +300,7 @@ impl DatabaseBuilder {
             metrics: Tally::new(),
             committer: Committer::new(protocol, grouped),
             published,
-            next_txn: AtomicU64::new("next_txn", state.first_txn.get()),
+            txn_ids: TxnIds::new(state.first_txn),
             clock: self.clock,
             entropy: self.entropy,
             close_timeout: self.close_timeout,
@@ -342,10 +343,10 @@ struct State {
 }
 
 impl State {
-    fn empty(index: Index) -> Self {
+    fn empty(index: Index, seed: u64) -> Self {
         Self {
             index,
-            runs: RunTable::new(),
+            runs: RunTable::new(seed),
             expiry: Expiry::new(),
             published: Version::ZERO,
             first_version: Version::ZERO.next(),

@@ -102,6 +102,56 @@ fn a_snapshot_sees_all_of_a_commit_or_nothing_and_stays_still() {
 }
 
 #[test]
+fn a_get_finds_a_key_that_is_always_there_whatever_is_collected() {
+    rt::check(|| {
+        let db = small();
+        let run = db.begin_run().unwrap();
+        db.put(run, "key", 0_i64).unwrap();
+        let writer = {
+            let db = db.clone();
+            spawn(move || {
+                for round in 1..=4_i64 {
+                    db.put(run, "key", round).unwrap();
+                    db.collect();
+                }
+            })
+        };
+        let mut last = 0;
+        for _ in 0..4 {
+            let found = db.get::<i64>("key").unwrap().expect("the key is always there");
+            assert!(found >= last, "{found} after {last}");
+            last = found;
+        }
+        writer.join().unwrap();
+        assert_eq!(db.get("key").unwrap(), Some(4_i64));
+    });
+}
+
+#[test]
+fn an_old_snapshot_finds_its_versions_while_newer_ones_come_and_go() {
+    rt::check(|| {
+        let db = small();
+        let run = db.begin_run().unwrap();
+        db.put(run, "key", 0_i64).unwrap();
+        let (view, other) = (db.snapshot(), db.clone());
+        let writer = spawn(move || {
+            for round in 1..=3_i64 {
+                other.put(run, "key", round).unwrap();
+                other.collect();
+            }
+            other.delete(run, "key").unwrap();
+            other.collect();
+        });
+        for _ in 0..4 {
+            assert_eq!(view.value("key"), Some(Value::I64(0)));
+        }
+        writer.join().unwrap();
+        assert_eq!(view.value("key"), Some(Value::I64(0)));
+        assert_eq!(db.get::<i64>("key").unwrap(), None);
+    });
+}
+
+#[test]
 fn appends_do_not_conflict_and_leave_no_hole() {
     rt::check(|| {
         let db = small();

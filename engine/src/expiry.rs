@@ -14,9 +14,10 @@ use env::UnixMillis;
 use rt::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rt::sync::{Arc, Mutex};
 
-use crate::database::Inner;
+use crate::database::Lease;
 use crate::error::Result;
 use crate::key::Key;
+use crate::run::RunRef;
 use crate::txn::{TransactionOptions, run_with_retry};
 
 /// Most keys that one sweeping transaction deletes.
@@ -69,7 +70,7 @@ impl Expiry {
 }
 
 /// Deletes what has expired by now. Returns how many keys there were.
-pub(crate) fn sweep(inner: &Arc<Inner>) -> Result<usize> {
+pub(crate) fn sweep(inner: &Arc<Lease>) -> Result<usize> {
     let mut swept = 0;
     while inner.expiry.in_use() {
         let now = inner.clock_time();
@@ -78,7 +79,7 @@ pub(crate) fn sweep(inner: &Arc<Inner>) -> Result<usize> {
         if due.is_empty() {
             break;
         }
-        let deleted = run_with_retry(inner, inner.runs.system(), &TransactionOptions::default(), |txn| {
+        let deleted = run_with_retry(inner, RunRef::SYSTEM, &TransactionOptions::default(), |txn| {
             let mut deleted = 0;
             for (_, key) in &due {
                 let entry = inner.index.with(key, |slot| slot.entry(txn.start_version())).flatten();
@@ -88,7 +89,7 @@ pub(crate) fn sweep(inner: &Arc<Inner>) -> Result<usize> {
                 }
                 if let Some(entry) = entry
                     && entry.value.is_some()
-                    && entry.expires_at.is_some_and(|at| at <= now)
+                    && entry.expires.at().is_some_and(|at| at <= now)
                 {
                     txn.delete_if(key, entry.version)?;
                     deleted += 1;

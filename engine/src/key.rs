@@ -11,7 +11,9 @@
 //! INV-KEY-1: the order of keys is the order of (namespace, tag, user key). INV-KEY-2: no encoded namespace is a
 //! prefix of another.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use smallvec::SmallVec;
 
@@ -93,17 +95,86 @@ impl Namespace {
     }
 }
 
-type KeyBytes = SmallVec<[u8; 24]>;
+/// Bytes of a key that are stored without an allocation.
+const KEY_INLINE: usize = 24;
+
+type KeyBytes = SmallVec<[u8; KEY_INLINE]>;
 
 /// A whole key. Short ones (up to 22 bytes of user key in the shared namespace) are stored without an allocation.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(KeyBytes);
+
+impl Hash for Key {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl PartialEq for Key {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other.as_bytes())
+    }
+}
+
+impl Eq for Key {}
+
+impl Clone for Key {
+    /// By copying the bytes as a whole: `SmallVec` clones them one by one.
+    #[inline]
+    fn clone(&self) -> Self {
+        Self(KeyBytes::from_slice(&self.0))
+    }
+}
+
+impl Ord for Key {
+    /// That of the bytes. Most keys differ within sixteen of them, and two words are compared faster than strings.
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (left, right) = (self.as_bytes(), other.as_bytes());
+        match (left.split_first_chunk::<16>(), right.split_first_chunk::<16>()) {
+            (Some((left, left_rest)), Some((right, right_rest))) => {
+                let first = u128::from_be_bytes(*left).cmp(&u128::from_be_bytes(*right));
+                first.then_with(|| left_rest.cmp(right_rest))
+            }
+            _ => left.cmp(right),
+        }
+    }
+}
+
+impl PartialOrd for Key {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Key {
     /// The encoded bytes, in whose order keys are ordered.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Whether these are its encoded bytes. Most keys have 16 to 32, which are two words of 16 that may overlap.
+    #[inline]
+    pub(crate) fn is(&self, bytes: &[u8]) -> bool {
+        let own = self.as_bytes();
+        if own.len() != bytes.len() {
+            return false;
+        }
+        match (
+            own.first_chunk::<16>(),
+            bytes.first_chunk::<16>(),
+            own.last_chunk::<16>(),
+            bytes.last_chunk::<16>(),
+        ) {
+            (Some(first), Some(other), Some(last), Some(other_last)) if own.len() <= 32 => {
+                u128::from_ne_bytes(*first) == u128::from_ne_bytes(*other)
+                    && u128::from_ne_bytes(*last) == u128::from_ne_bytes(*other_last)
+            }
+            _ => own == bytes,
+        }
     }
 
     /// The name that the user gave, without namespace and type tag.
@@ -150,7 +221,13 @@ impl Key {
 
     #[inline]
     pub(crate) fn shared(tag: TypeTag, user_key: &[u8]) -> Self {
-        let mut bytes = KeyBytes::new();
+        let mut inline = [0; KEY_INLINE];
+        if let Some(place) = inline.get_mut(2..2 + user_key.len()) {
+            place.copy_from_slice(user_key);
+            (inline[0], inline[1]) = (DEFAULT, tag as u8);
+            return Self(KeyBytes::from_buf_and_len(inline, 2 + user_key.len()));
+        }
+        let mut bytes = KeyBytes::with_capacity(2 + user_key.len());
         bytes.extend_from_slice(&[DEFAULT, tag as u8]);
         bytes.extend_from_slice(user_key);
         Self(bytes)
@@ -181,7 +258,7 @@ impl Key {
 
     /// The first key behind all those that start with this one; `None` if there is none.
     pub(crate) fn prefix_end(&self) -> Option<Self> {
-        let mut end = self.0.clone();
+        let mut end = KeyBytes::from_slice(&self.0);
         while let Some(last) = end.last_mut() {
             if *last < u8::MAX {
                 *last += 1;
@@ -194,7 +271,8 @@ impl Key {
 
     /// The smallest key greater than this one.
     pub(crate) fn successor(&self) -> Self {
-        let mut bytes = self.0.clone();
+        let mut bytes = KeyBytes::with_capacity(self.0.len() + 1);
+        bytes.extend_from_slice(&self.0);
         bytes.push(0);
         Self(bytes)
     }
@@ -347,6 +425,18 @@ mod tests {
             prop_assert_eq!(key.namespace(), namespace);
             prop_assert_eq!(key.tag(), Some(tag));
             prop_assert_eq!(key.user_key(), user.as_slice());
+        }
+
+        #[test]
+        fn keys_are_equal_exactly_if_their_bytes_are(bytes in prop::collection::vec(any::<u8>(), 0..48), at in any::<prop::sample::Index>(), cut in 0_usize..3) {
+            let key = Key::from_encoded(&bytes);
+            prop_assert!(key.is(&bytes));
+            if !bytes.is_empty() {
+                let mut other = bytes.clone();
+                other[at.index(bytes.len())] ^= 1;
+                prop_assert!(!key.is(&other));
+                prop_assert_eq!(key.is(&bytes[cut.min(bytes.len())..]), cut == 0);
+            }
         }
 
         #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rt::sync::{Arc, Condvar, Mutex};
 use rt::thread::JoinHandle;
 
-use crate::database::Inner;
+use crate::database::{Inner, Lease};
 use crate::error::{Error, Result};
 
 /// A thread that works from time to time, until it is stopped.
@@ -27,7 +27,7 @@ impl Maintenance {
             stopping: Mutex::new("maintenance.stopping", false),
             wake: Condvar::new("maintenance.wake"),
         });
-        let (inner, signals) = (Arc::clone(inner), Arc::clone(&signal));
+        let (inner, signals) = (Lease::new(inner), Arc::clone(&signal));
         let thread = rt::thread::spawn("stormproof-maintenance", move || {
             while !signals.wait(interval) {
                 work(&inner);
@@ -59,7 +59,7 @@ impl Signal {
     }
 }
 
-fn work(inner: &Arc<Inner>) {
+fn work(inner: &Arc<Lease>) {
     // What can't be committed now is tried again the next time.
     let _ = crate::expiry::sweep(inner);
     inner.committer.protocol().collect_all(inner);

@@ -4,9 +4,13 @@
 //! as everything else does. Beside it stands a table in memory, which follows every commit of such a record: by it a
 //! transaction finds its run without a read, and the commit leader sees in commit order whether a run has ended.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use env::UnixMillis;
+use foldhash::fast::FixedState;
+use rt::lockfree::Table;
 use rt::sync::atomic::{AtomicBool, Ordering};
 use rt::sync::{Arc, RwLock};
 
@@ -80,75 +84,96 @@ impl RunOptions {
     }
 }
 
-/// A run, as transactions and the commit leader see it.
+/// A run, as transactions name it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RunRef {
+    pub(crate) id: RunId,
+    pub(crate) number: RunNumber,
+}
+
+impl RunRef {
+    /// The database itself, as whom run records are written and expired keys are swept.
+    pub(crate) const SYSTEM: Self = Self { id: RunId::from_bytes([0; 16]), number: RunNumber::ZERO };
+}
+
+/// A run, as the table keeps it.
 #[derive(Debug)]
-pub(crate) struct RunEntry {
+struct RunEntry {
     id: RunId,
     number: RunNumber,
     ended: AtomicBool,
 }
 
-impl RunEntry {
-    fn new(id: RunId, number: RunNumber) -> Self {
-        Self { id, number, ended: AtomicBool::new("run.ended", false) }
-    }
+/// A run, found by its id.
+#[derive(Clone, Debug)]
+struct ById(Arc<RunEntry>);
 
-    pub(crate) const fn id(&self) -> RunId {
-        self.id
-    }
-
-    pub(crate) const fn number(&self) -> RunNumber {
-        self.number
-    }
-
-    pub(crate) fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::SeqCst)
+impl Borrow<RunId> for ById {
+    fn borrow(&self) -> &RunId {
+        &self.0.id
     }
 }
 
-/// All runs of a database, by id and by number.
+impl PartialEq for ById {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for ById {}
+
+impl Hash for ById {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
+    }
+}
+
+/// All runs of a database, by id and by number. Only the commit leader changes it.
 #[derive(Debug)]
 pub(crate) struct RunTable {
-    runs: RwLock<Runs>,
-    system: Arc<RunEntry>,
-}
-
-#[derive(Debug, Default)]
-struct Runs {
-    by_id: BTreeMap<RunId, Arc<RunEntry>>,
-    by_number: BTreeMap<RunNumber, RunId>,
+    by_id: Table<ById, FixedState>,
+    by_number: RwLock<BTreeMap<RunNumber, RunId>>,
 }
 
 impl RunTable {
-    pub(crate) fn new() -> Self {
+    /// An empty one; the seed is that of the database, so that nobody can choose ids that collide.
+    pub(crate) fn new(seed: u64) -> Self {
         Self {
-            runs: RwLock::new("runs", Runs::default()),
-            system: Arc::new(RunEntry::new(RunId::from_bytes([0; 16]), RunNumber::ZERO)),
+            by_id: Table::new("runs", FixedState::with_seed(seed), 0),
+            by_number: RwLock::new("runs.by_number", BTreeMap::new()),
         }
     }
 
-    /// The database itself, as whom run records are written and expired keys are swept.
-    pub(crate) const fn system(&self) -> &Arc<RunEntry> {
-        &self.system
-    }
-
-    pub(crate) fn find(&self, id: RunId) -> Result<Arc<RunEntry>> {
-        self.runs.read().by_id.get(&id).cloned().ok_or(Error::RunNotFound(id))
+    #[inline]
+    pub(crate) fn find(&self, id: RunId) -> Result<RunRef> {
+        let found = self.by_id.with(&id, |run| RunRef { id, number: run.0.number });
+        found.ok_or(Error::RunNotFound(id))
     }
 
     /// A run that may write.
-    pub(crate) fn find_active(&self, id: RunId) -> Result<Arc<RunEntry>> {
-        let run = self.find(id)?;
-        if run.has_ended() { Err(Error::RunEnded(id)) } else { Ok(run) }
+    #[inline]
+    pub(crate) fn find_active(&self, id: RunId) -> Result<RunRef> {
+        let found = self.by_id.with(&id, |run| (RunRef { id, number: run.0.number }, run.0.has_ended()));
+        match found {
+            Some((run, false)) => Ok(run),
+            Some((_, true)) => Err(Error::RunEnded(id)),
+            None => Err(Error::RunNotFound(id)),
+        }
+    }
+
+    /// Whether a run has ended, in commit order if the commit leader asks.
+    #[inline]
+    pub(crate) fn has_ended(&self, run: RunRef) -> bool {
+        run.number != RunNumber::ZERO && self.by_id.with(&run.id, |run| run.0.has_ended()).unwrap_or(false)
     }
 
     pub(crate) fn id_of(&self, number: RunNumber) -> Option<RunId> {
-        self.runs.read().by_number.get(&number).copied()
+        self.by_number.read().get(&number).copied()
     }
 
     /// The highest number in use.
     pub(crate) fn last_number(&self) -> RunNumber {
-        self.runs.read().by_number.last_key_value().map_or(RunNumber::ZERO, |(number, _)| *number)
+        self.by_number.read().last_key_value().map_or(RunNumber::ZERO, |(number, _)| *number)
     }
 
     /// Takes back what [`follow`](Self::follow) did for a write that failed; `before` is what the key holds again.
@@ -157,9 +182,10 @@ impl RunTable {
             return self.follow(key, before);
         }
         if let (Some(TypeTag::Run), Ok(id)) = (key.tag(), <[u8; 16]>::try_from(key.user_key())) {
-            let mut runs = self.runs.write();
-            if let Some(entry) = runs.by_id.remove(&RunId::from_bytes(id)) {
-                runs.by_number.remove(&entry.number);
+            let id = RunId::from_bytes(id);
+            if let Ok(run) = self.find(id) {
+                self.by_id.remove(&id);
+                self.by_number.write().remove(&run.number);
             }
         }
     }
@@ -170,11 +196,19 @@ impl RunTable {
             return;
         }
         let Some(record) = value.and_then(|value| RunRecord::decode(key, value)) else { return };
-        let mut runs = self.runs.write();
-        let entry =
-            runs.by_id.entry(record.id).or_insert_with(|| Arc::new(RunEntry::new(record.id, record.number)));
-        entry.ended.store(record.status == RunStatus::Ended, Ordering::SeqCst);
-        runs.by_number.insert(record.number, record.id);
+        let ended = record.status == RunStatus::Ended;
+        let known = self.by_id.with(&record.id, |run| run.0.ended.store(ended, Ordering::SeqCst));
+        if known.is_none() {
+            let ended = AtomicBool::new("run.ended", ended);
+            self.by_id.insert(ById(Arc::new(RunEntry { id: record.id, number: record.number, ended })));
+            self.by_number.write().insert(record.number, record.id);
+        }
+    }
+}
+
+impl RunEntry {
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
     }
 }
 

@@ -49,7 +49,8 @@ number! {
 }
 
 number! {
-    /// Identifies a transaction; never used twice, not even after a crash that lost it.
+    /// Identifies a transaction; never used twice, not even after a crash that lost it. The order of ids says nothing
+    /// within one opening.
     TxnId, "t"
 }
 

@@ -18,7 +18,8 @@ use clap::Parser;
 use comfy_table::{Table, presets};
 
 use candidates::{
-    CongeeSlab, EpochTree, HashBeside, OneTree, PapayaBeside, Persistent, ShardedTree, SkipList,
+    CongeeSlab, EpochTree, HashBeside, HashIndexBeside, OneTree, PapayaBeside, Persistent, ShardedTree,
+    SkipList,
 };
 use measure::{Figure, measure, per_operation};
 use slot::{Epochs, Locked, Swapped};
@@ -26,11 +27,12 @@ use snapshots::CountedSet;
 
 type Measurement = fn(u64, Duration) -> Vec<Figure>;
 
-const CANDIDATES: [(&str, Measurement); 13] = [
+const CANDIDATES: [(&str, Measurement); 14] = [
     ("hash-locked", measure::<HashBeside<Locked<2>>>),
     ("hash-locked-1", measure::<HashBeside<Locked<1>>>),
     ("hash-swapped", measure::<HashBeside<Swapped>>),
     ("hash-epochs", measure::<HashBeside<Epochs>>),
+    ("hashindex-epochs", measure::<HashIndexBeside<Epochs>>),
     ("papaya-locked", measure::<PapayaBeside<Locked<2>>>),
     ("papaya-epochs", measure::<PapayaBeside<Epochs>>),
     ("tree-locked", measure::<OneTree<Locked<2>>>),

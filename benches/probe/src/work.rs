@@ -19,6 +19,8 @@ pub(crate) const WORKS: &[(&str, Work)] = &[
     ("W3 gets, 1 thread", |bench| Ok(bench.gets(1))),
     ("W3 gets, 2 threads", |bench| Ok(bench.gets(2))),
     ("W3 gets, 4 threads", |bench| Ok(bench.gets(4))),
+    ("W3 gets in place, 1 thread", |bench| Ok(bench.gets_in_place(1))),
+    ("W3 gets in place, 2 threads", |bench| Ok(bench.gets_in_place(2))),
     ("W3 ten reads in a read transaction, 1 thread", |bench| Ok(bench.ten_reads(1))),
     ("W3 ten reads in a read transaction, 2 threads", |bench| Ok(bench.ten_reads(2))),
     ("W3 ten reads in a snapshot, 1 thread", |bench| Ok(bench.ten_reads_of_a_snapshot(1))),
@@ -96,6 +98,24 @@ impl Bench {
             let mut done = Done::default();
             while goes_on(done.count) {
                 let found: Option<Bytes> = db.get(key(picks.next())).expect("a read");
+                assert!(black_box(found).is_some(), "every key is there");
+                done.count += 1;
+            }
+            done
+        })
+        .0
+    }
+
+    fn gets_in_place(&self, threads: u64) -> Figure {
+        let (db, keys) = (self.db.clone(), self.keys);
+        on_threads(threads, self.until, move |thread, goes_on| {
+            let mut picks = Picks::new(thread, keys);
+            let mut done = Done::default();
+            while goes_on(done.count) {
+                let found = db.get_with(key(picks.next()), |value| match value {
+                    Some(stormproof::Value::Bytes(value)) => Some(number(value)),
+                    _ => None,
+                });
                 assert!(black_box(found).is_some(), "every key is there");
                 done.count += 1;
             }

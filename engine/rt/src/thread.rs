@@ -1,7 +1,12 @@
 //! Threads.
-#![expect(clippy::disallowed_methods, reason = "this is the door through which threads come in")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the door through which threads come in"
+)]
 
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Waits for a thread to end.
 #[derive(Debug)]
@@ -36,4 +41,17 @@ pub fn spawn<T: Send + 'static>(
 /// Lets other threads run.
 pub fn yield_now() {
     std::thread::yield_now();
+}
+
+/// Into how many parts counters are split that many threads change at once.
+pub const STRIPES: usize = 8;
+
+/// The part of such a counter that this thread changes: threads that work at once mostly have different ones.
+#[inline]
+pub fn stripe() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static STRIPE: usize = NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES;
+    }
+    STRIPE.with(|stripe| *stripe)
 }

@@ -3,7 +3,7 @@
 use rt::sync::Arc;
 
 use super::{CheckpointInfo, CheckpointWriter};
-use crate::database::Inner;
+use crate::database::{Inner, Lease};
 use crate::error::Result;
 use crate::range::KeyRange;
 use crate::snapshot::{LazySnapshotView, SnapshotView as _};
@@ -19,7 +19,7 @@ pub(crate) fn take_checkpoint(inner: &Arc<Inner>, log: &Arc<Log>) -> Result<Chec
     // The log is captured first, and between two groups, when all that is durable is published too: so the snapshot
     // has all that lies before the captured place.
     let early = rt::mutant!(CheckpointSnapshotFirst).then(|| {
-        let snapshot = LazySnapshotView::new(Arc::clone(inner));
+        let snapshot = LazySnapshotView::new(Lease::new(inner));
         rt::probe::at("checkpoint.snapshot→capture");
         snapshot
     });
@@ -27,7 +27,7 @@ pub(crate) fn take_checkpoint(inner: &Arc<Inner>, log: &Arc<Log>) -> Result<Chec
         let _between_groups = inner.committer.protocol();
         log.capture()?
     };
-    let snapshot = early.unwrap_or_else(|| LazySnapshotView::new(Arc::clone(inner)));
+    let snapshot = early.unwrap_or_else(|| LazySnapshotView::new(Lease::new(inner)));
     let _span = span!(INFO, "checkpoint", version = snapshot.version().get());
     let mut writer = CheckpointWriter::begin(log, capture, snapshot.version())?;
     let mut rest = KeyRange::everything();
@@ -41,7 +41,7 @@ pub(crate) fn take_checkpoint(inner: &Arc<Inner>, log: &Arc<Log>) -> Result<Chec
                 && entry.value.is_some()
             {
                 let (key, value) = (slot.key().as_bytes(), entry.value.as_ref());
-                writer.push(key, entry.version, entry.txn, entry.run, value, entry.expires_at)?;
+                writer.push(key, entry.version, entry.txn, entry.run, value, entry.expires.at())?;
             }
         }
     }

@@ -64,7 +64,7 @@ impl Committer {
         }
         if !self.grouped {
             let mut members = [Member::new(request)];
-            self.protocol.lock().commit(inner, &mut members);
+            self.protocol.lock_soon().commit(inner, &mut members);
             let [member] = members;
             return member.into_result();
         }

@@ -8,7 +8,7 @@ use crate::database::Inner;
 use crate::error::{Error, Result};
 use crate::mvcc::{Garbage, Slot, VersionEntry};
 use crate::primitives::{Append, StreamHeads};
-use crate::run::RunEntry;
+use crate::run::RunRef;
 use crate::txn::{ReadSet, WriteSet};
 use crate::types::{Isolation, TxnId, Version};
 
@@ -19,7 +19,7 @@ pub(crate) const COLLECT_EVERY: u64 = 32;
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) txn: TxnId,
-    pub(crate) run: Arc<RunEntry>,
+    pub(crate) run: RunRef,
     pub(crate) start: Version,
     pub(crate) isolation: Isolation,
     pub(crate) reads: ReadSet,
@@ -152,8 +152,8 @@ impl Protocol {
 
     /// Validates, sequences, logs and installs one member.
     fn prepare(&mut self, inner: &Inner, mut request: Request) -> Result<Version> {
-        if request.run.has_ended() && !rt::mutant!(EndedRunWrites) {
-            return Err(Error::RunEnded(request.run.id()));
+        if inner.runs.has_ended(request.run) && !rt::mutant!(EndedRunWrites) {
+            return Err(Error::RunEnded(request.run.id));
         }
         let conflicts = match request.validated_early.take() {
             Some(conflicts) => conflicts,
@@ -183,11 +183,11 @@ impl Protocol {
             let entry = VersionEntry {
                 version,
                 txn,
-                run: run.number(),
-                expires_at: write.expires_at,
+                run: run.number,
+                expires: write.expires_at.into(),
                 value: write.value,
             };
-            let (slot, versions) = inner.index.install(&key, write.slot, entry);
+            let (slot, versions) = inner.index.install(key, write.slot, entry);
             self.installed.push(Arc::clone(&slot));
             if versions > 1 || tombstone {
                 self.garbage.add(version, slot);

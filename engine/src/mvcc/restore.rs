@@ -8,7 +8,7 @@ use std::hash::BuildHasher as _;
 use foldhash::fast::FixedState;
 use rt::sync::Arc;
 
-use super::index::{Index, Shard};
+use super::index::{Hashed, Index, Same, Shard, Wanted};
 use super::slot::{Slot, VersionEntry};
 use crate::key::Key;
 use crate::types::Version;
@@ -20,7 +20,6 @@ pub(crate) struct IndexPart {
     first_shard: usize,
     /// Of the whole index.
     shards_total: usize,
-    hasher: FixedState,
     /// In the order in which their keys came first.
     slots: Slots,
     /// Whether a delete, or a value that expires, was among what came.
@@ -62,7 +61,6 @@ impl Index {
                     shards: Vec::new(),
                     first_shard: number,
                     shards_total: shards,
-                    hasher: self.hasher.clone(),
                     slots: Vec::new(),
                     deletes: false,
                     expires: false,
@@ -104,32 +102,29 @@ impl PartHash {
 impl IndexPart {
     /// Expects so many keys more, all of them new.
     pub(crate) fn reserve(&mut self, keys: usize) {
-        let hasher = &self.hasher;
-        self.slots.reserve(keys);
-        let each = keys / self.shards.len();
-        for shard in &mut self.shards {
+        if self.slots.is_empty() {
+            self.slots.reserve(keys);
+            let each = keys / self.shards.len();
             // A few more, as the keys are not spread evenly.
-            shard.0.get_mut().reserve(each + each / 8, |slot| hasher.hash_one(slot.key().as_bytes()));
+            self.shards.fill_with(|| Index::shard_for(each + each / 8));
         }
     }
 
     /// Makes `entry` the only version of its key, unless the key has a newer one. `hash` is what [`PartHash::of`] says.
     #[inline]
     pub(crate) fn restore(&mut self, hash: u64, key: &[u8], entry: VersionEntry) {
-        let hasher = &self.hasher;
         self.deletes |= entry.value.is_none();
-        self.expires |= entry.expires_at.is_some();
-        let shard = Index::shard_number(hash, self.shards_total) - self.first_shard;
-        let shard = self.shards[shard].0.get_mut();
-        match shard.find(hash, |slot| slot.key().as_bytes() == key) {
-            Some(slot) => slot.replace(entry),
-            None => {
-                let key = Key::from_encoded(key);
-                let slot = Arc::new(Slot::new(key.clone(), entry));
-                self.slots.push((key, Arc::clone(&slot)));
-                shard.insert_unique(hash, slot, |slot| hasher.hash_one(slot.key().as_bytes()));
-            }
-        }
+        self.expires |= entry.expires.at().is_some();
+        let shard = &self.shards[Index::shard_number(hash, self.shards_total) - self.first_shard];
+        let mut entry = Some(entry);
+        shard.with(&Wanted { hash, key }, |found| {
+            entry.take().into_iter().for_each(|entry| found.0.replace(entry))
+        });
+        let Some(entry) = entry else { return };
+        let key = Key::from_encoded(key);
+        let slot = Arc::new(Slot::new(hash, key.clone(), entry));
+        self.slots.push((key, Arc::clone(&slot)));
+        shard.insert(Hashed(slot));
     }
 
     /// Puts the keys in order, and drops those that are deleted, which no snapshot will see.
@@ -149,17 +144,14 @@ impl IndexPart {
         let noteworthy = (slots.iter())
             .filter(|(key, _)| self.expires || key.is_system())
             .filter_map(|(key, slot)| Some((key.clone(), slot.entry(Version::MAX)?)))
-            .filter(|(key, entry)| entry.expires_at.is_some() || key.is_system())
+            .filter(|(key, entry)| entry.expires.at().is_some() || key.is_system())
             .collect();
         FullPart { first_shard: self.first_shard, shards: self.shards, slots, noteworthy }
     }
 
-    fn remove(&mut self, slot: &Arc<Slot>) {
-        let hash = self.hasher.hash_one(slot.key().as_bytes());
-        let shard = Index::shard_number(hash, self.shards_total) - self.first_shard;
-        if let Ok(found) = self.shards[shard].0.get_mut().find_entry(hash, |found| Arc::ptr_eq(found, slot)) {
-            found.remove();
-        }
+    fn remove(&self, slot: &Arc<Slot>) {
+        let shard = Index::shard_number(slot.hash(), self.shards_total) - self.first_shard;
+        self.shards[shard].remove(&Same(slot));
     }
 }
 

@@ -1,6 +1,7 @@
 //! One key and its versions.
 
 use env::UnixMillis;
+use rt::lockfree::{Cell, Shown};
 use rt::sync::RwLock;
 use smallvec::SmallVec;
 
@@ -8,18 +9,37 @@ use crate::key::Key;
 use crate::types::{RunNumber, TxnId, Version};
 use crate::value::Value;
 
-/// One version of a key.
+/// One version of a key. What every read looks at comes first, and nothing takes more room than it must: reads of keys
+/// that no cache holds cost as much as they touch lines of memory.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct VersionEntry {
     pub(crate) version: Version,
+    /// `None` is a tombstone.
+    pub(crate) value: Option<Value>,
+    pub(crate) expires: Expires,
     /// The transaction that wrote it.
     pub(crate) txn: TxnId,
     /// The run that wrote it.
     pub(crate) run: RunNumber,
-    /// When it ceases to be, if it does.
-    pub(crate) expires_at: Option<UnixMillis>,
-    /// `None` is a tombstone.
-    pub(crate) value: Option<Value>,
+}
+
+/// When a version ceases to be; the end of time stands for never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Expires(u64);
+
+impl Expires {
+    #[inline]
+    pub(crate) const fn at(self) -> Option<UnixMillis> {
+        if self.0 == u64::MAX { None } else { Some(UnixMillis(self.0)) }
+    }
+}
+
+impl From<Option<UnixMillis>> for Expires {
+    #[inline]
+    fn from(at: Option<UnixMillis>) -> Self {
+        Self(at.map_or(u64::MAX, |at| at.0))
+    }
 }
 
 impl VersionEntry {
@@ -29,7 +49,7 @@ impl VersionEntry {
         if rt::mutant!(NullIsTombstone) && self.value == Some(Value::Null) {
             return None;
         }
-        match self.expires_at {
+        match self.expires.at() {
             Some(at) if at <= now => None,
             _ => self.value.as_ref(),
         }
@@ -45,49 +65,67 @@ pub(crate) struct SlotRead {
 }
 
 /// A key's place in the store.
+///
+/// The newest version is shown without a lock, as most readers want it. Older ones, and a tombstone that may have been
+/// forgotten, are looked up under the chain's lock, which the leader holds while it changes anything.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Slot {
+    /// What the index hashes it by.
+    hash: u64,
+    /// Nothing when the slot is dead: taken out of the index; whoever still holds it must look the key up again.
+    newest: Cell<VersionEntry>,
     key: Key,
     chain: RwLock<Chain>,
 }
 
+/// What is behind the newest version.
 #[derive(Debug)]
 struct Chain {
-    /// Oldest first. Most keys have one version most of the time.
-    versions: SmallVec<[VersionEntry; 1]>,
-    /// Unless zero: the first version is a tombstone, and snapshots at or above this read the key as if it had never
-    /// been.
+    /// Oldest first. Most keys have none most of the time.
+    older: SmallVec<[Shown<VersionEntry>; 1]>,
+    /// Unless zero: the first version of the key is a tombstone, and snapshots at or above this read the key as if it
+    /// had never been.
     forgotten_from: Version,
-    /// Taken out of the index; whoever still holds the slot must look the key up again.
-    dead: bool,
 }
 
 impl Slot {
-    pub(crate) fn new(key: Key, first: VersionEntry) -> Self {
-        let mut versions = SmallVec::new();
-        versions.push(first);
-        Self {
-            key,
-            chain: RwLock::new("slot", Chain { versions, forgotten_from: Version::ZERO, dead: false }),
-        }
+    pub(crate) fn new(hash: u64, key: Key, first: VersionEntry) -> Self {
+        let chain = Chain { older: SmallVec::new(), forgotten_from: Version::ZERO };
+        Self { hash, newest: Cell::new("slot.newest", first), key, chain: RwLock::new("slot", chain) }
     }
 
+    #[inline]
     pub(crate) const fn key(&self) -> &Key {
         &self.key
+    }
+
+    #[inline]
+    pub(crate) const fn hash(&self) -> u64 {
+        self.hash
     }
 
     /// What a snapshot at `at`, begun at wall time `now`, sees.
     #[inline]
     pub(crate) fn read(&self, at: Version, now: UnixMillis) -> SlotRead {
-        let chain = self.chain.read();
-        match visible(&chain.versions, at) {
-            Some(entry) if chain.has_forgotten(entry, at) => SlotRead::default(),
+        self.see(at, now, |version, value| SlotRead { version, value: value.cloned() })
+    }
+
+    /// Calls `see` with the version and the value that a snapshot at `at`, begun at wall time `now`, sees.
+    #[inline]
+    pub(crate) fn see<R>(
+        &self,
+        at: Version,
+        now: UnixMillis,
+        see: impl FnOnce(Version, Option<&Value>) -> R,
+    ) -> R {
+        self.look(at, |entry| match entry {
             Some(entry) if rt::mutant!(TombstoneHasVersionZero) && entry.value.is_none() => {
-                SlotRead::default()
+                see(Version::ZERO, None)
             }
-            Some(entry) => SlotRead { version: entry.version, value: entry.live(now).cloned() },
-            None => SlotRead::default(),
-        }
+            Some(entry) => see(entry.version, entry.live(now)),
+            None => see(Version::ZERO, None),
+        })
     }
 
     /// Calls `visit` with the version that a snapshot at `at` sees, unless that is a tombstone or has expired.
@@ -98,23 +136,49 @@ impl Slot {
         now: UnixMillis,
         visit: impl FnOnce(&VersionEntry, &Value) -> R,
     ) -> Option<R> {
-        let chain = self.chain.read();
         let at = if rt::mutant!(ScanIgnoresSnapshot) { Version::MAX } else { at };
-        let entry = visible(&chain.versions, at)?;
-        entry.live(now).map(|value| visit(entry, value))
+        self.look(at, |entry| {
+            let entry = entry?;
+            entry.live(now).map(|value| visit(entry, value))
+        })
     }
 
     /// The whole entry that a snapshot at `at` sees, tombstones and expired ones included.
     pub(crate) fn entry(&self, at: Version) -> Option<VersionEntry> {
+        self.look(at, |entry| entry.cloned())
+    }
+
+    /// Calls `see` with the version that a snapshot at `at` sees: a tombstone too, unless it is forgotten.
+    #[inline]
+    pub(crate) fn look<R>(&self, at: Version, see: impl FnOnce(Option<&VersionEntry>) -> R) -> R {
+        let looked = self.newest.with(|newest| match newest {
+            Some(entry) if entry.version <= at && entry.value.is_some() => Ok(see(Some(entry))),
+            _ => Err(see),
+        });
+        match looked {
+            Ok(seen) => seen,
+            Err(see) => self.look_behind(at, see),
+        }
+    }
+
+    #[cold]
+    fn look_behind<R>(&self, at: Version, see: impl FnOnce(Option<&VersionEntry>) -> R) -> R {
         let chain = self.chain.read();
-        visible(&chain.versions, at).filter(|entry| !chain.has_forgotten(entry, at)).cloned()
+        self.newest.with(|newest| {
+            let newest = newest.filter(|newest| newest.version <= at);
+            let found = newest.or_else(|| visible(&chain.older, at));
+            let first = chain.older.first().map(|first| &**first).or(newest);
+            let forgotten = chain.forgotten_from > Version::ZERO
+                && at >= chain.forgotten_from
+                && found.map(|found| found.version) == first.map(|first| first.version);
+            see(found.filter(|_| !forgotten))
+        })
     }
 
     /// The newest version, published or not; `None` if the slot is dead.
     #[inline]
     pub(crate) fn newest(&self) -> Option<Version> {
-        let chain = self.chain.read();
-        if chain.dead { None } else { chain.versions.last().map(|entry| entry.version) }
+        self.newest.with(|newest| newest.map(|entry| entry.version))
     }
 
     /// Adds a version.
@@ -125,31 +189,22 @@ impl Slot {
     /// When a version at or above it is there already (INV-MVCC-1).
     pub(crate) fn install(&self, entry: VersionEntry) -> Result<usize, VersionEntry> {
         let mut chain = self.chain.write();
-        if chain.dead {
-            return Err(entry);
+        let Some(newest) = self.newest() else { return Err(entry) };
+        assert!(newest < entry.version, "versions of {} rise: {newest} then {}", self.key, entry.version);
+        let drops_chain = rt::mutant!(DeleteDropsChain) && entry.value.is_none();
+        let before = self.newest.swap(Some(Shown::new(entry)));
+        if drops_chain {
+            chain.older.clear();
+        } else {
+            chain.older.extend(before);
         }
-        if let Some(newest) = chain.versions.last() {
-            assert!(
-                newest.version < entry.version,
-                "versions of {} rise: {} then {}",
-                self.key,
-                newest.version,
-                entry.version
-            );
-        }
-        if rt::mutant!(DeleteDropsChain) && entry.value.is_none() {
-            chain.versions.clear();
-        }
-        chain.versions.push(entry);
-        Ok(chain.versions.len())
+        Ok(chain.older.len() + 1)
     }
 
     /// Makes `entry` the only version, unless there is a newer one: recovery, before anybody reads.
     pub(crate) fn replace(&self, entry: VersionEntry) {
-        let mut chain = self.chain.write();
-        if chain.versions.last().is_none_or(|newest| newest.version < entry.version) {
-            chain.versions.clear();
-            chain.versions.push(entry);
+        if self.newest().is_none_or(|newest| newest < entry.version) {
+            self.newest.swap(Some(Shown::new(entry)));
         }
     }
 
@@ -157,10 +212,12 @@ impl Slot {
     /// dead then and must leave the index.
     pub(crate) fn roll_back(&self, published: Version) -> (usize, bool) {
         let mut chain = self.chain.write();
-        let before = chain.versions.len();
-        chain.versions.retain(|entry| entry.version <= published);
-        chain.dead = chain.versions.is_empty();
-        (before - chain.versions.len(), chain.dead)
+        let mut taken = 0;
+        while self.newest().is_some_and(|newest| newest > published) {
+            self.newest.swap(chain.older.pop());
+            taken += 1;
+        }
+        (taken, self.newest().is_none())
     }
 
     /// Drops what no snapshot at or above `oldest` sees.
@@ -175,23 +232,36 @@ impl Slot {
         unobserved: impl FnOnce() -> bool,
     ) -> Collected {
         let mut chain = self.chain.write();
-        let before = chain.versions.len();
-        let needed = chain.versions.partition_point(|entry| entry.version <= oldest);
-        if needed > 1 {
-            chain.versions.drain(..needed - 1);
+        let (newest, is_tombstone) = self.newest.with(|newest| {
+            newest.map_or((Version::ZERO, false), |entry| (entry.version, entry.value.is_none()))
+        });
+        if newest == Version::ZERO {
+            return Collected { versions: 0, dead: true, again: None };
+        }
+        let needed = if newest <= oldest {
+            chain.older.len()
+        } else {
+            chain.older.partition_point(|entry| entry.version <= oldest).saturating_sub(1)
+        };
+        let mut versions = needed;
+        if needed > 0 {
+            chain.older.drain(..needed);
             chain.forgotten_from = Version::ZERO;
         }
-        if rt::mutant!(CollectNewestBelowOldest) && needed > 0 && chain.versions.len() > 1 {
-            chain.versions.remove(0);
+        if rt::mutant!(CollectNewestBelowOldest)
+            && chain.older.first().is_some_and(|first| first.version <= oldest)
+        {
+            chain.older.remove(0);
+            versions += 1;
         }
         let mut again = None;
-        if let [only] = chain.versions.as_slice()
-            && only.value.is_none()
-            && only.version <= oldest
-        {
+        let mut dead = false;
+        if chain.older.is_empty() && is_tombstone && newest <= oldest {
             let forgotten = chain.forgotten_from > Version::ZERO && chain.forgotten_from <= oldest;
             if forgotten || rt::mutant!(TombstoneCollectedAtOnce) || unobserved() {
-                chain.versions.clear();
+                self.newest.swap(None);
+                versions += 1;
+                dead = true;
             } else {
                 if chain.forgotten_from == Version::ZERO {
                     chain.forgotten_from = next;
@@ -199,11 +269,10 @@ impl Slot {
                 again = Some(chain.forgotten_from);
             }
         }
-        if chain.versions.len() == 1 {
-            chain.versions.shrink_to_fit();
+        if chain.older.is_empty() {
+            chain.older.shrink_to_fit();
         }
-        chain.dead = chain.versions.is_empty();
-        Collected { versions: before - chain.versions.len(), dead: chain.dead, again }
+        Collected { versions, dead, again }
     }
 }
 
@@ -218,23 +287,14 @@ pub(crate) struct Collected {
     pub(crate) again: Option<Version>,
 }
 
-impl Chain {
-    #[inline]
-    fn has_forgotten(&self, entry: &VersionEntry, at: Version) -> bool {
-        self.forgotten_from > Version::ZERO
-            && at >= self.forgotten_from
-            && self.versions.first().is_some_and(|first| first.version == entry.version)
-    }
-}
-
-/// The newest entry at or below `at`. Readers mostly want the newest, so the search starts there.
+/// The newest entry at or below `at`. Readers mostly want one of the last, so the search starts there.
 #[inline]
-fn visible(versions: &[VersionEntry], at: Version) -> Option<&VersionEntry> {
-    if versions.len() > 8 {
-        let behind = versions.partition_point(|entry| entry.version <= at);
-        return behind.checked_sub(1).map(|position| &versions[position]);
+fn visible(older: &[Shown<VersionEntry>], at: Version) -> Option<&VersionEntry> {
+    if older.len() > 8 {
+        let behind = older.partition_point(|entry| entry.version <= at);
+        return behind.checked_sub(1).map(|position| &*older[position]);
     }
-    versions.iter().rev().find(|entry| entry.version <= at)
+    older.iter().rev().map(|entry| &**entry).find(|entry| entry.version <= at)
 }
 
 #[cfg(test)]
@@ -251,13 +311,13 @@ mod tests {
             version: Version::new(version),
             txn: TxnId::new(version),
             run: RunNumber::ZERO,
-            expires_at: None,
+            expires: None.into(),
             value: value.map(Value::I64),
         }
     }
 
     fn slot(versions: &[(u64, Option<i64>)]) -> Slot {
-        let slot = Slot::new(Key::shared(TypeTag::Kv, b"k"), entry(versions[0].0, versions[0].1));
+        let slot = Slot::new(0, Key::shared(TypeTag::Kv, b"k"), entry(versions[0].0, versions[0].1));
         for &(version, value) in &versions[1..] {
             slot.install(entry(version, value)).unwrap();
         }
@@ -324,8 +384,8 @@ mod tests {
     #[test]
     fn expired_entries_are_absent_but_keep_their_version() {
         let mut first = entry(5, Some(1));
-        first.expires_at = Some(UnixMillis(100));
-        let slot = Slot::new(Key::shared(TypeTag::Kv, b"k"), first);
+        first.expires = Some(UnixMillis(100)).into();
+        let slot = Slot::new(0, Key::shared(TypeTag::Kv, b"k"), first);
         assert!(slot.read(Version::new(9), UnixMillis(99)).value.is_some());
         let read = slot.read(Version::new(9), UnixMillis(100));
         assert_eq!((read.version.get(), read.value), (5, None));

@@ -74,7 +74,7 @@ impl Batch {
                 version: write.version,
                 txn: write.txn,
                 run: write.run,
-                expires_at: write.expires_at,
+                expires: write.expires_at.into(),
                 value,
             };
             part.restore(write.hash, key, entry);

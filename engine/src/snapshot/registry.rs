@@ -1,7 +1,8 @@
 //! Which snapshots are being read, as counters per generation.
 //!
-//! A generation is a span of published versions with one counter of the snapshots that began in it. Beginning
-//! increments the counter of the current generation, ending decrements it; nothing is allocated or ordered. The
+//! A generation is a span of published versions with a counter of the snapshots that began in it. Beginning
+//! increments the counter of the current generation, ending decrements it; nothing is allocated or ordered. The counter
+//! is split into stripes, so that threads do not wait for each other's cache lines: it is zero when all stripes are. The
 //! oldest snapshot is at or above the floor of the oldest generation that is in use: the version that was published
 //! when the generation began. Epoch-based reclamation (Fraser, "Practical lock-freedom", 2004, §5.2.3) with versions
 //! in the place of epochs.
@@ -15,10 +16,12 @@
 //! INV-SNAP-1: a registered snapshot reads at a version at or above the floor of its generation.
 //! INV-SNAP-2: `oldest` never passes the floor of a generation with a registered snapshot. Registration re-checks that
 //! its generation is still the current one after it has counted itself; the collector reads the counters after it has
-//! moved the current generation on. Both in sequentially consistent order, so one of them sees the other.
+//! moved the current generation on. Both in sequentially consistent order, so one of them sees the other. A stripe that
+//! was zero then has no registered snapshot any more, so the stripes may be read one after the other.
 
 use rt::sync::Arc;
 use rt::sync::atomic::{AtomicU64, Ordering};
+use rt::thread::STRIPES;
 
 use crate::types::Version;
 
@@ -35,16 +38,21 @@ pub(crate) struct SnapshotRegistry {
 }
 
 #[derive(Debug)]
-#[repr(align(64))]
 struct Generation {
-    in_use: AtomicU64,
     floor: AtomicU64,
+    in_use: [Stripe; STRIPES],
 }
+
+/// Part of a counter, alone on its cache line.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Stripe(AtomicU64);
 
 /// A snapshot in use, until it is given back with [`SnapshotRegistry::release`].
 #[derive(Debug)]
 pub(crate) struct Registered {
     place: usize,
+    stripe: usize,
     pub(crate) version: Version,
 }
 
@@ -53,8 +61,8 @@ impl SnapshotRegistry {
         let floor = published.load(Ordering::SeqCst);
         let generations = (0..places)
             .map(|_| Generation {
-                in_use: AtomicU64::new("snapshot.in_use", 0),
                 floor: AtomicU64::new("snapshot.floor", floor),
+                in_use: std::array::from_fn(|_| Stripe(AtomicU64::new("snapshot.in_use", 0))),
             })
             .collect();
         Self {
@@ -78,15 +86,18 @@ impl SnapshotRegistry {
 
     #[inline]
     fn register_now(&self) -> Registered {
+        let stripe = rt::thread::stripe();
         loop {
             let current = self.current.load(Ordering::SeqCst);
             let place = self.place(current);
             rt::probe::at("snapshot generation read");
-            self.generations[place].in_use.fetch_add(1, Ordering::SeqCst);
+            let counter = self.counter(place, stripe);
+            counter.fetch_add(1, Ordering::SeqCst);
             if self.current.load(Ordering::SeqCst) == current || rt::mutant!(SnapshotNotRechecked) {
-                return Registered { place, version: Version::new(self.published.load(Ordering::SeqCst)) };
+                let version = Version::new(self.published.load(Ordering::SeqCst));
+                return Registered { place, stripe, version };
             }
-            self.generations[place].in_use.fetch_sub(1, Ordering::SeqCst);
+            counter.fetch_sub(1, Ordering::SeqCst);
         }
     }
 
@@ -94,10 +105,10 @@ impl SnapshotRegistry {
     #[inline]
     pub(crate) fn release(&self, registered: &Registered) {
         if rt::mutant!(ReleaseUnprotectsEqual) {
-            self.generations[registered.place].in_use.store(0, Ordering::SeqCst);
+            self.counter(registered.place, registered.stripe).store(0, Ordering::SeqCst);
             return;
         }
-        self.generations[registered.place].in_use.fetch_sub(1, Ordering::SeqCst);
+        self.counter(registered.place, registered.stripe).fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Begins a new generation, if there is a free place, and returns a version at or below every registered
@@ -115,7 +126,7 @@ impl SnapshotRegistry {
             self.current.store(current, Ordering::SeqCst);
         }
         let mut oldest = self.oldest.load(Ordering::SeqCst);
-        while oldest < current && self.generations[self.place(oldest)].in_use.load(Ordering::SeqCst) == 0 {
+        while oldest < current && self.generations[self.place(oldest)].is_unused() {
             oldest += 1;
         }
         self.oldest.store(oldest, Ordering::SeqCst);
@@ -130,12 +141,24 @@ impl SnapshotRegistry {
 
     /// How many snapshots are registered, about: they come and go while this counts.
     pub(crate) fn in_use(&self) -> u64 {
-        self.generations.iter().map(|generation| generation.in_use.load(Ordering::SeqCst)).sum()
+        let stripes = self.generations.iter().flat_map(|generation| &generation.in_use);
+        stripes.map(|stripe| stripe.0.load(Ordering::SeqCst)).sum()
+    }
+
+    #[inline]
+    fn counter(&self, place: usize, stripe: usize) -> &AtomicU64 {
+        &self.generations[place].in_use[stripe].0
     }
 
     #[inline]
     fn place(&self, generation: u64) -> usize {
         (generation % self.generations.len() as u64) as usize
+    }
+}
+
+impl Generation {
+    fn is_unused(&self) -> bool {
+        self.in_use.iter().all(|stripe| stripe.0.load(Ordering::SeqCst) == 0)
     }
 }
 

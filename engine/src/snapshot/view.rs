@@ -7,7 +7,7 @@ use env::UnixMillis;
 use rt::sync::Arc;
 
 use super::Registered;
-use crate::database::Inner;
+use crate::database::Lease;
 use crate::key::{IntoKey, Key};
 use crate::mvcc::SlotRead;
 use crate::range::KeyRange;
@@ -44,14 +44,14 @@ pub trait SnapshotView {
 /// Reads the live store at its version, in time and space that do not depend on the size of the database.
 #[derive(Debug)]
 pub struct LazySnapshotView {
-    inner: Arc<Inner>,
+    inner: Arc<Lease>,
     registered: Registered,
     now: UnixMillis,
 }
 
 impl LazySnapshotView {
     #[inline]
-    pub(crate) fn new(inner: Arc<Inner>) -> Self {
+    pub(crate) fn new(inner: Arc<Lease>) -> Self {
         let registered = inner.snapshots.register();
         let now = inner.wall_time();
         Self { inner, registered, now }
@@ -60,7 +60,16 @@ impl LazySnapshotView {
     /// The value of a key, if it is present: like [`SnapshotView::get`], without the version.
     #[inline]
     pub fn value(&self, key: impl IntoKey) -> Option<Value> {
-        self.read(&key.into_key()).value
+        self.get_with(key, |value| value.cloned())
+    }
+
+    /// Calls `see` with the value of a key, `None` if it is absent: like [`value`](Self::value), but nothing is copied or
+    /// counted. `see` should be short, as nothing that others overwrite meanwhile is freed, and must not use the
+    /// database.
+    #[inline]
+    pub fn get_with<R>(&self, key: impl IntoKey, see: impl FnOnce(Option<&Value>) -> R) -> R {
+        let key = key.into_key();
+        self.inner.index.see(&key, self.registered.version, self.now, |_, value| see(value))
     }
 
     /// Calls `visit` with the keys of a range and their values, in key order or backwards, until it breaks. Nothing is
@@ -79,7 +88,7 @@ impl LazySnapshotView {
 
     #[inline]
     fn read(&self, key: &Key) -> SlotRead {
-        self.inner.index.with(key, |slot| slot.read(self.registered.version, self.now)).unwrap_or_default()
+        self.inner.index.read(key, self.registered.version, self.now)
     }
 }
 
@@ -120,7 +129,7 @@ pub struct ClonedSnapshotView {
 }
 
 impl ClonedSnapshotView {
-    pub(crate) fn new(inner: &Arc<Inner>) -> Self {
+    pub(crate) fn new(inner: &Arc<Lease>) -> Self {
         let source = LazySnapshotView::new(Arc::clone(inner));
         let mut entries = BTreeMap::new();
         inner.index.walk(&KeyRange::everything(), false, |slot| {

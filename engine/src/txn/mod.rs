@@ -4,6 +4,7 @@
 //! [`WriteSet`] and touch nothing shared before `commit`.
 
 mod context;
+mod ids;
 mod options;
 mod read_set;
 mod retry;
@@ -12,6 +13,7 @@ mod transaction;
 mod write_set;
 
 pub use context::{AbortReason, Status, TransactionContext};
+pub(crate) use ids::TxnIds;
 pub(crate) use options::Limits;
 pub use options::{RetryPolicy, TransactionOptions};
 pub(crate) use read_set::ReadSet;

@@ -1,6 +1,7 @@
 //! What a transaction has read, so that commit can tell whether it is still true.
 
 use rt::sync::Arc;
+use smallvec::SmallVec;
 
 use crate::key::Key;
 use crate::mvcc::Slot;
@@ -13,7 +14,7 @@ const COMPACT_FROM: usize = 64;
 /// Point reads and ranges.
 #[derive(Debug, Default)]
 pub(crate) struct ReadSet {
-    points: Vec<ReadEntry>,
+    points: SmallVec<[ReadEntry; 1]>,
     ranges: Vec<KeyRange>,
     compact_at: usize,
 }

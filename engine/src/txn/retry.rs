@@ -8,15 +8,15 @@ use rt::time::Instant;
 use super::options::{RetryPolicy, TransactionOptions};
 use super::transaction::Transaction;
 use crate::conflict::ConflictInfo;
-use crate::database::Inner;
+use crate::database::{Inner, Lease};
 use crate::error::{Error, Result};
-use crate::run::RunEntry;
+use crate::run::RunRef;
 use crate::telemetry::{event, span};
 
 /// Runs the closure, commits, and does both again after a conflict.
 pub(crate) fn run<T>(
-    inner: &Arc<Inner>,
-    run: &Arc<RunEntry>,
+    inner: &Arc<Lease>,
+    run: RunRef,
     options: &TransactionOptions,
     mut body: impl FnMut(&mut Transaction) -> Result<T>,
 ) -> Result<T> {
@@ -60,15 +60,15 @@ enum Attempt<T> {
 }
 
 fn attempt<T>(
-    inner: &Arc<Inner>,
-    run: &Arc<RunEntry>,
+    inner: &Arc<Lease>,
+    run: RunRef,
     options: &TransactionOptions,
     body: &mut impl FnMut(&mut Transaction) -> Result<T>,
 ) -> Attempt<T> {
     if let Err(error) = inner.check_open() {
         return Attempt::Done(Err(error));
     }
-    let mut txn = Transaction::begin(inner, Arc::clone(run), options);
+    let mut txn = Transaction::begin(inner, run, options);
     let start = txn.start_version();
     let done = body(&mut txn).and_then(|done| txn.commit().map(|_| done));
     match done {

@@ -10,15 +10,14 @@ use super::read_set::{ReadEntry, ReadSet};
 use super::write_set::{Buffered, WriteSet};
 use crate::commit::Request;
 use crate::conflict::{CasExpectation, ConflictInfo};
-use crate::database::Inner;
+use crate::database::Lease;
 use crate::durability::Ticket;
 use crate::error::{Error, Result};
 use crate::key::{IntoKey, Key};
-use crate::mvcc::SlotRead;
 use crate::primitives::{Append, Head};
 use crate::range::KeyRange;
 use crate::recording::Shape;
-use crate::run::RunEntry;
+use crate::run::RunRef;
 use crate::run_id::RunId;
 use crate::snapshot::{Registered, Versioned};
 use crate::telemetry::span;
@@ -31,9 +30,9 @@ use crate::value::{VALUE_DEPTH_MAX, Value};
 /// [`commit`](Self::commit).
 #[derive(Debug)]
 pub struct Transaction {
-    pub(crate) inner: Arc<Inner>,
+    pub(crate) inner: Arc<Lease>,
     pub(crate) context: TransactionContext,
-    run: Arc<RunEntry>,
+    run: RunRef,
     /// Given back when the transaction ends.
     registered: Option<Registered>,
 }
@@ -68,13 +67,13 @@ impl Commit {
 
 impl Transaction {
     #[inline]
-    pub(crate) fn begin(inner: &Arc<Inner>, run: Arc<RunEntry>, options: &TransactionOptions) -> Self {
+    pub(crate) fn begin(inner: &Arc<Lease>, run: RunRef, options: &TransactionOptions) -> Self {
         let limits = Limits::of(options, &inner.limits);
         let started = limits.timeout.is_some().then(rt::time::now);
         let registered = inner.snapshots.register();
         let context = TransactionContext {
-            id: inner.next_txn_id(),
-            run: run.id(),
+            id: inner.txn_ids.next(),
+            run: run.id,
             start_version: registered.version,
             now: inner.wall_time(),
             started,
@@ -119,6 +118,17 @@ impl Transaction {
             Some(value) => Ok(Some(V::try_from(value)?)),
             None => Ok(None),
         }
+    }
+
+    /// Calls `see` with the value of a key, `None` if it is absent: like [`get`](Self::get), but nothing is copied or
+    /// counted. `see` should be short, as nothing that others overwrite meanwhile is freed, and must not use the
+    /// database.
+    ///
+    /// # Errors
+    /// When the transaction has ended or is past its timeout.
+    #[inline]
+    pub fn get_with<R>(&mut self, key: impl IntoKey, see: impl FnOnce(Option<&Value>) -> R) -> Result<R> {
+        self.see(&key.into_key(), |_, value| see(value))
     }
 
     /// Reads a key with its version.
@@ -265,36 +275,49 @@ impl Transaction {
         }
     }
 
-    /// The one place that reads a key: own writes first, then the snapshot; tracked.
     #[inline]
     fn read(&mut self, key: &Key) -> Result<Versioned> {
+        self.see(key, |version, value| Versioned { value: value.cloned(), version })
+    }
+
+    /// The one place that reads a key: own writes first, then the snapshot; tracked.
+    #[inline]
+    fn see<R>(&mut self, key: &Key, see: impl FnOnce(Option<Version>, Option<&Value>) -> R) -> Result<R> {
         self.context.check_active()?;
         if !self.context.writes.is_empty()
             && let Some(own) = self.context.writes.get(key)
         {
-            return Ok(Versioned { value: own.value.clone(), version: None });
+            return Ok(see(None, own.value.as_ref()));
         }
-        let read = self.read_snapshot(key);
-        Ok(Versioned { value: read.value, version: Some(read.version) })
+        Ok(self.see_snapshot(key, |version, value| see(Some(version), value)))
     }
 
     #[inline]
-    fn read_snapshot(&mut self, key: &Key) -> SlotRead {
+    fn see_snapshot<R>(&mut self, key: &Key, see: impl FnOnce(Version, Option<&Value>) -> R) -> R {
         let (at, mut now) = (self.context.start_version, self.context.now);
         if rt::mutant!(ExpiryByWallClock) {
             now = self.inner.wall_time();
         }
         if !self.context.tracks_reads() {
-            return self.inner.index.with(key, |slot| slot.read(at, now)).unwrap_or_default();
+            return self.inner.index.see(key, at, now, see);
         }
         let slot = self.inner.index.get(key);
-        let read = slot.as_ref().map_or_else(SlotRead::default, |slot| slot.read(at, now));
-        let forget = rt::mutant!(MissingKeyNotTracked) && read.version == Version::ZERO
-            || rt::mutant!(TombstoneNotTracked) && read.value.is_none() && read.version > Version::ZERO;
+        let mut read = Version::ZERO;
+        let mut absent = true;
+        let look = |version, value: Option<&Value>| {
+            (read, absent) = (version, value.is_none());
+            see(version, value)
+        };
+        let seen = match &slot {
+            Some(slot) => slot.see(at, now, look),
+            None => look(Version::ZERO, None),
+        };
+        let forget = rt::mutant!(MissingKeyNotTracked) && read == Version::ZERO
+            || rt::mutant!(TombstoneNotTracked) && absent && read > Version::ZERO;
         if !forget {
-            self.context.reads.add_point(ReadEntry { key: key.clone(), slot, version: read.version });
+            self.context.reads.add_point(ReadEntry { key: key.clone(), slot, version: read });
         }
-        read
+        seen
     }
 
     pub(super) fn track_range(&mut self, range: KeyRange) {
@@ -311,7 +334,7 @@ impl Transaction {
             Some(own) => (Versioned { value: own.value.clone(), version: None }, self.context.start_version),
             None => {
                 let (at, now) = (self.context.start_version, self.context.now);
-                let read = self.inner.index.with(&key, |slot| slot.read(at, now)).unwrap_or_default();
+                let read = self.inner.index.read(&key, at, now);
                 (Versioned { value: read.value, version: Some(read.version) }, read.version)
             }
         };
@@ -322,7 +345,7 @@ impl Transaction {
         };
         if !holds {
             if found.version.is_some() {
-                self.read_snapshot(&key);
+                self.see_snapshot(&key, |_, _| ());
             }
             return Err(Error::Conflict(vec![ConflictInfo::CasConflict { key, expected, current }]));
         }
@@ -374,7 +397,7 @@ impl Transaction {
         self.context.status = Status::Validating;
         Request {
             txn: self.context.id,
-            run: Arc::clone(&self.run),
+            run: self.run,
             start: self.context.start_version,
             isolation: self.context.isolation,
             reads: std::mem::take(&mut self.context.reads),

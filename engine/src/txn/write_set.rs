@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use env::UnixMillis;
 use rt::sync::Arc;
+use smallvec::SmallVec;
 
 use crate::conflict::CasExpectation;
 use crate::key::Key;
@@ -11,7 +12,7 @@ use crate::mvcc::Slot;
 use crate::range::KeyRange;
 use crate::value::Value;
 
-/// Up to this many writes stay in a sorted vector, which is faster to fill than a tree and needs one allocation.
+/// Up to this many writes stay in a sorted vector, which is faster to fill than a tree; a single one needs no allocation.
 const VECTOR_MAX: usize = 32;
 
 /// Buffered writes by key: puts, deletes and conditional writes. The last one to a key counts; its condition, once
@@ -24,7 +25,7 @@ pub(crate) struct WriteSet {
 
 #[derive(Debug)]
 enum Entries {
-    Few(Vec<(Key, Buffered)>),
+    Few(SmallVec<[(Key, Buffered); 1]>),
     Many(BTreeMap<Key, Buffered>),
 }
 
@@ -42,7 +43,7 @@ pub(crate) struct Buffered {
 
 impl Default for WriteSet {
     fn default() -> Self {
-        Self { entries: Entries::Few(Vec::new()), bytes: 0 }
+        Self { entries: Entries::Few(SmallVec::new()), bytes: 0 }
     }
 }
 
@@ -101,7 +102,7 @@ impl WriteSet {
     pub(crate) fn into_iter(self) -> impl Iterator<Item = (Key, Buffered)> {
         let (few, many) = match self.entries {
             Entries::Few(entries) => (entries, BTreeMap::new()),
-            Entries::Many(entries) => (Vec::new(), entries),
+            Entries::Many(entries) => (SmallVec::new(), entries),
         };
         few.into_iter().chain(many)
     }

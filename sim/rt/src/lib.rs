@@ -22,6 +22,7 @@
 //! Outside of a life all of it behaves as the production runtime does.
 
 pub mod life;
+pub mod lockfree;
 pub mod mutants;
 pub mod op;
 pub mod probe;

@@ -101,3 +101,11 @@ pub fn yield_now() {
         std::thread::yield_now();
     }
 }
+
+/// Into how many parts counters are split that many threads change at once. Few, so that tasks meet in one, too.
+pub const STRIPES: usize = 2;
+
+/// The part of such a counter that this task changes.
+pub fn stripe() -> usize {
+    life::current_task().map_or(0, |task| task.index() % STRIPES)
+}

@@ -7,7 +7,7 @@ macro_rules! on {
 
             use $runtime::sync::atomic::{AtomicBool, AtomicU64, Ordering};
             use $runtime::sync::{Arc, Condvar, Mutex, RwLock};
-            use $runtime::{check, probe, thread, time};
+            use $runtime::{check, lockfree, probe, thread, time};
 
             #[test]
             fn increments_under_a_lock_are_not_lost() {
@@ -22,6 +22,54 @@ macro_rules! on {
                     threads.into_iter().for_each(|thread| thread.join().unwrap());
                     assert_eq!(*counter.lock(), 12);
                     assert_eq!(Arc::into_inner(counter).unwrap().into_inner(), 12);
+                });
+            }
+
+            #[test]
+            fn a_table_finds_what_was_put_in_and_not_taken_out() {
+                check(|| {
+                    let hasher = foldhash::fast::FixedState::with_seed(1);
+                    let table = Arc::new(lockfree::Table::new("table", hasher, 0));
+                    let theirs = Arc::clone(&table);
+                    let writer = thread::spawn("writer", move || {
+                        for number in 0..100_u32 {
+                            assert!(theirs.insert(number));
+                        }
+                        assert!(!theirs.insert(7));
+                        assert!(theirs.remove(&7));
+                        assert!(!theirs.remove(&7));
+                    })
+                    .unwrap();
+                    if table.with(&99, |_| ()).is_some() {
+                        assert_eq!(table.with(&5, |number| *number), Some(5));
+                    }
+                    writer.join().unwrap();
+                    assert_eq!(table.with(&7, |number| *number), None);
+                    assert_eq!(table.with(&8, |number| *number), Some(8));
+                });
+            }
+
+            #[test]
+            fn a_cell_shows_one_thing_or_another_and_what_it_showed_stays_whole() {
+                check(|| {
+                    let cell = Arc::new(lockfree::Cell::new("cell", vec![1_u32; 8]));
+                    let theirs = Arc::clone(&cell);
+                    let writer = thread::spawn("writer", move || {
+                        for number in 2..20 {
+                            let before = theirs.swap(Some(lockfree::Shown::new(vec![number; 8]))).unwrap();
+                            assert_eq!(before[7], number - 1);
+                        }
+                        assert_eq!(theirs.swap(None).unwrap().len(), 8);
+                        assert!(theirs.swap(None).is_none());
+                    })
+                    .unwrap();
+                    let mut last = 0;
+                    while let Some(seen) = lockfree::pinned(|| cell.with(|shown| shown.cloned())) {
+                        assert!(seen.iter().all(|number| *number == seen[0]) && seen[0] >= last);
+                        last = seen[0];
+                        thread::yield_now();
+                    }
+                    writer.join().unwrap();
                 });
             }
 

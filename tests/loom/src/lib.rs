@@ -1,5 +1,5 @@
 //! The engine's lock-free modules from the engine's own source, compiled on loom: their unit tests, which run once on
-//! real threads and over many seeds in simulations, run here under every interleaving with at most three preemptions, weak
+//! real threads and over many seeds in simulations, run here under every interleaving with at most two preemptions, weak
 //! memory included.
 #![cfg(test)]
 

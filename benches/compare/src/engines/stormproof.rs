@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::Bytes;
 use stormproof::{Commit, Database, Durability, KeyRange, RunId, Transaction, Value as Stored};
 
 use crate::data::{self, Key, Value};
@@ -180,26 +179,30 @@ impl Session {
         let mut attempts = 0;
         self.database.transaction(self.run, |txn| {
             attempts += 1;
-            let old: Option<Bytes> = txn.get(key)?;
+            let old = txn.get_with(key, number)?;
             between();
-            txn.put(key, &data::value(old.map_or(0, |old| data::number(&old)) + 1))
+            txn.put(key, &data::value(old + 1))
         })?;
         Ok(attempts - 1)
     }
 
     fn read(&self, key: &Key, mut see: impl FnMut(&[u8])) -> Result<()> {
-        if let Some(value) = self.database.get::<Bytes>(key)? {
-            see(&value);
-        }
+        self.database.get_with(key, |value| {
+            if let Some(Stored::Bytes(value)) = value {
+                see(value);
+            }
+        });
         Ok(())
     }
 
     fn read_each(&self, keys: &[Key], mut see: impl FnMut(&[u8])) -> Result<()> {
         let snapshot = self.database.snapshot();
         for key in keys {
-            if let Some(Stored::Bytes(value)) = snapshot.value(key) {
-                see(&value);
-            }
+            snapshot.get_with(key, |value| {
+                if let Some(Stored::Bytes(value)) = value {
+                    see(value);
+                }
+            });
         }
         Ok(())
     }
@@ -219,6 +222,13 @@ impl Session {
 }
 
 fn put_one_more(txn: &mut Transaction, key: &Key) -> Result<()> {
-    let old: Option<Bytes> = txn.get(key)?;
-    Ok(txn.put(key, &data::value(old.map_or(0, |old| data::number(&old)) + 1))?)
+    let old = txn.get_with(key, number)?;
+    Ok(txn.put(key, &data::value(old + 1))?)
+}
+
+fn number(value: Option<&Stored>) -> u64 {
+    match value {
+        Some(Stored::Bytes(value)) => data::number(value),
+        _ => 0,
+    }
 }

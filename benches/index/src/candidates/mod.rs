@@ -2,6 +2,7 @@
 
 mod beside;
 mod congee;
+mod hash_index;
 mod papaya;
 mod persistent;
 mod skip_list;
@@ -15,6 +16,7 @@ use crate::snapshots::{Snapshot, Stretches};
 
 pub(crate) use beside::HashBeside;
 pub(crate) use congee::CongeeSlab;
+pub(crate) use hash_index::HashIndexBeside;
 pub(crate) use papaya::PapayaBeside;
 pub(crate) use persistent::Persistent;
 pub(crate) use skip_list::SkipList;
@@ -74,7 +76,8 @@ impl Versions {
 #[cfg(test)]
 mod tests {
     use super::{
-        CongeeSlab, EpochTree, HashBeside, Index, OneTree, PapayaBeside, Persistent, ShardedTree, SkipList,
+        CongeeSlab, EpochTree, HashBeside, HashIndexBeside, Index, OneTree, PapayaBeside, Persistent,
+        ShardedTree, SkipList,
     };
     use crate::key::{key, number, value};
     use crate::slot::{Epochs, Locked, Swapped};
@@ -114,6 +117,7 @@ mod tests {
         snapshot_stands_still::<HashBeside<Locked<2>>>();
         snapshot_stands_still::<HashBeside<Swapped>>();
         snapshot_stands_still::<HashBeside<Epochs>>();
+        snapshot_stands_still::<HashIndexBeside<Epochs>>();
         snapshot_stands_still::<PapayaBeside<Locked<2>>>();
         snapshot_stands_still::<PapayaBeside<Epochs>>();
         snapshot_stands_still::<OneTree<Locked<2>>>();

@@ -60,6 +60,11 @@ pub fn is_over() -> bool {
     with_core(|core| core.is_over()).unwrap_or(false)
 }
 
+/// The task that runs; `None` outside of a life.
+pub(crate) fn current_task() -> Option<TaskId> {
+    with_core(|core| core.current)
+}
+
 /// The current life; `None` outside of one.
 #[inline]
 pub(crate) fn with_core<T>(f: impl FnOnce(&mut Core) -> T) -> Option<T> {

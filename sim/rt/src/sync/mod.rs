@@ -16,6 +16,6 @@ pub use mutex::{Mutex, MutexGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// What tells an object apart from others, for as long as it is borrowed.
-fn identity<T: ?Sized>(object: &T) -> usize {
+pub(crate) fn identity<T: ?Sized>(object: &T) -> usize {
     std::ptr::from_ref(object).cast::<()>() as usize
 }

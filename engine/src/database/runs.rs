@@ -1,0 +1,111 @@
+//! Beginning, ending and finding runs.
+
+use crate::error::{Error, Result};
+use crate::key::Key;
+use crate::range::KeyRange;
+use crate::run::{RunOptions, RunRecord, RunRef, RunStatus};
+use crate::run_id::RunId;
+use crate::snapshot::SnapshotView as _;
+use crate::txn::{Transaction, TransactionOptions, run_with_retry};
+use crate::types::RunNumber;
+use crate::value::Value;
+
+use super::Database;
+
+impl Database {
+    /// Begins a run: one agent's session of work.
+    ///
+    /// # Errors
+    /// When the record of the run can't be committed.
+    pub fn begin_run(&self) -> Result<RunId> {
+        self.begin_run_with(RunOptions::new())
+    }
+
+    /// Begins a run with an id, a parent or tags of the caller's choice.
+    ///
+    /// # Errors
+    /// [`Error::RunExists`] when a run has that id; [`Error::RunNotFound`] when there is no such parent; when the
+    /// record of the run can't be committed.
+    pub fn begin_run_with(&self, options: RunOptions) -> Result<RunId> {
+        let inner = self.inner();
+        if let Some(parent) = options.parent {
+            inner.runs.find(parent)?;
+        }
+        let id = options.id.unwrap_or_else(|| RunId::random(inner.entropy()));
+        let mut number = inner.runs.last_number();
+        self.as_system(|txn| {
+            if txn.exists(RunRecord::key(id))? {
+                return Err(Error::RunExists(id));
+            }
+            number = inner.runs.last_number().max(number).next();
+            txn.insert(RunRecord::number_key(number), Value::from(id.as_bytes()))?;
+            let record = RunRecord {
+                id,
+                number,
+                status: RunStatus::Active,
+                parent: options.parent,
+                tags: options.tags.clone(),
+                started: inner.clock_time(),
+                ended: None,
+            };
+            txn.put(RunRecord::key(id), record.encode())
+        })?;
+        Ok(id)
+    }
+
+    /// Ends a run: from now on it may read only. Ending it again changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::RunNotFound`]; when the record of the run can't be committed.
+    pub fn end_run(&self, run: RunId) -> Result<()> {
+        let inner = self.inner();
+        self.as_system(|txn| {
+            let key = RunRecord::key(run);
+            let value: Value = txn.get(&key)?.ok_or(Error::RunNotFound(run))?;
+            let mut record = RunRecord::decode(&key, &value).ok_or(Error::RunNotFound(run))?;
+            if record.status == RunStatus::Active {
+                record.status = RunStatus::Ended;
+                record.ended = Some(inner.clock_time().max(record.started));
+                txn.put(key, record.encode())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// What is known of a run.
+    ///
+    /// # Errors
+    /// [`Error::RunNotFound`].
+    pub fn run(&self, run: RunId) -> Result<RunRecord> {
+        let key = RunRecord::key(run);
+        let value = self.snapshot().value(&key).ok_or(Error::RunNotFound(run))?;
+        RunRecord::decode(&key, &value).ok_or(Error::RunNotFound(run))
+    }
+
+    /// All runs, in the order in which they began.
+    pub fn runs(&self) -> Vec<RunRecord> {
+        let mut runs: Vec<_> = self
+            .snapshot()
+            .scan(RunRecord::all())
+            .into_iter()
+            .filter_map(|(key, versioned)| RunRecord::decode(&key, &versioned.value?))
+            .collect();
+        runs.sort_by_key(|record| record.number);
+        runs
+    }
+
+    fn as_system<T>(&self, body: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
+        run_with_retry(self.lease(), RunRef::SYSTEM, &TransactionOptions::default(), body)
+    }
+}
+
+impl RunRecord {
+    /// The key that reserves a run's number.
+    fn number_key(number: RunNumber) -> Key {
+        Key::system(crate::key::TypeTag::State, &number.get().to_be_bytes())
+    }
+
+    fn all() -> KeyRange {
+        KeyRange::all_with(Key::system(crate::key::TypeTag::Run, &[]))
+    }
+}

@@ -1,0 +1,95 @@
+//! Operations that are a transaction each.
+
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::key::IntoKey;
+use crate::range::KeyRange;
+use crate::run_id::RunId;
+use crate::snapshot::SnapshotView as _;
+use crate::txn::Entry;
+use crate::value::Value;
+
+use super::Database;
+
+impl Database {
+    /// Writes a key, in a transaction of its own.
+    ///
+    /// # Errors
+    /// As [`transaction`](Self::transaction) and [`Transaction::put`].
+    pub fn put<V>(&self, run: RunId, key: impl IntoKey, value: V) -> Result<()>
+    where
+        V: TryInto<Value>,
+        Error: From<V::Error>,
+    {
+        let (key, value) = (key.into_key(), value.try_into()?);
+        self.transaction(run, |txn| txn.put::<Value>(&key, value.clone()))
+    }
+
+    /// Writes a key that ceases to be `ttl` from now, in a transaction of its own.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub fn put_with_ttl<V>(&self, run: RunId, key: impl IntoKey, value: V, ttl: Duration) -> Result<()>
+    where
+        V: TryInto<Value>,
+        Error: From<V::Error>,
+    {
+        let (key, value) = (key.into_key(), value.try_into()?);
+        self.transaction(run, |txn| txn.put_with_ttl::<Value>(&key, value.clone(), ttl))
+    }
+
+    /// Reads a key as of now.
+    ///
+    /// # Errors
+    /// [`Error::Value`] when the value has another type than asked for.
+    #[inline]
+    pub fn get<V>(&self, key: impl IntoKey) -> Result<Option<V>>
+    where
+        V: TryFrom<Value>,
+        Error: From<V::Error>,
+    {
+        match self.get_with(key, |value| value.cloned()) {
+            Some(value) => Ok(Some(V::try_from(value)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Calls `see` with the value that a key has now, `None` if it is absent: like [`get`](Self::get), but nothing is
+    /// copied or counted. `see` should be short, as nothing that others overwrite meanwhile is freed, and must not use
+    /// the database.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// db.put(run, "motto", "bend, don't break")?;
+    /// let words = db.get_with("motto", |value| match value {
+    ///     Some(stormproof::Value::String(text)) => text.split(' ').count(),
+    ///     _ => 0,
+    /// });
+    /// assert_eq!(words, 3);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    #[inline]
+    pub fn get_with<R>(&self, key: impl IntoKey, see: impl FnOnce(Option<&Value>) -> R) -> R {
+        self.inner().see_newest(&key.into_key(), see)
+    }
+
+    /// Deletes a key, in a transaction of its own.
+    ///
+    /// # Errors
+    /// As [`transaction`](Self::transaction).
+    pub fn delete(&self, run: RunId, key: impl IntoKey) -> Result<()> {
+        let key = key.into_key();
+        self.transaction(run, |txn| txn.delete(&key))
+    }
+
+    /// The keys of the shared namespace that start with `prefix`, with values and versions, as of now.
+    pub fn list(&self, prefix: impl AsRef<[u8]>) -> Vec<Entry> {
+        self.snapshot()
+            .scan(KeyRange::prefix(prefix))
+            .into_iter()
+            .filter_map(|(key, found)| Some(Entry { key, value: found.value?, version: found.version }))
+            .collect()
+    }
+}
