@@ -139,6 +139,9 @@ fn flush_makes_everything_durable() {
 /// end early. Then nothing fails, and if something did, the caller hears of it.
 fn was_durable_before(disk: &SimDisk, outcome: &Result<()>) -> bool {
     assert_eq!(outcome.is_ok(), disk.fired().is_empty());
+    if outcome.is_ok() {
+        disk.set_faults(FaultPlan::none());
+    }
     outcome.is_ok()
 }
 
