@@ -94,7 +94,7 @@ pub mod thread {
     /// than the main thread, the second the same.
     pub fn stripe() -> usize {
         let name = format!("{:?}", loom::thread::current().id());
-        name.bytes().filter(u8::is_ascii_digit).last().map_or(0, usize::from) % STRIPES
+        name.bytes().rfind(u8::is_ascii_digit).map_or(0, usize::from) % STRIPES
     }
 }
 
