@@ -48,8 +48,8 @@ impl Database {
     /// Opens the database in a directory, which is created if there is none, with strict durability.
     ///
     /// # Errors
-    /// [`Error::Locked`] when it is open elsewhere; [`Error::Corruption`], [`Error::Missing`] and
-    /// [`Error::NewerFormat`] when its files are not what they must be; [`Error::Io`].
+    /// [`Error::Locked`](crate::Error::Locked) when it is open elsewhere; [`Error::Corruption`](crate::Error::Corruption), [`Error::Missing`](crate::Error::Missing) and
+    /// [`Error::NewerFormat`](crate::Error::NewerFormat) when its files are not what they must be; [`Error::Io`](crate::Error::Io).
     pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
         Self::builder().dir(dir).open()
     }
@@ -70,7 +70,7 @@ impl Database {
     /// Begins a transaction of a run, to be committed by the caller.
     ///
     /// # Errors
-    /// [`Error::RunNotFound`], [`Error::RunEnded`]; [`Error::Closed`].
+    /// [`Error::RunNotFound`](crate::Error::RunNotFound), [`Error::RunEnded`](crate::Error::RunEnded); [`Error::Closed`](crate::Error::Closed).
     pub fn begin_transaction(&self, run: RunId) -> Result<Transaction> {
         self.begin_transaction_with(run, &TransactionOptions::default())
     }
@@ -78,7 +78,7 @@ impl Database {
     /// Begins a transaction of a run with options of its own. An ended run may begin read-only ones.
     ///
     /// # Errors
-    /// [`Error::RunNotFound`], [`Error::RunEnded`]; [`Error::Closed`].
+    /// [`Error::RunNotFound`](crate::Error::RunNotFound), [`Error::RunEnded`](crate::Error::RunEnded); [`Error::Closed`](crate::Error::Closed).
     #[inline]
     pub fn begin_transaction_with(&self, run: RunId, options: &TransactionOptions) -> Result<Transaction> {
         let inner = self.inner();
@@ -91,7 +91,7 @@ impl Database {
     /// returns any other error. The closure may thus run several times.
     ///
     /// # Errors
-    /// What the closure returns; [`Error::MaxRetriesExceeded`]; whatever else keeps a commit from happening.
+    /// What the closure returns; [`Error::MaxRetriesExceeded`](crate::Error::MaxRetriesExceeded); whatever else keeps a commit from happening.
     pub fn transaction<T>(&self, run: RunId, body: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
         self.transaction_with(run, &TransactionOptions::default(), body)
     }
@@ -99,7 +99,7 @@ impl Database {
     /// Like [`transaction`](Self::transaction), with options.
     ///
     /// # Errors
-    /// As [`transaction`](Self::transaction); [`Error::Timeout`].
+    /// As [`transaction`](Self::transaction); [`Error::Timeout`](crate::Error::Timeout).
     pub fn transaction_with<T>(
         &self,
         run: RunId,
@@ -165,7 +165,7 @@ impl Database {
     /// Makes everything durable that was acked before the call.
     ///
     /// # Errors
-    /// [`Error::Poisoned`] after a failed sync; the error of a failed write, after which the data still wait for room.
+    /// [`Error::Poisoned`](crate::Error::Poisoned) after a failed sync; the error of a failed write, after which the data still wait for room.
     pub fn flush(&self) -> Result<()> {
         self.inner().log.as_ref().map_or(Ok(()), |log| log.flush())
     }
@@ -174,7 +174,7 @@ impl Database {
     /// waits for the version of its snapshot.
     ///
     /// # Errors
-    /// [`Error::Poisoned`], [`Error::Closed`] when that will not happen.
+    /// [`Error::Poisoned`](crate::Error::Poisoned), [`Error::Closed`](crate::Error::Closed) when that will not happen.
     pub fn wait_durable(&self, version: Version) -> Result<()> {
         self.inner().ticket(version).wait()
     }

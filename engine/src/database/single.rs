@@ -16,7 +16,7 @@ impl Database {
     /// Writes a key, in a transaction of its own.
     ///
     /// # Errors
-    /// As [`transaction`](Self::transaction) and [`Transaction::put`].
+    /// As [`transaction`](Self::transaction) and [`Transaction::put`](crate::Transaction::put).
     pub fn put<V>(&self, run: RunId, key: impl IntoKey, value: V) -> Result<()>
     where
         V: TryInto<Value>,
