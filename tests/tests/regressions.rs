@@ -15,7 +15,11 @@ use stormproof_sim::trace::Trace;
 const SCHEDULES: u64 = 400;
 
 fn traces() -> Vec<(String, Trace)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("regressions");
+    traces_in("regressions")
+}
+
+fn traces_in(folder: &str) -> Vec<(String, Trace)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let files = std::fs::read_dir(folder).expect("the folder of traces is there");
     let mut paths: Vec<PathBuf> = files.map(|file| file.expect("it can be listed").path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "trace"));
@@ -63,4 +67,19 @@ fn traces_recorded_before_the_engine_got_one_more_lock_reproduce_after_it() {
     }
     let all = same.len() + other.len();
     assert!(same.len() * 10 >= all * 9, "{} of {all} reproduce; these do not: {other:?}", same.len());
+}
+
+/// What was called wrong though the engine was right: mistakes of the oracle, with no bug switched on.
+#[test]
+fn false_alarms_are_not_raised_again() {
+    let registry = Registry::default();
+    let alarms = traces_in("regressions/alarms");
+    assert!(!alarms.is_empty());
+    for (name, trace) in alarms {
+        assert!(trace.plan.mutants.is_empty(), "{name}");
+        let replayed = trace.replay(&registry).expect("it runs");
+        for finding in replayed.run.findings() {
+            panic!("{name}: {}: {}", finding.identity(), finding.message);
+        }
+    }
 }

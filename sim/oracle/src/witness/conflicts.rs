@@ -128,6 +128,7 @@ impl<'h> Witness<'_, 'h> {
                 let of = writers.by_key.entry(self.view.keys[write.key as usize]).or_default();
                 of.newest = of.newest.max(version.unwrap_or(0));
                 of.uncertain |= unanswered && version.is_none();
+                of.expires |= matches!(write.content, Content::Expiring(_));
             }
         }
         writers
@@ -140,6 +141,8 @@ struct Writer {
     newest: Version,
     /// An unanswered commit may have been ahead.
     uncertain: bool,
+    /// The store itself may have swept the key when its time was over: that is a delete, and nobody's in the history.
+    expires: bool,
 }
 
 #[derive(Default)]
@@ -153,6 +156,6 @@ impl Writers<'_> {
             return true;
         }
         let Some(writer) = self.by_key.get(conflict.key.as_slice()) else { return false };
-        writer.uncertain || writer.newest > start
+        writer.uncertain || writer.expires || writer.newest > start
     }
 }
