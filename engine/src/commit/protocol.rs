@@ -232,11 +232,11 @@ impl Protocol {
     /// Collects all that no snapshot sees.
     pub(crate) fn collect_all(&mut self, inner: &Inner) {
         self.oldest = inner.snapshots.advance();
-        let was_idle = rt::mutant!(TombstoneGoesUnseen) && inner.snapshots.in_use() == 0;
+        let was_idle = rt::mutant!(TombstoneGoesUnseen) && inner.snapshots.is_idle();
         rt::probe::at("collect all");
         self.counters.collected +=
             self.garbage.collect(&inner.index, self.oldest, self.last.next(), usize::MAX, || {
-                was_idle || inner.snapshots.in_use() == 0
+                was_idle || inner.snapshots.is_idle()
             }) as u64;
     }
 

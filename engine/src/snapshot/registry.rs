@@ -18,6 +18,8 @@
 //! its generation is still the current one after it has counted itself; the collector reads the counters after it has
 //! moved the current generation on. Both in sequentially consistent order, so one of them sees the other. A stripe that
 //! was zero then has no registered snapshot any more, so the stripes may be read one after the other.
+//! Hence all registered snapshots are in generations from the oldest to the current one, and no others need be looked at
+//! to know whether there is any.
 
 use rt::sync::Arc;
 use rt::sync::atomic::{AtomicU64, Ordering};
@@ -139,6 +141,18 @@ impl SnapshotRegistry {
         Version::new(self.generations[self.place(oldest)].floor.load(Ordering::SeqCst))
     }
 
+    /// Whether no snapshot is registered. Only the commit leader asks, once for each tombstone that it collects: so
+    /// this reads no more than it must.
+    ///
+    /// A snapshot that was registered before the call, and still is, is seen: its generation is neither behind the oldest
+    /// (INV-SNAP-2) nor ahead of the current one, and the leader, who alone moves both, is here. One that is registered
+    /// meanwhile may be missed, and has read nothing yet.
+    pub(crate) fn is_idle(&self) -> bool {
+        let oldest = self.oldest.load(Ordering::SeqCst);
+        let current = self.current.load(Ordering::SeqCst);
+        (oldest..=current).all(|generation| self.generations[self.place(generation)].is_unused())
+    }
+
     /// How many snapshots are registered, about: they come and go while this counts.
     pub(crate) fn in_use(&self) -> u64 {
         let stripes = self.generations.iter().flat_map(|generation| &generation.in_use);
@@ -191,6 +205,57 @@ mod tests {
             registry.advance();
             assert!(registry.advance() >= Version::new(13), "floor {}", registry.advance());
             assert_eq!(registry.in_use(), 0);
+        });
+    }
+
+    #[test]
+    fn is_idle_only_without_snapshots_in_whichever_generation() {
+        rt::check(|| {
+            let (registry, published) = registry(4);
+            for later in [1, 5] {
+                assert!(registry.is_idle());
+                let first = registry.register();
+                for _ in 0..later {
+                    published.fetch_add(1, Ordering::SeqCst);
+                    registry.advance();
+                    assert!(!registry.is_idle());
+                }
+                let second = registry.register();
+                registry.release(&first);
+                assert!(!registry.is_idle());
+                registry.release(&second);
+            }
+            assert!(registry.is_idle());
+        });
+    }
+
+    #[test]
+    fn is_never_idle_while_a_snapshot_is_registered() {
+        rt::check(|| {
+            let (registry, published) = registry(2);
+            let registry = Arc::new(registry);
+            let held = Arc::new(AtomicU64::new("held", 0));
+            let reader = {
+                let (registry, held) = (Arc::clone(&registry), Arc::clone(&held));
+                rt::thread::spawn("reader", move || {
+                    let reader = registry.register();
+                    held.store(1, Ordering::SeqCst);
+                    rt::thread::yield_now();
+                    held.store(0, Ordering::SeqCst);
+                    registry.release(&reader);
+                })
+                .unwrap()
+            };
+            for version in 1..3 {
+                published.store(version, Ordering::SeqCst);
+                registry.advance();
+                let before = held.load(Ordering::SeqCst);
+                let idle = registry.is_idle();
+                let held = before + held.load(Ordering::SeqCst) == 2;
+                assert!(!(idle && held), "idle with a snapshot registered");
+            }
+            reader.join().unwrap();
+            assert!(registry.is_idle());
         });
     }
 
