@@ -79,7 +79,7 @@ pub(crate) fn sweep(inner: &Arc<Lease>) -> Result<usize> {
         if due.is_empty() {
             break;
         }
-        let deleted = run_with_retry(inner, RunRef::SYSTEM, &TransactionOptions::default(), |txn| {
+        let (deleted, _) = run_with_retry(inner, RunRef::SYSTEM, &TransactionOptions::default(), |txn| {
             let mut deleted = 0;
             for (_, key) in &due {
                 let entry = inner.index.with(key, |slot| slot.entry(txn.start_version())).flatten();

@@ -9,6 +9,8 @@
 //! * INV-CLIENT-2: whatever was recorded happened: an operation is recorded after it returned, a commit before
 //!   it is called.
 
+mod by_store;
+
 use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
@@ -20,8 +22,8 @@ use crate::interpret;
 use crate::notebook::{Ending, HeldRun, Note, Notebook, Progress, What};
 use crate::plan::{Action, Client, End, Retry, Transaction, Unanswered};
 use crate::sibling;
-use crate::store::{Result, Store, StoreError, TxnOptions};
-use crate::tx::{Parts, Tx};
+use crate::store::{Committed, Result, Store, StoreError, TxnOptions};
+use crate::tx::{Did, Tx};
 use crate::workload::Workload;
 
 /// Everything that clients of one life share.
@@ -95,36 +97,34 @@ impl Runner<'_> {
     }
 
     fn attempt(&self, session: Session, plan: &Transaction, progress: &mut Progress) -> Attempt {
-        let run = plan.run.and_then(|slot| held(progress, slot)).cloned();
-        let options = TxnOptions {
-            isolation: plan.isolation,
-            read_only: plan.read_only,
-            run: run.as_ref().map(|held| held.run.clone()),
-        };
+        if self.leaves_to_store(plan) {
+            return self.attempt_by_store(session, plan, progress);
+        }
+        let options = self.options(plan, progress);
         let called = self.recorder.tick();
         let wall_before = self.environment.wall();
         let begun = self.store.begin(&options);
         let wall_after = self.environment.wall_latest();
         let start_version = begun.as_ref().ok().and_then(|inner| inner.start_version());
         let index = self.recorder.begin(session, self.life, called, start_version, plan.isolation);
-        let mut txn = match begun {
-            Ok(inner) => Tx::new(*self, session, index, inner, [wall_before, wall_after]),
+        let mut inner = match begun {
+            Ok(inner) => inner,
             Err(error) => return self.failed(plan, progress, session, index, error),
         };
-        for step in &plan.steps {
-            if let Err(error) = interpret::execute(step, &mut txn) {
-                drop(txn);
-                return self.failed(plan, progress, session, index, error);
-            }
+        let mut txn = Tx::new(*self, session, index, &mut *inner, [wall_before, wall_after]);
+        let done = plan.steps.iter().try_for_each(|step| interpret::execute(step, &mut txn));
+        let did = txn.did();
+        if let Err(error) = done {
+            drop(inner);
+            return self.failed(plan, progress, session, index, error);
         }
         if plan.ends_run
             && let Some(slot) = plan.run
             && let Err(error) = self.end_run(session, slot, progress)
         {
-            drop(txn);
+            drop(inner);
             return self.failed(plan, progress, session, index, error);
         }
-        let Parts { inner, clocked, wrote } = txn.into_parts();
         if plan.end != End::Commit {
             if plan.end == End::Abort {
                 inner.abort();
@@ -139,16 +139,41 @@ impl Runner<'_> {
         self.recorder.commit(index);
         let answer = inner.commit();
         progress.committing = false;
+        self.answered(session, index, plan, progress, did, answer)
+    }
+
+    /// How a transaction runs, by its plan.
+    fn options(&self, plan: &Transaction, progress: &Progress) -> TxnOptions {
+        let run = plan.run.and_then(|slot| held(progress, slot));
+        TxnOptions {
+            isolation: plan.isolation,
+            read_only: plan.read_only,
+            run: run.map(|held| held.run.clone()),
+        }
+    }
+
+    /// The commit was answered.
+    fn answered(
+        &self,
+        session: Session,
+        index: TxnIndex,
+        plan: &Transaction,
+        progress: &Progress,
+        did: Did,
+        answer: Result<Committed>,
+    ) -> Attempt {
         match answer {
             Ok(committed) => {
                 self.recorder.committed(index, &committed);
-                if clocked {
+                if did.clocked {
                     let wall = micros(self.environment.wall_latest());
                     self.note(session, Some(index), What::Acked { wall });
                 }
-                let run =
-                    run.and_then(|_| held(progress, plan.run?)).filter(|run| run.ended == Some(self.life));
-                if wrote && let Some(run) = run {
+                let run = plan.run.and_then(|slot| held(progress, slot));
+                let run = run.filter(|run| run.ended == Some(self.life));
+                if did.wrote
+                    && let Some(run) = run
+                {
                     let message = format!("run {} had ended, and still wrote", run.run.0);
                     let broken = What::Broken { rule: "an ended run writes nothing".into(), message };
                     self.note(session, Some(index), broken);

@@ -25,7 +25,10 @@ pub use flaw::Flaw;
 use table::Table;
 use txn::MemoryTxn;
 
-use crate::store::{Capabilities, Key, Result, RunHandle, Store, StoreError, StoreTxn, TxnOptions, Version};
+use crate::store::{
+    Body, Capabilities, Committed, Key, Result, Retry, RunHandle, Store, StoreError, StoreTxn, TxnOptions,
+    Version, run_again,
+};
 
 /// A store in memory; clones are the same store.
 #[derive(Clone)]
@@ -114,6 +117,10 @@ impl Store for MemoryStore {
         Ok(Box::new(MemoryTxn::new(self, options.clone(), start, now)))
     }
 
+    fn transaction(&self, options: &TxnOptions, retry: Retry, body: Body<'_>) -> Result<Committed> {
+        run_again(self, options, retry, body)
+    }
+
     fn flush(&self) -> Result<()> {
         Ok(())
     }
@@ -126,7 +133,14 @@ impl Store for MemoryStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { versions: true, ttl: true, runs: true, siblings: true, ..Capabilities::default() }
+        Capabilities {
+            versions: true,
+            ttl: true,
+            runs: true,
+            siblings: true,
+            retries: true,
+            ..Capabilities::default()
+        }
     }
 
     fn begin_run(&self, parent: Option<&RunHandle>) -> Result<RunHandle> {

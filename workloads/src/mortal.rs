@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::store::{
-    Bytes, Capabilities, Committed, Entry, Expected, Range, Read, Result, RunHandle, Store, StoreError,
-    StoreTxn, StreamEvent, TxnOptions, Version,
+    Body, Bytes, Capabilities, Committed, Entry, Expected, Range, Read, Result, Retry, RunHandle, Store,
+    StoreError, StoreTxn, StreamEvent, TxnOptions, Version, run_again,
 };
 
 /// A store that is lost after so many calls.
@@ -70,6 +70,11 @@ impl<S: Store> Store for Mortal<S> {
     fn begin(&self, options: &TxnOptions) -> Result<Box<dyn StoreTxn + '_>> {
         self.life.call()?;
         Ok(Box::new(MortalTxn { inner: self.inner.begin(options)?, life: &self.life }))
+    }
+
+    /// A loop of its own, so that it can be cut.
+    fn transaction(&self, options: &TxnOptions, retry: Retry, body: Body<'_>) -> Result<Committed> {
+        run_again(self, options, retry, body)
     }
 
     fn flush(&self) -> Result<()> {

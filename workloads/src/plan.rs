@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::Session;
 use crate::store::Isolation;
+pub use crate::store::Retry;
 
 /// What a workload does, client by client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -99,6 +100,9 @@ pub struct Transaction {
     pub end: End,
     /// When it is given up.
     pub retry: Retry,
+    /// Whether the store's own loop runs it again, where it has one ([`Store::transaction`](crate::store::Store::transaction)).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_store: bool,
     /// What happens when its commit is never answered.
     pub unanswered: Unanswered,
 }
@@ -113,6 +117,7 @@ impl Default for Transaction {
             steps: Vec::new(),
             end: End::Commit,
             retry: Retry::default(),
+            by_store: false,
             unanswered: Unanswered::Skip,
         }
     }
@@ -128,28 +133,6 @@ pub enum End {
     Abort,
     /// It is dropped, which is an abort too.
     Drop,
-}
-
-/// How often a transaction is run again after a conflict, and how long the client waits before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retry {
-    /// Attempts in all, the first one included.
-    pub attempts_max: u32,
-    /// The first wait; each is up to twice as long as the one before, and jittered.
-    pub backoff_micros: u64,
-    /// The longest wait.
-    pub backoff_micros_max: u64,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self { attempts_max: 100, backoff_micros: 50, backoff_micros_max: 10_000 }
-    }
-}
-
-impl Retry {
-    /// A single attempt.
-    pub const NEVER: Self = Self { attempts_max: 1, backoff_micros: 0, backoff_micros_max: 0 };
 }
 
 /// What a client does about a commit that was never answered (a crash, a failed sync).

@@ -48,6 +48,28 @@ impl Default for TxnOptions {
     }
 }
 
+/// How often a transaction is run again after a conflict, and how long the client waits before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    /// Attempts in all, the first one included.
+    pub attempts_max: u32,
+    /// The first wait; each is up to twice as long as the one before, and jittered.
+    pub backoff_micros: u64,
+    /// The longest wait.
+    pub backoff_micros_max: u64,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { attempts_max: 100, backoff_micros: 50, backoff_micros_max: 10_000 }
+    }
+}
+
+impl Retry {
+    /// A single attempt.
+    pub const NEVER: Self = Self { attempts_max: 1, backoff_micros: 0, backoff_micros_max: 0 };
+}
+
 /// What a store can do beyond ordered keys and transactions. Workloads ask before they plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
@@ -65,6 +87,8 @@ pub struct Capabilities {
     pub runs: bool,
     /// [`Store::open_sibling`].
     pub siblings: bool,
+    /// [`Store::transaction`].
+    pub retries: bool,
 }
 
 impl Default for Capabilities {
@@ -78,6 +102,7 @@ impl Default for Capabilities {
             state_machines: false,
             runs: false,
             siblings: false,
+            retries: false,
         }
     }
 }
@@ -227,6 +252,17 @@ pub trait Store: Send + Sync {
     /// When the store is closed.
     fn begin(&self, options: &TxnOptions) -> Result<Box<dyn StoreTxn + '_>>;
 
+    /// Runs `body` in a transaction and commits it, and does both again after a conflict: with the loop that the store
+    /// itself has for applications. `body` is called once for each attempt, and its error ends the loop, unless it is
+    /// a conflict.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where the store has no such loop ([`Capabilities::retries`]).
+    fn transaction(&self, options: &TxnOptions, retry: Retry, body: Body<'_>) -> Result<Committed> {
+        let _ = (options, retry, body);
+        Err(StoreError::Refused("this store does not run transactions again".into()))
+    }
+
     /// Makes durable all that was acked before the call.
     ///
     /// # Errors
@@ -275,6 +311,26 @@ pub trait Store: Send + Sync {
     /// When what was acked could not be made durable.
     fn close(self: Box<Self>) -> Result<()> {
         self.flush()
+    }
+}
+
+/// What a transaction does, and does again if it was in conflict.
+pub type Body<'b> = &'b mut dyn FnMut(&mut dyn StoreTxn) -> Result<()>;
+
+/// The plainest loop there can be: no pauses.
+pub(crate) fn run_again(
+    store: &dyn Store,
+    options: &TxnOptions,
+    retry: Retry,
+    body: Body<'_>,
+) -> Result<Committed> {
+    let mut attempts = 1;
+    loop {
+        let mut txn = store.begin(options)?;
+        match body(&mut *txn).and_then(|()| txn.commit()) {
+            Err(StoreError::Conflict(_)) if attempts < retry.attempts_max => attempts += 1,
+            done => return done,
+        }
     }
 }
 

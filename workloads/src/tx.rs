@@ -24,7 +24,7 @@ pub struct Tx<'a> {
     runner: Runner<'a>,
     session: Session,
     index: TxnIndex,
-    inner: Box<dyn StoreTxn + 'a>,
+    inner: &'a mut (dyn StoreTxn + 'a),
     begun: Duration,
     begun_wall: [Duration; 2],
     rng: ChaCha8Rng,
@@ -33,10 +33,9 @@ pub struct Tx<'a> {
     wrote: Cell<bool>,
 }
 
-/// What is left when all steps are done.
-pub(crate) struct Parts<'a> {
-    /// The store's transaction.
-    pub(crate) inner: Box<dyn StoreTxn + 'a>,
+/// What is known of a transaction when all of its steps are done.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Did {
     /// Whether it has touched keys that expire.
     pub(crate) clocked: bool,
     /// Whether it has written.
@@ -48,7 +47,7 @@ impl<'a> Tx<'a> {
         runner: Runner<'a>,
         session: Session,
         index: TxnIndex,
-        inner: Box<dyn StoreTxn + 'a>,
+        inner: &'a mut (dyn StoreTxn + 'a),
         begun_wall: [Duration; 2],
     ) -> Self {
         let begun = runner.environment.now();
@@ -67,8 +66,8 @@ impl<'a> Tx<'a> {
         }
     }
 
-    pub(crate) fn into_parts(self) -> Parts<'a> {
-        Parts { inner: self.inner, clocked: self.clocked, wrote: self.wrote.get() }
+    pub(crate) fn did(&self) -> Did {
+        Did { clocked: self.clocked, wrote: self.wrote.get() }
     }
 
     /// Reads a key.

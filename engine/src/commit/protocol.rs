@@ -6,6 +6,7 @@ use super::validate::validate;
 use crate::conflict::ConflictInfo;
 use crate::database::Inner;
 use crate::error::{Error, Result};
+use crate::key::TypeTag;
 use crate::mvcc::{Garbage, Slot, VersionEntry};
 use crate::primitives::{Append, StreamHeads};
 use crate::run::RunRef;
@@ -34,6 +35,23 @@ impl Request {
     pub(super) fn validate_early(&mut self, inner: &Inner) {
         self.validated_early = Some(validate(self, &inner.index));
     }
+
+    /// Takes out everything but events; nothing if there are only events, or none. For a deliberate bug.
+    fn split_behind_events(&mut self) -> Option<Self> {
+        let (mut events, mut rest) = (WriteSet::default(), WriteSet::default());
+        for (key, write) in std::mem::take(&mut self.writes).into_iter() {
+            let part = if key.tag() == Some(TypeTag::Event) { &mut events } else { &mut rest };
+            part.insert(key, write);
+        }
+        if events.is_empty() || rest.is_empty() {
+            self.writes = if events.is_empty() { rest } else { events };
+            return None;
+        }
+        self.writes = events;
+        let (reads, appends) = (ReadSet::default(), Vec::new());
+        let Self { txn, run, start, isolation, .. } = *self;
+        Some(Self { txn, run, start, isolation, reads, writes: rest, appends, validated_early: None })
+    }
 }
 
 /// What the commit leader owns. Its lock is the right to lead.
@@ -50,6 +68,8 @@ pub(crate) struct Protocol {
     collect_every: u64,
     /// Slots that the group under way has written, to be taken back if it fails.
     installed: Vec<Arc<Slot>>,
+    /// Writes that come behind the publish: only a deliberate bug leaves any.
+    behind: Vec<(Request, Version)>,
     /// Where event logs end.
     streams: StreamHeads,
     pub(crate) counters: Counters,
@@ -97,6 +117,7 @@ impl Protocol {
             commits_since_look: 0,
             collect_every,
             installed: Vec::new(),
+            behind: Vec::new(),
             streams: StreamHeads::default(),
             counters: Counters::default(),
         }
@@ -143,6 +164,12 @@ impl Protocol {
             rt::probe::at("commit.publish→publish");
             inner.publish(before.next());
         }
+        if rt::mutant!(EventsPublishedFirst) {
+            for (request, version) in std::mem::take(&mut self.behind) {
+                rt::probe::at("commit.publish→install");
+                self.install(inner, request, version);
+            }
+        }
         self.count_group(self.last.get() - before.get());
         self.collect(inner);
         if let Err(error) = inner.before_ack() {
@@ -169,6 +196,11 @@ impl Protocol {
         self.last = version;
         if rt::mutant!(PublishBeforeInstall) {
             inner.publish(version);
+        }
+        if rt::mutant!(EventsPublishedFirst)
+            && let Some(rest) = request.split_behind_events()
+        {
+            self.behind.push((rest, version));
         }
         rt::probe::at("commit.log→install");
         self.install(inner, request, version);
@@ -197,6 +229,7 @@ impl Protocol {
 
     /// Takes out what the group has installed above `published`.
     fn roll_back(&mut self, inner: &Inner, published: Version) {
+        self.behind.clear();
         self.garbage.roll_back();
         if !rt::mutant!(RolledBackHeadKept) {
             self.streams.forget();

@@ -22,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::recovery::RecoveryReport;
 use crate::run_id::RunId;
 use crate::snapshot::{ClonedSnapshotView, LazySnapshotView, SnapshotView as _};
-use crate::txn::{Transaction, TransactionOptions, run_with_retry};
+use crate::txn::{Commit, Transaction, TransactionOptions, run_with_retry};
 use crate::types::{TxnId, Version};
 
 use handle::Handle;
@@ -106,6 +106,33 @@ impl Database {
         options: &TransactionOptions,
         body: impl FnMut(&mut Transaction) -> Result<T>,
     ) -> Result<T> {
+        self.transaction_with_commit(run, options, body).map(|(done, _)| done)
+    }
+
+    /// Like [`transaction_with`](Self::transaction_with), and hands out the commit as well: its version, and a ticket
+    /// that tells when it is durable.
+    ///
+    /// ```
+    /// use stormproof::{Database, TransactionOptions};
+    ///
+    /// # fn main() -> Result<(), stormproof::Error> {
+    /// let db = Database::open_in_memory()?;
+    /// let run = db.begin_run()?;
+    /// let (_, commit) = db.transaction_with_commit(run, &TransactionOptions::new(), |txn| txn.put("key", 1_i64))?;
+    /// commit.wait_durable()?;
+    /// assert_eq!(commit.version(), Some(db.version()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`transaction_with`](Self::transaction_with).
+    pub fn transaction_with_commit<T>(
+        &self,
+        run: RunId,
+        options: &TransactionOptions,
+        body: impl FnMut(&mut Transaction) -> Result<T>,
+    ) -> Result<(T, Commit)> {
         let inner = self.inner();
         let run = if options.read_only { inner.runs.find(run)? } else { inner.runs.find_active(run)? };
         run_with_retry(self.lease(), run, options, body)

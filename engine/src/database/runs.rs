@@ -96,6 +96,7 @@ impl Database {
 
     fn as_system<T>(&self, body: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
         run_with_retry(self.lease(), RunRef::SYSTEM, &TransactionOptions::default(), body)
+            .map(|(done, _)| done)
     }
 }
 

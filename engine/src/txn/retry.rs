@@ -6,28 +6,32 @@ use rt::sync::{Arc, Condvar, Mutex};
 use rt::time::Instant;
 
 use super::options::{RetryPolicy, TransactionOptions};
-use super::transaction::Transaction;
+use super::transaction::{Commit, Transaction};
+use super::write_set::WriteSet;
 use crate::conflict::ConflictInfo;
 use crate::database::{Inner, Lease};
 use crate::error::{Error, Result};
 use crate::run::RunRef;
 use crate::telemetry::{event, span};
+use crate::types::Version;
 
-/// Runs the closure, commits, and does both again after a conflict.
+/// Runs the closure, commits, and does both again after a conflict; returns what the closure did, and the commit.
 pub(crate) fn run<T>(
     inner: &Arc<Lease>,
     run: RunRef,
     options: &TransactionOptions,
     mut body: impl FnMut(&mut Transaction) -> Result<T>,
-) -> Result<T> {
+) -> Result<(T, Commit)> {
     let _span = span!(DEBUG, "transaction");
     let policy = options.retry.as_ref().unwrap_or(&inner.retry);
     let timeout = options.timeout.or(inner.limits.timeout);
     let started = timeout.is_some().then(rt::time::now);
     let mut alone = None;
     let mut attempts = 0;
+    let mut lost = Lost::default();
     loop {
-        let conflicts = match attempt(inner, run, options, &mut body) {
+        lost.alone = alone.is_some();
+        let conflicts = match attempt(inner, run, options, &mut lost, &mut body) {
             Attempt::Conflict(conflicts) => conflicts,
             Attempt::Done(done) => return done,
         };
@@ -55,14 +59,22 @@ pub(crate) fn run<T>(
 }
 
 enum Attempt<T> {
-    Done(Result<T>),
+    Done(Result<(T, Commit)>),
     Conflict(Vec<ConflictInfo>),
+}
+
+/// What deliberate bugs carry over from one attempt to the next.
+#[derive(Default)]
+struct Lost {
+    writes: Option<Box<WriteSet>>,
+    alone: bool,
 }
 
 fn attempt<T>(
     inner: &Arc<Lease>,
     run: RunRef,
     options: &TransactionOptions,
+    lost: &mut Lost,
     body: &mut impl FnMut(&mut Transaction) -> Result<T>,
 ) -> Attempt<T> {
     if let Err(error) = inner.check_open() {
@@ -70,7 +82,20 @@ fn attempt<T>(
     }
     let mut txn = Transaction::begin(inner, run, options);
     let start = txn.start_version();
-    let done = body(&mut txn).and_then(|done| txn.commit().map(|_| done));
+    if rt::mutant!(RetryKeepsWrites)
+        && let Some(writes) = lost.writes.take()
+    {
+        txn.context.writes = *writes;
+    }
+    let done = body(&mut txn).and_then(|done| {
+        if rt::mutant!(RetryKeepsWrites) {
+            lost.writes = Some(Box::new(txn.context.writes.clone()));
+        }
+        if rt::mutant!(AloneNotValidated) && lost.alone {
+            txn.context.start_version = Version::MAX;
+        }
+        txn.commit().map(|commit| (done, commit))
+    });
     match done {
         // A condition that does not hold on the newest state either will not hold the next time.
         Err(Error::Conflict(conflicts))

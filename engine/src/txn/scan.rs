@@ -156,7 +156,7 @@ impl Transaction {
         self.inner.index.walk(range, options.reverse, |slot| {
             merge.own_before(slot.key())?;
             if merge.is_own(slot.key()) && !merge.shows_own_delete() {
-                return merge.own_next();
+                return merge.own_instead();
             }
             slot.visit(at, now, |entry, value| merge.give(slot.key(), value, Some(entry.version)))
                 .unwrap_or(ControlFlow::Continue(()))
@@ -202,6 +202,15 @@ where
 
     fn shows_own_delete(&mut self) -> bool {
         rt::mutant!(ScanIgnoresOwnDeletes) && self.own.peek().is_some_and(|(_, own)| own.value.is_none())
+    }
+
+    /// Gives the own write to a key that the snapshot has as well.
+    fn own_instead(&mut self) -> ControlFlow<()> {
+        let flow = self.own_next();
+        if rt::mutant!(MergeSkipsOwnWrite) {
+            self.own.next();
+        }
+        flow
     }
 
     fn own_next(&mut self) -> ControlFlow<()> {

@@ -17,13 +17,13 @@ const VECTOR_MAX: usize = 32;
 
 /// Buffered writes by key: puts, deletes and conditional writes. The last one to a key counts; its condition, once
 /// there is one, stays.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct WriteSet {
     entries: Entries,
     bytes: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Entries {
     Few(SmallVec<[(Key, Buffered); 1]>),
     Many(BTreeMap<Key, Buffered>),

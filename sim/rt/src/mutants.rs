@@ -345,6 +345,26 @@ mutants! {
         bug: "a watermark off by one",
         contract: "D1"
     }
+    MergeSkipsOwnWrite {
+        breaks: "a scan that shows an own write in the place of the snapshot's loses the next own write",
+        bug: "a merging iterator that moves on twice where both sides have the key",
+        contract: "V2"
+    }
+    EventsPublishedFirst {
+        breaks: "publishes a commit when its events are installed, and installs its keys and machines behind that",
+        bug: "events visible before the state that belongs to them",
+        contract: "V1"
+    }
+    RetryKeepsWrites {
+        breaks: "begins the next attempt of a closure with the writes of the one that lost",
+        bug: "a session used again after a conflict without being reset",
+        contract: "V1"
+    }
+    AloneNotValidated {
+        breaks: "does not validate a closure that has got the turn to run alone, though others commit beside it",
+        bug: "a fallback lock that keeps out other fallbacks only",
+        contract: "WriteConflict"
+    }
     OneMoreLock {
         breaks: "nothing: takes one more lock in each commit, as an innocent change of the code would",
         bug: "none: shows that old traces outlive changes",

@@ -6,18 +6,20 @@
 //! that name, and an empty value is the engine's null: so all three are stored as users store them. Conflicts on their
 //! keys name the key that histories have for them ([`stream_key`], [`machine_key`]).
 
+use std::borrow::BorrowMut;
 use std::fmt;
 use std::time::Duration;
 
 use stormproof_rt::sync::Arc;
 use stormproof_workloads::store::{
-    Capabilities, Committed, Conflict, ConflictKind, Entry, Expected, Isolation, Range, Read, Result,
-    RunHandle, Store, StoreError, StoreTxn, StreamEvent, TxnOptions, machine_key, stream_key,
+    Body, Capabilities, Committed, Conflict, ConflictKind, Entry, Expected, Isolation, Range, Read, Result,
+    Retry, RunHandle, Store, StoreError, StoreTxn, StreamEvent, TxnOptions, machine_key, stream_key,
 };
 
 use super::engine::{
-    self, ConflictInfo, Database, DatabaseBuilder, Durability, Error, EventLog, IntoKey, Key, KeyRange,
-    RunId, RunOptions, ScanOptions, StateMachine, Transaction, TransactionOptions, TypeTag, Value, Version,
+    self, Commit, ConflictInfo, Database, DatabaseBuilder, Durability, Error, EventLog, IntoKey, Key,
+    KeyRange, RetryPolicy, RunId, RunOptions, ScanOptions, StateMachine, Transaction, TransactionOptions,
+    TypeTag, Value, Version,
 };
 use crate::plan::{DurabilityPlan, EnginePlan};
 
@@ -93,6 +95,7 @@ impl EngineStore {
             state_machines: true,
             runs: true,
             siblings: true,
+            retries: true,
             ..Capabilities::default()
         }
     }
@@ -114,17 +117,30 @@ impl EngineStore {
 
 impl Store for EngineStore {
     fn begin(&self, options: &TxnOptions) -> Result<Box<dyn StoreTxn + '_>> {
-        let isolation = match options.isolation {
-            Isolation::Serializable => engine::Isolation::Serializable,
-            Isolation::Snapshot | Isolation::ReadCommitted => engine::Isolation::Snapshot,
-        };
-        let mut wanted = TransactionOptions::new().isolation(isolation);
-        if options.read_only {
-            wanted = wanted.read_only();
-        }
         let run = self.run_of(options.run.as_ref())?;
-        let txn = self.database.begin_transaction_with(run, &wanted).map_err(error)?;
-        Ok(Box::new(EngineTxn { txn, wait_durable_every: self.wait_durable_every }))
+        let txn = self.database.begin_transaction_with(run, &wanted(options)).map_err(error)?;
+        Ok(Box::new(EngineTxn { txn, failed: None, wait_durable_every: self.wait_durable_every }))
+    }
+
+    fn transaction(&self, options: &TxnOptions, retry: Retry, body: Body<'_>) -> Result<Committed> {
+        let run = self.run_of(options.run.as_ref())?;
+        let wanted = wanted(options).retry(policy(retry));
+        let wait_durable_every = self.wait_durable_every;
+        let mut refused = None;
+        let done = self.database.transaction_with_commit(run, &wanted, |txn| {
+            let mut lent = EngineTxn { txn, failed: None, wait_durable_every };
+            let done = body(&mut lent);
+            let failed = lent.failed.take();
+            refused = done.err();
+            // What the client itself refused is no error of the engine's: any will do that ends the loop.
+            refused
+                .as_ref()
+                .map_or(Ok(()), |refused| Err(failed.unwrap_or_else(|| Error::Invalid(refused.to_string()))))
+        });
+        match done {
+            Ok(((), commit)) => Ok(committed(&commit, wait_durable_every)),
+            Err(failed) => Err(refused.unwrap_or_else(|| error(failed))),
+        }
     }
 
     fn flush(&self) -> Result<()> {
@@ -164,18 +180,30 @@ impl Store for EngineStore {
     }
 }
 
-struct EngineTxn {
-    txn: Transaction,
+/// A transaction of the engine, or one that its loop has lent.
+struct EngineTxn<T> {
+    txn: T,
+    /// What the engine last said.
+    failed: Option<Error>,
     wait_durable_every: u64,
 }
 
-impl StoreTxn for EngineTxn {
+impl<T: BorrowMut<Transaction>> EngineTxn<T> {
+    fn ask<R>(&mut self, question: impl FnOnce(&mut Transaction) -> engine::Result<R>) -> Result<R> {
+        question(self.txn.borrow_mut()).map_err(|failed| {
+            self.failed = Some(failed.clone());
+            error(failed)
+        })
+    }
+}
+
+impl<T: BorrowMut<Transaction>> StoreTxn for EngineTxn<T> {
     fn start_version(&self) -> Option<u64> {
-        Some(self.txn.start_version().get())
+        Some(self.txn.borrow().start_version().get())
     }
 
     fn get(&mut self, key: &[u8]) -> Result<Read> {
-        let found = self.txn.get_versioned(key).map_err(error)?;
+        let found = self.ask(|txn| txn.get_versioned(key))?;
         let value = found.value.as_ref().map(bytes).transpose()?;
         Ok(Read { value, version: found.version.map(Version::get) })
     }
@@ -188,7 +216,7 @@ impl StoreTxn for EngineTxn {
         if reverse {
             options = options.reverse();
         }
-        let found = self.txn.scan_with(key_range(range), options).map_err(error)?;
+        let found = self.ask(|txn| txn.scan_with(key_range(range), options))?;
         let entry = |entry: engine::Entry| {
             Ok(Entry {
                 key: entry.key.user_key().to_vec(),
@@ -200,32 +228,31 @@ impl StoreTxn for EngineTxn {
     }
 
     fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        self.txn.put(key, stored(value)).map_err(error)
+        self.ask(|txn| txn.put(key, stored(value)))
     }
 
     fn delete(&mut self, key: &[u8]) -> Result<()> {
-        self.txn.delete(key).map_err(error)
+        self.ask(|txn| txn.delete(key))
     }
 
     fn cas(&mut self, key: &[u8], expected: &Expected, value: &[u8]) -> Result<()> {
-        match expected {
-            Expected::Version(version) => self.txn.cas(key, Version::new(*version), stored(value)),
-            Expected::Value(old) => self.txn.compare_and_set(key, stored(old), stored(value)),
-            Expected::Absent => self.txn.insert(key, stored(value)),
-        }
-        .map_err(error)
+        self.ask(|txn| match expected {
+            Expected::Version(version) => txn.cas(key, Version::new(*version), stored(value)),
+            Expected::Value(old) => txn.compare_and_set(key, stored(old), stored(value)),
+            Expected::Absent => txn.insert(key, stored(value)),
+        })
     }
 
     fn put_with_ttl(&mut self, key: &[u8], value: &[u8], ttl: Duration) -> Result<()> {
-        self.txn.put_with_ttl(key, stored(value), ttl).map_err(error)
+        self.ask(|txn| txn.put_with_ttl(key, stored(value), ttl))
     }
 
     fn append_event(&mut self, stream: &str, payload: &[u8]) -> Result<()> {
-        EventLog::new(stream).append(&mut self.txn, stored(payload)).map_err(error)
+        self.ask(|txn| EventLog::new(stream).append(txn, stored(payload)))
     }
 
     fn events(&mut self, stream: &str) -> Result<Vec<StreamEvent>> {
-        let events = EventLog::new(stream).read(&mut self.txn, ..).map_err(error)?;
+        let events = self.ask(|txn| EventLog::new(stream).read(txn, ..))?;
         let event = |event: engine::Event| {
             Ok(StreamEvent { sequence: event.sequence, payload: bytes(&event.value)? })
         };
@@ -233,39 +260,61 @@ impl StoreTxn for EngineTxn {
     }
 
     fn verify_events(&mut self, stream: &str) -> Result<u64> {
-        EventLog::new(stream).verify(&mut self.txn).map_err(error)
+        self.ask(|txn| EventLog::new(stream).verify(txn))
     }
 
     fn create_machine(&mut self, machine: &str, state: &str) -> Result<()> {
-        machines(state, None).and_then(|machines| machines.create(&mut self.txn, machine)).map_err(error)
+        self.ask(|txn| machines(state, None)?.create(txn, machine))
     }
 
     fn machine(&mut self, machine: &str) -> Result<Read> {
-        let found = machines("", None).and_then(|machines| machines.state_versioned(&mut self.txn, machine));
-        let (state, version) = found.map_err(error)?;
+        let (state, version) = self.ask(|txn| machines("", None)?.state_versioned(txn, machine))?;
         Ok(Read { value: state.map(String::into_bytes), version: version.map(Version::get) })
     }
 
     fn transition(&mut self, machine: &str, from: &str, to: &str) -> Result<()> {
-        let machines = machines(from, Some(to)).map_err(error)?;
-        machines.transition(&mut self.txn, machine, &from.to_owned(), &to.to_owned()).map_err(error)
+        self.ask(|txn| machines(from, Some(to))?.transition(txn, machine, &from.to_owned(), &to.to_owned()))
     }
 
     fn commit(mut self: Box<Self>) -> Result<Committed> {
-        let commit = self.txn.commit().map_err(error)?;
-        let version = commit.version().map(Version::get);
-        let waits = version.is_some_and(|version| {
-            self.wait_durable_every > 0 && version.is_multiple_of(self.wait_durable_every)
-        });
-        // An ack stays an ack when nobody can say any more whether it is durable.
-        let durable =
-            if waits { commit.wait_durable().is_ok() } else { commit.ticket().is_durable().unwrap_or(false) };
-        Ok(Committed { version, durable })
+        let wait_durable_every = self.wait_durable_every;
+        self.ask(Transaction::commit).map(|commit| committed(&commit, wait_durable_every))
     }
 
     fn abort(mut self: Box<Self>) {
-        self.txn.abort();
+        self.txn.borrow_mut().abort();
     }
+}
+
+fn wanted(options: &TxnOptions) -> TransactionOptions {
+    let isolation = match options.isolation {
+        Isolation::Serializable => engine::Isolation::Serializable,
+        Isolation::Snapshot | Isolation::ReadCommitted => engine::Isolation::Snapshot,
+    };
+    let wanted = TransactionOptions::new().isolation(isolation);
+    if options.read_only { wanted.read_only() } else { wanted }
+}
+
+/// Soon with a pause, and soon alone: so that few attempts come to all that the loop has.
+fn policy(retry: Retry) -> RetryPolicy {
+    RetryPolicy {
+        attempts_max: retry.attempts_max,
+        immediate: 1,
+        pause_min: Duration::from_micros(retry.backoff_micros),
+        pause_max: Duration::from_micros(retry.backoff_micros_max),
+        alone_after: 2,
+    }
+}
+
+/// A commit, of which every so many-th waits until it is durable.
+fn committed(commit: &Commit, wait_durable_every: u64) -> Committed {
+    let version = commit.version().map(Version::get);
+    let waits =
+        version.is_some_and(|version| wait_durable_every > 0 && version.is_multiple_of(wait_durable_every));
+    // An ack stays an ack when nobody can say any more whether it is durable.
+    let durable =
+        if waits { commit.wait_durable().is_ok() } else { commit.ticket().is_durable().unwrap_or(false) };
+    Committed { version, durable }
 }
 
 /// Keys of workloads are plain keys of the shared namespace; a range without an end stops where these do.

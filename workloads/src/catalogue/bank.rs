@@ -105,7 +105,7 @@ impl Bank {
         let amount = rng.random_range(1..=self.balance.max(1));
         let transfer = Step::Transfer { from: key(from), to: key(to), amount };
         // A scan in the same transaction sees the transfer, and the same total.
-        let after = rng.random_ratio(1, 8).then(scan);
+        let after = rng.random_ratio(1, 3).then(scan);
         Transaction::of(think.into_iter().chain([transfer]).chain(after))
     }
 }

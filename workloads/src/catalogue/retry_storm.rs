@@ -14,7 +14,8 @@ use crate::workload::{About, Finding, Scale, Workload};
 
 pub(super) const NAME: &str = "retry-storm";
 
-/// Clients read several hot keys, think, and raise all of them, with a short backoff.
+/// Clients read several hot keys, think, and raise all of them, with a short backoff. Some of them leave it to the
+/// store to run them again, with the loop that it has for applications.
 ///
 /// Stresses: long conflict sets, retries, fairness, whatever spins.
 /// Invariant: liveness: nobody is aborted unless somebody else, running at the same time, may have won the key that the
@@ -28,11 +29,13 @@ pub struct RetryStorm {
     pub think_micros_max: u64,
     /// Attempts of a transaction, at most.
     pub attempts_max: u32,
+    /// How many of a hundred transactions the store itself runs again.
+    pub by_store_percent: u32,
 }
 
 impl Default for RetryStorm {
     fn default() -> Self {
-        Self { keys: 3, think_micros_max: 200, attempts_max: 60 }
+        Self { keys: 3, think_micros_max: 200, attempts_max: 60, by_store_percent: 50 }
     }
 }
 
@@ -63,7 +66,8 @@ impl Workload for RetryStorm {
             let think = Step::Think { micros: rng.random_range(0..=self.think_micros_max) };
             let adds = chosen.iter().cloned().map(|key| Step::Add { key, amount: 1 });
             let retry = Retry { attempts_max: self.attempts_max, backoff_micros: 5, backoff_micros_max: 500 };
-            Transaction { retry, ..Transaction::of(reads.chain([think]).chain(adds)) }.into()
+            let by_store = rng.random_range(0..100) < self.by_store_percent;
+            Transaction { retry, by_store, ..Transaction::of(reads.chain([think]).chain(adds)) }.into()
         });
         let reads = (0..keys).map(|number| Step::Get { key: key(number) });
         plan.audit.actions.push(Transaction::reading(reads).into());

@@ -152,6 +152,8 @@ fn long_reader_sees_its_snapshot_move() {
 fn retry_storm_sees_aborts_without_a_winner() {
     finds("retry-storm", Flaw::SpuriousConflict, "no abort without a winner");
     finds("retry-storm", Flaw::NoValidation, "no lost update");
+    let by_store = serde_json::json!({ "by_store_percent": 100 });
+    finds_with("retry-storm", by_store, Flaw::NoValidation, "no lost update");
 }
 
 #[test]

@@ -1,0 +1,205 @@
+//! Transactions that the store itself runs again after a conflict.
+//!
+//! Every attempt is a transaction of the history. That one was in conflict shows when the next one begins; with whom, the
+//! store keeps to itself, except for the last one.
+
+use super::{Attempt, Runner};
+use crate::history::{Session, Time, TxnIndex};
+use crate::interpret;
+use crate::notebook::Progress;
+use crate::plan::{End, Transaction};
+use crate::store::{Conflict, Result, StoreError, StoreTxn};
+use crate::tx::{Did, Tx};
+
+impl Runner<'_> {
+    pub(super) fn leaves_to_store(&self, plan: &Transaction) -> bool {
+        plan.by_store && plan.end == End::Commit && !plan.ends_run && self.store.capabilities().retries
+    }
+
+    /// All attempts at once.
+    pub(super) fn attempt_by_store(
+        &self,
+        session: Session,
+        plan: &Transaction,
+        progress: &mut Progress,
+    ) -> Attempt {
+        let options = self.options(plan, progress);
+        let mut attempts =
+            Attempts { runner: *self, session, plan, progress, called: self.recorder.tick(), last: None };
+        let answer = self.store.transaction(&options, plan.retry, &mut |txn| attempts.next(txn));
+        let (called, last) = (attempts.called, attempts.last.take());
+        progress.committing = false;
+        let Last { index, did, .. } = last.unwrap_or_else(|| {
+            let index = self.recorder.begin(session, self.life, called, None, plan.isolation);
+            Last { index, did: Did::default(), conflicts: Vec::new() }
+        });
+        self.answered(session, index, plan, progress, did, answer)
+    }
+}
+
+/// The attempts at one transaction.
+struct Attempts<'a> {
+    runner: Runner<'a>,
+    session: Session,
+    plan: &'a Transaction,
+    progress: &'a mut Progress,
+    /// Before this the next attempt has not begun.
+    called: Time,
+    last: Option<Last>,
+}
+
+/// The last attempt of which nobody has said how it ended.
+struct Last {
+    index: TxnIndex,
+    did: Did,
+    /// What it was told before its commit.
+    conflicts: Vec<Conflict>,
+}
+
+impl Attempts<'_> {
+    fn next(&mut self, inner: &mut dyn StoreTxn) -> Result<()> {
+        let Runner { recorder, notebook, environment, life, .. } = self.runner;
+        if let Some(lost) = self.last.take() {
+            recorder.aborted(lost.index, lost.conflicts);
+            self.progress.attempts += 1;
+        }
+        self.progress.committing = false;
+        notebook.set_progress(self.session, self.progress);
+        let (plan, session) = (self.plan, self.session);
+        let index = recorder.begin(session, life, self.called, inner.start_version(), plan.isolation);
+        let wall = [environment.wall(), environment.wall_latest()];
+        let mut txn = Tx::new(self.runner, session, index, inner, wall);
+        let done = plan.steps.iter().try_for_each(|step| interpret::execute(step, &mut txn));
+        let did = txn.did();
+        self.called = recorder.tick();
+        let conflicts = match &done {
+            Err(StoreError::Conflict(conflicts)) => conflicts.clone(),
+            _ => Vec::new(),
+        };
+        self.last = Some(Last { index, did, conflicts });
+        if done.is_ok() {
+            self.progress.committing = true;
+            notebook.set_progress(session, self.progress);
+            recorder.commit(index);
+        }
+        done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::environment::Environment;
+    use crate::history::{Outcome, Recorder};
+    use crate::memory_store::MemoryStore;
+    use crate::notebook::{Ending, Notebook, What};
+    use crate::plan::{Client, Plan, Step, Transaction};
+    use crate::store::{Body, Committed, Result, Retry, Store, StoreTxn, TxnOptions};
+    use crate::{Runner, catalogue};
+
+    /// Somebody else is always faster, so many times.
+    struct Rivalry {
+        inner: MemoryStore,
+        rivals: u32,
+    }
+
+    impl Store for Rivalry {
+        fn begin(&self, options: &TxnOptions) -> Result<Box<dyn StoreTxn + '_>> {
+            self.inner.begin(options)
+        }
+
+        fn transaction(&self, options: &TxnOptions, retry: Retry, body: Body<'_>) -> Result<Committed> {
+            let mut left = self.rivals;
+            self.inner.transaction(options, retry, &mut |txn| {
+                body(txn)?;
+                if left > 0 {
+                    left -= 1;
+                    let mut rival = self.inner.begin(&TxnOptions::default())?;
+                    rival.put(b"n", b"7")?;
+                    rival.commit()?;
+                }
+                Ok(())
+            })
+        }
+
+        fn flush(&self) -> Result<()> {
+            self.inner.flush()
+        }
+
+        fn name(&self) -> String {
+            "rivalry".into()
+        }
+
+        fn capabilities(&self) -> crate::store::Capabilities {
+            self.inner.capabilities()
+        }
+    }
+
+    struct NoTime;
+
+    impl Environment for NoTime {
+        fn now(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn sleep(&self, _duration: Duration) {}
+    }
+
+    /// What became of the attempts at one transaction, and what the client wrote down of it.
+    fn outcomes(rivals: u32, attempts_max: u32) -> (Vec<Outcome>, (u32, Ending)) {
+        let store = Rivalry { inner: MemoryStore::new(), rivals };
+        let workload = catalogue::by_name("retry-storm", serde_json::Value::Null).expect("it exists");
+        let add = Step::Add { key: "n".into(), amount: 1 };
+        let retry = Retry { attempts_max, ..Retry::default() };
+        let action = Transaction { by_store: true, retry, ..Transaction::of([add]) }.into();
+        let mut plan = Plan::new("retry-storm", serde_json::Value::Null);
+        plan.clients.push(Client { session: 1, seed: 0, actions: vec![action] });
+        let (recorder, notebook) = (Recorder::new(), Notebook::new());
+        let runner = Runner {
+            store: &store,
+            workload: &*workload,
+            environment: &NoTime,
+            recorder: &recorder,
+            notebook: &notebook,
+            life: 0,
+        };
+        runner.run(&plan.clients[0]);
+        let finished = notebook.notes().into_iter().find_map(|note| match note.what {
+            What::Finished { attempts, ending, .. } => Some((attempts, ending)),
+            _ => None,
+        });
+        let history = recorder.history().expect("it adds up");
+        (history.txns.into_iter().map(|txn| txn.outcome).collect(), finished.expect("it is over"))
+    }
+
+    #[test]
+    fn every_attempt_of_the_stores_own_loop_is_a_transaction_of_the_history() {
+        let (outcomes, finished) = outcomes(2, 10);
+        assert!(
+            matches!(
+                &outcomes[..],
+                [
+                    Outcome::Aborted { .. },
+                    Outcome::Aborted { .. },
+                    Outcome::Committed { version: Some(3), .. }
+                ]
+            ),
+            "{outcomes:?}"
+        );
+        assert_eq!(finished, (3, Ending::Done));
+    }
+
+    #[test]
+    fn the_last_attempt_tells_with_whom_it_was_in_conflict() {
+        let (outcomes, finished) = outcomes(9, 2);
+        let [Outcome::Aborted { conflicts: first, .. }, Outcome::Aborted { conflicts: last, .. }] =
+            &outcomes[..]
+        else {
+            panic!("{outcomes:?}");
+        };
+        assert!(first.is_empty());
+        assert!(last.iter().all(|conflict| conflict.key == b"n") && !last.is_empty(), "{last:?}");
+        assert_eq!(finished, (2, Ending::GaveUp));
+    }
+}
