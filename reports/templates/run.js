@@ -22,6 +22,8 @@
   const byId = new Map(txns.map((txn) => [txn.id, txn]));
   const stepCount = steps.at.length;
   const PER_PAGE = 50;
+  // Columns that are aligned as numbers are.
+  const NUMBERS = new Set(['Time', 'Version']);
 
   // Keys and values are hostile: they reach the page only as text, and what is invisible is written out.
   const utf8 = new TextEncoder();
@@ -124,13 +126,20 @@
     pending = true;
     requestAnimationFrame(() => { pending = false; draw(); });
   };
-  const label = (text, x, y, colour, width) => {
+  const label = (text, x, y, colour, width, halo) => {
     paint.fillStyle = colour;
     let shown = plain(text);
     if (width !== undefined && paint.measureText(shown).width > width) {
       const letters = [...shown].slice(0, 200);
       while (letters.length && paint.measureText(letters.join('') + '…').width > width) letters.pop();
       shown = letters.join('') + '…';
+    }
+    if (halo) {
+      paint.strokeStyle = halo;
+      paint.lineWidth = 3;
+      paint.lineJoin = 'round';
+      paint.strokeText(shown, x, y);
+      paint.lineWidth = 1;
     }
     paint.fillText(shown, x, y);
   };
@@ -247,7 +256,7 @@
           paint.beginPath(); paint.arc(toX(access.at), y + height - 3, 2, 0, 7); paint.fill();
         }
       }
-      label(`T${txn.id}` + (txn.commit_version === null ? '' : ` v${txn.commit_version}`), Math.max(from, gutter()) + 4, y + height / 2, colours.ink, from + width - Math.max(from, gutter()) - 6);
+      label(`T${txn.id}` + (txn.commit_version === null ? '' : ` v${txn.commit_version}`), Math.max(from, gutter()) + 4, y + height / 2, colours.ink, from + width - Math.max(from, gutter()) - 6, colours.card);
     }
     paint.globalAlpha = 1;
   }
@@ -402,11 +411,13 @@
         for (const a of what.accesses) {
           const from = el('td');
           if (a.from !== null) from.append(link(a.from));
-          body.append(el('tr', {}, el('td', { class: 'n', text: a.at }), el('td', { text: a.kind }), el('td', {}, el('button', { type: 'button', 'data-key': plain(a.key), text: a.key })), el('td', { text: a.value ?? (a.kind === 'read' ? 'absent' : '') }), el('td', { class: 'n', text: version(a.version) }), from, el('td', { text: a.note })));
+          const key = el('button', { type: 'button', 'data-key': plain(a.key), text: a.key });
+          const cells = { Time: figure(a.at), What: plain(a.kind), Key: key, Value: plain(a.value ?? (a.kind === 'read' ? 'absent' : '')), Version: version(a.version), Writer: a.from === null ? '' : link(a.from), Note: plain(a.note) };
+          body.append(el('tr', {}, ...Object.entries(cells).map(([name, cell]) => el('td', cell === '' ? {} : { 'data-th': name, class: NUMBERS.has(name) ? 'n' : '' }, cell))));
         }
         const head = el('tr');
-        for (const name of ['Time', 'What', 'Key', 'Value', 'Version', 'Writer', 'Note']) head.append(el('th', { text: name }));
-        parts.push(el('div', { class: 'scroll tall' }, el('table', {}, el('thead', {}, head), body)));
+        for (const name of ['Time', 'What', 'Key', 'Value', 'Version', 'Writer', 'Note']) head.append(el('th', { text: name, class: NUMBERS.has(name) ? 'n' : '' }));
+        parts.push(el('div', { class: 'scroll tall' }, el('table', { class: 'stack' }, el('thead', {}, head), body)));
       }
       for (const c of what.conflicts) parts.push(el('p', {}, conflictText(c), c.winner === null ? '' : link(c.winner)));
       if (move) showTime(what.begun);
@@ -425,8 +436,9 @@
     const from = page * PER_PAGE;
     const rows = matching.slice(from, from + PER_PAGE).map((txn) => {
       const shown = txn.accesses.slice(0, 8).map(accessWords).join(', ') + (txn.accesses.length > 8 ? `, and ${txn.accesses.length - 8} more` : '');
-      const row = el('tr', { class: selected === txn ? 'selected' : blamed.has(txn.id) ? 'blamed' : '' }, el('td', {}, link(txn.id)), el('td', { text: lanes[txn.lane]?.name ?? '?' }), el('td', { text: txn.life }), el('td', { text: `${version(txn.start_version)} → ${version(txn.commit_version)}` }), el('td', { text: shown }), el('td', { text: outcomeWords[txn.outcome] + (txn.conflicts.length ? ` (${txn.conflicts.map(conflictWords).join('; ')})` : '') }));
-      return row;
+      const ending = outcomeWords[txn.outcome] + (txn.conflicts.length ? ` (${txn.conflicts.map(conflictWords).join('; ')})` : '');
+      const cells = { Transaction: link(txn.id), Client: laneName(txn.lane), Life: txn.life, Versions: `${version(txn.start_version)} → ${version(txn.commit_version)}`, Operations: plain(shown), End: plain(ending) };
+      return el('tr', { class: selected === txn ? 'selected' : blamed.has(txn.id) ? 'blamed' : '' }, ...Object.entries(cells).map(([name, cell]) => el('td', { 'data-th': name }, cell)));
     });
     $('txns').tBodies[0].replaceChildren(...rows);
     $('page').textContent = matching.length ? `${figure(from + 1)} – ${figure(from + rows.length)} of ${figure(matching.length)}` + (filter ? ` that touch the key, ${figure(txns.length)} in all` : '') : filter ? 'No transaction touches such a key.' : 'No transactions.';

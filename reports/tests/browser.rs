@@ -107,6 +107,12 @@ fn no_page_is_wider_than_a_phone() {
                     wide.as_u64().expect("a width") <= u64::from(width),
                     "{name} on a {device} is {wide} wide"
                 );
+                let cut = "[...document.querySelectorAll('.scroll')].filter((s) => s.scrollWidth > s.clientWidth + 1).map((s) => s.parentElement.textContent.slice(0, 40)).join('; ')";
+                assert_eq!(
+                    browser.evaluate(cut),
+                    "",
+                    "{name} on a {device}: tables are as wide as their card"
+                );
             }
         }
     }
