@@ -14,7 +14,8 @@
 //! T1 commit @4             # called and acked at once; `durable` behind it
 //! T1 commit                # called
 //! T1 ack @4                # and answered later
-//! T1 abort write x         # by the store, for a conflict (write, read) on x; or `abort` by the client
+//! T1 abort write x @5      # by the store, for a conflict (write, read, cas, range) on x, or on the range from x, with the winner's
+//!                          # version if it told that; or `abort` by the client
 //! crash                    # or `close`; the next line is of the next life
 //! expect witness holds
 //! expect witness prefix-survives torn-commit
@@ -151,15 +152,22 @@ impl Parser {
             "abort" => {
                 let conflicts = match *rest {
                     [] => Vec::new(),
-                    [kind, key] => {
+                    [kind, key, ref winner @ ..] if winner.len() < 2 => {
                         let kind = match kind {
                             "write" => ConflictKind::Write,
                             "read" => ConflictKind::Read,
+                            "cas" => ConflictKind::Cas,
+                            "range" => ConflictKind::Range,
                             _ => return Err(format!("no conflict is called {kind}")),
                         };
-                        vec![Conflict { kind, key: bytes(key), winner: None }]
+                        let winner = winner.first().map(|word| version(word)).transpose()?;
+                        vec![Conflict { kind, key: bytes(key), winner }]
                     }
-                    _ => return Err("expected abort, or abort write KEY, or abort read KEY".to_owned()),
+                    _ => {
+                        return Err(
+                            "expected abort, or abort write KEY, or abort write KEY @VERSION".to_owned()
+                        );
+                    }
                 };
                 self.events.push(Event::Outcome { txn, outcome: Outcome::Aborted { at, conflicts } });
             }

@@ -1,12 +1,12 @@
-//! Section 3: the first committer wins, conditions hold at the commit, aborts have a cause.
+//! Section 3: the first committer wins, conditions hold at the commit.
 
-use stormproof_workloads::history::{Life, Outcome};
-use stormproof_workloads::store::{Conflict, ConflictKind, Expected, Isolation, Version};
+use stormproof_workloads::history::Life;
+use stormproof_workloads::store::{Expected, Isolation};
 
 use super::Witness;
 use super::chain::Chains;
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
-use crate::view::{Content, Map, show};
+use crate::view::{Content, show};
 
 impl<'h> Witness<'_, 'h> {
     pub(super) fn first_committer_wins(&self, chains: &Chains<'h>, life: Life, findings: &mut Findings) {
@@ -87,75 +87,5 @@ impl<'h> Witness<'_, 'h> {
                 }
             });
         }
-    }
-
-    /// Whoever was aborted for a write or a read of a key: somebody had written that key.
-    pub(super) fn aborts(&self, findings: &mut Findings) {
-        let aborted = self.view.history.txns.iter().filter_map(|txn| match &txn.outcome {
-            Outcome::Aborted { conflicts, .. } if !conflicts.is_empty() => Some((txn, conflicts)),
-            _ => None,
-        });
-        let mut writers: Option<Writers<'_>> = None;
-        for (txn, conflicts) in aborted {
-            let Some(start) = txn.start_version else { continue };
-            let writers = writers.get_or_insert_with(|| self.writers());
-            // One real conflict is cause enough.
-            if let Some(conflict) = conflicts.first()
-                && !conflicts.iter().any(|conflict| writers.justify(conflict, start))
-            {
-                findings.add(|| Violation {
-                    invariant: Invariant::Conflicts,
-                    class: AnomalyClass::BaselessAbort,
-                    txns: vec![txn.index],
-                    keys: vec![conflict.key.clone()],
-                    message: format!(
-                        "T{} started at version {start} and was aborted for a conflict on {}, which nobody had \
-                         written since",
-                        txn.index,
-                        show(&conflict.key)
-                    ),
-                });
-            }
-        }
-    }
-
-    fn writers(&self) -> Writers<'_> {
-        let mut writers = Writers::default();
-        for txn in &self.view.history.txns {
-            let unanswered = matches!(txn.outcome, Outcome::Unknown { .. });
-            let version = self.commits.of_txn(txn.index).map(|commit| commit.version);
-            for write in self.view.writes(txn.index) {
-                let of = writers.by_key.entry(self.view.keys[write.key as usize]).or_default();
-                of.newest = of.newest.max(version.unwrap_or(0));
-                of.uncertain |= unanswered && version.is_none();
-                of.expires |= matches!(write.content, Content::Expiring(_));
-            }
-        }
-        writers
-    }
-}
-
-/// Who may have written a key.
-#[derive(Clone, Copy, Debug, Default)]
-struct Writer {
-    newest: Version,
-    /// An unanswered commit may have been ahead.
-    uncertain: bool,
-    /// The store itself may have swept the key when its time was over: that is a delete, and nobody's in the history.
-    expires: bool,
-}
-
-#[derive(Default)]
-struct Writers<'v> {
-    by_key: Map<&'v [u8], Writer>,
-}
-
-impl Writers<'_> {
-    fn justify(&self, conflict: &Conflict, start: Version) -> bool {
-        if !matches!(conflict.kind, ConflictKind::Write | ConflictKind::Read) {
-            return true;
-        }
-        let Some(writer) = self.by_key.get(conflict.key.as_slice()) else { return false };
-        writer.uncertain || writer.expires || writer.newest > start
     }
 }

@@ -20,6 +20,7 @@
 //! or without it ([`unanswered`]). INV-WIT-2: a version that no read of a later life contradicts counts as surviving. INV-WIT-3: a wrong cut is
 //! reported once, and reads of later lives are not compared after it.
 
+mod aborts;
 mod chain;
 mod classify;
 mod commits;

@@ -1,0 +1,173 @@
+//! Section 3: an abort has a cause, and it is the one that the store tells.
+//!
+//! Job: whoever was aborted for a conflict lost to a commit that took effect. Not its job: commits that should have been
+//! aborted ([`super::conflicts`]).
+//!
+//! A conflict names the version of the winner. If an acked commit has that version, that one has to have written the key,
+//! and to have been called before the loser was told. If none has it, it can be that of an unanswered commit that wrote the
+//! key, whatever else is known of it, or of the store itself, which sweeps what has expired: its deletes are nobody's in
+//! the history. So a commit that failed, and was taken back, is no cause (INV-ABORT-1), and a rule that holds for every
+//! choice of versions for unanswered commits needs no search (INV-UNA-1).
+
+use stormproof_workloads::history::{Life, Outcome, Time, TxnIndex};
+use stormproof_workloads::store::{Conflict, ConflictKind, Version};
+
+use super::Witness;
+use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
+use crate::view::{Content, Map, show};
+
+/// A transaction that the store aborted.
+struct Loser<'h> {
+    txn: TxnIndex,
+    life: Life,
+    start: Version,
+    /// When it was told.
+    at: Time,
+    conflicts: &'h [Conflict],
+}
+
+/// What speaks for a conflict.
+enum Cause {
+    Real,
+    /// The version belongs to an acked commit that is no cause.
+    Others(TxnIndex),
+    None,
+}
+
+impl<'h> Witness<'_, 'h> {
+    /// Whoever was aborted lost to somebody.
+    pub(super) fn aborts(&self, findings: &mut Findings) {
+        let mut writers: Option<Writers<'_>> = None;
+        for loser in self.losers() {
+            let mut held_by = None;
+            let mut is_real = |conflict: &Conflict| match self.winner(&loser, conflict) {
+                Cause::Real => true,
+                Cause::None => writers.get_or_insert_with(|| self.writers()).excuse(&loser, conflict),
+                Cause::Others(txn) => {
+                    held_by = held_by.or(Some(txn));
+                    false
+                }
+            };
+            // One real conflict is cause enough.
+            if !loser.conflicts.iter().any(&mut is_real) {
+                findings.add(|| baseless(&loser, held_by));
+            }
+        }
+    }
+
+    fn losers(&self) -> impl Iterator<Item = Loser<'h>> {
+        self.view.history.txns.iter().filter_map(|txn| match &txn.outcome {
+            Outcome::Aborted { at, conflicts } if !conflicts.is_empty() => {
+                let start = txn.start_version?;
+                Some(Loser { txn: txn.index, life: txn.life, start, at: *at, conflicts })
+            }
+            _ => None,
+        })
+    }
+
+    /// What acked commits say of a conflict.
+    fn winner(&self, loser: &Loser<'_>, conflict: &Conflict) -> Cause {
+        let Some(version) = conflict.winner else { return Cause::None };
+        if version <= loser.start {
+            // A condition can be wrong at the snapshot already; nothing else can.
+            return if conflict.kind == ConflictKind::Cas { Cause::Real } else { Cause::None };
+        }
+        let commit = self.commits.at(version).filter(|commit| commit.acked.is_some());
+        let Some(commit) = commit.filter(|commit| commit.life == loser.life) else { return Cause::None };
+        let wrote = |key: &[u8]| {
+            self.view.writes(commit.txn).iter().any(|write| self.view.keys[write.key as usize] == key)
+        };
+        // Of a range only the start is told.
+        let fits = conflict.kind == ConflictKind::Range || wrote(&conflict.key);
+        if fits && commit.invoked < loser.at { Cause::Real } else { Cause::Others(commit.txn) }
+    }
+
+    fn writers(&self) -> Writers<'_> {
+        let mut writers = Writers::default();
+        for txn in &self.view.history.txns {
+            let (unanswered, invoked) = match txn.outcome {
+                Outcome::Unknown { invoked } => (Some((txn.life, invoked)), invoked),
+                Outcome::Committed { invoked, .. } => (None, invoked),
+                Outcome::Running | Outcome::Aborted { .. } => continue,
+            };
+            let version = self.commits.of_txn(txn.index).filter(|commit| commit.acked.is_some());
+            let version = version.map(|commit| commit.version);
+            for write in self.view.writes(txn.index) {
+                let expires = matches!(write.content, Content::Expiring(_)).then_some(invoked);
+                let of_key = writers.by_key.entry(self.view.keys[write.key as usize]).or_default();
+                for writer in [of_key, &mut writers.any] {
+                    writer.acked.extend(version.map(|version| (version, invoked)));
+                    if writer.unanswered.last() != unanswered.as_ref() {
+                        writer.unanswered.extend(unanswered);
+                    }
+                    writer.expires = writer.expires.into_iter().chain(expires).min();
+                }
+            }
+        }
+        writers
+    }
+}
+
+/// Who may have written a key.
+#[derive(Debug, Default)]
+struct Writer {
+    /// Acked commits: their versions, and when they were called.
+    acked: Vec<(Version, Time)>,
+    /// Commits without an answer: in which life, and when they were called.
+    unanswered: Vec<(Life, Time)>,
+    /// The first commit of a value that expires, if there is one: the store may have swept it later.
+    expires: Option<Time>,
+}
+
+/// Those of every key, for what acked commits do not explain.
+#[derive(Debug, Default)]
+struct Writers<'v> {
+    by_key: Map<&'v [u8], Writer>,
+    /// Of any key: a range has many.
+    any: Writer,
+}
+
+impl Writers<'_> {
+    fn excuse(&self, loser: &Loser<'_>, conflict: &Conflict) -> bool {
+        if conflict.winner.is_some_and(|version| version <= loser.start) {
+            return false;
+        }
+        let writer = match (conflict.kind, conflict.winner) {
+            // Which version the condition met is not told.
+            (ConflictKind::Cas, None) => return true,
+            (ConflictKind::Range, _) => &self.any,
+            _ => match self.by_key.get(conflict.key.as_slice()) {
+                Some(writer) => writer,
+                None => return false,
+            },
+        };
+        let won = |&(version, invoked): &(Version, Time)| version > loser.start && invoked < loser.at;
+        let may_have = |&(life, invoked): &(Life, Time)| life == loser.life && invoked < loser.at;
+        conflict.winner.is_none() && writer.acked.iter().any(won)
+            || writer.unanswered.iter().any(may_have)
+            || writer.expires.is_some_and(|invoked| invoked < loser.at)
+    }
+}
+
+fn baseless(loser: &Loser<'_>, held_by: Option<TxnIndex>) -> Violation {
+    let conflict = &loser.conflicts[0];
+    let key = show(&conflict.key);
+    let why = match (held_by, conflict.winner) {
+        (Some(txn), Some(version)) => {
+            format!(
+                "with version {version} of {key}, which is that of T{txn}, and no write of it from before"
+            )
+        }
+        _ => format!("on {key}, which nobody had written since"),
+    };
+    Violation {
+        invariant: Invariant::Conflicts,
+        class: AnomalyClass::BaselessAbort,
+        txns: [loser.txn].into_iter().chain(held_by).collect(),
+        keys: vec![conflict.key.clone()],
+        message: format!(
+            "T{} started at version {} and was aborted for a conflict {why}",
+            loser.txn, loser.start
+        ),
+    }
+}
