@@ -2,6 +2,7 @@
 //!
 //! INV-INJECT-1: whether a rule fires on the n-th call of a class depends on the plan's seed, the rule's place in
 //! the plan, the class and n, and on nothing else but budgets: neither on other rules nor on other classes.
+//! INV-INJECT-2: what met a call that it could not do anything to costs no budget.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +42,13 @@ struct Draws {
 pub(crate) struct Met {
     pub(crate) fault: Option<ExactFault>,
     pub(crate) stall: Option<ExactFault>,
+    /// The rule that brought the fault.
+    pub(crate) rule: Option<Rule>,
 }
+
+/// A rule of a plan, by its place.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rule(usize);
 
 impl Injector {
     pub(crate) fn new(plan: FaultPlan) -> Self {
@@ -72,17 +79,25 @@ impl Injector {
         let mut met = Met::default();
         for fault in &self.plan.exact {
             if names(&fault.key, operation) {
-                met.take(fault.clone());
+                met.take(fault.clone(), None);
             }
         }
         for index in 0..self.plan.rules.len() {
             if let Some(fault) = self.draw(index, operation)
                 && !self.plan.disabled.contains(&fault.key)
             {
-                met.take(fault);
+                met.take(fault, Some(Rule(index)));
             }
         }
         met
+    }
+
+    /// A fault that this rule brought did nothing.
+    pub(crate) fn spare(&mut self, Rule(index): Rule) {
+        if let Some(state) = self.rules.get_mut(index) {
+            state.budget = state.budget.saturating_add(1);
+            self.budget = self.budget.saturating_add(1);
+        }
     }
 
     /// What one rule does to `operation`. Takes two words of the stream whether it fires or not.
@@ -110,9 +125,12 @@ impl Injector {
 }
 
 impl Met {
-    fn take(&mut self, fault: ExactFault) {
-        let slot = if fault.key.kind == FaultKind::Stall { &mut self.stall } else { &mut self.fault };
-        slot.get_or_insert(fault);
+    fn take(&mut self, fault: ExactFault, rule: Option<Rule>) {
+        if fault.key.kind == FaultKind::Stall {
+            self.stall.get_or_insert(fault);
+        } else if self.fault.is_none() {
+            (self.fault, self.rule) = (Some(fault), rule);
+        }
     }
 }
 

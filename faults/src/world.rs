@@ -85,6 +85,7 @@ impl World {
         body: impl FnOnce(&mut Effect<'_>) -> io::Result<T>,
     ) -> (io::Result<T>, Vec<FiredFault>, u64) {
         let met = self.injector.meet(operation);
+        let by = met.rule;
         let mut effect = Effect { world: self, operation, fault: met.fault, met: Vec::new() };
         let stall = met.stall.map_or(0, |stall| {
             // From a microsecond to four seconds, each order of magnitude alike.
@@ -98,7 +99,10 @@ impl World {
         } else {
             body(&mut effect)
         };
-        let met = effect.met;
+        let (spared, met) = (effect.fault.is_some(), effect.met);
+        if let Some(rule) = by.filter(|_| spared) {
+            self.injector.spare(rule);
+        }
         if operation.kind.changes()
             && let Some(recording) = &mut self.recording
         {
@@ -168,7 +172,8 @@ impl Effect<'_> {
         })
     }
 
-    /// Damages a synced sector among those about to be read.
+    /// Damages a synced sector among those about to be read, of those that hold something: holes have no sector. The more there
+    /// are, the likelier it is.
     fn decay(&mut self, id: InodeId, offset: u64, len: u64) {
         let (rot, detail) = match (self.fault_is(FaultKind::BitRot), self.fault_is(FaultKind::BadSector)) {
             (Some(detail), _) => (true, detail),
@@ -176,8 +181,9 @@ impl Effect<'_> {
             (None, None) => return,
         };
         let inode = self.world.volume.inode(id);
-        let sectors = inode.settled_sectors(offset..offset.saturating_add(len));
-        if sectors.is_empty() {
+        let mut sectors = inode.settled_sectors(offset..offset.saturating_add(len));
+        sectors.retain(|sector| !inode.durable.is_zero(sector * SECTOR..(sector + 1) * SECTOR));
+        if (detail >> 44) % DECAY_SECTORS >= sectors.len() as u64 {
             return;
         }
         let sector = sectors[(detail % sectors.len() as u64) as usize];
@@ -405,6 +411,9 @@ impl Effect<'_> {
         io::ErrorKind::StorageFull.into()
     }
 }
+
+/// A read of fewer sectors with content than this is less likely to meet decay, in proportion.
+const DECAY_SECTORS: u64 = 8;
 
 /// The end of the content, zeros at the end not counted.
 fn last_content(inode: &crate::volume::inode::Inode) -> u64 {

@@ -116,6 +116,39 @@ fn a_budget_over_all_rules_holds() {
 }
 
 #[test]
+fn a_fault_that_finds_nothing_to_damage_costs_no_budget() {
+    let disk = disk_with(FaultPlan {
+        budget: Some(1),
+        ..FaultPlan::random(1, [FaultRule::new(FaultKind::BitRot, Odds::ALWAYS).at_most(1)])
+    });
+    let mount = disk.mount();
+    let file = mount.open("wal-1.log", OpenMode::CreateNew).unwrap();
+    let mut content = vec![0; 16 * 512];
+    // What was not written, what was not synced, and what is all zeros does not decay.
+    file.read_at(0, &mut content).unwrap();
+    write_all_at(&*file, 0, &[7; 16 * 512]).unwrap();
+    file.read_at(0, &mut content).unwrap();
+    assert!(disk.fired().is_empty());
+    file.sync_all().unwrap();
+    file.read_at(0, &mut content).unwrap();
+    assert_eq!(disk.fired().len(), 1);
+    assert_ne!(content, [7; 16 * 512]);
+}
+
+#[test]
+fn decay_leaves_holes_alone_and_meets_long_reads_more_often() {
+    let met = |filled: usize, detail: u64| {
+        let whole = [vec![7; filled * 512], vec![0; (16 - filled) * 512]].concat();
+        let files = BTreeMap::from([("wal-1.log".to_owned(), whole.clone())]);
+        let faults = FaultPlan::exactly([exact("bit-rot wal read 1", detail << 44)]);
+        let disk = SimDisk::load(&files, DiskOptions { faults, ..DiskOptions::default() });
+        content(&*disk.mount().open("wal-1.log", OpenMode::Read).unwrap()) != whole
+    };
+    let times = |filled| (0..64).filter(|detail| met(filled, *detail)).count();
+    assert_eq!([times(0), times(1), times(8), times(16)], [0, 8, 64, 64]);
+}
+
+#[test]
 fn a_rule_can_be_for_one_class_of_files_and_spare_the_beginning() {
     let rule = FaultRule::new(FaultKind::WriteFails, Odds::ALWAYS).on("checkpoint").after(2);
     let disk = disk_with(FaultPlan::random(1, [rule]));

@@ -145,6 +145,12 @@ impl Pages {
         self.pages.range(first..range.end.div_ceil(PAGE).max(first)).next().is_none()
     }
 
+    /// Whether this range is all zeros.
+    pub(crate) fn is_zero(&self, range: Range<u64>) -> bool {
+        pages_of(range.start, range.end - range.start)
+            .all(|(index, within, _)| self.pages.get(&index).is_none_or(|page| is_zero(&page[within])))
+    }
+
     /// Bytes that the content takes on the medium: whole pages, holes excluded only if they were never written.
     pub(crate) fn allocated(&self) -> u64 {
         self.len.next_multiple_of(PAGE)
