@@ -136,6 +136,13 @@ impl CrashOdds {
         odds
     }
 
+    /// Files have grown, and show what other files had there before.
+    pub fn stale() -> Self {
+        let mut odds = Self { fills: [0, 0, 1], ..Self::default() };
+        odds.hollow();
+        odds
+    }
+
     /// As file systems do that bring lengths to the medium before data: files have grown, and show what was there before.
     fn hollow(&mut self) {
         self.growth_survives = Odds::percent(97);

@@ -15,6 +15,7 @@ use stormproof_workloads::store::Isolation;
 use stormproof_workloads::workload::{Scale, Workload};
 
 use super::parameters::vary;
+use super::theme;
 use super::{
     CrashAt, DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage, StrategyPlan, TIMEOUTS_AT_WILL,
 };
@@ -44,7 +45,7 @@ pub fn draw(
     let varied = vary(&mut parameters, &mut streams.stream("parameters"));
     let other = if varied { tuned(workload.name(), &parameters) } else { None };
     let workload = other.as_deref().unwrap_or(workload);
-    Plan {
+    let mut plan = Plan {
         seed,
         engine: draw_engine(options, storage, isolation, &mut streams.stream("engine")),
         workload: workload.plan(&scale, &mut seed.generator("programs")),
@@ -55,7 +56,9 @@ pub fn draw(
         entropy_seed: streams.stream("entropy").random(),
         clock: draw_clock(&mut streams.stream("clock")),
         mutants: options.mutant.clone(),
-    }
+    };
+    theme::apply(&mut plan, options, &mut streams.stream("theme"));
+    plan
 }
 
 fn draw_isolation(options: &Options, stream: &mut Stream) -> Isolation {

@@ -9,6 +9,7 @@
 mod draw;
 mod parameters;
 mod strategy;
+mod theme;
 
 use serde::{Deserialize, Serialize};
 use stormproof_faults::{ClockPlan, CrashOdds, DiskOptions};
@@ -182,7 +183,7 @@ impl LifePlan {
 
 impl LifePlan {
     /// How many switches and nudges it lists.
-    fn switches(&self) -> usize {
+    pub(crate) fn switches(&self) -> usize {
         let nudges = match &self.nudges {
             Nudges::Random => 0,
             Nudges::Only(nudges) => nudges.len(),

@@ -1,0 +1,158 @@
+//! Themes: what is dangerous only together is drawn together.
+//!
+//! Swarm testing draws every part of a plan for itself, so a situation that needs five of them at once comes up once in
+//! ten thousand seeds. A theme sets those parts in one seed of twelve, and leaves everything else as it was drawn: nothing in it
+//! could not have been drawn without it. Each was added for a deliberate bug that hardly any sweep found.
+//!
+//! Not their job: anything that options exclude.
+
+use rand::RngExt;
+use stormproof_faults::{CrashOdds, FaultKind, FaultPlan, FaultRule, Odds};
+
+use super::{CrashAt, DurabilityPlan, Plan, Storage};
+use crate::options::{DurabilityKind, Faults, Options};
+use crate::seed::Stream;
+
+/// What goes wrong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Theme {
+    /// Records of removed segments show up where the log has grown and its data have not come.
+    Recycled,
+    /// The middle of a long log rots, and there is much behind it.
+    Rotten,
+    /// Groups of committers fail to be written.
+    Failing,
+}
+
+/// Sets a theme in some seeds.
+pub(super) fn apply(plan: &mut Plan, options: &Options, stream: &mut Stream) {
+    let drawn = stream.weighted(&[
+        (88, None),
+        (4, Some(Theme::Recycled)),
+        (4, Some(Theme::Rotten)),
+        (4, Some(Theme::Failing)),
+    ]);
+    let wanted = match options.faults {
+        Faults::All => true,
+        Faults::Crashes => drawn == Some(Theme::Recycled),
+        Faults::Lies | Faults::None => false,
+    };
+    // A crash and a life after it, or there is nothing to come back, to read or to retry.
+    if !wanted || plan.engine.storage == Storage::Memory || plan.lives.len() < 2 {
+        return;
+    }
+    match drawn {
+        None => {}
+        Some(Theme::Recycled) => recycled(plan, stream),
+        Some(Theme::Rotten) => rotten(plan, stream),
+        Some(Theme::Failing) => failing(plan, options, stream),
+    }
+}
+
+/// Small segments go soon, the log grows with every group, and the power goes out when it has just grown: file systems that bring
+/// lengths to the medium before data then show what the space held before.
+fn recycled(plan: &mut Plan, stream: &mut Stream) {
+    plan.engine.segment_bytes = stream.weighted(&[(2, 4 << 10), (1, 8 << 10)]);
+    plan.engine.checkpoint_bytes = 4 << 10;
+    plan.engine.allocate_bytes = 0;
+    plan.disk.faults = FaultPlan { seed: plan.disk.faults.seed, ..FaultPlan::none() };
+    plan.crash_odds = CrashOdds::stale();
+    let storms = plan.lives.len() - 1;
+    for (number, life) in plan.lives[..storms].iter_mut().enumerate() {
+        let most = if number == 0 { 40 } else { 4 };
+        life.crash = Some(CrashAt::Growth { nth: stream.random_range(1..=most) });
+        life.room_bytes = None;
+    }
+}
+
+/// One long segment, most of it settled, and one flipped bit when recovery reads it.
+fn rotten(plan: &mut Plan, stream: &mut Stream) {
+    plan.engine.segment_bytes = 1 << 20;
+    plan.engine.checkpoint_bytes = 0;
+    let rule = FaultRule::new(FaultKind::BitRot, Odds::percent(stream.weighted(&[(2, 100), (1, 30)])));
+    plan.disk.faults = FaultPlan {
+        budget: Some(1),
+        ..FaultPlan::random(plan.disk.faults.seed, vec![rule.on("wal").at_most(1)])
+    };
+    let first = &mut plan.lives[0];
+    first.room_bytes = None;
+    first.checkpoint_after_micros = 0;
+    let nth = stream.random_range(10..60);
+    first.crash = Some(match stream.weighted(&[(2, 0), (1, 1), (1, 2)]) {
+        0 => CrashAt::Promise { nth },
+        1 => CrashAt::Sync { nth, after: true },
+        _ => CrashAt::Step(STEPS),
+    });
+}
+
+/// A life that gets to its end before it crashes.
+const STEPS: u64 = 1_000_000;
+
+/// Committers queue up while each waits for the disk, which refuses writes time and again.
+fn failing(plan: &mut Plan, options: &Options, stream: &mut Stream) {
+    if options.durability.is_none_or(|wanted| wanted == DurabilityKind::Strict) {
+        plan.engine.durability = DurabilityPlan::Strict;
+    }
+    let kind =
+        stream.weighted(&[(2, FaultKind::NoSpace), (2, FaultKind::WriteFails), (1, FaultKind::ShortWrite)]);
+    let odds = Odds::percent(stream.weighted(&[(1, 10), (1, 30)]));
+    let rules = vec![
+        FaultRule::new(FaultKind::NoSpace, odds).on("wal").at_most(8),
+        FaultRule::new(kind, odds).on("wal").at_most(8),
+    ];
+    plan.disk.faults = FaultPlan { budget: Some(12), ..FaultPlan::random(plan.disk.faults.seed, rules) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::Registry;
+    use crate::seed::Seed;
+    use crate::session::Session;
+
+    fn plans(options: Options) -> impl Iterator<Item = Plan> {
+        let session = Session::new(Registry::default(), options).expect("options that are right");
+        (0..1_500).map(move |seed| session.plan(Seed(seed)).0)
+    }
+
+    fn count(options: Options, is: impl Fn(&Plan) -> bool) -> usize {
+        plans(options).filter(is).count()
+    }
+
+    fn is_recycled(plan: &Plan) -> bool {
+        plan.crash_odds == CrashOdds::stale()
+    }
+
+    fn is_rotten(plan: &Plan) -> bool {
+        plan.disk.faults.rules.iter().any(|rule| rule.kind == FaultKind::BitRot && rule.skip == 0)
+            && plan.engine.segment_bytes == 1 << 20
+            && plan.engine.checkpoint_bytes == 0
+    }
+
+    fn is_failing(plan: &Plan) -> bool {
+        plan.disk.faults.budget == Some(12)
+    }
+
+    #[test]
+    fn every_theme_comes_up_and_most_seeds_have_none() {
+        for is in [is_recycled, is_rotten, is_failing] {
+            let found = count(Options::default(), is);
+            assert!((15..150).contains(&found), "{found}");
+        }
+    }
+
+    #[test]
+    fn what_options_exclude_no_theme_brings_back() {
+        let only = |faults| Options { faults, ..Options::default() };
+        assert!(count(only(Faults::Crashes), is_recycled) > 0);
+        assert_eq!(count(only(Faults::Crashes), |plan| !plan.disk.faults.rules.is_empty()), 0);
+        let disturbed = |plan: &Plan| {
+            plan.lives.iter().any(|life| life.crash.is_some()) || !plan.disk.faults.rules.is_empty()
+        };
+        assert_eq!(count(only(Faults::None), disturbed), 0);
+        let lies = |plan: &Plan| is_recycled(plan) || is_failing(plan);
+        assert_eq!(count(only(Faults::Lies), lies), 0);
+        let lazy = Options { durability: Some(DurabilityKind::Async), ..Options::default() };
+        assert_eq!(count(lazy, |plan| plan.engine.durability == DurabilityPlan::Strict), 0);
+    }
+}
