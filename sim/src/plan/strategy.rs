@@ -61,6 +61,16 @@ impl StrategyPlan {
         })
     }
 
+    /// One of several strategies that seldom switch.
+    pub(crate) fn with_few_switches(attempt: u64) -> Self {
+        Self::Drawn(match attempt % 4 {
+            0 => Kind::Pct { depth: 2, steps: 200 },
+            1 => Kind::Pct { depth: 4, steps: 1_000 },
+            2 => Kind::Sticky { burst_mean: 64 },
+            _ => Kind::Pct { depth: 3, steps: 4_000 },
+        })
+    }
+
     /// The strategy itself.
     pub fn build(&self) -> Box<dyn Strategy> {
         match self {

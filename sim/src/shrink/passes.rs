@@ -1,6 +1,6 @@
 //! The passes of a reduction, coarse before fine.
 
-use stormproof_faults::{ClockPlan, CrashOdds, EntryPolicy};
+use stormproof_faults::{ClockPlan, CrashOdds, CrashStyle, EntryPolicy};
 use stormproof_rt_shuttle::life::Nudges;
 use stormproof_workloads::plan::{Action, Client, Payload, Step};
 
@@ -17,10 +17,12 @@ pub(super) fn structure(search: &mut Search<'_>) {
     noise(search);
     options(search);
     values(search);
+    counts(search);
 }
 
 /// Less of what happens between it.
 pub(super) fn schedule(search: &mut Search<'_>) {
+    simpler(search);
     switches(search);
     crash_points(search);
 }
@@ -92,7 +94,8 @@ fn options(search: &mut Search<'_>) {
     attempt(search, |plan| plan.engine.collect_every = 32);
     attempt(search, |plan| plan.engine.maintenance_interval_micros = 1_000_000);
     attempt(search, |plan| plan.disk.entries = EntryPolicy::DirSyncOnly);
-    attempt(search, |plan| plan.crash_odds = CrashOdds::lose_all());
+    let plain = [CrashStyle::LoseAll, CrashStyle::KeepAll, CrashStyle::Prefix, CrashStyle::Writes];
+    let _ = plain.into_iter().any(|style| attempt(search, |plan| plan.crash_odds = CrashOdds::only(style)));
 }
 
 fn values(search: &mut Search<'_>) {
@@ -105,19 +108,53 @@ fn values(search: &mut Search<'_>) {
     }
 }
 
+/// Fewer keys in every group of keys: all at once, as those who write one have to agree.
+fn counts(search: &mut Search<'_>) {
+    for most in [2, 8] {
+        attempt(search, |plan| {
+            for place in transactions(plan) {
+                let Action::Transaction(transaction) = &mut place.client(plan).actions[place.action] else {
+                    continue;
+                };
+                for step in &mut transaction.steps {
+                    if let Step::PutMany { count, .. } = step {
+                        *count = (*count).min(most);
+                    }
+                }
+            }
+        });
+    }
+}
+
 fn small_values(step: &mut Step) {
     match step {
         Step::Put { value: Payload::Unique { len }, .. }
         | Step::Insert { value: Payload::Unique { len }, .. }
         | Step::Swap { value: Payload::Unique { len }, .. } => *len = 1,
-        Step::PutMany { count, len, .. } => {
-            *len = 1;
-            *count = (*count).min(2);
-        }
+        Step::PutMany { len, .. } => *len = 1,
         Step::Think { micros } => *micros = 1,
         _ => {}
     }
 }
+
+/// Another schedule with far fewer switches, where there are many: taking them out one by one would cost a run for each.
+fn simpler(search: &mut Search<'_>) {
+    for number in 0..search.plan().lives.len() {
+        for tried in 0..SIMPLER_SCHEDULES {
+            let switches = search.plan().lives[number].switches();
+            if switches <= SWITCHES_MANY || search.is_over() {
+                break;
+            }
+            search.try_fewer(number, tried);
+        }
+    }
+}
+
+/// More switches than this are worth looking for another schedule.
+const SWITCHES_MANY: usize = 24;
+
+/// How many are looked at.
+const SIMPLER_SCHEDULES: u64 = 48;
 
 /// Fewer switches: whatever is not forced goes on without preemption.
 fn switches(search: &mut Search<'_>) {
