@@ -38,6 +38,9 @@ pub struct Animal {
     pub budget: u64,
     /// Of each search that found it, after how many seeds.
     pub found_after: Vec<u64>,
+    /// Of each search that did not find it, how many seeds it had run when its budget or its time was used up.
+    #[serde(default)]
+    pub missed_after: Vec<u64>,
     /// Of each search that found it, after how many seconds.
     pub found_seconds: Vec<f64>,
     /// Seeds that all searches together have run.
@@ -61,6 +64,13 @@ impl Animal {
         let mut sorted = self.found_after.clone();
         sorted.sort_unstable();
         sorted.get(usize::try_from(self.trials / 2).unwrap_or(usize::MAX)).copied()
+    }
+
+    /// What the median of seeds to detection is more than: that of what all searches have run.
+    pub fn median_searched(&self) -> u64 {
+        let mut sorted: Vec<u64> = self.found_after.iter().chain(&self.missed_after).copied().collect();
+        sorted.sort_unstable();
+        sorted.get(sorted.len() / 2).copied().unwrap_or_default()
     }
 
     /// The median of seconds to detection, likewise.
@@ -107,6 +117,7 @@ pub fn hunt(
         trials: hunt.trials,
         budget: hunt.budget,
         found_after: Vec::new(),
+        missed_after: Vec::new(),
         found_seconds: Vec::new(),
         seeds: 0,
         caught_as: Vec::new(),
@@ -136,6 +147,7 @@ fn search(session: &Session, hunt: &Hunt, trial: u64, animal: &mut Animal) -> Op
     for tried in 0..hunt.budget {
         let spent = time::now().saturating_since(start);
         if hunt.time_limit.is_some_and(|limit| spent >= limit) {
+            animal.missed_after.push(tried);
             return None;
         }
         let seed = Seed(first.wrapping_add(tried));
@@ -153,7 +165,26 @@ fn search(session: &Session, hunt: &Hunt, trial: u64, animal: &mut Animal) -> Op
         animal.seed.get_or_insert(seed.0);
         return Some((plan, run));
     }
+    animal.missed_after.push(hunt.budget);
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Animal;
+
+    #[test]
+    fn a_median_that_was_not_reached_is_more_than_what_was_run_and_not_than_the_budget() {
+        let mut animal: Animal = serde_json::from_value(serde_json::json!({
+            "name": "A", "breaks": "", "modelled_on": "", "contract": "", "trials": 3, "budget": 20_000,
+            "found_after": [298], "missed_after": [5_490, 5_800], "found_seconds": [9.0], "seeds": 11_588,
+            "caught_as": [], "seed": 298, "shrunk": null,
+        }))
+        .expect("an animal");
+        assert_eq!((animal.median_seeds(), animal.median_searched()), (None, 5_490));
+        animal.found_after = vec![298, 7];
+        assert_eq!(animal.median_seeds(), Some(298));
+    }
 }
 
 /// The median size of shrunk plans, each count for itself; `None` if none was shrunk.

@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     runs: u64,
     /// At most so long, as in 30s or 5m
-    #[arg(long = "for", value_name = "TIME", value_parser = super::sweep::duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = super::duration::duration)]
     time_limit: Option<Duration>,
     /// Where the trace file of a failure goes
     #[arg(long, value_name = "FOLDER", default_value = "failures")]

@@ -9,6 +9,7 @@
 
 mod check;
 mod completions;
+mod duration;
 mod enumerate;
 mod explore;
 mod inspect;

@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     #[arg(long, help_heading = HEADING)]
     kill: bool,
     /// Real runs: for so long, as in 30s or 5m [default: 10s, without --rounds]
-    #[arg(long = "for", value_name = "TIME", value_parser = super::sweep::duration, help_heading = HEADING)]
+    #[arg(long = "for", value_name = "TIME", value_parser = super::duration::duration, help_heading = HEADING)]
     time_limit: Option<Duration>,
     /// Real runs: so many rounds, each with the next seed and workload
     #[arg(long, value_name = "N", help_heading = HEADING)]

@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = Budget::default().runs)]
     runs: u64,
     /// At most so long, as in 30s or 5m
-    #[arg(long = "for", value_name = "TIME", value_parser = super::sweep::duration, default_value = "60s")]
+    #[arg(long = "for", value_name = "TIME", value_parser = super::duration::duration, default_value = "60s")]
     time_limit: Duration,
     /// Where the shrunk trace goes [default: the trace file with .min before its ending]
     #[arg(long, value_name = "FILE")]

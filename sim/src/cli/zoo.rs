@@ -37,7 +37,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 5_000)]
     budget: u64,
     /// At most so long per search, and per shrinking, as in 30s or 5m
-    #[arg(long = "for", value_name = "TIME", value_parser = super::sweep::duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = super::duration::duration)]
     time_limit: Option<Duration>,
     /// The first seed
     #[arg(long, value_name = "SEED", default_value = "1")]
@@ -242,7 +242,7 @@ fn size(size: &PlanSize) -> String {
 
 /// A mutant on one line, as soon as it is known.
 fn line(animal: &Animal) -> String {
-    let seeds = animal.median_seeds().map_or(format!("> {}", animal.budget), |seeds| seeds.to_string());
+    let seeds = seeds(animal);
     let shrunk = animal.shrunk.map_or(String::new(), |shrunk| format!("; shrunk to {}", size(&shrunk)));
     let caught: Vec<String> = animal.caught_as.iter().map(ToString::to_string).collect();
     format!(
@@ -252,6 +252,11 @@ fn line(animal: &Animal) -> String {
         animal.trials,
         caught.join("; ")
     )
+}
+
+/// Seeds to detection in the median, or what they are more than.
+fn seeds(animal: &Animal) -> String {
+    animal.median_seeds().map_or_else(|| format!("> {}", animal.median_searched()), |seeds| seeds.to_string())
 }
 
 fn table(animals: &[Animal]) -> String {
@@ -264,7 +269,7 @@ fn table(animals: &[Animal]) -> String {
             format!("`{}`", animal.name),
             animal.contract.clone(),
             format!("{}/{}", animal.found_after.len(), animal.trials),
-            animal.median_seeds().map_or(format!("> {}", animal.budget), |seeds| seeds.to_string()),
+            seeds(animal),
             animal.median_seconds().map_or("–".into(), |seconds| format!("{seconds:.1}")),
             caught.join(", "),
             animal.shrunk.as_ref().map_or("–".into(), figures),
@@ -286,9 +291,7 @@ fn power_table(power: &Power) -> String {
     table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
     table.set_header(["Mutant"].into_iter().chain(power.strategies.iter().map(String::as_str)));
     for row in &power.rows {
-        let cells = row.by_strategy.iter().map(|animal| {
-            animal.median_seeds().map_or(format!("> {}", animal.budget), |seeds| seeds.to_string())
-        });
+        let cells = row.by_strategy.iter().map(seeds);
         table.add_row([row.mutant.clone()].into_iter().chain(cells));
     }
     table.to_string()

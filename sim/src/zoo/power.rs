@@ -81,6 +81,7 @@ mod tests {
             trials: found.max(1),
             budget: seeds,
             found_after: vec![1; usize::try_from(found).unwrap()],
+            missed_after: Vec::new(),
             found_seconds: Vec::new(),
             seeds,
             caught_as: Vec::new(),
