@@ -169,24 +169,6 @@ fn search(session: &Session, hunt: &Hunt, trial: u64, animal: &mut Animal) -> Op
     None
 }
 
-#[cfg(test)]
-mod tests {
-    use super::Animal;
-
-    #[test]
-    fn a_median_that_was_not_reached_is_more_than_what_was_run_and_not_than_the_budget() {
-        let mut animal: Animal = serde_json::from_value(serde_json::json!({
-            "name": "A", "breaks": "", "modelled_on": "", "contract": "", "trials": 3, "budget": 20_000,
-            "found_after": [298], "missed_after": [5_490, 5_800], "found_seconds": [9.0], "seeds": 11_588,
-            "caught_as": [], "seed": 298, "shrunk": null,
-        }))
-        .expect("an animal");
-        assert_eq!((animal.median_seeds(), animal.median_searched()), (None, 5_490));
-        animal.found_after = vec![298, 7];
-        assert_eq!(animal.median_seeds(), Some(298));
-    }
-}
-
 /// The median size of shrunk plans, each count for itself; `None` if none was shrunk.
 pub fn median_size(animals: &[Animal]) -> Option<PlanSize> {
     let sizes: Vec<PlanSize> = animals.iter().filter_map(|animal| animal.shrunk).collect();
@@ -204,4 +186,22 @@ pub fn median_size(animals: &[Animal]) -> Option<PlanSize> {
         faults: median(|size| size.faults)?,
         preemptions: median(|size| size.preemptions)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Animal;
+
+    #[test]
+    fn a_median_that_was_not_reached_is_more_than_what_was_run_and_not_than_the_budget() {
+        let mut animal: Animal = serde_json::from_value(serde_json::json!({
+            "name": "A", "breaks": "", "modelled_on": "", "contract": "", "trials": 3, "budget": 20_000,
+            "found_after": [298], "missed_after": [5_490, 5_800], "found_seconds": [9.0], "seeds": 11_588,
+            "caught_as": [], "seed": 298, "shrunk": null,
+        }))
+        .expect("an animal");
+        assert_eq!((animal.median_seeds(), animal.median_searched()), (None, 5_490));
+        animal.found_after = vec![298, 7];
+        assert_eq!(animal.median_seeds(), Some(298));
+    }
 }
