@@ -143,11 +143,12 @@ impl World {
         disk.set_hook(Arc::clone(&hook) as _);
         let clock = SimClock::following(plan.clock.clone(), || time::now().as_nanos());
         Arc::new(Self {
-            recorder,
+            recorder: recorder.clone(),
             notebook: Notebook::new(),
             disk,
             client_time: ClientTime {
                 clock: SimClock::following(plan.clock.clone(), || time::glance().as_nanos()),
+                recorder,
             },
             clock,
             entropy: Arc::new(WorldEntropy { bits: SimEntropy::new(plan.entropy_seed) }),
@@ -249,7 +250,12 @@ impl Entropy for WorldEntropy {
 #[derive(Debug)]
 pub struct ClientTime {
     clock: SimClock,
+    recorder: Recorder,
 }
+
+/// So long, at most, nothing is heard of a client that sleeps: the store works in the background meanwhile, and who waits
+/// for what makes no progress.
+const UNHEARD: Duration = Duration::from_millis(100);
 
 impl Environment for ClientTime {
     fn now(&self) -> Duration {
@@ -257,7 +263,13 @@ impl Environment for ClientTime {
     }
 
     fn sleep(&self, duration: Duration) {
-        time::sleep(duration);
+        let mut left = duration;
+        while left > UNHEARD {
+            time::sleep(UNHEARD);
+            left -= UNHEARD;
+            self.recorder.tick();
+        }
+        time::sleep(left);
     }
 
     fn wall(&self) -> Duration {
