@@ -94,6 +94,12 @@ pub(crate) struct RunRef {
 impl RunRef {
     /// The database itself, as whom run records are written and expired keys are swept.
     pub(crate) const SYSTEM: Self = Self { id: RunId::from_bytes([0; 16]), number: RunNumber::ZERO };
+
+    /// Whether it is the database itself.
+    #[inline]
+    pub(crate) fn is_system(self) -> bool {
+        self.number == RunNumber::ZERO
+    }
 }
 
 /// A run, as the table keeps it.

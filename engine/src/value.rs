@@ -393,6 +393,25 @@ mod tests {
     }
 
     #[test]
+    fn every_type_has_a_name_and_shows_itself() {
+        let map: BTreeMap<_, _> = [("k".to_owned(), Value::Bool(true))].into();
+        let shown = [
+            (Value::from(()), "Null", "null"),
+            (Value::Bool(false), "Bool", "false"),
+            (Value::I64(-3), "I64", "-3"),
+            (Value::from(0.5_f32), "F64", "0.5"),
+            (Value::from("a\"b"), "String", "\"a\\\"b\""),
+            (Value::from(vec![0_u8, b'x']), "Bytes", "b\"\\x00x\""),
+            (Value::Array(vec![Value::Null, Value::I64(1)]), "Array", "[null, 1]"),
+            (Value::Map(map), "Map", "{\"k\": true}"),
+        ];
+        for (value, name, text) in shown {
+            assert_eq!((value.type_name(), value.to_string().as_str()), (name, text));
+            assert_eq!(Value::from(&value), value);
+        }
+    }
+
+    #[test]
     fn integers_that_do_not_fit_are_refused_both_ways() {
         assert!(matches!(Value::try_from(u64::MAX), Err(ValueError::Range { .. })));
         assert!(matches!(u8::try_from(Value::I64(256)), Err(ValueError::Range { .. })));

@@ -9,6 +9,7 @@ use super::write_set::WriteSet;
 use crate::conflict::ConflictInfo;
 use crate::error::{Error, Result};
 use crate::primitives::Append;
+use crate::run::RunRef;
 use crate::run_id::RunId;
 use crate::types::{Isolation, TxnId, Version};
 
@@ -185,7 +186,18 @@ impl TransactionContext {
 }
 
 impl Limits {
-    pub(crate) fn of(options: &TransactionOptions, database: &Self) -> Self {
+    /// Those that the transaction has itself, and the database's for the rest. The database's own work has none: a
+    /// small limit must neither keep runs from beginning nor expired keys from going.
+    #[inline]
+    pub(crate) fn of(run: RunRef, options: &TransactionOptions, database: &Self) -> Self {
+        if run.is_system() {
+            return Self {
+                timeout: None,
+                writes_max: usize::MAX,
+                bytes_max: usize::MAX,
+                key_bytes_max: usize::MAX,
+            };
+        }
         Self {
             timeout: options.timeout.or(database.timeout),
             writes_max: options.writes_max.unwrap_or(database.writes_max),

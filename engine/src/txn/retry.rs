@@ -5,7 +5,7 @@ use std::time::Duration;
 use rt::sync::{Arc, Condvar, Mutex};
 use rt::time::Instant;
 
-use super::options::{RetryPolicy, TransactionOptions};
+use super::options::{Limits, RetryPolicy, TransactionOptions};
 use super::transaction::{Commit, Transaction};
 use super::write_set::WriteSet;
 use crate::conflict::ConflictInfo;
@@ -23,8 +23,9 @@ pub(crate) fn run<T>(
     mut body: impl FnMut(&mut Transaction) -> Result<T>,
 ) -> Result<(T, Commit)> {
     let _span = span!(DEBUG, "transaction");
-    let policy = options.retry.as_ref().unwrap_or(&inner.retry);
-    let timeout = options.timeout.or(inner.limits.timeout);
+    let of_system = run.is_system().then(RetryPolicy::default);
+    let policy = of_system.as_ref().or(options.retry.as_ref()).unwrap_or(&inner.retry);
+    let timeout = Limits::of(run, options, &inner.limits).timeout;
     let started = timeout.is_some().then(rt::time::now);
     let mut alone = None;
     let mut attempts = 0;

@@ -68,7 +68,7 @@ impl Commit {
 impl Transaction {
     #[inline]
     pub(crate) fn begin(inner: &Arc<Lease>, run: RunRef, options: &TransactionOptions) -> Self {
-        let limits = Limits::of(options, &inner.limits);
+        let limits = Limits::of(run, options, &inner.limits);
         let started = limits.timeout.is_some().then(rt::time::now);
         let registered = inner.snapshots.register();
         let context = TransactionContext {
