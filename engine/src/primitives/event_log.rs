@@ -202,3 +202,82 @@ impl EventLog {
         Error::BrokenChain { stream: self.name.clone(), sequence, problem }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{EventLog, chain};
+    use crate::database::Database;
+    use crate::error::Error;
+    use crate::key::Key;
+    use crate::run_id::RunId;
+    use crate::txn::Transaction;
+    use crate::value::Value;
+
+    fn filled(log: &EventLog) -> (Database, RunId) {
+        let db = Database::open_in_memory().unwrap();
+        let run = db.begin_run().unwrap();
+        for number in 0..5_i64 {
+            db.transaction(run, |txn| log.append(txn, number)).unwrap();
+        }
+        (db, run)
+    }
+
+    fn sequences(txn: &mut Transaction, log: &EventLog, of: impl std::ops::RangeBounds<u64>) -> Vec<u64> {
+        log.read(txn, of).unwrap().iter().map(|event| event.sequence).collect()
+    }
+
+    #[test]
+    fn any_range_of_sequence_numbers_is_read_with_the_transactions_own_behind() {
+        use std::ops::Bound::{Excluded, Included, Unbounded};
+        rt::check(|| {
+            let log = EventLog::new("stream");
+            let (db, run) = filled(&log);
+            let mut txn = db.begin_transaction(run).unwrap();
+            log.append(&mut txn, 5_i64).unwrap();
+            assert_eq!(sequences(&mut txn, &log, ..), [0, 1, 2, 3, 4, 5]);
+            assert_eq!(sequences(&mut txn, &log, 3..), [3, 4, 5]);
+            assert_eq!(sequences(&mut txn, &log, ..=1), [0, 1]);
+            assert_eq!(sequences(&mut txn, &log, 4..5), [4]);
+            assert_eq!(sequences(&mut txn, &log, (Excluded(1), Included(4))), [2, 3, 4]);
+            assert_eq!(sequences(&mut txn, &log, (Excluded(4), Unbounded)), [5]);
+            assert_eq!(sequences(&mut txn, &log, 6..=u64::MAX), [0_u64; 0]);
+            let last = log.last(&mut txn).unwrap().unwrap();
+            assert_eq!((last.sequence, last.value, last.version), (5, Value::I64(5), None));
+            let other = EventLog::new("other");
+            assert!(other.is_empty(&mut txn).unwrap());
+            assert_eq!(other.last(&mut txn).unwrap(), None);
+        });
+    }
+
+    #[test]
+    fn whatever_is_tampered_with_breaks_the_chain_and_is_named() {
+        let forged = |value: i64| Value::Array(vec![Value::from(&[7_u8; 32]), Value::I64(value)]);
+        // A thief who links the changed entry anew still does not fit what follows.
+        let linked = || {
+            let before = chain(&chain(&[0; 32], 0, &Value::I64(0)), 1, &Value::I64(1));
+            Value::Array(vec![Value::from(&chain(&before, 2, &Value::I64(9))), Value::I64(9)])
+        };
+        let tampered: [(u64, Option<Value>, u64, &str); 5] = [
+            (2, Some(forged(2)), 2, "does not match its hash"),
+            (2, Some(linked()), 3, "does not match its hash"),
+            (2, None, 2, "is missing"),
+            (0, None, 0, "is missing"),
+            (4, Some(Value::I64(4)), 4, "is not an event"),
+        ];
+        for (at, stored, named, said) in tampered {
+            rt::check(move || {
+                let log = EventLog::new("stream");
+                let (db, run) = filled(&log);
+                assert_eq!(db.transaction(run, |txn| log.verify(txn)).unwrap(), 5);
+                let key: Key = log.stream.clone().with_number(at);
+                match stored.clone() {
+                    Some(stored) => db.put(run, &key, stored).map(drop).unwrap(),
+                    None => db.delete(run, &key).map(drop).unwrap(),
+                }
+                let broken = db.transaction(run, |txn| log.verify(txn)).unwrap_err();
+                let Error::BrokenChain { stream, sequence, problem } = &broken else { panic!("{broken}") };
+                assert_eq!((stream.as_str(), *sequence, *problem), ("stream", named, said));
+            });
+        }
+    }
+}

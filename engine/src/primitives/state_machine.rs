@@ -207,3 +207,72 @@ impl<S: State> StateMachineBuilder<S> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{State, StateMachine};
+    use crate::database::Database;
+    use crate::error::Error;
+    use crate::key::Namespace;
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Light {
+        Red,
+        Green,
+    }
+
+    impl State for Light {
+        fn name(&self) -> &str {
+            match self {
+                Self::Red => "red",
+                Self::Green => "green",
+            }
+        }
+
+        fn from_name(name: &str) -> Option<Self> {
+            [Self::Red, Self::Green].into_iter().find(|state| state.name() == name)
+        }
+    }
+
+    #[test]
+    fn what_was_not_declared_or_created_is_refused_in_words() {
+        rt::check(|| {
+            let undeclared = StateMachine::<Light>::builder("light").build().map(drop).unwrap_err();
+            assert!(undeclared.to_string().contains("no initial state: declare one"), "{undeclared}");
+
+            let namespace = Namespace { tenant: "north".to_owned(), ..Namespace::default() };
+            let lights = StateMachine::builder("light")
+                .namespace(namespace)
+                .initial(Light::Red)
+                .transition(Light::Red, Light::Green)
+                .transition(Light::Red, Light::Green)
+                .build()
+                .unwrap();
+            assert_eq!(lights.allowed("red"), ["green"]);
+            let db = Database::open_in_memory().unwrap();
+            let run = db.begin_run().unwrap();
+            let mut txn = db.begin_transaction(run).unwrap();
+            let missing = lights.transition(&mut txn, "a", &Light::Red, &Light::Green).unwrap_err();
+            assert!(missing.to_string().contains("there is no light \"a\": create it first"), "{missing}");
+            assert_eq!(lights.state(&mut txn, "a").unwrap(), None);
+            lights.create(&mut txn, "a").unwrap();
+            assert_eq!(lights.state(&mut txn, "a").unwrap(), Some(Light::Red));
+            let back = lights.transition(&mut txn, "a", &Light::Green, &Light::Red).unwrap_err();
+            let Error::InvalidTransition { from, to, allowed, .. } = &back else { panic!("{back}") };
+            assert_eq!(
+                (from.as_str(), to.as_str(), allowed.as_slice()),
+                ("red", "red", &["green".to_owned()][..])
+            );
+
+            // A program of yesterday knew another state.
+            let yesterday =
+                StateMachine::<String>::builder("light").initial("amber".to_owned()).build().unwrap();
+            yesterday.create(&mut txn, "b").unwrap();
+            let same_place = StateMachine::<Light>::builder("light").initial(Light::Red).build().unwrap();
+            let unknown = same_place.state(&mut txn, "b").unwrap_err();
+            assert!(unknown.to_string().contains("\"amber\", which the program does not know"), "{unknown}");
+            // The namespaces keep their instances apart.
+            assert_eq!(lights.state(&mut txn, "b").unwrap(), None);
+        });
+    }
+}
