@@ -1,7 +1,12 @@
 //! Tests with several threads that run on real ones, and on the simulating runtime under many interleavings.
 
+use std::time::Duration;
+
 use crate::run::RunRecord;
-use crate::{Database, Error, EventLog, Isolation, SnapshotView as _, TransactionOptions, Value};
+use crate::{
+    Database, Error, EventLog, Isolation, KeyRange, RetryPolicy, SnapshotView as _, Transaction,
+    TransactionOptions, Value,
+};
 
 fn small() -> Database {
     Database::builder().index_shards(1).snapshot_generations(2).open().unwrap()
@@ -225,5 +230,112 @@ fn closing_waits_for_open_transactions_and_refuses_new_ones() {
         closer.join().unwrap().unwrap();
         assert!(committed.is_ok() || matches!(committed, Err(Error::Closed)));
         assert!(matches!(db.begin_transaction(run), Err(Error::Closed)));
+    });
+}
+
+/// Runs a closure that reads what others write all the time, and asserts that it ran no more often than it may: once
+/// outside, once inside, and once more for each other thread.
+fn runs_among_others(
+    others: i64,
+    read: fn(&mut Transaction) -> Result<i64, Error>,
+    write: fn(&mut Transaction, i64) -> Result<(), Error>,
+) {
+    let db = small();
+    let run = db.begin_run().unwrap();
+    let threads: Vec<_> = (0..others)
+        .map(|thread| {
+            let db = db.clone();
+            spawn(move || {
+                for number in 0..8 {
+                    let mut txn = db.begin_transaction(run).unwrap();
+                    write(&mut txn, thread * 100 + number).unwrap();
+                    let done = txn.commit();
+                    assert!(matches!(done, Ok(_) | Err(Error::Conflict(_))), "{done:?}");
+                }
+            })
+        })
+        .collect();
+    // Nobody's patience ends: what the test would see then is how slow a thread can be.
+    let retry = RetryPolicy { alone_after: 1, pause_max: Duration::MAX, ..RetryPolicy::default() };
+    let mut runs = 0;
+    db.transaction_with(run, &TransactionOptions::new().retry(retry), |txn| {
+        runs += 1;
+        let read = read(txn)?;
+        (0..4).for_each(|_| rt::thread::yield_now());
+        txn.put("seen", read)
+    })
+    .unwrap();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert!(runs <= 1 + 1 + others, "{runs} runs");
+    assert!(db.inner().turnstile.is_free());
+}
+
+#[test]
+fn a_closure_that_keeps_losing_a_key_gets_through() {
+    rt::check(|| {
+        runs_among_others(2, |txn| Ok(txn.get("hot")?.unwrap_or(0)), |txn, number| txn.put("hot", number));
+    });
+}
+
+#[test]
+fn a_closure_that_keeps_losing_a_range_to_new_keys_gets_through() {
+    rt::check(|| {
+        let count = |txn: &mut Transaction| Ok(txn.len(KeyRange::prefix("task/"))? as i64);
+        runs_among_others(2, count, |txn, number| txn.put(format!("task/{number}"), number));
+    });
+}
+
+#[test]
+fn a_closure_that_keeps_losing_the_end_of_a_stream_gets_through() {
+    rt::check(|| {
+        let length = |txn: &mut Transaction| Ok(EventLog::new("events").len(txn)? as i64);
+        runs_among_others(2, length, |txn, number| EventLog::new("events").append(txn, number));
+    });
+}
+
+#[test]
+fn a_closure_that_writes_what_it_has_reserved_by_another_transaction_only_waits() {
+    rt::check(|| {
+        let db = small();
+        let run = db.begin_run().unwrap();
+        let pause_max = Duration::from_micros(50);
+        let retry = RetryPolicy { alone_after: 1, pause_max, ..RetryPolicy::default() };
+        let mut runs = 0;
+        db.transaction_with(run, &TransactionOptions::new().retry(retry), |txn| {
+            runs += 1;
+            let read: i64 = txn.get("hot")?.unwrap_or(0);
+            if runs <= 2 {
+                db.put(run, "hot", read + 10)?;
+            }
+            txn.put("hot", read + 1)
+        })
+        .unwrap();
+        assert_eq!((runs, db.get("hot").unwrap()), (3, Some(21_i64)));
+        assert!(db.inner().turnstile.is_free());
+    });
+}
+
+#[test]
+fn commits_of_other_keys_do_not_wait_for_a_reservation() {
+    rt::check(|| {
+        let db = small();
+        let run = db.begin_run().unwrap();
+        let retry = RetryPolicy { alone_after: 1, pause_max: Duration::MAX, ..RetryPolicy::default() };
+        let mut runs = 0;
+        db.transaction_with(run, &TransactionOptions::new().retry(retry), |txn| {
+            runs += 1;
+            let read: i64 = txn.get("hot")?.unwrap_or(0);
+            if runs == 1 {
+                db.put(run, "hot", read + 1)?;
+            }
+            // More than the filter has bits: of some of them it can't tell that they are not reserved.
+            for number in 0..if runs == 1 { 0 } else { 70_i64 } {
+                db.put(run, format!("{number}"), number)?;
+            }
+            EventLog::new("events").append(txn, read)?;
+            txn.put("hot", read + 1)
+        })
+        .unwrap();
+        assert_eq!(runs, 2);
     });
 }

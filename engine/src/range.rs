@@ -50,6 +50,17 @@ impl KeyRange {
         Self { start: prefix, end }
     }
 
+    pub(crate) const fn from_parts(start: Key, end: Option<Key>) -> Self {
+        Self { start, end }
+    }
+
+    /// Whether there can be a key that lies in both.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        let begins_before_end_of =
+            |one: &Self, two: &Self| two.end.as_ref().is_none_or(|end| one.start < *end);
+        begins_before_end_of(self, other) && begins_before_end_of(other, self)
+    }
+
     /// Every key of the database, the system's own included.
     pub(crate) fn everything() -> Self {
         Self { start: Key::from_encoded(&[]), end: None }

@@ -249,8 +249,9 @@ impl Index {
         self.order.read().range(bounds(range)).take(limit).map(|(_, slot)| Arc::clone(slot)).collect()
     }
 
+    /// What the key's slot is found by; differs from database to database.
     #[inline]
-    fn hash(&self, key: &Key) -> u64 {
+    pub(crate) fn hash(&self, key: &Key) -> u64 {
         self.hasher.hash_one(key.as_bytes())
     }
 

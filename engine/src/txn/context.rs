@@ -166,6 +166,12 @@ impl TransactionContext {
         if self.read_only { Err(Error::ReadOnly) } else { Ok(()) }
     }
 
+    /// When the timeout is over, if there is one.
+    #[inline]
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.started.zip(self.limits.timeout).map(|(started, limit)| started.saturating_add(limit))
+    }
+
     #[inline]
     pub(crate) fn check_timeout(&self) -> Result<()> {
         if let (Some(limit), Some(started)) = (self.limits.timeout, self.started)

@@ -10,6 +10,7 @@ mod read_set;
 mod retry;
 mod scan;
 mod transaction;
+mod turnstile;
 mod write_set;
 
 pub use context::{AbortReason, Status, TransactionContext};
@@ -17,7 +18,8 @@ pub(crate) use ids::TxnIds;
 pub(crate) use options::Limits;
 pub use options::{RetryPolicy, TransactionOptions};
 pub(crate) use read_set::ReadSet;
-pub(crate) use retry::{Turnstile, run as run_with_retry};
+pub(crate) use retry::run as run_with_retry;
 pub use scan::{Entry, ScanOptions};
 pub use transaction::{Commit, Transaction};
+pub(crate) use turnstile::Turnstile;
 pub(crate) use write_set::{Buffered, WriteSet};

@@ -69,6 +69,12 @@ impl TransactionOptions {
 /// The first `immediate` retries follow at once, as most conflicts are over by then. The pause before the next one is
 /// drawn uniformly from zero to `pause_min`, and its upper bound doubles up to `pause_max` ("full jitter": exponential
 /// backoff spread over the whole interval, so that those who collided do not meet again).
+///
+/// Nobody loses for ever: a closure that has lost `alone_after` times queues, and the first of the queue reserves what it
+/// has lost. Commits by others that write any of it wait until it is through. From then on it loses at most once to each
+/// other thread, and as often again when it loses something new. Nobody waits at a stretch for longer than a *patience*,
+/// four times `pause_max`; so a closure that runs other transactions can't block itself, and one that takes longer than
+/// a patience may lose again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// Attempts in all, the first one included; at least 1.
@@ -79,7 +85,7 @@ pub struct RetryPolicy {
     pub pause_min: Duration,
     /// Upper bound of every pause.
     pub pause_max: Duration,
-    /// After so many conflicts a closure runs alone among those that got as far, so that it can't starve among them.
+    /// After so many conflicts a closure queues, to run before all others that write what it has lost; `u32::MAX`: never.
     pub alone_after: u32,
 }
 

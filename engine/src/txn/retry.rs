@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use rt::sync::{Arc, Condvar, Mutex};
-use rt::time::Instant;
+use rt::sync::Arc;
 
 use super::options::{Limits, RetryPolicy, TransactionOptions};
 use super::transaction::{Commit, Transaction};
+use super::turnstile::Lost;
 use super::write_set::WriteSet;
 use crate::conflict::ConflictInfo;
 use crate::database::{Inner, Lease};
@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 use crate::run::RunRef;
 use crate::telemetry::{event, span};
 use crate::types::Version;
+
+/// For how many of the longest pauses a commit waits for one that keeps losing, and that one for its turn.
+const PATIENCE_PAUSES: u32 = 4;
 
 /// Runs the closure, commits, and does both again after a conflict; returns what the closure did, and the commit.
 pub(crate) fn run<T>(
@@ -26,13 +29,13 @@ pub(crate) fn run<T>(
     let of_system = run.is_system().then(RetryPolicy::default);
     let policy = of_system.as_ref().or(options.retry.as_ref()).unwrap_or(&inner.retry);
     let timeout = Limits::of(run, options, &inner.limits).timeout;
-    let started = timeout.is_some().then(rt::time::now);
-    let mut alone = None;
-    let mut attempts = 0;
+    let deadline = timeout.map(|limit| (limit, rt::time::now().saturating_add(limit)));
     let mut lost = Lost::default();
+    let mut place = None;
+    let mut kept = Kept::default();
+    let mut attempts = 0;
     loop {
-        lost.alone = alone.is_some();
-        let conflicts = match attempt(inner, run, options, &mut lost, &mut body) {
+        let conflicts = match attempt(inner, run, options, &mut kept, &mut body) {
             Attempt::Conflict(conflicts) => conflicts,
             Attempt::Done(done) => return done,
         };
@@ -42,19 +45,24 @@ pub(crate) fn run<T>(
         if attempts >= policy.attempts_max.max(1) {
             return Err(Error::MaxRetriesExceeded { attempts, conflicts });
         }
-        let pause = pause(inner, policy, attempts);
-        if let (Some(limit), Some(started)) = (timeout, started)
-            && rt::time::now().saturating_add(pause).saturating_since(started) >= limit
-        {
-            return Err(Error::Timeout { limit });
-        }
-        if pause.is_zero() {
-            rt::thread::yield_now();
+        lost.add(&conflicts);
+        let is_late = |pause| {
+            let late = deadline.filter(|(_, deadline)| rt::time::now().saturating_add(pause) >= *deadline);
+            late.map_or(Ok(()), |(limit, _)| Err(Error::Timeout { limit }))
+        };
+        if attempts >= policy.alone_after {
+            let patience = policy.pause_max.saturating_mul(PATIENCE_PAUSES);
+            let place = place.get_or_insert_with(|| inner.turnstile.queue(patience));
+            kept.inside = place.enter(&inner.index, &lost, deadline.map(|(_, deadline)| deadline));
+            is_late(Duration::ZERO)?;
         } else {
-            rt::time::sleep(pause);
-        }
-        if attempts >= policy.alone_after && alone.is_none() {
-            alone = inner.turnstile.enter(rt::time::now().saturating_add(policy.pause_max.saturating_mul(4)));
+            let pause = pause(inner, policy, attempts);
+            is_late(pause)?;
+            if pause.is_zero() {
+                rt::thread::yield_now();
+            } else {
+                rt::time::sleep(pause);
+            }
         }
     }
 }
@@ -64,35 +72,38 @@ enum Attempt<T> {
     Conflict(Vec<ConflictInfo>),
 }
 
-/// What deliberate bugs carry over from one attempt to the next.
+/// What goes from one attempt to the next.
 #[derive(Default)]
-struct Lost {
+struct Kept {
+    /// Whether others give way.
+    inside: bool,
+    /// Only a deliberate bug keeps writes.
     writes: Option<Box<WriteSet>>,
-    alone: bool,
 }
 
 fn attempt<T>(
     inner: &Arc<Lease>,
     run: RunRef,
     options: &TransactionOptions,
-    lost: &mut Lost,
+    kept: &mut Kept,
     body: &mut impl FnMut(&mut Transaction) -> Result<T>,
 ) -> Attempt<T> {
     if let Err(error) = inner.check_open() {
         return Attempt::Done(Err(error));
     }
     let mut txn = Transaction::begin(inner, run, options);
+    txn.goes_first = kept.inside;
     let start = txn.start_version();
     if rt::mutant!(RetryKeepsWrites)
-        && let Some(writes) = lost.writes.take()
+        && let Some(writes) = kept.writes.take()
     {
         txn.context.writes = *writes;
     }
     let done = body(&mut txn).and_then(|done| {
         if rt::mutant!(RetryKeepsWrites) {
-            lost.writes = Some(Box::new(txn.context.writes.clone()));
+            kept.writes = Some(Box::new(txn.context.writes.clone()));
         }
-        if rt::mutant!(AloneNotValidated) && lost.alone {
+        if rt::mutant!(AloneNotValidated) && kept.inside {
             txn.context.start_version = Version::MAX;
         }
         txn.commit().map(|commit| (done, commit))
@@ -113,43 +124,4 @@ fn pause(inner: &Inner, policy: &RetryPolicy, attempts: u32) -> Duration {
     let bound = policy.pause_min.saturating_mul(1 << doublings.min(20)).min(policy.pause_max);
     let nanos = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);
     Duration::from_nanos(if nanos == 0 { 0 } else { inner.entropy().next_u64() % nanos })
-}
-
-/// Lets one at a time of those through that keep losing, so that they do not also lose against each other.
-///
-/// Waiting is bounded, as the one inside may be waiting for somebody outside (a closure that runs another
-/// transaction): after the deadline one goes on as before.
-#[derive(Debug)]
-pub(crate) struct Turnstile {
-    taken: Mutex<bool>,
-    free: Condvar,
-}
-
-/// Being inside.
-#[derive(Debug)]
-pub(crate) struct Inside<'a>(&'a Turnstile);
-
-impl Turnstile {
-    pub(crate) const fn new() -> Self {
-        Self { taken: Mutex::new("turnstile", false), free: Condvar::new("turnstile.free") }
-    }
-
-    /// Enters, or gives up at the deadline.
-    fn enter(&self, deadline: Instant) -> Option<Inside<'_>> {
-        let mut taken = self.taken.lock();
-        while *taken {
-            if self.free.wait_until(&mut taken, deadline) && *taken {
-                return None;
-            }
-        }
-        *taken = true;
-        Some(Inside(self))
-    }
-}
-
-impl Drop for Inside<'_> {
-    fn drop(&mut self) {
-        *self.0.taken.lock() = false;
-        self.0.free.notify_one();
-    }
 }

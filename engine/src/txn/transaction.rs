@@ -35,6 +35,8 @@ pub struct Transaction {
     run: RunRef,
     /// Given back when the transaction ends.
     registered: Option<Registered>,
+    /// Whether others give way to its commit, and not it to theirs.
+    pub(super) goes_first: bool,
 }
 
 /// A commit that happened.
@@ -86,7 +88,7 @@ impl Transaction {
             appends: Vec::new(),
             status: Status::Active,
         };
-        Self { inner: Arc::clone(inner), context, run, registered: Some(registered) }
+        Self { inner: Arc::clone(inner), context, run, registered: Some(registered), goes_first: false }
     }
 
     /// Identity, snapshot, sets and status.
@@ -229,13 +231,18 @@ impl Transaction {
         self.write_if(key.into_key(), CasExpectation::Version(expected), None)
     }
 
-    /// Commits: all writes become visible at once, or none ever does.
+    /// Commits: all writes become visible at once, or none ever does. While a closure that keeps losing has reserved one
+    /// of the keys that would be written, this waits for its end, but not for long ([`RetryPolicy`](crate::RetryPolicy)).
     ///
     /// # Errors
     /// [`Error::Conflict`] with all conflicts when others committed first; [`Error::Timeout`]; [`Error::DiskFull`],
     /// [`Error::Poisoned`] and their like when the log took nothing; [`Error::Indeterminate`] when the outcome is not
     /// known; [`Error::NotActive`] when the transaction has ended before.
     pub fn commit(&mut self) -> Result<Commit> {
+        if !self.goes_first {
+            let TransactionContext { writes, appends, .. } = &self.context;
+            self.inner.turnstile.give_way(&self.inner.index, writes, appends, self.context.deadline());
+        }
         if let Err(error) = self.context.check_active() {
             return Err(self.fail(error));
         }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rt::sync::Arc;
+use rt::sync::atomic::{AtomicBool, Ordering};
 use stormproof::{
     AbortReason, CasExpectation, ConflictInfo, Database, Error, Isolation, KeyRange, RetryPolicy, RunId,
     ScanOptions, SnapshotView as _, Status, TransactionOptions, Value, Version,
@@ -283,6 +285,53 @@ fn t7_a_retry_limit_ends_it_and_names_the_last_conflicts() {
     let (attempts, outcome) = contended(&db, run, &TransactionOptions::new().retry(RetryPolicy::never()), 1);
     assert!(outcome.is_err());
     assert_eq!(attempts, 1);
+}
+
+/// On real threads, which hammer for as long as it takes. Counts runs, and no time.
+#[test]
+fn t7_a_closure_that_keeps_losing_gets_through_within_a_bound() {
+    const OTHERS: u32 = 3;
+    let Fixture { db, run, .. } = Fixture::new();
+    let done = Arc::new(AtomicBool::new("done", false));
+    let threads: Vec<_> = (0..OTHERS)
+        .map(|_| {
+            let (db, done) = (db.clone(), Arc::clone(&done));
+            let hammer = move || {
+                while !done.load(Ordering::SeqCst) {
+                    let mut txn = db.begin_transaction(run).unwrap();
+                    txn.put("hot", 1_i64).unwrap();
+                    let _lost_now_and_then = txn.commit();
+                }
+            };
+            rt::thread::spawn("hammer", hammer).unwrap()
+        })
+        .collect();
+    // Patience without end: only what keeps its word about the number of runs gets through.
+    let policy = RetryPolicy { pause_max: Duration::MAX, alone_after: 2, ..RetryPolicy::default() };
+    let options = TransactionOptions::new().retry(policy);
+    let mut most = 0;
+    for _ in 0..100 {
+        let mut runs = 0;
+        db.transaction_with(run, &options, |txn| {
+            runs += 1;
+            let read: i64 = txn.get("hot")?.unwrap_or(0);
+            // Long enough for others to win, always: it waits for the next commit, if nobody keeps that from happening.
+            let before = db.version();
+            for _ in 0..100 {
+                if db.version() > before {
+                    break;
+                }
+                rt::thread::yield_now();
+            }
+            txn.put("hot", read + 1)
+        })
+        .unwrap();
+        most = most.max(runs);
+    }
+    done.store(true, Ordering::SeqCst);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert!(most > 2, "it never lost twice, so this shows nothing");
+    assert!(most <= 2 + 1 + OTHERS, "{most} runs");
 }
 
 #[test]

@@ -1,0 +1,303 @@
+//! Lets those through that keep losing: one after the other, and before everybody else.
+//!
+//! Job: bounds how often a closure loses. Not its job: the answer of a commit, which validation alone decides.
+//!
+//! ```text
+//! a closure   loses, loses, …   queues   inside: reserves what it lost   runs again   commits, lifts the reservation
+//! others                                          commits that write it wait ······················· go on
+//! ```
+//!
+//! Who has lost `alone_after` times queues; the first of the queue is *inside*, and reserves the keys and ranges that it
+//! has lost so far. Commits by others that would write any of these wait, before they join a group, for the end of the
+//! reservation; reads and buffered writes never wait (V6). For all others the price is one load of a word that nobody
+//! writes as long as nobody is inside; while somebody is, the word is a filter of what is reserved.
+//!
+//! Between two reservations there is a *breather*, during which others go on as if nobody queued. Being fair costs
+//! hundreds of times as much as a commit: those that waited fall asleep, are woken, and have lost. Without the breather,
+//! they would queue next, and from then on everybody would go through here.
+//!
+//! INV-TURN-1: one at a time is inside, in the order of arrival. A closure that gives up waiting for its turn runs again
+//! outside, and keeps its place.
+//! INV-TURN-2: a commit that writes what is reserved, and looks at the word after the reservation was made, does not
+//! join a group before the reservation ends or its waiting is over.
+//!
+//! **The bound.** Once inside, a closure loses only to commits that were already past the look when what they write was
+//! reserved: at most one of each other thread for every reservation that it makes, and it makes one more only if it has
+//! lost something new. One that touches `k` keys or ranges, among `t` other threads, thus runs at most `1 + k + k · t`
+//! times inside; one that always loses the same key, which it reserves when it enters, at most `1 + t`.
+//!
+//! **Its limits.** The one inside may wait for somebody whose commit waits for it: a closure that runs other
+//! transactions, or hands work to a thread. So a commit waits at most for a *patience* of its own, and never longer than
+//! that after the run inside began; then it goes on, and may win. The bound holds for closures whose runs inside all fit
+//! into one patience.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use rt::sync::atomic::{AtomicU64, Ordering};
+use rt::sync::{Arc, Condvar, Mutex, MutexGuard};
+use rt::time::Instant;
+
+use super::write_set::WriteSet;
+use crate::conflict::ConflictInfo;
+use crate::key::Key;
+use crate::mvcc::Index;
+use crate::primitives::Append;
+use crate::range::KeyRange;
+
+/// A deadline for those that have none.
+const NEVER: Instant = Instant::from_nanos(u64::MAX);
+
+/// For how long nothing is reserved between two reservations, at least; and how many times as long as the last one was.
+const BREATHER_MIN: Duration = Duration::from_millis(1);
+const BREATHER_TIMES: u32 = 4;
+
+/// The queue of those that keep losing, and what the first of them has reserved.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct Turnstile {
+    /// Bits of the hashes of reserved keys; all bits if there is a range; zero as long as nothing is reserved. On a cache
+    /// line of its own, as every commit reads it.
+    filter: AtomicU64,
+    queue: Queue,
+}
+
+#[derive(Debug)]
+#[repr(align(64))]
+struct Queue {
+    line: Mutex<Line>,
+    /// The reservation was lifted.
+    lifted: Condvar,
+}
+
+#[derive(Debug)]
+struct Line {
+    /// Who queues; the first is inside, or about to be.
+    waiting: VecDeque<Arc<Ticket>>,
+    reserved: Option<Reservation>,
+    /// When the next reservation may be made.
+    next: Instant,
+}
+
+#[derive(Debug)]
+struct Ticket {
+    /// It is the first now.
+    called: Condvar,
+}
+
+#[derive(Debug)]
+struct Reservation {
+    lost: Lost,
+    patience: Duration,
+    made: Instant,
+    /// A patience after the run inside began.
+    until: Instant,
+}
+
+/// What a closure has lost to others: no commit of theirs may write it while it is reserved.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lost {
+    keys: BTreeSet<Key>,
+    ranges: Vec<KeyRange>,
+}
+
+/// A place in the queue, given up when dropped.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    turnstile: &'a Turnstile,
+    ticket: Arc<Ticket>,
+    patience: Duration,
+}
+
+impl Turnstile {
+    pub(crate) const fn new() -> Self {
+        let line = Line { waiting: VecDeque::new(), reserved: None, next: Instant::from_nanos(0) };
+        let line = Mutex::new("turnstile", line);
+        Self {
+            filter: AtomicU64::new("turnstile.filter", 0),
+            queue: Queue { line, lifted: Condvar::new("turnstile.lifted") },
+        }
+    }
+
+    /// Queues.
+    pub(super) fn queue(&self, patience: Duration) -> Place<'_> {
+        let ticket = Arc::new(Ticket { called: Condvar::new("turnstile.called") });
+        self.queue.line.lock().waiting.push_back(Arc::clone(&ticket));
+        Place { turnstile: self, ticket, patience }
+    }
+
+    /// Whether nobody queues, and nothing is reserved.
+    #[cfg(test)]
+    pub(crate) fn is_free(&self) -> bool {
+        let line = self.queue.line.lock();
+        line.waiting.is_empty() && line.reserved.is_none() && self.filter.load(Ordering::SeqCst) == 0
+    }
+
+    /// Waits while the writes are reserved by somebody else, but not longer than patience, or `deadline`, allows.
+    #[inline]
+    pub(super) fn give_way(
+        &self,
+        index: &Index,
+        writes: &WriteSet,
+        appends: &[Append],
+        deadline: Option<Instant>,
+    ) {
+        let filter = self.filter.load(Ordering::SeqCst);
+        if filter != 0 {
+            let hit = |(key, _): (&Key, _)| filter & bit(index, key) != 0;
+            if !appends.is_empty() || writes.iter().any(hit) {
+                self.wait_for_reserved(writes, appends, deadline);
+            }
+        }
+    }
+
+    #[cold]
+    fn wait_for_reserved(&self, writes: &WriteSet, appends: &[Append], deadline: Option<Instant>) {
+        let mut line = self.queue.line.lock();
+        let mut own = None;
+        while let Some(reserved) = &line.reserved {
+            if !reserved.lost.is_written_by(writes, appends) {
+                return;
+            }
+            let now = rt::time::now();
+            let own = *own.get_or_insert_with(|| now.saturating_add(reserved.patience));
+            let until = own.min(reserved.until).min(deadline.unwrap_or(NEVER));
+            if now >= until {
+                return;
+            }
+            rt::reached!("commit gave way to one that kept losing");
+            wait(&self.queue.lifted, &mut line, until);
+        }
+    }
+}
+
+impl Place<'_> {
+    /// Waits until its turn has come, but not longer than patience, or `deadline`, allows; returns whether it is inside.
+    /// Then what was lost is reserved for the run that follows.
+    pub(super) fn enter(&self, index: &Index, lost: &Lost, deadline: Option<Instant>) -> bool {
+        let mut now = rt::time::now();
+        let until = now.saturating_add(self.patience).min(deadline.unwrap_or(NEVER));
+        let mut line = self.turnstile.queue.line.lock();
+        loop {
+            let first = line.is_first(&self.ticket);
+            if first && (line.reserved.is_some() || now >= line.next) {
+                break;
+            }
+            if now >= until {
+                return false;
+            }
+            let wake = if first { until.min(line.next) } else { until };
+            wait(&self.ticket.called, &mut line, wake);
+            now = rt::time::now();
+        }
+        let made = line.reserved.as_ref().map_or(now, |reserved| reserved.made);
+        let until = now.saturating_add(self.patience);
+        line.reserved = Some(Reservation { lost: lost.clone(), patience: self.patience, made, until });
+        self.turnstile.filter.store(lost.filter(index), Ordering::SeqCst);
+        true
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let Turnstile { filter, queue } = self.turnstile;
+        let mut line = queue.line.lock();
+        if !line.is_first(&self.ticket) {
+            return line.waiting.retain(|ticket| !Arc::ptr_eq(ticket, &self.ticket));
+        }
+        line.waiting.pop_front();
+        if let Some(reserved) = line.reserved.take() {
+            filter.store(0, Ordering::SeqCst);
+            queue.lifted.notify_all();
+            let now = rt::time::now();
+            let lasted = now.saturating_since(reserved.made);
+            line.next = now.saturating_add(lasted.saturating_mul(BREATHER_TIMES).max(BREATHER_MIN));
+        }
+        if let Some(first) = line.waiting.front() {
+            first.called.notify_one();
+        }
+    }
+}
+
+impl Line {
+    fn is_first(&self, ticket: &Arc<Ticket>) -> bool {
+        self.waiting.front().is_some_and(|first| Arc::ptr_eq(first, ticket))
+    }
+}
+
+impl Lost {
+    pub(super) fn add(&mut self, conflicts: &[ConflictInfo]) {
+        for conflict in conflicts {
+            if let ConflictInfo::RangeConflict { start, end, .. } = conflict {
+                let range = KeyRange::from_parts(start.clone(), end.clone());
+                if !self.ranges.contains(&range) {
+                    self.ranges.push(range);
+                }
+            } else {
+                self.keys.insert(conflict.key().clone());
+            }
+        }
+    }
+
+    fn filter(&self, index: &Index) -> u64 {
+        if !self.ranges.is_empty() {
+            return u64::MAX;
+        }
+        self.keys.iter().fold(0, |filter, key| filter | bit(index, key))
+    }
+
+    fn is_written_by(&self, writes: &WriteSet, appends: &[Append]) -> bool {
+        writes.iter().any(|(key, _)| self.keys.contains(key) || self.ranges.iter().any(|range| range.contains(key)))
+            // Which key an append will get is not known yet: any of its stream.
+            || appends.iter().any(|append| {
+                let stream = KeyRange::all_with(append.stream.clone());
+                self.keys.iter().any(|key| stream.contains(key))
+                    || self.ranges.iter().any(|range| range.overlaps(&stream))
+            })
+    }
+}
+
+/// One of 64 bits, by the key's hash.
+#[inline]
+fn bit(index: &Index, key: &Key) -> u64 {
+    1 << (index.hash(key) >> 58)
+}
+
+/// Waits for a notification until a deadline, if there is one.
+fn wait(condition: &Condvar, line: &mut MutexGuard<'_, Line>, until: Instant) {
+    if until == NEVER {
+        condition.wait(line);
+    } else {
+        condition.wait_until(line, until);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Lost, Turnstile};
+    use crate::mvcc::Index;
+
+    #[test]
+    fn inv_turn_1_places_are_kept_and_turns_come_in_order() {
+        rt::check(|| {
+            let (turnstile, index, lost) = (Turnstile::new(), Index::new(1, 0), Lost::default());
+            let queue = || turnstile.queue(Duration::MAX);
+            let (first, second, third) = (queue(), queue(), queue());
+            let must_wait = |place: &super::Place<'_>| !place.enter(&index, &lost, Some(rt::time::now()));
+            let enters = |place: &super::Place<'_>| place.enter(&index, &lost, None);
+            assert!(enters(&first));
+            assert!(must_wait(&second) && must_wait(&third) && enters(&first));
+            drop(first);
+            assert!(must_wait(&third) && enters(&second));
+            let fourth = queue();
+            drop(third);
+            assert!(must_wait(&fourth));
+            drop(second);
+            assert!(enters(&fourth));
+            drop(fourth);
+            assert!(turnstile.is_free());
+        });
+    }
+}
