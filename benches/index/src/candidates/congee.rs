@@ -4,77 +4,50 @@
 use congee::U64Congee;
 use rt::sync::{Arc, RwLock};
 
-use super::{Index, Versions};
-use crate::key::{Bytes, Key, suffix};
+use super::{Slotted, Structure};
+use crate::key::{Key, suffix};
 use crate::slot::Slot;
-use crate::snapshots::Snapshot;
 
 const BATCH: usize = 128;
 
 /// The tree holds positions in a growing list of slots.
-pub(crate) struct CongeeSlab<S> {
+pub(crate) type CongeeSlab<S> = Slotted<Slab<S>, S>;
+
+/// Tree and list.
+pub(crate) struct Slab<S> {
     positions: U64Congee<usize>,
     slots: RwLock<Vec<Arc<S>>>,
-    versions: Versions,
 }
 
-impl<S: Slot> CongeeSlab<S> {
-    fn slot(&self, key: &Key) -> Option<Arc<S>> {
-        let position = self.positions.get(suffix(key), &congee::epoch::pin())?;
-        Some(Arc::clone(&self.slots.read()[position]))
-    }
-}
-
-impl<S: Slot> Index for CongeeSlab<S> {
-    type Snapshot = Snapshot;
+impl<S: Slot> Structure<S> for Slab<S> {
+    type Held = Arc<S>;
 
     fn new() -> Self {
-        Self {
-            positions: U64Congee::new(),
-            slots: RwLock::new("slots", Vec::new()),
-            versions: Versions::new(),
-        }
+        Self { positions: U64Congee::new(), slots: RwLock::new("slots", Vec::new()) }
     }
 
     fn name() -> String {
-        format!("congee (8-byte keys), {} slots", S::NAME)
+        "congee (8-byte keys)".to_owned()
     }
 
-    fn snapshot(&self) -> Snapshot {
-        self.versions.snapshot()
-    }
-
-    fn read<T>(&self, snapshot: &Snapshot, key: &Key, visit: impl FnOnce(&Bytes) -> T) -> Option<T> {
+    fn find(&self, key: &Key) -> Option<Arc<S>> {
         let position = self.positions.get(suffix(key), &congee::epoch::pin())?;
-        self.slots.read()[position].read(snapshot.version, visit)
+        Some(Arc::clone(&self.slots.read()[position]))
     }
 
-    fn put(&self, key: Key, value: Bytes) {
-        let (version, oldest) = self.versions.next();
-        if let Some(slot) = self.slot(&key) {
-            slot.push(version, value, oldest);
-        } else {
-            let mut slots = self.slots.write();
-            slots.push(Arc::new(S::new(version, value)));
-            let inserted = self.positions.insert(suffix(&key), slots.len() - 1, &congee::epoch::pin());
-            assert!(inserted.is_ok(), "memory for the radix tree");
-        }
-        self.versions.publish(version);
+    fn with<T>(&self, key: &Key, read: impl FnOnce(&S) -> T) -> Option<T> {
+        let position = self.positions.get(suffix(key), &congee::epoch::pin())?;
+        Some(read(&self.slots.read()[position]))
     }
 
-    fn read_modify_write(&self, key: &Key, change: impl FnOnce(&Bytes) -> Bytes) -> bool {
-        let snapshot = self.versions.snapshot();
-        let Some(slot) = self.slot(key) else { return false };
-        let Some(value) = slot.read(snapshot.version, change) else { return false };
-        drop(snapshot);
-        let (version, oldest) = self.versions.next();
-        let valid = slot.newest() < version;
-        slot.push(version, value, oldest);
-        self.versions.publish(version);
-        valid
+    fn insert(&self, key: Key, slot: S) {
+        let mut slots = self.slots.write();
+        slots.push(Arc::new(slot));
+        let inserted = self.positions.insert(suffix(&key), slots.len() - 1, &congee::epoch::pin());
+        assert!(inserted.is_ok(), "memory for the radix tree");
     }
 
-    fn scan(&self, snapshot: &Snapshot, start: &Key, limit: usize, visit: &mut dyn FnMut(&Bytes)) {
+    fn walk(&self, start: &Key, limit: usize, mut visit: impl FnMut(&S)) {
         let guard = congee::epoch::pin();
         let slots = self.slots.read();
         let mut batch = [([0; 8], 0); BATCH];
@@ -84,7 +57,7 @@ impl<S: Slot> Index for CongeeSlab<S> {
             let wanted = left.min(BATCH);
             let found = self.positions.range(start, u64::MAX, &mut batch[..wanted], &guard);
             for (_, position) in &batch[..found] {
-                slots[*position].read(snapshot.version, &mut *visit);
+                visit(&slots[*position]);
             }
             if found < wanted {
                 break;

@@ -1,82 +1,49 @@
 //! A hash table that is read without locks, `scc::HashIndex`, for points beside a B-tree for order.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
-
 use foldhash::fast::FixedState;
-use rt::sync::{Arc, RwLock};
+use rt::sync::Arc;
 use scc::HashIndex;
 
-use super::{Index, Versions};
-use crate::key::{Bytes, Key};
+use super::beside::Ordered;
+use super::{Slotted, Structure};
+use crate::key::Key;
 use crate::slot::Slot;
-use crate::snapshots::Snapshot;
 
 /// `scc::HashIndex` instead of the sharded table.
-pub(crate) struct HashIndexBeside<S> {
+pub(crate) type HashIndexBeside<S> = Slotted<Epochal<S>, S>;
+
+/// The two structures.
+pub(crate) struct Epochal<S: 'static> {
     points: HashIndex<Key, Arc<S>, FixedState>,
-    ordered: RwLock<BTreeMap<Key, Arc<S>>>,
-    versions: Versions,
+    ordered: Ordered<Arc<S>>,
 }
 
-impl<S: Slot> HashIndexBeside<S> {
-    fn slot(&self, key: &Key) -> Option<Arc<S>> {
-        self.points.peek_with(key, |_, slot| Arc::clone(slot))
-    }
-}
-
-impl<S: Slot> Index for HashIndexBeside<S> {
-    type Snapshot = Snapshot;
+impl<S: Slot> Structure<S> for Epochal<S> {
+    type Held = Arc<S>;
 
     fn new() -> Self {
-        Self {
-            points: HashIndex::with_hasher(FixedState::default()),
-            ordered: RwLock::new("ordered", BTreeMap::new()),
-            versions: Versions::new(),
-        }
+        Self { points: HashIndex::with_hasher(FixedState::default()), ordered: Ordered::new() }
     }
 
     fn name() -> String {
-        format!("HashIndex beside B-tree, {} slots", S::NAME)
+        "HashIndex beside B-tree".to_owned()
     }
 
-    fn snapshot(&self) -> Snapshot {
-        self.versions.snapshot()
+    fn find(&self, key: &Key) -> Option<Arc<S>> {
+        self.points.peek_with(key, |_, slot| Arc::clone(slot))
     }
 
-    fn read<T>(&self, snapshot: &Snapshot, key: &Key, visit: impl FnOnce(&Bytes) -> T) -> Option<T> {
-        self.points.peek_with(key, |_, slot| slot.read(snapshot.version, visit))?
+    fn with<T>(&self, key: &Key, read: impl FnOnce(&S) -> T) -> Option<T> {
+        self.points.peek_with(key, |_, slot| read(slot))
     }
 
-    fn put(&self, key: Key, value: Bytes) {
-        let (version, oldest) = self.versions.next();
-        if let Some(slot) = self.slot(&key) {
-            slot.push(version, value, oldest);
-        } else {
-            let slot = Arc::new(S::new(version, value));
-            self.ordered.write().insert(key.clone(), Arc::clone(&slot));
-            assert!(self.points.insert_sync(key, slot).is_ok(), "there is one writer");
-        }
-        self.versions.publish(version);
+    fn insert(&self, key: Key, slot: S) {
+        let slot = Arc::new(slot);
+        self.ordered.insert(key.clone(), Arc::clone(&slot));
+        assert!(self.points.insert_sync(key, slot).is_ok(), "there is one writer");
     }
 
-    fn read_modify_write(&self, key: &Key, change: impl FnOnce(&Bytes) -> Bytes) -> bool {
-        let snapshot = self.versions.snapshot();
-        let Some(slot) = self.slot(key) else { return false };
-        let Some(value) = slot.read(snapshot.version, change) else { return false };
-        drop(snapshot);
-        let (version, oldest) = self.versions.next();
-        let valid = slot.newest() < version;
-        slot.push(version, value, oldest);
-        self.versions.publish(version);
-        valid
-    }
-
-    fn scan(&self, snapshot: &Snapshot, start: &Key, limit: usize, visit: &mut dyn FnMut(&Bytes)) {
-        let tree = self.ordered.read();
-        let slots = tree.range::<Key, _>((Bound::Included(start), Bound::Unbounded));
-        for (_, slot) in slots.take(limit) {
-            slot.read(snapshot.version, &mut *visit);
-        }
+    fn walk(&self, start: &Key, limit: usize, mut visit: impl FnMut(&S)) {
+        self.ordered.walk(start, limit, |slot| visit(slot));
     }
 }

@@ -6,13 +6,11 @@ mod hash_index;
 mod papaya;
 mod persistent;
 mod skip_list;
+mod slotted;
 mod tree;
 mod tree_index;
 
-use rt::sync::Arc;
-
-use crate::key::{Bytes, Key, Version};
-use crate::snapshots::{Snapshot, Stretches};
+use crate::key::{Bytes, Key};
 
 pub(crate) use beside::HashBeside;
 pub(crate) use congee::CongeeSlab;
@@ -20,6 +18,7 @@ pub(crate) use hash_index::HashIndexBeside;
 pub(crate) use papaya::PapayaBeside;
 pub(crate) use persistent::Persistent;
 pub(crate) use skip_list::SkipList;
+use slotted::{Slotted, Structure};
 pub(crate) use tree::{OneTree, ShardedTree};
 pub(crate) use tree_index::EpochTree;
 
@@ -49,28 +48,6 @@ pub(crate) trait Index: Send + Sync + 'static {
 
     /// Visits at most `limit` keys from `start` on, in order.
     fn scan(&self, snapshot: &Self::Snapshot, start: &Key, limit: usize, visit: &mut dyn FnMut(&Bytes));
-}
-
-/// Version counter and snapshots, shared by all candidates that keep versions per key.
-pub(crate) struct Versions(Arc<Stretches>);
-
-impl Versions {
-    fn new() -> Self {
-        Self(Stretches::new())
-    }
-
-    fn snapshot(&self) -> Snapshot {
-        self.0.snapshot()
-    }
-
-    /// The version of the next commit and the oldest version that anybody sees.
-    fn next(&self) -> (Version, Version) {
-        (self.0.published() + 1, self.0.oldest())
-    }
-
-    fn publish(&self, version: Version) {
-        self.0.publish(version);
-    }
 }
 
 #[cfg(test)]

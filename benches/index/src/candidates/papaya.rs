@@ -1,78 +1,49 @@
 //! A lock-free hash table for points beside a B-tree for order.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
-
 use foldhash::fast::FixedState;
 use papaya::HashMap;
-use rt::sync::{Arc, RwLock};
+use rt::sync::Arc;
 
-use super::{Index, Versions};
-use crate::key::{Bytes, Key};
+use super::beside::Ordered;
+use super::{Slotted, Structure};
+use crate::key::Key;
 use crate::slot::Slot;
-use crate::snapshots::Snapshot;
 
 /// `papaya` instead of the sharded table.
-pub(crate) struct PapayaBeside<S> {
+pub(crate) type PapayaBeside<S> = Slotted<Papaya<S>, S>;
+
+/// The two structures.
+pub(crate) struct Papaya<S> {
     points: HashMap<Key, Arc<S>, FixedState>,
-    ordered: RwLock<BTreeMap<Key, Arc<S>>>,
-    versions: Versions,
+    ordered: Ordered<Arc<S>>,
 }
 
-impl<S: Slot> Index for PapayaBeside<S> {
-    type Snapshot = Snapshot;
+impl<S: Slot> Structure<S> for Papaya<S> {
+    type Held = Arc<S>;
 
     fn new() -> Self {
-        Self {
-            points: HashMap::with_hasher(FixedState::default()),
-            ordered: RwLock::new("ordered", BTreeMap::new()),
-            versions: Versions::new(),
-        }
+        Self { points: HashMap::with_hasher(FixedState::default()), ordered: Ordered::new() }
     }
 
     fn name() -> String {
-        format!("papaya beside B-tree, {} slots", S::NAME)
+        "papaya beside B-tree".to_owned()
     }
 
-    fn snapshot(&self) -> Snapshot {
-        self.versions.snapshot()
+    fn find(&self, key: &Key) -> Option<Arc<S>> {
+        self.points.pin().get(key).map(Arc::clone)
     }
 
-    fn read<T>(&self, snapshot: &Snapshot, key: &Key, visit: impl FnOnce(&Bytes) -> T) -> Option<T> {
-        self.points.pin().get(key)?.read(snapshot.version, visit)
+    fn with<T>(&self, key: &Key, read: impl FnOnce(&S) -> T) -> Option<T> {
+        self.points.pin().get(key).map(|slot| read(slot))
     }
 
-    fn put(&self, key: Key, value: Bytes) {
-        let (version, oldest) = self.versions.next();
-        let points = self.points.pin();
-        if let Some(slot) = points.get(&key) {
-            slot.push(version, value, oldest);
-        } else {
-            let slot = Arc::new(S::new(version, value));
-            self.ordered.write().insert(key.clone(), Arc::clone(&slot));
-            points.insert(key, slot);
-        }
-        self.versions.publish(version);
+    fn insert(&self, key: Key, slot: S) {
+        let slot = Arc::new(slot);
+        self.ordered.insert(key.clone(), Arc::clone(&slot));
+        self.points.pin().insert(key, slot);
     }
 
-    fn read_modify_write(&self, key: &Key, change: impl FnOnce(&Bytes) -> Bytes) -> bool {
-        let snapshot = self.versions.snapshot();
-        let points = self.points.pin();
-        let Some(slot) = points.get(key).map(Arc::clone) else { return false };
-        let Some(value) = slot.read(snapshot.version, change) else { return false };
-        drop(snapshot);
-        let (version, oldest) = self.versions.next();
-        let valid = slot.newest() < version;
-        slot.push(version, value, oldest);
-        self.versions.publish(version);
-        valid
-    }
-
-    fn scan(&self, snapshot: &Snapshot, start: &Key, limit: usize, visit: &mut dyn FnMut(&Bytes)) {
-        let tree = self.ordered.read();
-        let slots = tree.range::<Key, _>((Bound::Included(start), Bound::Unbounded));
-        for (_, slot) in slots.take(limit) {
-            slot.read(snapshot.version, &mut *visit);
-        }
+    fn walk(&self, start: &Key, limit: usize, mut visit: impl FnMut(&S)) {
+        self.ordered.walk(start, limit, |slot| visit(slot));
     }
 }

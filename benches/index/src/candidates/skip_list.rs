@@ -3,62 +3,39 @@
 use crossbeam_skiplist::SkipMap;
 use rt::sync::Arc;
 
-use super::{Index, Versions};
-use crate::key::{Bytes, Key};
+use super::{Slotted, Structure};
+use crate::key::Key;
 use crate::slot::Slot;
-use crate::snapshots::Snapshot;
 
 /// One structure for points and order.
-pub(crate) struct SkipList<S> {
-    slots: SkipMap<Key, Arc<S>>,
-    versions: Versions,
-}
+pub(crate) type SkipList<S> = Slotted<SkipMap<Key, Arc<S>>, S>;
 
-impl<S: Slot> Index for SkipList<S> {
-    type Snapshot = Snapshot;
+impl<S: Slot> Structure<S> for SkipMap<Key, Arc<S>> {
+    type Held = Arc<S>;
 
     fn new() -> Self {
-        Self { slots: SkipMap::new(), versions: Versions::new() }
+        Self::new()
     }
 
     fn name() -> String {
-        format!("crossbeam skip list, {} slots", S::NAME)
+        "crossbeam skip list".to_owned()
     }
 
-    fn snapshot(&self) -> Snapshot {
-        self.versions.snapshot()
+    fn find(&self, key: &Key) -> Option<Arc<S>> {
+        self.get(key).map(|entry| Arc::clone(entry.value()))
     }
 
-    fn read<T>(&self, snapshot: &Snapshot, key: &Key, visit: impl FnOnce(&Bytes) -> T) -> Option<T> {
-        self.slots.get(key)?.value().read(snapshot.version, visit)
+    fn with<T>(&self, key: &Key, read: impl FnOnce(&S) -> T) -> Option<T> {
+        self.get(key).map(|entry| read(entry.value()))
     }
 
-    fn put(&self, key: Key, value: Bytes) {
-        let (version, oldest) = self.versions.next();
-        if let Some(entry) = self.slots.get(&key) {
-            entry.value().push(version, value, oldest);
-        } else {
-            self.slots.insert(key, Arc::new(S::new(version, value)));
-        }
-        self.versions.publish(version);
+    fn insert(&self, key: Key, slot: S) {
+        self.insert(key, Arc::new(slot));
     }
 
-    fn read_modify_write(&self, key: &Key, change: impl FnOnce(&Bytes) -> Bytes) -> bool {
-        let snapshot = self.versions.snapshot();
-        let Some(entry) = self.slots.get(key) else { return false };
-        let slot = entry.value();
-        let Some(value) = slot.read(snapshot.version, change) else { return false };
-        drop(snapshot);
-        let (version, oldest) = self.versions.next();
-        let valid = slot.newest() < version;
-        slot.push(version, value, oldest);
-        self.versions.publish(version);
-        valid
-    }
-
-    fn scan(&self, snapshot: &Snapshot, start: &Key, limit: usize, visit: &mut dyn FnMut(&Bytes)) {
-        for entry in self.slots.range::<Key, _>(start..).take(limit) {
-            entry.value().read(snapshot.version, &mut *visit);
+    fn walk(&self, start: &Key, limit: usize, mut visit: impl FnMut(&S)) {
+        for entry in self.range::<Key, _>(start..).take(limit) {
+            visit(entry.value());
         }
     }
 }

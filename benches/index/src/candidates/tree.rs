@@ -8,24 +8,22 @@ use std::ops::Bound;
 use foldhash::fast::FixedState;
 use rt::sync::{Arc, RwLock};
 
-use super::{Index, Versions};
-use crate::key::{Bytes, Key};
+use super::{Slotted, Structure};
+use crate::key::Key;
 use crate::slot::Slot;
-use crate::snapshots::Snapshot;
 
 const SHARDS: usize = 16;
 
 /// One tree for points and order.
-pub(crate) type OneTree<S> = Trees<S, 1>;
+pub(crate) type OneTree<S> = Slotted<Trees<S, 1>, S>;
 
 /// Sixteen trees; a scan merges them.
-pub(crate) type ShardedTree<S> = Trees<S, SHARDS>;
+pub(crate) type ShardedTree<S> = Slotted<Trees<S, SHARDS>, S>;
 
 /// `N` trees of slots.
 pub(crate) struct Trees<S, const N: usize> {
     hasher: FixedState,
     trees: Vec<RwLock<BTreeMap<Key, Arc<S>>>>,
-    versions: Versions,
 }
 
 impl<S: Slot, const N: usize> Trees<S, N> {
@@ -37,55 +35,33 @@ impl<S: Slot, const N: usize> Trees<S, N> {
     }
 }
 
-impl<S: Slot, const N: usize> Index for Trees<S, N> {
-    type Snapshot = Snapshot;
+impl<S: Slot, const N: usize> Structure<S> for Trees<S, N> {
+    type Held = Arc<S>;
 
     fn new() -> Self {
         Self {
             hasher: FixedState::default(),
             trees: (0..N).map(|_| RwLock::new("tree", BTreeMap::new())).collect(),
-            versions: Versions::new(),
         }
     }
 
     fn name() -> String {
-        format!("{N} B-tree{}, {} slots", if N == 1 { "" } else { "s by hash" }, S::NAME)
+        format!("{N} B-tree{}", if N == 1 { "" } else { "s by hash" })
     }
 
-    fn snapshot(&self) -> Snapshot {
-        self.versions.snapshot()
+    fn find(&self, key: &Key) -> Option<Arc<S>> {
+        self.tree(key).read().get(key).map(Arc::clone)
     }
 
-    fn read<T>(&self, snapshot: &Snapshot, key: &Key, visit: impl FnOnce(&Bytes) -> T) -> Option<T> {
-        self.tree(key).read().get(key)?.read(snapshot.version, visit)
+    fn with<T>(&self, key: &Key, read: impl FnOnce(&S) -> T) -> Option<T> {
+        self.tree(key).read().get(key).map(|slot| read(slot))
     }
 
-    fn put(&self, key: Key, value: Bytes) {
-        let (version, oldest) = self.versions.next();
-        let tree = self.tree(&key);
-        let slot = tree.read().get(&key).map(Arc::clone);
-        match slot {
-            Some(slot) => slot.push(version, value, oldest),
-            None => {
-                tree.write().insert(key, Arc::new(S::new(version, value)));
-            }
-        }
-        self.versions.publish(version);
+    fn insert(&self, key: Key, slot: S) {
+        self.tree(&key).write().insert(key, Arc::new(slot));
     }
 
-    fn read_modify_write(&self, key: &Key, change: impl FnOnce(&Bytes) -> Bytes) -> bool {
-        let snapshot = self.versions.snapshot();
-        let Some(slot) = self.tree(key).read().get(key).map(Arc::clone) else { return false };
-        let Some(value) = slot.read(snapshot.version, change) else { return false };
-        drop(snapshot);
-        let (version, oldest) = self.versions.next();
-        let valid = slot.newest() < version;
-        slot.push(version, value, oldest);
-        self.versions.publish(version);
-        valid
-    }
-
-    fn scan(&self, snapshot: &Snapshot, start: &Key, limit: usize, visit: &mut dyn FnMut(&Bytes)) {
+    fn walk(&self, start: &Key, limit: usize, mut visit: impl FnMut(&S)) {
         let trees: Vec<_> = self.trees.iter().map(RwLock::read).collect();
         let from = (Bound::Included(start), Bound::Unbounded);
         let mut ranges: Vec<Peekable<_>> =
@@ -100,7 +76,7 @@ impl<S: Slot, const N: usize> Index for Trees<S, N> {
                 }
             };
             let Some((_, slot)) = nearest else { break };
-            slot.read(snapshot.version, &mut *visit);
+            visit(slot);
         }
     }
 }
