@@ -27,6 +27,41 @@ use crate::types::{Isolation, TxnId, Version};
 use crate::wal::{Log, LogOptions};
 
 /// Settings to open a database with. What is not set is chosen for most applications.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let dir = dir.path();
+/// use std::time::Duration;
+/// use stormproof::{Database, Durability, Isolation, RetryPolicy, Salvage};
+///
+/// let db = Database::builder()
+///     .dir(dir) // or `.disk(…)`: any directory that is not one of the operating system
+///     .durability(Durability::Batched { interval: Duration::from_millis(5), max_commits: 1_000 })
+///     .isolation(Isolation::Serializable)
+///     // What transactions may do, unless their options say otherwise.
+///     .retry(RetryPolicy { attempts_max: 100, ..RetryPolicy::default() })
+///     .timeout(Duration::from_secs(10))
+///     .writes_max(100_000)
+///     .bytes_max(64 << 20)
+///     .key_bytes_max(4 << 10)
+///     .close_timeout(Duration::from_secs(1))
+///     // The log and its checkpoints.
+///     .segment_bytes_max(16 << 20)
+///     .allocate_bytes(1 << 20)
+///     .log_buffer_bytes_max(4 << 20)
+///     .checkpoint_log_bytes(32 << 20)
+///     .checkpoint_interval(Duration::from_secs(600))
+///     .salvage(Salvage::Refuse)
+///     .recovery_threads(2)
+///     // Memory.
+///     .index_shards(8)
+///     .snapshot_generations(32)
+///     .collect_every(64)
+///     .maintenance_interval(Duration::from_millis(500))
+///     .open()?;
+/// # db.close()?;
+/// # Ok::<(), stormproof::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "settings do nothing before `open`"]
 pub struct DatabaseBuilder {
@@ -86,6 +121,15 @@ impl DatabaseBuilder {
     }
 
     /// Keeps the database on a disk of the caller's: a directory by other means, such as a simulated one.
+    ///
+    /// ```
+    /// use stormproof::Database;
+    ///
+    /// let disk = stormproof_faults::SimDisk::new(stormproof_faults::DiskOptions::default());
+    /// let db = Database::builder().disk(disk.mount()).open()?;
+    /// # assert!(db.recovery_report().created);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub fn disk(mut self, disk: Arc<dyn Disk>) -> Self {
         self.place = Place::Disk(disk);
         self
@@ -137,6 +181,17 @@ impl DatabaseBuilder {
     }
 
     /// Where wall time comes from: expiry and run records read it.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use env::{OsEntropy, SystemClock};
+    /// use stormproof::Database;
+    ///
+    /// // The default, named; tests pass a clock that they can set, and entropy from a seed.
+    /// let db = Database::builder().clock(Arc::new(SystemClock)).entropy(Arc::new(OsEntropy)).open()?;
+    /// # db.begin_run()?;
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
@@ -225,6 +280,15 @@ impl DatabaseBuilder {
     }
 
     /// Records the shapes of transactions, for a simulator to play them again: see [`Recording`]. Default: no.
+    ///
+    /// ```
+    /// use stormproof::{Database, Recording};
+    ///
+    /// let recording = Recording::new(std::io::sink());
+    /// let db = Database::builder().record(recording).open()?;
+    /// # db.begin_run()?;
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub fn record(mut self, recording: Recording) -> Self {
         self.recording = Some(recording);
         self

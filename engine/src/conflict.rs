@@ -7,6 +7,20 @@ use crate::types::Version;
 use crate::value::Value;
 
 /// One conflict: which rule of the contract (SEMANTICS §3) the commit would break.
+///
+/// ```
+/// # let db = stormproof::Database::open_in_memory()?;
+/// # let run = db.begin_run()?;
+/// db.put(run, "key", 1_i64)?;
+/// let mut txn = db.begin_transaction(run)?;
+/// txn.put("key", 2_i64)?;
+/// db.put(run, "key", 3_i64)?;
+/// let Err(stormproof::Error::Conflict(conflicts)) = txn.commit() else { panic!("the other was first") };
+/// assert_eq!(conflicts[0].key().user_key(), b"key");
+/// assert_eq!(conflicts[0].current(), db.version());
+/// println!("{}", conflicts[0]);
+/// # Ok::<(), stormproof::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConflictInfo {
     /// A key that was read has been written by another since the snapshot.

@@ -187,6 +187,16 @@ pub enum Error {
 
 impl Error {
     /// Whether nothing happened and running the same transaction again may succeed.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// let mut txn = db.begin_transaction(run)?;
+    /// txn.put("key", 1_i64)?;
+    /// db.put(run, "key", 2_i64)?;
+    /// assert!(txn.commit().is_err_and(|error| error.is_conflict()));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub const fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict(_))
     }

@@ -50,6 +50,23 @@ impl TypeTag {
 }
 
 /// Where a key lives. The default namespace is shared by all runs; [`Namespace::of_run`] is private to one.
+///
+/// ```
+/// # let db = stormproof::Database::open_in_memory()?;
+/// # let run = db.begin_run()?;
+/// use stormproof::{Namespace, TypeTag};
+///
+/// let team = Namespace { tenant: "acme".into(), app: "support".into(), ..Namespace::shared() };
+/// let key = team.key("ticket/7");
+/// db.put(run, &key, "open")?;
+/// assert_eq!((key.namespace(), key.user_key(), key.tag()), (team, &b"ticket/7"[..], Some(TypeTag::Kv)));
+/// assert_eq!(db.get::<String>("ticket/7")?, None, "the shared namespace is another");
+///
+/// let own = Namespace::of_run(run).key("scratch");
+/// db.put(run, &own, 1_i64)?;
+/// assert_ne!(own.as_bytes(), key.as_bytes());
+/// # Ok::<(), stormproof::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Namespace {
     /// The customer.

@@ -5,6 +5,15 @@ use rt::sync::atomic::{AtomicU64, Ordering};
 use crate::wal::LogMetrics;
 
 /// Counts since the database was opened, and sizes now.
+///
+/// ```
+/// # let db = stormproof::Database::open_in_memory()?;
+/// # let run = db.begin_run()?;
+/// db.put(run, "key", 1_i64)?;
+/// let metrics = db.metrics();
+/// println!("{} commits, {:.1} % conflicts", metrics.commits, 100.0 * metrics.conflict_rate());
+/// # Ok::<(), stormproof::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics {
     /// Transactions that committed and had written something.

@@ -8,6 +8,27 @@ use crate::key::{Key, Namespace, TypeTag};
 ///
 /// Made from the usual range expressions (`"a".."c"`, `"a"..="c"`, `"a"..`, `..`), which mean keys of the shared
 /// namespace, from [`KeyRange::prefix`], or in another namespace from [`KeyRange::in_namespace`].
+///
+/// ```
+/// # let db = stormproof::Database::open_in_memory()?;
+/// # let run = db.begin_run()?;
+/// use stormproof::{KeyRange, Namespace};
+///
+/// for name in ["a", "b", "b/1", "c"] {
+///     db.put(run, name, 0_i64)?;
+/// }
+/// let mut txn = db.begin_transaction(run)?;
+/// assert_eq!(txn.len("a".."c")?, 3);
+/// assert_eq!(txn.len("b"..="c")?, 3);
+/// assert_eq!(txn.len(KeyRange::prefix("b"))?, 2);
+///
+/// let space = Namespace::of_run(run);
+/// assert_eq!(txn.len(KeyRange::in_namespace(&space, ""))?, 0);
+/// let range = KeyRange::between(space.key("a"), space.key("m"));
+/// assert!(range.contains(&space.key("b")) && !range.contains(&space.key("z")));
+/// assert_eq!((range.start(), range.end()), (&space.key("a"), Some(&space.key("m"))));
+/// # Ok::<(), stormproof::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRange {
     start: Key,

@@ -28,10 +28,12 @@ use crate::value::Value;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = tempfile::tempdir()?;
 /// let file = std::fs::File::create(folder.path().join("shapes.jsonl"))?;
-/// let db = Database::builder().record(Recording::new(file).hash_keys(*b"a secret of ours")).open()?;
+/// let recording = Recording::new(file).hash_keys(*b"a secret of ours");
+/// let db = Database::builder().record(recording.clone()).open()?;
 /// let run = db.begin_run()?;
 /// db.put(run, "user/42/name", "Ada")?;
 /// db.close()?;
+/// assert!(recording.take_error().is_none());
 /// # let text = std::fs::read_to_string(folder.path().join("shapes.jsonl"))?;
 /// # assert!(!text.contains("user") && !text.contains("Ada"), "{text}");
 /// # assert_eq!(text.lines().count(), 2, "{text}");

@@ -49,6 +49,18 @@ pub struct RunRecord {
 }
 
 /// What a run begins with.
+///
+/// ```
+/// # let db = stormproof::Database::open_in_memory()?;
+/// # let run = db.begin_run()?;
+/// use stormproof::{RunId, RunOptions};
+///
+/// let id = RunId::from_bytes([7; 16]);
+/// let child = db.begin_run_with(RunOptions::new().id(id).parent(run).tag("task", "summary"))?;
+/// assert_eq!(child, id);
+/// assert_eq!(db.run(id)?.tags["task"], "summary");
+/// # Ok::<(), stormproof::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunOptions {
     pub(crate) id: Option<RunId>,

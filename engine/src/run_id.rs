@@ -7,6 +7,15 @@ use env::Entropy;
 use uuid::Uuid;
 
 /// Identifies a run: one agent's session of work, unique across databases.
+///
+/// ```
+/// use stormproof::RunId;
+///
+/// let run = RunId::random(&env::OsEntropy);
+/// assert_eq!(RunId::from_bytes(*run.as_bytes()), run);
+/// assert_eq!(RunId::from_uuid(*run.as_uuid()), run);
+/// assert_eq!(run.to_string().parse(), Ok(run));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(Uuid);
 

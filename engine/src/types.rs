@@ -45,6 +45,13 @@ macro_rules! number {
 number! {
     /// A version of the whole database: one per commit, rising in commit order, never used twice. Zero is before
     /// every commit: a key that never existed has it.
+    ///
+    /// ```
+    /// use stormproof::Version;
+    ///
+    /// assert_eq!(Version::ZERO.next(), Version::new(1));
+    /// assert_eq!(Version::new(7).get(), 7);
+    /// ```
     Version, "v"
 }
 

@@ -14,6 +14,15 @@ use bytes::Bytes;
 pub const VALUE_DEPTH_MAX: usize = 64;
 
 /// A value. Bytes are shared: cloning them copies nothing.
+///
+/// ```
+/// use stormproof::Value;
+///
+/// let value = Value::from(vec![Value::from("a"), Value::from(1_i64), Value::Null]);
+/// assert_eq!((value.type_name(), value.depth()), ("Array", 1));
+/// assert!(value.size() > 0);
+/// assert!(u64::try_from(Value::from(-1_i64)).is_err());
+/// ```
 #[derive(Clone, Debug, Default)]
 pub enum Value {
     /// Nothing, but present: a key that holds it exists.

@@ -39,6 +39,14 @@ pub struct Database {
 impl Database {
     /// An empty database in memory: no log, nothing survives.
     ///
+    /// ```
+    /// let db = stormproof::Database::open_in_memory()?;
+    /// let run = db.begin_run()?;
+    /// db.put(run, "key", 1_u64)?;
+    /// assert_eq!(db.get("key")?, Some(1_u64));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When a background thread can't be started.
     pub fn open_in_memory() -> Result<Self> {
@@ -46,6 +54,18 @@ impl Database {
     }
 
     /// Opens the database in a directory, which is created if there is none, with strict durability.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let dir = dir.path();
+    /// let db = stormproof::Database::open(dir)?;
+    /// let run = db.begin_run()?;
+    /// db.put(run, "key", "durable as soon as this returns")?;
+    /// db.close()?;
+    /// # let db = stormproof::Database::open(dir)?;
+    /// # assert!(db.get::<String>("key")?.is_some());
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Locked`](crate::Error::Locked) when it is open elsewhere; [`Error::Corruption`](crate::Error::Corruption), [`Error::Missing`](crate::Error::Missing) and
@@ -55,6 +75,15 @@ impl Database {
     }
 
     /// Settings to open a database with.
+    ///
+    /// ```
+    /// use stormproof::{Database, Isolation};
+    ///
+    /// let db = Database::builder().isolation(Isolation::Snapshot).open()?;
+    /// # let run = db.begin_run()?;
+    /// # assert_eq!(db.begin_transaction(run)?.context().isolation(), Isolation::Snapshot);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub fn builder() -> DatabaseBuilder {
         DatabaseBuilder::new()
     }
@@ -69,6 +98,20 @@ impl Database {
 
     /// Begins a transaction of a run, to be committed by the caller.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// let mut txn = db.begin_transaction(run)?;
+    /// let stock: u64 = txn.get("stock")?.unwrap_or(0);
+    /// txn.put("stock", stock + 5)?;
+    /// match txn.commit() {
+    ///     Ok(commit) => assert!(commit.version().is_some()),
+    ///     Err(error) if error.is_conflict() => println!("others were first: {error}"),
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::RunNotFound`](crate::Error::RunNotFound), [`Error::RunEnded`](crate::Error::RunEnded); [`Error::Closed`](crate::Error::Closed).
     pub fn begin_transaction(&self, run: RunId) -> Result<Transaction> {
@@ -76,6 +119,16 @@ impl Database {
     }
 
     /// Begins a transaction of a run with options of its own. An ended run may begin read-only ones.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// use stormproof::{Error, TransactionOptions};
+    ///
+    /// let mut report = db.begin_transaction_with(run, &TransactionOptions::new().read_only())?;
+    /// assert!(matches!(report.put("key", 1_u64), Err(Error::ReadOnly)));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::RunNotFound`](crate::Error::RunNotFound), [`Error::RunEnded`](crate::Error::RunEnded); [`Error::Closed`](crate::Error::Closed).
@@ -90,6 +143,20 @@ impl Database {
     /// Runs a closure as a transaction: commits when it returns `Ok`, runs it again after a conflict, aborts and
     /// returns any other error. The closure may thus run several times.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// db.put(run, "from", 10_u64)?;
+    /// let left = db.transaction(run, |txn| {
+    ///     let (from, to) = (txn.get::<u64>("from")?.unwrap_or(0), txn.get::<u64>("to")?.unwrap_or(0));
+    ///     txn.put("from", from - 3)?;
+    ///     txn.put("to", to + 3)?;
+    ///     Ok(from - 3)
+    /// })?;
+    /// assert_eq!(left, 7);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// What the closure returns; [`Error::MaxRetriesExceeded`](crate::Error::MaxRetriesExceeded); whatever else keeps a commit from happening.
     pub fn transaction<T>(&self, run: RunId, body: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
@@ -97,6 +164,22 @@ impl Database {
     }
 
     /// Like [`transaction`](Self::transaction), with options.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// use std::time::Duration;
+    /// use stormproof::{Error, RetryPolicy, TransactionOptions};
+    ///
+    /// let options = TransactionOptions::new().timeout(Duration::from_secs(1)).retry(RetryPolicy::never());
+    /// let lost = db.transaction_with(run, &options, |txn| {
+    ///     let read: u64 = txn.get("key")?.unwrap_or(0);
+    ///     db.put(run, "key", 7_u64)?; // Somebody else is faster.
+    ///     txn.put("key", read + 1)
+    /// });
+    /// assert!(matches!(lost, Err(Error::MaxRetriesExceeded { attempts: 1, .. })));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`transaction`](Self::transaction); [`Error::Timeout`](crate::Error::Timeout).
@@ -139,18 +222,54 @@ impl Database {
     }
 
     /// A view of the whole database as of now. Takes no time and no memory, but while it lives, what it sees is kept.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// use stormproof::{SnapshotView as _, Value};
+    ///
+    /// db.put(run, "key", 1_i64)?;
+    /// let view = db.snapshot();
+    /// db.put(run, "key", 2_i64)?;
+    /// assert_eq!(view.value("key"), Some(Value::I64(1)));
+    /// assert_eq!(view.scan_prefix("k").len(), 1);
+    /// assert!(view.version() < db.version());
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     #[inline]
     pub fn snapshot(&self) -> LazySnapshotView {
         LazySnapshotView::new(Arc::clone(self.lease()))
     }
 
     /// A deep copy of the whole database as of now, for tests.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// use stormproof::SnapshotView as _;
+    ///
+    /// db.put(run, "key", 1_i64)?;
+    /// let (copy, view) = (db.cloned_snapshot(), db.snapshot());
+    /// db.delete(run, "key")?;
+    /// assert_eq!(copy.scan(..), view.scan(..));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub fn cloned_snapshot(&self) -> ClonedSnapshotView {
         ClonedSnapshotView::new(self.lease())
     }
 
     /// Who wrote the value that a key has now: run and transaction. `None` if the key never existed, or if its
     /// tombstone has been collected.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// db.put(run, "key", 1_i64)?;
+    /// let by = db.provenance("key").expect("it was just written");
+    /// assert_eq!(by.run, Some(run));
+    /// assert!(!by.deleted);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub fn provenance(&self, key: impl IntoKey) -> Option<Provenance> {
         let inner = self.inner();
         let view = self.snapshot();
@@ -165,11 +284,30 @@ impl Database {
     }
 
     /// The newest published version.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// let before = db.version();
+    /// db.put(run, "key", 1_i64)?;
+    /// assert!(db.version() > before);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub fn version(&self) -> Version {
         Version::new(self.inner().published.load(Ordering::SeqCst))
     }
 
     /// What the database has done so far. Also handed to the `metrics` crate.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// db.put(run, "key", 1_i64)?;
+    /// let metrics = db.metrics();
+    /// assert!(metrics.commits >= 1);
+    /// assert_eq!(metrics.conflict_rate(), 0.0);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub fn metrics(&self) -> Metrics {
         let metrics = self.inner().measure();
         metrics.record();
@@ -177,11 +315,34 @@ impl Database {
     }
 
     /// Drops every old version and tombstone that no snapshot sees. Happens by itself as transactions commit.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// for number in 0..10_i64 {
+    ///     db.put(run, "key", number)?;
+    /// }
+    /// db.collect();
+    /// assert_eq!(db.metrics().surplus_versions, 0);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub fn collect(&self) {
         self.inner().committer.protocol().collect_all(self.inner());
     }
 
     /// Deletes the keys that have expired; happens by itself from time to time. Returns how many there were.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// use std::time::Duration;
+    ///
+    /// db.put_with_ttl(run, "cache/a", "soon gone", Duration::ZERO)?;
+    /// assert_eq!(db.get::<String>("cache/a")?, None);
+    /// db.sweep_expired()?;
+    /// assert!(db.list("cache/").is_empty());
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the deletes can't be committed.
@@ -190,6 +351,16 @@ impl Database {
     }
 
     /// Makes everything durable that was acked before the call.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = stormproof::Database::builder().dir(dir.path()).durability(stormproof::Durability::Pipelined).open()?;
+    /// # let run = db.begin_run()?;
+    /// db.put(run, "key", 1_i64)?;
+    /// db.flush()?;
+    /// assert_eq!(db.durable_version(), db.version());
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Poisoned`](crate::Error::Poisoned) after a failed sync; the error of a failed write, after which the data still wait for room.
@@ -200,6 +371,18 @@ impl Database {
     /// Waits until everything up to `version` is durable: a reader that must not act on what a crash can take back
     /// waits for the version of its snapshot.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = stormproof::Database::builder().dir(dir.path()).durability(stormproof::Durability::Pipelined).open()?;
+    /// # let run = db.begin_run()?;
+    /// use stormproof::SnapshotView as _;
+    ///
+    /// db.put(run, "key", 1_i64)?;
+    /// let view = db.snapshot();
+    /// db.wait_durable(view.version())?; // What the view shows can't be lost any more.
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Poisoned`](crate::Error::Poisoned), [`Error::Closed`](crate::Error::Closed) when that will not happen.
     pub fn wait_durable(&self, version: Version) -> Result<()> {
@@ -207,6 +390,15 @@ impl Database {
     }
 
     /// Up to which version everything is durable; in memory that is everything.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = stormproof::Database::builder().dir(dir.path()).durability(stormproof::Durability::Pipelined).open()?;
+    /// # let run = db.begin_run()?;
+    /// db.put(run, "key", 1_i64)?;
+    /// assert!(db.durable_version() <= db.version());
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub fn durable_version(&self) -> Version {
         self.inner().log.as_ref().map_or_else(|| self.version(), |log| log.durable_version())
     }
@@ -214,6 +406,16 @@ impl Database {
     /// Writes the newest state to a checkpoint, from which the next recovery begins, and drops the log before it.
     /// Writers go on meanwhile. Happens by itself as the log grows. In memory there is nothing to do, and nothing is
     /// returned.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = stormproof::Database::builder().dir(dir.path()).durability(stormproof::Durability::Pipelined).open()?;
+    /// # let run = db.begin_run()?;
+    /// db.put(run, "key", 1_i64)?;
+    /// let written = db.checkpoint()?.expect("a database on disk has checkpoints");
+    /// assert_eq!(written.version, db.version());
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the checkpoint can't be written; the one before and its log stay then.
@@ -223,12 +425,29 @@ impl Database {
     }
 
     /// What the opening found, and did.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = stormproof::Database::builder().dir(dir.path()).durability(stormproof::Durability::Pipelined).open()?;
+    /// # let run = db.begin_run()?;
+    /// let report = db.recovery_report();
+    /// assert!(report.created, "there was nothing before");
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub fn recovery_report(&self) -> &RecoveryReport {
         &self.inner().recovery
     }
 
     /// Closes the database for all handles: no new transactions, waits for those that are open (as long as the close
     /// timeout allows; then they can't commit any more), and makes everything acked durable.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// db.close()?;
+    /// assert!(matches!(db.begin_transaction(run), Err(stormproof::Error::Closed)));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When what was acked can't be made durable.

@@ -15,6 +15,13 @@ use super::Database;
 impl Database {
     /// Begins a run: one agent's session of work.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// let run = db.begin_run()?;
+    /// db.put(run, "key", 1_i64)?;
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the record of the run can't be committed.
     pub fn begin_run(&self) -> Result<RunId> {
@@ -22,6 +29,16 @@ impl Database {
     }
 
     /// Begins a run with an id, a parent or tags of the caller's choice.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// use stormproof::RunOptions;
+    ///
+    /// let child = db.begin_run_with(RunOptions::new().parent(run).tag("model", "small"))?;
+    /// assert_eq!(db.run(child)?.parent, Some(run));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::RunExists`] when a run has that id; [`Error::RunNotFound`] when there is no such parent; when the
@@ -55,6 +72,14 @@ impl Database {
 
     /// Ends a run: from now on it may read only. Ending it again changes nothing.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// db.end_run(run)?;
+    /// assert!(matches!(db.put(run, "key", 1_i64), Err(stormproof::Error::RunEnded(_))));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::RunNotFound`]; when the record of the run can't be committed.
     pub fn end_run(&self, run: RunId) -> Result<()> {
@@ -74,6 +99,14 @@ impl Database {
 
     /// What is known of a run.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// let record = db.run(run)?;
+    /// assert_eq!(record.status, stormproof::RunStatus::Active);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::RunNotFound`].
     pub fn run(&self, run: RunId) -> Result<RunRecord> {
@@ -83,6 +116,13 @@ impl Database {
     }
 
     /// All runs, in the order in which they began.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// assert!(db.runs().iter().any(|record| record.id == run));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub fn runs(&self) -> Vec<RunRecord> {
         let mut runs: Vec<_> = self
             .snapshot()

@@ -15,6 +15,14 @@ use super::Database;
 impl Database {
     /// Writes a key, in a transaction of its own.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// db.put(run, "greeting", "hello")?;
+    /// db.put(run, "answer", 42_u64)?;
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`transaction`](Self::transaction) and [`Transaction::put`](crate::Transaction::put).
     pub fn put<V>(&self, run: RunId, key: impl IntoKey, value: V) -> Result<()>
@@ -28,6 +36,16 @@ impl Database {
 
     /// Writes a key that ceases to be `ttl` from now, in a transaction of its own.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// use std::time::Duration;
+    ///
+    /// db.put_with_ttl(run, "session", "token", Duration::from_secs(3600))?;
+    /// assert_eq!(db.get("session")?, Some("token".to_owned()));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`put`](Self::put).
     pub fn put_with_ttl<V>(&self, run: RunId, key: impl IntoKey, value: V, ttl: Duration) -> Result<()>
@@ -40,6 +58,16 @@ impl Database {
     }
 
     /// Reads a key as of now.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// db.put(run, "answer", 42_u64)?;
+    /// assert_eq!(db.get("answer")?, Some(42_u64));
+    /// assert_eq!(db.get::<u64>("question")?, None);
+    /// assert!(db.get::<String>("answer").is_err(), "it is no text");
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Value`] when the value has another type than asked for.
@@ -77,6 +105,15 @@ impl Database {
 
     /// Deletes a key, in a transaction of its own.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// db.put(run, "key", 1_i64)?;
+    /// db.delete(run, "key")?;
+    /// assert_eq!(db.get::<i64>("key")?, None);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`transaction`](Self::transaction).
     pub fn delete(&self, run: RunId, key: impl IntoKey) -> Result<()> {
@@ -85,6 +122,16 @@ impl Database {
     }
 
     /// The keys of the shared namespace that start with `prefix`, with values and versions, as of now.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// db.put(run, "user/1", "Ada")?;
+    /// db.put(run, "user/2", "Grace")?;
+    /// let names: Vec<_> = db.list("user/").into_iter().map(|entry| entry.value).collect();
+    /// assert_eq!(names, ["Ada".into(), "Grace".into()]);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub fn list(&self, prefix: impl AsRef<[u8]>) -> Vec<Entry> {
         self.snapshot()
             .scan(KeyRange::prefix(prefix))

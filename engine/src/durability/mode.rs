@@ -3,6 +3,14 @@
 use std::time::Duration;
 
 /// When commits become durable (the contract's table in full: SEMANTICS §4).
+///
+/// ```
+/// use std::time::Duration;
+/// use stormproof::Durability;
+///
+/// let relaxed = Durability::Async { interval: Duration::from_millis(500) };
+/// assert!(Durability::default().is_strict() && !relaxed.is_strict());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
     /// Every commit is durable before anybody sees it and before it is acked. Commits that arrive during a sync

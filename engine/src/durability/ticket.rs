@@ -16,6 +16,25 @@ use crate::wal::Log;
 
 /// Tells when a commit is durable. Wait for it, poll it, or `.await` it; dropping it does nothing. Tickets are
 /// fulfilled in commit order.
+///
+/// ```
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let db = stormproof::Database::builder().dir(dir.path()).durability(stormproof::Durability::Pipelined).open()?;
+/// # let run = db.begin_run()?;
+/// use std::time::Duration;
+///
+/// let mut txn = db.begin_transaction(run)?;
+/// txn.put("key", 1_i64)?;
+/// let commit = txn.commit()?;
+/// let ticket = commit.ticket();
+/// assert_eq!(Some(ticket.version()), commit.version());
+/// while !ticket.wait_timeout(Duration::from_millis(100))? {
+///     println!("still on its way");
+/// }
+/// ticket.wait()?; // Or `.await` it: a ticket is a future as well.
+/// assert!(ticket.is_durable()?);
+/// # Ok::<(), stormproof::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Ticket {
     /// `None`: durable from the beginning, or in memory only, where nothing ever is more durable than now.

@@ -102,6 +102,16 @@ pub enum SegmentEnd {
 
 /// Says what files there are, and what is in them.
 ///
+/// ```
+/// # let dir = tempfile::tempdir()?;
+/// # stormproof::Database::open(dir.path())?.close()?;
+/// let disk = env::StdDisk::open(dir.path())?;
+/// let inspection = stormproof::inspect::inspect(&disk)?;
+/// assert!(inspection.database.is_some());
+/// assert_eq!(inspection.segments.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// When the directory can't be listed. What is wrong with a file goes to [`Inspection::problems`].
 pub fn inspect(disk: &dyn Disk) -> Result<Inspection> {
@@ -135,6 +145,15 @@ pub fn inspect(disk: &dyn Disk) -> Result<Inspection> {
 
 /// Reads everything that an open would read, and checks it in the same way. What comes back is what recovery would
 /// do; `created` means that there is no database yet.
+///
+/// ```
+/// # let dir = tempfile::tempdir()?;
+/// # stormproof::Database::open(dir.path())?.close()?;
+/// let disk = env::StdDisk::open(dir.path())?;
+/// let report = stormproof::inspect::verify(&disk)?;
+/// assert!(!report.created, "there is a database");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// Those that [`crate::Database::open`] would give, but for the lock.

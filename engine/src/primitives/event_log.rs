@@ -61,6 +61,21 @@ impl EventLog {
     }
 
     /// The stream of that name in a namespace.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// use stormproof::{EventLog, Namespace};
+    ///
+    /// let own = EventLog::in_namespace(&Namespace::of_run(run), "thoughts");
+    /// assert!(own.is_empty(&mut txn)?);
+    /// own.append(&mut txn, "hm")?;
+    /// assert_eq!(own.len(&mut txn)?, 1);
+    /// let last = own.last(&mut txn)?.expect("there is one");
+    /// assert_eq!((last.sequence, last.value), (0, "hm".into()));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub fn in_namespace(namespace: &Namespace, name: &str) -> Self {
         let stream = namespace.tagged(TypeTag::Event, &[]).with_component(name.as_bytes());
         Self { name: name.to_owned(), stream }

@@ -19,6 +19,9 @@ use crate::value::Value;
 /// let mut txn = db.begin_transaction(run)?;
 /// assert_eq!(notes.get(&mut txn, "todo")?, Some("find the bug".to_owned()));
 /// assert_eq!(txn.get::<String>("todo")?, None, "another namespace");
+/// assert_eq!(notes.list(&mut txn, "to")?.len(), 1);
+/// notes.delete(&mut txn, "todo")?;
+/// assert!(!txn.exists(notes.key("todo"))?);
 /// # Ok(())
 /// # }
 /// ```

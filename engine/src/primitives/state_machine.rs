@@ -102,6 +102,27 @@ impl<S: State> StateMachine<S> {
 
     /// Like [`state`](Self::state), with the version at which it was entered, as [`Transaction::get_versioned`] tells it.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// use stormproof::{Namespace, StateMachine};
+    ///
+    /// let jobs = StateMachine::<String>::builder("job")
+    ///     .namespace(Namespace::of_run(run))
+    ///     .initial("queued".to_owned())
+    ///     .transition("queued".to_owned(), "done".to_owned())
+    ///     .build()?;
+    /// let mut txn = db.begin_transaction(run)?;
+    /// jobs.create(&mut txn, "1")?;
+    /// assert_eq!(jobs.state(&mut txn, "1")?.as_deref(), Some("queued"));
+    /// txn.commit()?.wait_durable()?;
+    /// let mut txn = db.begin_transaction(run)?;
+    /// let (state, version) = jobs.state_versioned(&mut txn, "1")?;
+    /// assert_eq!((state.as_deref(), version), (Some("queued"), Some(db.version())));
+    /// assert_eq!(jobs.allowed("queued"), ["done"]);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`state`](Self::state).
     pub fn state_versioned(

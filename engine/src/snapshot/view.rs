@@ -42,6 +42,28 @@ pub trait SnapshotView {
 }
 
 /// Reads the live store at its version, in time and space that do not depend on the size of the database.
+///
+/// ```
+/// # let db = stormproof::Database::open_in_memory()?;
+/// # let run = db.begin_run()?;
+/// use std::ops::ControlFlow;
+/// use stormproof::{SnapshotView as _, Value};
+///
+/// db.put(run, "a", 1_i64)?;
+/// db.put(run, "b", "two")?;
+/// let view = db.snapshot();
+/// assert_eq!(view.value("a"), Some(Value::I64(1)));
+/// assert_eq!(view.get("a").version, Some(db.provenance("a").expect("it is there").version));
+/// assert!(view.get_with("b", |value| value == Some(&"two".into())));
+/// let mut last = None;
+/// view.visit(.., true, |key, _| {
+///     last = Some(key.clone());
+///     ControlFlow::Break(())
+/// });
+/// assert_eq!(last.expect("there are two").user_key(), b"b");
+/// assert_eq!((view.scan("a"..="b").len(), view.scan_prefix("b").len()), (2, 1));
+/// # Ok::<(), stormproof::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct LazySnapshotView {
     inner: Arc<Lease>,

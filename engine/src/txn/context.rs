@@ -59,6 +59,28 @@ impl Status {
 }
 
 /// A transaction's identity, snapshot, sets and status, for inspection.
+///
+/// ```
+/// # let db = stormproof::Database::open_in_memory()?;
+/// # let run = db.begin_run()?;
+/// use stormproof::{Isolation, Status};
+///
+/// let mut txn = db.begin_transaction(run)?;
+/// txn.get::<i64>("read")?;
+/// txn.scan("a".."b")?;
+/// txn.put("written", 1_i64)?;
+/// txn.delete("deleted")?;
+/// txn.insert("inserted", 1_i64)?;
+/// let context = txn.context();
+/// assert_eq!((context.run(), context.start_version()), (run, db.version()));
+/// assert_eq!((context.isolation(), context.is_read_only()), (Isolation::Serializable, false));
+/// assert_eq!((context.read_set_len(), context.range_set_len()), (1, 1));
+/// assert_eq!((context.write_set_len(), context.delete_set_len(), context.cas_set_len()), (1, 1, 1));
+/// assert_eq!(context.append_len(), 0);
+/// assert!(context.write_bytes() > 0 && context.id().get() > 0);
+/// assert_eq!(*context.status(), Status::Active);
+/// # Ok::<(), stormproof::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct TransactionContext {
     pub(crate) id: TxnId,

@@ -5,6 +5,25 @@ use std::time::Duration;
 use crate::types::Isolation;
 
 /// How a transaction runs; what is not set is as the database has it.
+///
+/// ```
+/// # let db = stormproof::Database::open_in_memory()?;
+/// # let run = db.begin_run()?;
+/// use std::time::Duration;
+/// use stormproof::{Isolation, RetryPolicy, TransactionOptions};
+///
+/// let options = TransactionOptions::new()
+///     .isolation(Isolation::Snapshot)
+///     .timeout(Duration::from_secs(2))
+///     .retry(RetryPolicy { attempts_max: 5, ..RetryPolicy::default() })
+///     .writes_max(1_000)
+///     .bytes_max(1 << 20);
+/// db.transaction_with(run, &options, |txn| txn.put("key", 1_i64))?;
+///
+/// let reading = TransactionOptions::new().read_only();
+/// assert_eq!(db.transaction_with(run, &reading, |txn| txn.get("key"))?, Some(1_i64));
+/// # Ok::<(), stormproof::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TransactionOptions {
     pub(crate) isolation: Option<Isolation>,
@@ -75,6 +94,14 @@ impl TransactionOptions {
 /// other thread, and as often again when it loses something new. Nobody waits at a stretch for longer than a *patience*,
 /// four times `pause_max`; so a closure that runs other transactions can't block itself, and one that takes longer than
 /// a patience may lose again.
+///
+/// ```
+/// use stormproof::RetryPolicy;
+///
+/// assert_eq!(RetryPolicy::never().attempts_max, 1);
+/// let patient = RetryPolicy { attempts_max: u32::MAX, ..RetryPolicy::default() };
+/// # assert!(patient.alone_after < patient.attempts_max);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// Attempts in all, the first one included; at least 1.

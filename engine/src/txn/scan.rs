@@ -22,6 +22,18 @@ pub struct Entry {
 }
 
 /// Which keys of a range a scan returns, and in which order.
+///
+/// ```
+/// # let db = stormproof::Database::open_in_memory()?;
+/// # let run = db.begin_run()?;
+/// # (1..=3_i64).try_for_each(|number| db.put(run, format!("item/{number}"), number))?;
+/// # let mut txn = db.begin_transaction(run)?;
+/// use stormproof::{KeyRange, ScanOptions};
+///
+/// let last_two = txn.scan_with(KeyRange::prefix("item/"), ScanOptions::new().reverse().limit(2))?;
+/// assert_eq!(last_two[0].value, 3_i64.into());
+/// # Ok::<(), stormproof::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ScanOptions {
     pub(crate) limit: Option<usize>,
@@ -52,6 +64,16 @@ impl ScanOptions {
 impl Transaction {
     /// The keys of a range with their values, in key order: what the snapshot has, and the transaction's own writes.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # (1..=3_i64).try_for_each(|number| db.put(run, format!("item/{number}"), number))?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// txn.put("item/4", 4_i64)?;
+    /// assert_eq!(txn.scan("item/2"..="item/4")?.len(), 3);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the transaction has ended or is past its timeout.
     pub fn scan(&mut self, range: impl Into<KeyRange>) -> Result<Vec<Entry>> {
@@ -59,6 +81,15 @@ impl Transaction {
     }
 
     /// Like [`scan`](Self::scan), from the last key to the first.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # (1..=3_i64).try_for_each(|number| db.put(run, format!("item/{number}"), number))?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// assert_eq!(txn.scan_reverse("item/".."item/9")?[0].key.user_key(), b"item/3");
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the transaction has ended or is past its timeout.
@@ -68,6 +99,16 @@ impl Transaction {
 
     /// The keys of the shared namespace that start with `prefix`, in key order.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # (1..=3_i64).try_for_each(|number| db.put(run, format!("item/{number}"), number))?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// txn.delete("item/1")?;
+    /// assert_eq!(txn.scan_prefix("item/")?.len(), 2);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the transaction has ended or is past its timeout.
     pub fn scan_prefix(&mut self, prefix: impl AsRef<[u8]>) -> Result<Vec<Entry>> {
@@ -75,6 +116,18 @@ impl Transaction {
     }
 
     /// Like [`scan`](Self::scan), with a limit or backwards. Only the part of the range that was walked can conflict.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # (1..=3_i64).try_for_each(|number| db.put(run, format!("item/{number}"), number))?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// use stormproof::ScanOptions;
+    ///
+    /// let first = txn.scan_with("item/".., ScanOptions::new().limit(1))?;
+    /// assert_eq!(first[0].value, 1_i64.into());
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the transaction has ended or is past its timeout.
@@ -89,6 +142,15 @@ impl Transaction {
 
     /// The keys of the shared namespace that start with `prefix`, without their values.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # (1..=3_i64).try_for_each(|number| db.put(run, format!("item/{number}"), number))?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// assert_eq!(txn.list("item/")?.len(), 3);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the transaction has ended or is past its timeout.
     pub fn list(&mut self, prefix: impl AsRef<[u8]>) -> Result<Vec<Key>> {
@@ -101,6 +163,15 @@ impl Transaction {
     }
 
     /// How many keys a range has.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # (1..=3_i64).try_for_each(|number| db.put(run, format!("item/{number}"), number))?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// assert_eq!(txn.len("item/2"..)?, 2);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the transaction has ended or is past its timeout.
@@ -115,6 +186,25 @@ impl Transaction {
 
     /// Calls `visit` with key, value and version (`None` for own writes) of the keys of a range, in order, until it
     /// breaks or the limit is reached. Nothing is copied. `visit` must not use the database: locks are held around it.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # (1..=3_i64).try_for_each(|number| db.put(run, format!("item/{number}"), number))?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// use std::ops::ControlFlow;
+    /// use stormproof::{ScanOptions, Value};
+    ///
+    /// let mut sum = 0;
+    /// txn.visit("item/".., ScanOptions::new(), |_, value, _| {
+    ///     if let Value::I64(number) = value {
+    ///         sum += number;
+    ///     }
+    ///     ControlFlow::Continue(())
+    /// })?;
+    /// assert_eq!(sum, 6);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the transaction has ended or is past its timeout.

@@ -40,6 +40,17 @@ pub struct Transaction {
 }
 
 /// A commit that happened.
+///
+/// ```
+/// # let db = stormproof::Database::open_in_memory()?;
+/// # let run = db.begin_run()?;
+/// let mut txn = db.begin_transaction(run)?;
+/// txn.put("key", 1_i64)?;
+/// let commit = txn.commit()?;
+/// assert_eq!(commit.version(), Some(db.version()));
+/// commit.wait_durable()?; // Or keep `commit.ticket()`, and go on meanwhile.
+/// # Ok::<(), stormproof::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "in the modes other than strict, the commit may not be durable yet: the ticket tells"]
 pub struct Commit {
@@ -92,11 +103,30 @@ impl Transaction {
     }
 
     /// Identity, snapshot, sets and status.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// txn.put("key", 1_i64)?;
+    /// assert_eq!(txn.context().write_set_len(), 1);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub const fn context(&self) -> &TransactionContext {
         &self.context
     }
 
     /// The snapshot that it reads.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// db.put(run, "key", 1_i64)?;
+    /// assert!(txn.start_version() < db.version());
+    /// assert_eq!(txn.run(), run);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub const fn start_version(&self) -> Version {
         self.context.start_version
     }
@@ -107,6 +137,16 @@ impl Transaction {
     }
 
     /// Reads a key as a value of the type that the caller names or implies; `None` if the key is absent.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// txn.put("count", 1_u64)?;
+    /// let count: u64 = txn.get("count")?.unwrap_or(0);
+    /// assert_eq!(count, 1);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Value`] when the value has another type; when the transaction has ended or is past its timeout.
@@ -126,6 +166,19 @@ impl Transaction {
     /// counted. `see` should be short, as nothing that others overwrite meanwhile is freed, and must not use the
     /// database.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// txn.put("text", "four words stand here")?;
+    /// let words = txn.get_with("text", |value| match value {
+    ///     Some(stormproof::Value::String(text)) => text.split(' ').count(),
+    ///     _ => 0,
+    /// })?;
+    /// assert_eq!(words, 4);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the transaction has ended or is past its timeout.
     #[inline]
@@ -134,6 +187,16 @@ impl Transaction {
     }
 
     /// Reads a key with its version.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// db.put(run, "key", 1_i64)?;
+    /// let mut txn = db.begin_transaction(run)?;
+    /// let found = txn.get_versioned("key")?;
+    /// assert_eq!(found.version, Some(db.version()));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the transaction has ended or is past its timeout.
@@ -144,6 +207,15 @@ impl Transaction {
 
     /// Whether a key is present.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// txn.put("key", 1_i64)?;
+    /// assert!(txn.exists("key")? && !txn.exists("other")?);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the transaction has ended or is past its timeout.
     pub fn exists(&mut self, key: impl IntoKey) -> Result<bool> {
@@ -151,6 +223,15 @@ impl Transaction {
     }
 
     /// Writes a key.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// txn.put("key", "text, number, list or map")?;
+    /// txn.commit()?.wait_durable()?;
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// When the value does not fit ([`Error::Value`]: an integer above the range of `i64`), the key or the transaction
@@ -166,6 +247,17 @@ impl Transaction {
 
     /// Writes a key that ceases to be `ttl` from now, at the precision of milliseconds.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// use std::time::Duration;
+    ///
+    /// txn.put_with_ttl("cache", "until tomorrow", Duration::from_secs(86_400))?;
+    /// assert!(txn.exists("cache")?);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`put`](Self::put).
     pub fn put_with_ttl<V>(&mut self, key: impl IntoKey, value: V, ttl: Duration) -> Result<()>
@@ -180,6 +272,16 @@ impl Transaction {
 
     /// Deletes a key; a key that is absent stays absent.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// txn.put("key", 1_i64)?;
+    /// txn.delete("key")?;
+    /// assert!(!txn.exists("key")?);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// When the key or the transaction is too large, or the transaction may not write any more.
     pub fn delete(&mut self, key: impl IntoKey) -> Result<()> {
@@ -187,6 +289,15 @@ impl Transaction {
     }
 
     /// Writes a key if it is absent now.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// txn.insert("name", "Ada")?;
+    /// assert!(txn.insert("name", "Grace").is_err_and(|error| error.is_conflict()));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Conflict`] at once when it is present; otherwise as [`put`](Self::put).
@@ -200,6 +311,15 @@ impl Transaction {
 
     /// Writes a key if it has this version; zero demands that it never existed.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// let seen = txn.get_versioned("key")?.version.unwrap_or_default();
+    /// txn.cas("key", seen, 1_i64)?; // Also checked again at commit.
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Conflict`] at once when it has another; otherwise as [`put`](Self::put).
     pub fn cas<V>(&mut self, key: impl IntoKey, expected: Version, value: V) -> Result<()>
@@ -211,6 +331,16 @@ impl Transaction {
     }
 
     /// Writes a key if it has this value.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// txn.put("state", "queued")?;
+    /// txn.compare_and_set("state", "queued", "running")?;
+    /// assert!(txn.compare_and_set("state", "queued", "running").is_err());
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Conflict`] at once when it has another or none; otherwise as [`put`](Self::put).
@@ -225,6 +355,16 @@ impl Transaction {
 
     /// Deletes a key if it has this version.
     ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// db.put(run, "key", 1_i64)?;
+    /// let seen = db.version();
+    /// let mut txn = db.begin_transaction(run)?;
+    /// txn.delete_if("key", seen)?;
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Conflict`] at once when it has another; otherwise as [`delete`](Self::delete).
     pub fn delete_if(&mut self, key: impl IntoKey, expected: Version) -> Result<()> {
@@ -233,6 +373,17 @@ impl Transaction {
 
     /// Commits: all writes become visible at once, or none ever does. While a closure that keeps losing has reserved one
     /// of the keys that would be written, this waits for its end, but not for long ([`RetryPolicy`](crate::RetryPolicy)).
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// txn.put("key", 1_i64)?;
+    /// let commit = txn.commit()?;
+    /// assert_eq!(commit.version(), Some(db.version()));
+    /// assert!(matches!(txn.commit(), Err(stormproof::Error::NotActive { .. })));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Conflict`] with all conflicts when others committed first; [`Error::Timeout`]; [`Error::DiskFull`],
@@ -265,6 +416,16 @@ impl Transaction {
     }
 
     /// Aborts: nothing has happened. An aborted or committed transaction stays what it is.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # let mut txn = db.begin_transaction(run)?;
+    /// txn.put("key", 1_i64)?;
+    /// txn.abort();
+    /// assert_eq!(db.get::<i64>("key")?, None);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
     pub fn abort(&mut self) {
         if self.context.status == Status::Active {
             self.inner.metrics.aborted();
