@@ -248,6 +248,25 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// When it happened. That nothing is known of a commit has no time of its own.
+    pub fn at(&self) -> Option<Time> {
+        match self {
+            Self::Opened { at, .. }
+            | Self::Ended { at, .. }
+            | Self::Begin { at, .. }
+            | Self::Op { at, .. }
+            | Self::Commit { at, .. }
+            | Self::Durable { at, .. } => Some(*at),
+            Self::Outcome { outcome, .. } => match outcome {
+                Outcome::Committed { acked, .. } => Some(*acked),
+                Outcome::Aborted { at, .. } => Some(*at),
+                Outcome::Running | Outcome::Unknown { .. } => None,
+            },
+        }
+    }
+}
+
 /// A whole history.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {

@@ -219,7 +219,11 @@ impl<'a> Keeper<'a> {
     }
 
     fn happened(&mut self, event: Event, now: &mut Now) {
-        self.last = self.last.max(time_of(&event));
+        let durable = match &event {
+            Event::Outcome { outcome: Outcome::Committed { durable, .. }, .. } => *durable,
+            _ => None,
+        };
+        self.last = self.last.max(event.at().max(durable).unwrap_or(0));
         match &event {
             Event::Opened { .. } => now.opened = true,
             Event::Ended { .. } => now.closed = true,
@@ -268,21 +272,4 @@ fn listen(stdout: ChildStdout) -> io::Result<Receiver<Vec<u8>>> {
         }
     })?;
     Ok(receiver)
-}
-
-fn time_of(event: &Event) -> Time {
-    match event {
-        Event::Opened { at, .. }
-        | Event::Ended { at, .. }
-        | Event::Begin { at, .. }
-        | Event::Op { at, .. }
-        | Event::Commit { at, .. }
-        | Event::Durable { at, .. } => *at,
-        Event::Outcome { outcome, .. } => match outcome {
-            Outcome::Running => 0,
-            Outcome::Unknown { invoked } => *invoked,
-            Outcome::Committed { acked, durable, .. } => durable.unwrap_or(0).max(*acked),
-            Outcome::Aborted { at, .. } => *at,
-        },
-    }
 }

@@ -105,7 +105,7 @@ impl<'a> Timeline<'a> {
         let mut txns: Vec<Txn> = self.run.history.txns.iter().map(|txn| self.txn(txn, writers)).collect();
         let mut last = 0;
         for event in &self.run.events {
-            let at = self.time_of(event);
+            let at = event.at().map(|at| self.watched.time_of_event(at));
             match event {
                 Event::Op { txn, op, .. } => {
                     let index = *txn as usize;
@@ -124,23 +124,6 @@ impl<'a> Timeline<'a> {
             last = last.max(at.unwrap_or(last));
         }
         txns
-    }
-
-    fn time_of(&self, event: &Event) -> Option<Time> {
-        let at = match event {
-            Event::Opened { at, .. }
-            | Event::Ended { at, .. }
-            | Event::Begin { at, .. }
-            | Event::Op { at, .. }
-            | Event::Commit { at, .. }
-            | Event::Durable { at, .. } => *at,
-            Event::Outcome { outcome, .. } => match outcome {
-                history::Outcome::Committed { acked, .. } => *acked,
-                history::Outcome::Aborted { at, .. } => *at,
-                history::Outcome::Running | history::Outcome::Unknown { .. } => return None,
-            },
-        };
-        Some(self.watched.time_of_event(at))
     }
 
     /// A transaction without its operations.

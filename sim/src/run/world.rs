@@ -255,7 +255,7 @@ pub struct ClientTime {
 
 /// So long, at most, nothing is heard of a client that sleeps: the store works in the background meanwhile, and who waits
 /// for what makes no progress.
-const UNHEARD: Duration = Duration::from_millis(100);
+const UNHEARD: Duration = Duration::from_millis(20);
 
 impl Environment for ClientTime {
     fn now(&self) -> Duration {

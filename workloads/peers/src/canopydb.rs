@@ -100,14 +100,6 @@ impl Native for ReadTxn {
         scan(&tree, range, limit, reverse)
     }
 
-    fn put(&mut self, _key: &[u8], _value: &[u8]) -> Result<()> {
-        Err(refused("a read transaction does not write"))
-    }
-
-    fn delete(&mut self, _key: &[u8]) -> Result<()> {
-        Err(refused("a read transaction does not write"))
-    }
-
     fn commit(self) -> Result<()> {
         Ok(())
     }

@@ -117,14 +117,6 @@ impl Native for ReadTxn<'_> {
         scan(&self.snapshot, self.keyspace, range, limit, reverse)
     }
 
-    fn put(&mut self, _key: &[u8], _value: &[u8]) -> Result<()> {
-        Err(refused("a snapshot is read-only"))
-    }
-
-    fn delete(&mut self, _key: &[u8]) -> Result<()> {
-        Err(refused("a snapshot is read-only"))
-    }
-
     fn commit(self) -> Result<()> {
         Ok(())
     }

@@ -117,14 +117,6 @@ impl Native for ReadTxn<'_> {
         scan(&self.txn, self.database, range, limit, reverse)
     }
 
-    fn put(&mut self, _key: &[u8], _value: &[u8]) -> Result<()> {
-        Err(refused("a read transaction does not write"))
-    }
-
-    fn delete(&mut self, _key: &[u8]) -> Result<()> {
-        Err(refused("a read transaction does not write"))
-    }
-
     fn commit(self) -> Result<()> {
         self.txn.commit().map_err(refused)
     }

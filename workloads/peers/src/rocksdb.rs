@@ -104,7 +104,7 @@ impl Native for RocksTxn<'_> {
         let mode =
             if reverse { IteratorMode::End } else { IteratorMode::From(&range.start, Direction::Forward) };
         let snapshot = self.0.snapshot();
-        let entry = |entry: std::result::Result<(Box<[u8]>, Box<[u8]>), rocksdb::Error>| {
+        let entry = |entry: std::result::Result<Pair, rocksdb::Error>| {
             let (key, value) = entry.map_err(refused)?;
             Ok((key.into_vec(), value.into_vec()))
         };
@@ -127,3 +127,6 @@ impl Native for RocksTxn<'_> {
         })
     }
 }
+
+/// Key and value, as iterators give them.
+type Pair = (Box<[u8]>, Box<[u8]>);

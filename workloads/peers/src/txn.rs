@@ -7,7 +7,8 @@ use stormproof_workloads::store::{
     Result, StoreError, StoreTxn, Version,
 };
 
-/// A transaction of a database. Dropping it aborts it.
+/// A transaction of a database. Dropping it aborts it. One that only reads leaves out the writes: [`Txn`] refuses them
+/// before they get here.
 pub(crate) trait Native {
     /// Reads a key, own writes included.
     fn get(&mut self, key: &[u8]) -> Result<Option<Bytes>>;
@@ -16,13 +17,21 @@ pub(crate) trait Native {
     fn scan(&mut self, range: &Range, limit: usize, reverse: bool) -> Result<Vec<(Key, Bytes)>>;
 
     /// Writes a key.
-    fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()>;
+    fn put(&mut self, _key: &[u8], _value: &[u8]) -> Result<()> {
+        Err(read_only())
+    }
 
     /// Deletes a key, if it is there.
-    fn delete(&mut self, key: &[u8]) -> Result<()>;
+    fn delete(&mut self, _key: &[u8]) -> Result<()> {
+        Err(read_only())
+    }
 
     /// Commits.
     fn commit(self) -> Result<()>;
+}
+
+fn read_only() -> StoreError {
+    StoreError::Refused("the transaction is read-only".into())
 }
 
 /// A database's transaction, as workloads see it.
@@ -41,7 +50,7 @@ impl<N: Native> Txn<N> {
 
     fn write(&mut self) -> Result<&mut N> {
         if self.read_only {
-            return Err(StoreError::Refused("the transaction is read-only".into()));
+            return Err(read_only());
         }
         self.written = true;
         Ok(&mut self.native)

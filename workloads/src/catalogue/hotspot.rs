@@ -62,27 +62,38 @@ impl Workload for Hotspot {
             let micros = rng.random_range(0..=self.think_micros_max);
             Transaction::of([Step::Get { key }, Step::Think { micros }, add]).into()
         });
-        let reads = (0..self.counters.max(1)).map(|counter| Step::Get { key: key(counter) });
-        plan.audit.actions.push(Transaction::reading(reads).into());
+        audit_counters(&mut plan, self.keys());
         plan
     }
 
     fn check(&self, evidence: &Evidence<'_>) -> Vec<Finding> {
-        (0..self.counters.max(1))
-            .flat_map(|counter| check_counter(evidence, key(counter).as_bytes()))
-            .collect()
+        check_counters(evidence, self.keys())
     }
 }
 
-/// What speaks against a counter that transactions raise by 1 with [`Step::Add`].
-pub(super) fn check_counter(evidence: &Evidence<'_>, key: &[u8]) -> Vec<Finding> {
-    let mut findings = lost_updates(evidence, key);
-    findings.extend(wrong_sum(evidence, key));
-    findings
+impl Hotspot {
+    fn keys(&self) -> impl Iterator<Item = String> + use<> {
+        (0..self.counters.max(1)).map(key)
+    }
 }
 
 fn key(counter: u32) -> String {
     format!("counter/{counter}")
+}
+
+/// Has the audit read what [`check_counters`] looks at.
+pub(super) fn audit_counters(plan: &mut Plan, keys: impl Iterator<Item = String>) {
+    plan.audit.actions.push(Transaction::reading(keys.map(|key| Step::Get { key })).into());
+}
+
+/// What speaks against counters that transactions raise by 1 with [`Step::Add`].
+pub(super) fn check_counters(evidence: &Evidence<'_>, keys: impl Iterator<Item = String>) -> Vec<Finding> {
+    let check = |key: String| {
+        let mut findings = lost_updates(evidence, key.as_bytes());
+        findings.extend(wrong_sum(evidence, key.as_bytes()));
+        findings
+    };
+    keys.flat_map(check).collect()
 }
 
 /// Two increments that were acked in one life and wrote the same number: one of them is lost.

@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::hotspot::check_counter;
+use super::hotspot::{audit_counters, check_counters};
 use super::{clients, parameters_of};
 use crate::evidence::Evidence;
 use crate::history::{Op, Outcome, Txn};
@@ -69,15 +69,20 @@ impl Workload for RetryStorm {
             let by_store = rng.random_range(0..100) < self.by_store_percent;
             Transaction { retry, by_store, ..Transaction::of(reads.chain([think]).chain(adds)) }.into()
         });
-        let reads = (0..keys).map(|number| Step::Get { key: key(number) });
-        plan.audit.actions.push(Transaction::reading(reads).into());
+        audit_counters(&mut plan, self.keys());
         plan
     }
 
     fn check(&self, evidence: &Evidence<'_>) -> Vec<Finding> {
-        let counters =
-            (0..self.keys.max(1)).flat_map(|number| check_counter(evidence, key(number).as_bytes()));
-        counters.chain(without_winner(evidence)).collect()
+        let mut findings = check_counters(evidence, self.keys());
+        findings.extend(without_winner(evidence));
+        findings
+    }
+}
+
+impl RetryStorm {
+    fn keys(&self) -> impl Iterator<Item = String> + use<> {
+        (0..self.keys.max(1)).map(key)
     }
 }
 

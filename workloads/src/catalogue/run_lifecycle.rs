@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::hotspot::check_counter;
+use super::hotspot::{audit_counters, check_counters};
 use super::{clients, parameters_of};
 use crate::evidence::Evidence;
 use crate::plan::{Action, Plan, Step, Transaction};
@@ -62,19 +62,20 @@ impl Workload for RunLifecycle {
             1 | 6 => self.write(0, rng),
             _ => self.write(rng.random_range(0..2), rng),
         });
-        let reads = (0..self.counters.max(1)).map(|counter| Step::Get { key: key(counter) });
-        plan.audit.actions.push(Transaction::reading(reads).into());
+        audit_counters(&mut plan, self.keys());
         plan
     }
 
     fn check(&self, evidence: &Evidence<'_>) -> Vec<Finding> {
-        (0..self.counters.max(1))
-            .flat_map(|counter| check_counter(evidence, key(counter).as_bytes()))
-            .collect()
+        check_counters(evidence, self.keys())
     }
 }
 
 impl RunLifecycle {
+    fn keys(&self) -> impl Iterator<Item = String> + use<> {
+        (0..self.counters.max(1)).map(key)
+    }
+
     fn write(&self, slot: u32, rng: &mut ChaCha8Rng) -> Action {
         self.writing(slot, rng).into()
     }
