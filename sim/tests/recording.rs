@@ -65,6 +65,20 @@ fn a_recording_finds_a_bug_of_the_engine_and_its_trace_replays_without_it() {
 }
 
 #[test]
+fn a_recording_is_played_on_real_threads_and_in_processes_that_are_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    record(&folder.path().join("shapes.jsonl"), Some([7; 16]));
+    for how in [&["--threads", "3"][..], &["--kill"]] {
+        let real = ["run", "--real", "real", "--rounds", "2", "--recording", "shapes.jsonl", "--json"];
+        let run = stormproof(folder.path(), &[&real[..], how].concat());
+        let document = json(&run);
+        assert_eq!(run.status.code(), Some(0), "{document:#}");
+        assert_eq!(document["rounds"][0]["workload"], "recording", "{document:#}");
+        assert!(document["figures"]["commits"].as_u64() > Some(20), "{document:#}");
+    }
+}
+
+#[test]
 fn a_file_that_is_no_recording_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("notes.txt"), "no recording\n").unwrap();
