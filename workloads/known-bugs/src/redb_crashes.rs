@@ -57,6 +57,8 @@ pub enum Aim {
     /// At the sync of a commit, which tears the header, and then at the first operations of the recovery. Commits are small:
     /// nothing grows.
     Header,
+    /// At the sync of a commit that has made the file grow: its header is there, and what it needs may not be.
+    Growth,
 }
 
 /// Plays a seed.
@@ -67,12 +69,17 @@ pub fn play(seed: u64, aim: Aim) -> Found {
     let cuts = match aim {
         Aim::Anywhere => rng.random_range(1..=CUTS_MAX),
         Aim::Header => 2,
+        Aim::Growth => 1,
     };
     let mut odds = CrashOdds::swarm(&mut rng);
     if aim == Aim::Header {
         odds.styles = CrashStyle::ALL.map(|style| u32::from(style >= CrashStyle::Writes));
         odds.header_survives = Some(Odds::percent(97));
         odds.torn = Odds::percent(80);
+    }
+    if aim == Aim::Growth {
+        odds.styles = CrashStyle::ALL.map(|style| u32::from(style >= CrashStyle::Writes));
+        odds.header_survives = Some(Odds::percent(97));
     }
     for cut in 0..=cuts {
         let last = cut == cuts;
@@ -84,6 +91,7 @@ pub fn play(seed: u64, aim: Aim) -> Found {
                     CrashPoint::draw(&mut rng, horizon)
                 }
                 Aim::Header => at_header(cut, &mut rng),
+                Aim::Growth => before_sync(rng.random_range(3..=16)),
             };
             disk.set_hook(Arc::new(Cut::at(point, &disk)));
         }
@@ -110,6 +118,10 @@ fn at_header(cut: u32, rng: &mut ChaCha8Rng) -> CrashPoint {
         (rng.random_range(1..=3), if rng.random_bool(0.5) { Side::Before } else { Side::After })
     };
     CrashPoint { side, operation: Some(OperationKind::SyncData), class: None, nth }
+}
+
+fn before_sync(nth: u64) -> CrashPoint {
+    CrashPoint { side: Side::Before, operation: Some(OperationKind::SyncData), class: None, nth }
 }
 
 /// What must be there.
@@ -144,6 +156,7 @@ fn live(disk: &SimDisk, model: &mut Model, rng: &mut ChaCha8Rng, aim: Aim) -> Re
         let len = match aim {
             Aim::Anywhere => payload_len(rng),
             Aim::Header => rng.random_range(0..200),
+            Aim::Growth => rng.random_range(20_000..600_000),
         };
         let payload = vec![number as u8; len];
         let victim = rng.random_bool(0.3).then(|| model.victim(rng)).flatten();

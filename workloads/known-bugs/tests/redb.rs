@@ -2,8 +2,10 @@
 
 use known_bugs::redb_crashes::{Aim, Found, play};
 
-/// With files among them that do not open: a few of a thousand, other ones whenever the simulated disk draws in another way.
+/// Where power cuts come anywhere. One of 2,000 finds a file that does not open: too few to be counted on.
 const SEEDS: std::ops::Range<u64> = 0..1_500;
+/// With files among them that do not open, three of a hundred: power cuts come when the file has grown.
+const GROWTH_SEEDS: std::ops::Range<u64> = 0..400;
 /// With lost acks among them, where power cuts tear the header and then the recovery.
 const HEADER_SEEDS: std::ops::Range<u64> = 0..5_000;
 
@@ -18,11 +20,19 @@ fn has_the_bugs() -> bool {
 
 #[test]
 fn a_file_does_not_open_in_the_release_that_has_the_bug_and_in_no_other() {
-    let found = found(SEEDS, Aim::Anywhere);
+    let found = found(GROWTH_SEEDS, Aim::Growth);
     if has_the_bugs() {
         let unopened = |(_, found): &&(u64, Found)| matches!(found, Found::Panicked(words) if words.contains("raw_file_len"));
         assert!(found.iter().filter(unopened).count() > 0, "{found:?}");
     } else {
+        assert!(found.is_empty(), "{found:?}");
+    }
+}
+
+#[test]
+fn power_cuts_anywhere_find_nothing_in_the_releases_without_the_bugs() {
+    if !has_the_bugs() {
+        let found = found(SEEDS, Aim::Anywhere);
         assert!(found.is_empty(), "{found:?}");
     }
 }
