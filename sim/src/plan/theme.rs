@@ -1,15 +1,16 @@
 //! Themes: what is dangerous only together is drawn together.
 //!
 //! Swarm testing draws every part of a plan for itself, so a situation that needs five of them at once comes up once in
-//! ten thousand seeds. A theme sets those parts in one seed of twelve, and leaves everything else as it was drawn: nothing in it
+//! ten thousand seeds. A theme sets those parts in one seed of eight, and leaves everything else as it was drawn: nothing in it
 //! could not have been drawn without it. Each was added for a deliberate bug that hardly any sweep found.
 //!
 //! Not their job: anything that options exclude.
 
 use rand::RngExt;
 use stormproof_faults::{CrashOdds, FaultKind, FaultPlan, FaultRule, Odds};
+use stormproof_rt_shuttle::strategy::Kind;
 
-use super::{CrashAt, DurabilityPlan, Plan, Storage};
+use super::{CrashAt, DurabilityPlan, Plan, Storage, StrategyPlan, TIMEOUTS_AT_WILL};
 use crate::options::{DurabilityKind, Faults, Options};
 use crate::seed::Stream;
 
@@ -22,19 +23,22 @@ enum Theme {
     Rotten,
     /// Groups of committers fail to be written.
     Failing,
+    /// Threads of the engine are kept off in the middle of what they do, and the power goes out after a promise.
+    Background,
 }
 
 /// Sets a theme in some seeds.
 pub(super) fn apply(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     let drawn = stream.weighted(&[
         (88, None),
-        (4, Some(Theme::Recycled)),
-        (4, Some(Theme::Rotten)),
-        (4, Some(Theme::Failing)),
+        (3, Some(Theme::Recycled)),
+        (2, Some(Theme::Rotten)),
+        (3, Some(Theme::Failing)),
+        (4, Some(Theme::Background)),
     ]);
     let wanted = match options.faults {
         Faults::All => true,
-        Faults::Crashes => drawn == Some(Theme::Recycled),
+        Faults::Crashes => matches!(drawn, Some(Theme::Recycled | Theme::Background)),
         Faults::Lies | Faults::None => false,
     };
     // A crash and a life after it, or there is nothing to come back, to read or to retry.
@@ -46,6 +50,7 @@ pub(super) fn apply(plan: &mut Plan, options: &Options, stream: &mut Stream) {
         Some(Theme::Recycled) => recycled(plan, stream),
         Some(Theme::Rotten) => rotten(plan, stream),
         Some(Theme::Failing) => failing(plan, options, stream),
+        Some(Theme::Background) => background(plan, options, stream),
     }
 }
 
@@ -103,9 +108,32 @@ fn failing(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     plan.disk.faults = FaultPlan { budget: Some(12), ..FaultPlan::random(plan.disk.faults.seed, rules) };
 }
 
+/// What the engine does by itself comes often and at any time, and takes longer than transactions of clients.
+fn background(plan: &mut Plan, options: &Options, stream: &mut Stream) {
+    plan.engine.maintenance_interval_micros = 500;
+    // Commits leave old versions and tombstones to it.
+    plan.engine.collect_every = 32;
+    plan.disk.faults = FaultPlan { seed: plan.disk.faults.seed, ..FaultPlan::none() };
+    let windows = Kind::Windows { labels: Vec::new() };
+    let may_choose =
+        options.strategy.is_empty() || options.strategy.iter().any(|name| name == windows.name());
+    let storms = plan.lives.len() - 1;
+    for (number, life) in plan.lives.iter_mut().enumerate() {
+        if may_choose {
+            life.strategy = StrategyPlan::Drawn(windows.clone());
+        }
+        life.early_timeouts_per_mille = TIMEOUTS_AT_WILL;
+        life.room_bytes = None;
+        if number < storms {
+            life.crash = Some(CrashAt::Promise { nth: stream.random_range(1..=40) });
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::LifePlan;
     use crate::registry::Registry;
     use crate::seed::Seed;
     use crate::session::Session;
@@ -133,11 +161,18 @@ mod tests {
         plan.disk.faults.budget == Some(12)
     }
 
+    fn is_in_the_background(plan: &Plan) -> bool {
+        let windows = |life: &LifePlan| life.strategy.name() == "windows";
+        let promise = |life: &LifePlan| matches!(life.crash, None | Some(CrashAt::Promise { .. }));
+        let at_will = |life: &LifePlan| life.early_timeouts_per_mille == TIMEOUTS_AT_WILL;
+        plan.lives.len() > 2 && plan.lives.iter().all(|life| windows(life) && promise(life) && at_will(life))
+    }
+
     #[test]
     fn every_theme_comes_up_and_most_seeds_have_none() {
-        for is in [is_recycled, is_rotten, is_failing] {
+        for is in [is_recycled, is_rotten, is_failing, is_in_the_background] {
             let found = count(Options::default(), is);
-            assert!((15..150).contains(&found), "{found}");
+            assert!((8..150).contains(&found), "{found}");
         }
     }
 
@@ -152,6 +187,8 @@ mod tests {
         assert_eq!(count(only(Faults::None), disturbed), 0);
         let lies = |plan: &Plan| is_recycled(plan) || is_failing(plan);
         assert_eq!(count(only(Faults::Lies), lies), 0);
+        let sticky = Options { strategy: vec!["sticky".to_owned()], ..Options::default() };
+        assert_eq!(count(sticky, is_in_the_background), 0);
         let lazy = Options { durability: Some(DurabilityKind::Async), ..Options::default() };
         assert_eq!(count(lazy, |plan| plan.engine.durability == DurabilityPlan::Strict), 0);
     }

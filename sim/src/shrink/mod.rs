@@ -35,7 +35,7 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { runs: 8_000, schedules: 12 }
+        Self { runs: 24_000, schedules: 48 }
     }
 }
 
@@ -101,7 +101,7 @@ pub fn shrink(
 }
 
 /// What is tried for a plan that no longer fails, round by round; then all of it.
-const EFFORTS: [u64; 2] = [1, 4];
+const EFFORTS: [u64; 3] = [1, 4, 12];
 
 /// A search for smaller plans.
 struct Search<'a> {

@@ -9,6 +9,8 @@ use crate::plan::{CrashAt, DurabilityPlan, Ending, LifePlan, Plan, StrategyPlan}
 
 /// Less of everything that is there.
 pub(super) fn structure(search: &mut Search<'_>) {
+    // If only every so many-th commit looks for old versions, none of those can go.
+    attempt(search, |plan| plan.engine.collect_every = 1);
     lives(search);
     clients(search);
     actions(search);
@@ -91,7 +93,6 @@ fn options(search: &mut Search<'_>) {
     attempt(search, |plan| plan.engine.index_shards = 1);
     attempt(search, |plan| plan.engine.snapshot_generations = 8);
     attempt(search, |plan| plan.engine.recovery_threads = 1);
-    attempt(search, |plan| plan.engine.collect_every = 32);
     attempt(search, |plan| plan.engine.maintenance_interval_micros = 1_000_000);
     attempt(search, |plan| plan.disk.entries = EntryPolicy::DirSyncOnly);
     let plain = [CrashStyle::LoseAll, CrashStyle::KeepAll, CrashStyle::Prefix, CrashStyle::Writes];
