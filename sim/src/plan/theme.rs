@@ -30,11 +30,11 @@ enum Theme {
 /// Sets a theme in some seeds.
 pub(super) fn apply(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     let drawn = stream.weighted(&[
-        (88, None),
+        (87, None),
         (3, Some(Theme::Recycled)),
         (2, Some(Theme::Rotten)),
         (3, Some(Theme::Failing)),
-        (4, Some(Theme::Background)),
+        (5, Some(Theme::Background)),
     ]);
     let wanted = match options.faults {
         Faults::All => true,
@@ -111,10 +111,16 @@ fn failing(plan: &mut Plan, options: &Options, stream: &mut Stream) {
 /// What the engine does by itself comes often and at any time, and takes longer than transactions of clients.
 fn background(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     plan.engine.maintenance_interval_micros = 500;
+    // Among few clients there are moments in which nobody reads.
+    if options.clients.is_none() && stream.chance(60) {
+        plan.workload.clients.truncate(2);
+    }
     // Commits leave old versions and tombstones to it.
     plan.engine.collect_every = 32;
     plan.disk.faults = FaultPlan { seed: plan.disk.faults.seed, ..FaultPlan::none() };
-    let windows = Kind::Windows { labels: Vec::new() };
+    let label =
+        stream.weighted(&[(3, None), (3, Some(WINDOWS[0])), (2, Some(WINDOWS[1])), (1, Some(WINDOWS[2]))]);
+    let windows = Kind::Windows { labels: label.into_iter().map(str::to_owned).collect() };
     let may_choose =
         options.strategy.is_empty() || options.strategy.iter().any(|name| name == windows.name());
     let storms = plan.lives.len() - 1;
@@ -129,6 +135,10 @@ fn background(plan: &mut Plan, options: &Options, stream: &mut Stream) {
         }
     }
 }
+
+/// Where threads of the engine are kept off if it is in one window only: with garbage at hand, with a group that others take
+/// for nobody's, with one that is written and not synced.
+const WINDOWS: [&str; 3] = ["collect all", "group taken", "group written"];
 
 #[cfg(test)]
 mod tests {
@@ -173,6 +183,17 @@ mod tests {
         for is in [is_recycled, is_rotten, is_failing, is_in_the_background] {
             let found = count(Options::default(), is);
             assert!((8..150).contains(&found), "{found}");
+        }
+    }
+
+    #[test]
+    fn the_windows_of_the_engines_threads_are_there() {
+        let engine = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/src");
+        let sources = ["commit/protocol.rs", "wal/flush.rs"]
+            .map(|file| std::fs::read_to_string(engine.join(file)).expect("a file of the engine"));
+        for label in WINDOWS {
+            let marked = format!("probe::at(\"{label}\")");
+            assert!(sources.iter().any(|source| source.contains(&marked)), "{label}");
         }
     }
 
