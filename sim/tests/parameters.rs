@@ -1,12 +1,13 @@
-//! What parameters of workloads do: large values, skew, bursts and think time.
+//! The mix of workloads that seeds draw, and what their parameters do: large values, skew, bursts and think time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stormproof_sim::options::{Faults, Options};
 use stormproof_sim::registry::Registry;
 use stormproof_sim::run::Run;
 use stormproof_sim::seed::Seed;
 use stormproof_sim::session::Session;
+use stormproof_workloads::catalogue;
 use stormproof_workloads::history::Op;
 use stormproof_workloads::notebook::What;
 use stormproof_workloads::plan::{Action, Step};
@@ -37,6 +38,14 @@ fn seconds(runs: &[Run]) -> u64 {
         _ => 0,
     });
     micros.sum::<u64>() / 1_000_000
+}
+
+#[test]
+fn every_workload_is_in_the_mix() {
+    let session = Session::new(Registry::default(), Options::default()).expect("nothing is narrowed");
+    let drawn: BTreeSet<String> = (0..300).map(|seed| session.plan(Seed(seed)).0.workload.workload).collect();
+    let all: BTreeSet<String> = catalogue::all().iter().map(|workload| workload.name().to_owned()).collect();
+    assert_eq!(drawn, all);
 }
 
 #[test]
