@@ -221,7 +221,7 @@ fn the_example_in_the_readme_is_what_the_report_says() {
 #[test]
 fn every_name_in_the_designs_is_in_the_source() {
     let mut source = String::new();
-    for folder in ["engine", "sim", "faults", "workloads", "reports", "tests"] {
+    for folder in ["engine", "sim", "faults", "workloads", "reports", "tests", "benches"] {
         collect(&root().join(folder), &mut source);
     }
     for name in ["engine/DESIGN.md", "sim/DESIGN.md"] {

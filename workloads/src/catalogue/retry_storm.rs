@@ -46,7 +46,7 @@ impl Workload for RetryStorm {
 
     fn about(&self) -> About {
         About {
-            stresses: "retries, long conflict sets, fairness",
+            stresses: "retries (half of them by the store's own loop), long conflict sets, fairness",
             invariant: "nobody is aborted without a winner",
         }
     }
