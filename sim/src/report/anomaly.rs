@@ -21,8 +21,19 @@ use crate::finding::Finding;
 /// More transactions than these make no picture.
 const NODES_MAX: usize = 12;
 
+/// The anomalies of all findings. What two checkers have found is drawn once.
+pub(super) fn anomalies(findings: &[Finding], history: &History) -> Vec<Anomaly> {
+    let mut distinct: Vec<Anomaly> = Vec::new();
+    for anomaly in findings.iter().filter_map(|finding| anomaly(finding, history)) {
+        if !distinct.contains(&anomaly) {
+            distinct.push(anomaly);
+        }
+    }
+    distinct
+}
+
 /// The graph of a finding; `None` if its transactions have nothing to do with each other.
-pub(super) fn anomaly(finding: &Finding, history: &History) -> Option<Anomaly> {
+fn anomaly(finding: &Finding, history: &History) -> Option<Anomaly> {
     let mut txns: Vec<&Txn> = Vec::new();
     for &index in finding.txns.iter().take(NODES_MAX) {
         let txn = history.txns.get(index as usize)?;
@@ -195,7 +206,7 @@ mod tests {
     use stormproof_workloads::history::{Op, Outcome, Txn};
     use stormproof_workloads::store::{Isolation, Range, Read};
 
-    use super::anomaly;
+    use super::{anomalies, anomaly};
     use crate::finding::Finding;
 
     fn txn(index: u32, begun: u64, start: u64, ops: Vec<Op>, outcome: Outcome) -> Txn {
@@ -234,6 +245,9 @@ mod tests {
             anomaly.edges.iter().map(|edge| (edge.from, edge.to, edge.kind, edge.key.as_str())).collect();
         assert_eq!(edges, [(0, 1, EdgeKind::ReadWrite, "b"), (1, 0, EdgeKind::ReadWrite, "a")]);
         assert!(anomaly.edges[0].explanation.contains("T0 saw b at version 1; T1 wrote it at version 4"));
+        // Another checker found it as well, and a third something else.
+        let found = anomalies(&[finding(&[0, 1]), finding(&[0, 1]), finding(&[1])], &history);
+        assert_eq!(found, [anomaly]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use stormproof_reports::{Check, CheckResult, Report, Verdict, Violation};
 
-use super::anomaly::anomaly;
+use super::anomaly::anomalies;
 use super::timeline::Timeline;
 use super::writers::Writers;
 use crate::finding::Finding;
@@ -50,7 +50,7 @@ pub fn report(plan: &Plan, run: &Run, watched: &Watched, origin: Origin<'_>) -> 
         txns,
         faults: timeline.faults(),
         steps: timeline.steps(),
-        anomalies: run.findings().iter().filter_map(|finding| anomaly(finding, &run.history)).collect(),
+        anomalies: anomalies(run.findings(), &run.history),
         marks: marks(run).into_iter().map(|(name, hits)| (name.to_owned(), hits)).collect(),
         omitted: omitted(run, watched),
     }
