@@ -142,6 +142,8 @@ fn every_format_of_a_run_is_what_it_should_be() {
         let arguments = [&["report", &seed, "--out", file], flags.as_slice()].concat();
         let output = stormproof(folder.path(), &arguments);
         assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(told, format!("written: {file} (it says: not held)\n"));
         fs::read_to_string(folder.path().join(file)).expect("a report")
     };
     assert!(render("a.txt").contains("✗ write-skew, seed"));

@@ -42,10 +42,22 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     let (document, exit) = document(&arguments, registry)?;
     let text = render(&document, format)?;
     match &arguments.out {
-        Some(path) => write_file(path, &text)?,
+        Some(path) => {
+            write_file(path, &text)?;
+            print_text(&format!("written: {} ({})\n", path.display(), verdict_words(&document)))?;
+        }
         None => print_text(&text)?,
     }
     Ok(exit)
+}
+
+/// What the exit code says, in words: a newcomer sees the file and wonders about the 1.
+fn verdict_words(document: &Document) -> &'static str {
+    let held = match document {
+        Document::Run(run) => run.verdict == Verdict::Held,
+        Document::Campaign(campaign) => campaign.held(),
+    };
+    if held { "it says: held" } else { "it says: not held" }
 }
 
 /// Prints; whoever reads may stop reading.
