@@ -5,6 +5,7 @@ mod inner;
 mod lease;
 mod runs;
 mod single;
+mod transactions;
 
 use std::path::Path;
 
@@ -22,7 +23,6 @@ use crate::metrics::Metrics;
 use crate::recovery::RecoveryReport;
 use crate::run_id::RunId;
 use crate::snapshot::{ClonedSnapshotView, LazySnapshotView, SnapshotView as _};
-use crate::txn::{Commit, Transaction, TransactionOptions, run_with_retry};
 use crate::types::{TxnId, Version};
 
 use handle::Handle;
@@ -94,131 +94,6 @@ impl Database {
         checkpointer: Option<JoinHandle<()>>,
     ) -> Self {
         Self { handle: Arc::new(Handle::new(inner, maintenance, checkpointer)) }
-    }
-
-    /// Begins a transaction of a run, to be committed by the caller.
-    ///
-    /// ```
-    /// # let db = stormproof::Database::open_in_memory()?;
-    /// # let run = db.begin_run()?;
-    /// let mut txn = db.begin_transaction(run)?;
-    /// let stock: u64 = txn.get("stock")?.unwrap_or(0);
-    /// txn.put("stock", stock + 5)?;
-    /// match txn.commit() {
-    ///     Ok(commit) => assert!(commit.version().is_some()),
-    ///     Err(error) if error.is_conflict() => println!("others were first: {error}"),
-    ///     Err(error) => return Err(error),
-    /// }
-    /// # Ok::<(), stormproof::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::RunNotFound`](crate::Error::RunNotFound), [`Error::RunEnded`](crate::Error::RunEnded); [`Error::Closed`](crate::Error::Closed).
-    pub fn begin_transaction(&self, run: RunId) -> Result<Transaction> {
-        self.begin_transaction_with(run, &TransactionOptions::default())
-    }
-
-    /// Begins a transaction of a run with options of its own. An ended run may begin read-only ones.
-    ///
-    /// ```
-    /// # let db = stormproof::Database::open_in_memory()?;
-    /// # let run = db.begin_run()?;
-    /// use stormproof::{Error, TransactionOptions};
-    ///
-    /// let mut report = db.begin_transaction_with(run, &TransactionOptions::new().read_only())?;
-    /// assert!(matches!(report.put("key", 1_u64), Err(Error::ReadOnly)));
-    /// # Ok::<(), stormproof::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::RunNotFound`](crate::Error::RunNotFound), [`Error::RunEnded`](crate::Error::RunEnded); [`Error::Closed`](crate::Error::Closed).
-    #[inline]
-    pub fn begin_transaction_with(&self, run: RunId, options: &TransactionOptions) -> Result<Transaction> {
-        let inner = self.inner();
-        inner.check_open()?;
-        let run = if options.read_only { inner.runs.find(run)? } else { inner.runs.find_active(run)? };
-        Ok(Transaction::begin(self.lease(), run, options))
-    }
-
-    /// Runs a closure as a transaction: commits when it returns `Ok`, runs it again after a conflict, aborts and
-    /// returns any other error. The closure may thus run several times.
-    ///
-    /// ```
-    /// # let db = stormproof::Database::open_in_memory()?;
-    /// # let run = db.begin_run()?;
-    /// db.put(run, "from", 10_u64)?;
-    /// let left = db.transaction(run, |txn| {
-    ///     let (from, to) = (txn.get::<u64>("from")?.unwrap_or(0), txn.get::<u64>("to")?.unwrap_or(0));
-    ///     txn.put("from", from - 3)?;
-    ///     txn.put("to", to + 3)?;
-    ///     Ok(from - 3)
-    /// })?;
-    /// assert_eq!(left, 7);
-    /// # Ok::<(), stormproof::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// What the closure returns; [`Error::MaxRetriesExceeded`](crate::Error::MaxRetriesExceeded); whatever else keeps a commit from happening.
-    pub fn transaction<T>(&self, run: RunId, body: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
-        self.transaction_with(run, &TransactionOptions::default(), body)
-    }
-
-    /// Like [`transaction`](Self::transaction), with options.
-    ///
-    /// ```
-    /// # let db = stormproof::Database::open_in_memory()?;
-    /// # let run = db.begin_run()?;
-    /// use std::time::Duration;
-    /// use stormproof::{Error, RetryPolicy, TransactionOptions};
-    ///
-    /// let options = TransactionOptions::new().timeout(Duration::from_secs(1)).retry(RetryPolicy::never());
-    /// let lost = db.transaction_with(run, &options, |txn| {
-    ///     let read: u64 = txn.get("key")?.unwrap_or(0);
-    ///     db.put(run, "key", 7_u64)?; // Somebody else is faster.
-    ///     txn.put("key", read + 1)
-    /// });
-    /// assert!(matches!(lost, Err(Error::MaxRetriesExceeded { attempts: 1, .. })));
-    /// # Ok::<(), stormproof::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`transaction`](Self::transaction); [`Error::Timeout`](crate::Error::Timeout).
-    pub fn transaction_with<T>(
-        &self,
-        run: RunId,
-        options: &TransactionOptions,
-        body: impl FnMut(&mut Transaction) -> Result<T>,
-    ) -> Result<T> {
-        self.transaction_with_commit(run, options, body).map(|(done, _)| done)
-    }
-
-    /// Like [`transaction_with`](Self::transaction_with), and hands out the commit as well: its version, and a ticket
-    /// that tells when it is durable.
-    ///
-    /// ```
-    /// use stormproof::{Database, TransactionOptions};
-    ///
-    /// # fn main() -> Result<(), stormproof::Error> {
-    /// let db = Database::open_in_memory()?;
-    /// let run = db.begin_run()?;
-    /// let (_, commit) = db.transaction_with_commit(run, &TransactionOptions::new(), |txn| txn.put("key", 1_i64))?;
-    /// commit.wait_durable()?;
-    /// assert_eq!(commit.version(), Some(db.version()));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As [`transaction_with`](Self::transaction_with).
-    pub fn transaction_with_commit<T>(
-        &self,
-        run: RunId,
-        options: &TransactionOptions,
-        body: impl FnMut(&mut Transaction) -> Result<T>,
-    ) -> Result<(T, Commit)> {
-        let inner = self.inner();
-        let run = if options.read_only { inner.runs.find(run)? } else { inner.runs.find_active(run)? };
-        run_with_retry(self.lease(), run, options, body)
     }
 
     /// A view of the whole database as of now. Takes no time and no memory, but while it lives, what it sees is kept.

@@ -6,11 +6,13 @@
 mod context;
 mod ids;
 mod options;
+mod read;
 mod read_set;
 mod retry;
 mod scan;
 mod transaction;
 mod turnstile;
+mod write;
 mod write_set;
 
 pub use context::{AbortReason, Status, TransactionContext};
