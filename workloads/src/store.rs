@@ -1,9 +1,13 @@
 //! The interface between workloads and whatever stores the data.
 
-use std::fmt;
+mod error;
+pub(crate) mod list_codec;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use error::{Conflict, ConflictKind, Result, StoreError};
 
 /// A key, ordered bytewise.
 pub type Key = Vec<u8>;
@@ -184,65 +188,6 @@ pub struct Committed {
     /// Whether the commit is durable already: it must survive any crash from now on.
     pub durable: bool,
 }
-
-/// Which rule a commit broke.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ConflictKind {
-    /// A written key was written by another since the snapshot.
-    Write,
-    /// A conditional write's condition no longer holds.
-    Cas,
-    /// A key that was read was written by another since the snapshot.
-    Read,
-    /// A scanned range gained, lost or changed a key since the snapshot.
-    Range,
-}
-
-/// One conflict of a commit.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Conflict {
-    /// Which rule.
-    pub kind: ConflictKind,
-    /// The key, or the start of the range.
-    pub key: Key,
-    /// The version at which the winner wrote, where the store tells.
-    pub winner: Option<Version>,
-}
-
-/// Why an operation failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum StoreError {
-    /// Aborted, nothing happened: running the transaction again may succeed.
-    Conflict(Vec<Conflict>),
-    /// The outcome is not known: the transaction may survive whole, or not at all.
-    Indeterminate(String),
-    /// The store is out of space; nothing happened.
-    Full(String),
-    /// The store accepts no writes any more (a sync failed, or it was closed); nothing happened.
-    Closed(String),
-    /// The operation was refused, for a reason that running it again does not change.
-    Refused(String),
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Conflict(conflicts) => {
-                write!(f, "conflict on {} keys: run the transaction again", conflicts.len())
-            }
-            Self::Indeterminate(why) => write!(f, "the outcome is not known: {why}"),
-            Self::Full(why) => write!(f, "out of space: {why}"),
-            Self::Closed(why) => write!(f, "closed for writing: {why}"),
-            Self::Refused(why) => write!(f, "refused: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for StoreError {}
-
-/// What happened, or why it did not.
-pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// A transactional key-value store.
 pub trait Store: Send + Sync {
@@ -429,39 +374,4 @@ pub fn stream_key(stream: &str) -> Key {
 /// The key under which histories, and stores without state machines, keep a machine.
 pub fn machine_key(machine: &str) -> Key {
     format!("machine/{machine}").into_bytes()
-}
-
-/// How a list is kept as one value: each element behind its length, four bytes, little endian.
-pub(crate) mod list_codec {
-    use super::Bytes;
-
-    pub(crate) fn push(list: &mut Bytes, element: &[u8]) {
-        let len = u32::try_from(element.len()).expect("an element is smaller than 4 GiB");
-        list.extend_from_slice(&len.to_le_bytes());
-        list.extend_from_slice(element);
-    }
-
-    pub(crate) fn elements(mut list: &[u8]) -> Option<Vec<Bytes>> {
-        let mut elements = Vec::new();
-        while !list.is_empty() {
-            let (len, rest) = list.split_first_chunk::<4>()?;
-            let (element, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
-            elements.push(element.to_vec());
-            list = rest;
-        }
-        Some(elements)
-    }
-
-    #[cfg(test)]
-    mod tests {
-        #[test]
-        fn a_list_of_any_elements_comes_back() {
-            let mut list = Vec::new();
-            for element in [&b""[..], b"a", &[0xff; 300]] {
-                super::push(&mut list, element);
-            }
-            assert_eq!(super::elements(&list), Some(vec![vec![], b"a".to_vec(), vec![0xff; 300]]));
-            assert_eq!(super::elements(&list[..list.len() - 1]), None);
-        }
-    }
 }
