@@ -1,4 +1,5 @@
-//! What a transaction in memory consists of: begin, get, put, commit, abort; and the calls that are one transaction.
+//! What a transaction in memory consists of: begin, get, put, commit, abort; and the calls that are one
+//! transaction.
 
 use std::hint::black_box;
 
@@ -82,7 +83,7 @@ fn commit(criterion: &mut Criterion) {
                     }
                     txn
                 },
-                |txn| txn.commit().expect("nobody else writes"),
+                |txn| txn.commit().expect("there is no other writer"),
                 BatchSize::PerIteration,
             );
         });

@@ -21,7 +21,7 @@ fn points(criterion: &mut Criterion) {
                     txn.put(key(0), &value(0)).expect("a write");
                     txn
                 },
-                |txn| txn.commit().expect("nobody else writes"),
+                |txn| txn.commit().expect("there is no other writer"),
                 BatchSize::PerIteration,
             );
         });
@@ -44,7 +44,7 @@ fn ranges(criterion: &mut Criterion) {
                     txn.put(key(0), &value(0)).expect("a write");
                     txn
                 },
-                |txn| txn.commit().expect("nobody else writes"),
+                |txn| txn.commit().expect("there is no other writer"),
                 BatchSize::PerIteration,
             );
         });

@@ -1,8 +1,8 @@
 //! Benchmarks of the engine, and other engines side by side.
 //!
-//! `cargo bench -p stormproof-benches` measures each path of the engine with criterion; this library is what its
-//! benches share. Other engines: `benches/compare`; candidates for the index: `benches/index`. How to read all of it:
-//! `benches/README.md`.
+//! `cargo bench -p stormproof-benches` measures each path of the engine with criterion; this library is what
+//! its benches share. Other engines: `benches/compare`; candidates for the index: `benches/index`. How to
+//! read all of it: `benches/README.md`.
 
 use stormproof::{Database, Result, RunId};
 
@@ -44,7 +44,8 @@ pub fn fill(database: &Database, keys: u64) -> Result<RunId> {
     Ok(run)
 }
 
-/// Numbers below `keys` in an order that no prefetcher follows: each step adds a number that shares no factor with it.
+/// Numbers below `keys` in an order that no prefetcher follows: each step adds a number that shares no factor
+/// with it.
 pub fn scattered(keys: u64) -> impl Iterator<Item = u64> {
     (0..).map(move |step: u64| step.wrapping_mul(48_271) % keys)
 }

@@ -1,4 +1,5 @@
-//! The production engine as a [`Store`](stormproof_workloads::Store): the simulator's adapter, on real directories.
+//! The production engine as a [`Store`](stormproof_workloads::Store): the simulator's adapter, on real
+//! directories.
 
 use std::path::Path;
 

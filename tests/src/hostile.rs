@@ -1,9 +1,9 @@
-//! Files that somebody damaged, or made up: a program of bytes says how. A fuzz target runs it without end (`tests/fuzz`), a
-//! test within bounds.
+//! Files that somebody damaged, or made up: a program of bytes says how. A fuzz target runs it without end
+//! (`tests/fuzz`), a test within bounds.
 //!
-//! Opening, verifying and inspecting never panic, and allocate no more than some times the size of the files. What opens
-//! holds a prefix of what was committed, unless checksums were made right again: those who can do that can write whatever
-//! they like, and all that is asked is that nothing breaks.
+//! Opening, verifying and inspecting never panic, and allocate no more than some times the size of the files.
+//! What opens holds a prefix of what was committed, unless checksums were made right again: those who can do
+//! that can write whatever they like, and all that is asked is that nothing breaks.
 
 use std::collections::BTreeMap;
 

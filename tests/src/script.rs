@@ -12,8 +12,8 @@
 //! t1 commit -> ok               or `-> conflict write x`
 //! t1 abort
 //! ```
-//! A script runs under snapshot isolation and under serializable; where they differ, the answers stand side by side:
-//! `-> ok | conflict read x`. A transaction named `setup` or `final` is one like any other.
+//! A script runs under snapshot isolation and under serializable; where they differ, the answers stand side
+//! by side: `-> ok | conflict read x`. A transaction named `setup` or `final` is one like any other.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,5 +1,6 @@
-//! One set of properties that a disk has, checked on the simulated one and on a directory of a real file system: a
-//! simulation that is kinder than reality proves nothing, and one that is stranger finds bugs that nobody has.
+//! One set of properties that a disk has, checked on the simulated one and on a directory of a real file
+//! system: a simulation that is kinder than reality proves nothing, and one that is stranger finds bugs that
+//! do not exist.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -235,7 +236,7 @@ fn threads_read_and_write_one_file_at_once() {
                     write_all_at(&*file, offset, &[round * 4 + part % 4; 1000]).unwrap();
                     let mut buffer = [0; 1000];
                     read_exact_at(&*file, offset, &mut buffer).unwrap();
-                    assert_eq!(buffer, [round * 4 + part % 4; 1000], "nobody else writes here");
+                    assert_eq!(buffer, [round * 4 + part % 4; 1000], "no other thread writes here");
                     file.sync_data().unwrap();
                 }
             }

@@ -1,5 +1,5 @@
-//! What `stormproof shrink --emit-test` prints is a test that compiles, passes when the bug is gone and fails while it is
-//! there. The first test is its output to the letter, which a test of the simulator compares.
+//! What `stormproof shrink --emit-test` prints is a test that compiles, passes when the bug is gone and fails
+//! while it is there. The first test is its output to the letter, which a test of the simulator compares.
 
 #[test]
 fn no_serializable_write_skew() {

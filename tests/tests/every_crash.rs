@@ -1,5 +1,6 @@
-//! Every crash of a short run on the simulated disk: at each boundary between two operations, in each state that a
-//! power cut may leave there, the database opens, holds a prefix of the commits, and has all that was acked.
+//! Every crash of a short run on the simulated disk: at each boundary between two operations, in each state
+//! that a power cut may leave there, the database opens, holds a prefix of the commits, and has all that was
+//! acked.
 
 use stormproof::{Database, Durability, RunId};
 use stormproof_faults::{
@@ -36,8 +37,8 @@ fn commits(db: &Database, most: u64) -> u64 {
     last
 }
 
-/// Runs `body` on a new disk, and checks every crash. It returns for each commit the number of disk operations at
-/// its ack.
+/// Runs `body` on a new disk, and checks every crash. It returns for each commit the number of disk
+/// operations at its ack.
 fn check_every_crash(entries: EntryPolicy, body: impl Fn(&SimDisk) -> Vec<u64>) {
     let disk = SimDisk::new(DiskOptions { entries, ..DiskOptions::default() });
     disk.start_recording();

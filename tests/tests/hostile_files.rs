@@ -1,5 +1,5 @@
-//! Damaged and made-up files: opening reports an error or finds a prefix of what was committed. It never panics, and
-//! never takes damaged content for good.
+//! Damaged and made-up files: opening reports an error or finds a prefix of what was committed. It never
+//! panics, and never takes damaged content for good.
 
 use std::collections::BTreeMap;
 
@@ -149,7 +149,8 @@ proptest! {
         if let Ok(db) = open(&disk) {
             let found = commits(&db)?;
             prop_assert!(found > 0, "opened as an empty database");
-            // What takes a whole tail away can't be told from a tear; a flipped bit can, but in the last record.
+            // What takes a whole tail away can't be told from a tear; a flipped bit can, but in the last
+            // record.
             let flips = damages.iter().all(|(_, damage)| matches!(damage, Damage::Flip { .. }));
             let lost = COMMITS - found;
             prop_assert!(!flips || lost <= damages.len() as u64, "{} commits vanished without a word", lost);

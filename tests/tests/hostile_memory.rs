@@ -1,15 +1,16 @@
-//! Damaged and made-up files, with checksums made right again or not: what `tests/fuzz` runs without end, here within bounds.
-//! A process of its own, as it watches what all of it allocates.
+//! Damaged and made-up files, with checksums made right again or not: what `tests/fuzz` runs without end,
+//! here within bounds. A process of its own, as it watches what all of it allocates.
 
 use cap::Cap;
 use proptest::prelude::*;
 use stormproof_tests::hostile;
 
-/// More than this the process never gets, and whoever asks for it ends it: files of some kilobytes need a small part of it.
+/// Memory limit of the process, which an allocation beyond it ends: files of some kilobytes need a small
+/// part.
 #[global_allocator]
 static ALLOCATOR: Cap<std::alloc::System> = Cap::new(std::alloc::System, 256 << 20);
 
-/// A program with so many damages.
+/// A program that applies this number of damages.
 fn program() -> impl Strategy<Value = Vec<u8>> {
     let damage = (any::<[u8; 4]>(), prop::collection::vec(any::<u8>(), 0..80)).prop_map(|(head, bytes)| {
         let length = u8::try_from(bytes.len()).expect("short");

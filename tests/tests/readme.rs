@@ -1,4 +1,5 @@
-//! The pages for people are true: links lead somewhere, commands exist and work, workflows are what they should be.
+//! The pages for people are true: links lead somewhere, commands exist and work, workflows are what they
+//! should be.
 //!
 //! The Rust code on them is run as doc tests of this crate.
 
@@ -59,7 +60,8 @@ fn commands(page: &str) -> Vec<Line> {
     commands
 }
 
-/// Plays the worked example. Its seed is that of the engine at the time of writing: what the sweep finds now takes its place.
+/// Plays the worked example. Its seed is that of the engine at the time of writing: what the sweep finds now
+/// takes its place.
 struct Example {
     folder: tempfile::TempDir,
     /// What the page shows, and what was found: seed and trace file.

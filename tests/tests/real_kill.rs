@@ -1,8 +1,9 @@
-//! A process that commits on a real directory is killed, a hundred times in a row on the same files: nothing that it
-//! acked is lost, no commit is there in part, and the next process opens without complaint.
+//! A process that commits on a real directory is killed, a hundred times in a row on the same files: nothing
+//! that it acked is lost, no commit is there in part, and the next process opens without complaint.
 //!
-//! The child is this test's own binary, told by its environment to run [`child`]. A kill is not a power cut: what was
-//! written but not synced survives, so this shows acks before the write, locks left behind, and recovery of real files.
+//! The child is this test's own binary, told by its environment to run [`child`]. A kill is not a power cut:
+//! what was written but not synced survives, so this shows acks before the write, locks left behind, and
+//! recovery of real files.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -70,7 +71,7 @@ fn start_child(dir: &Path) -> Child {
         .unwrap()
 }
 
-/// Lets the child go on until so many acks came, kills it, and returns the last ack of each worker.
+/// Waits for this number of acks, kills the child, and returns the last ack of each worker.
 fn kill_after(dir: &Path, acks: u64, acked: &mut [u64]) {
     let mut child = start_child(dir);
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -96,7 +97,8 @@ fn a_hundred_kills_in_mid_commit_lose_nothing_that_was_acked() {
     let dir = tempfile::tempdir().unwrap();
     let mut acked = [0; WORKERS as usize];
     for round in 0..ROUNDS {
-        // From the first commit of a life to some dozens into it, past rotations and checkpoints over the rounds.
+        // From the first commit of a life to some dozens into it, past rotations and checkpoints over the
+        // rounds.
         kill_after(dir.path(), 1 + round * 7 % 40, &mut acked);
         let db = open(dir.path());
         let mut sum = 0;
@@ -112,7 +114,7 @@ fn a_hundred_kills_in_mid_commit_lose_nothing_that_was_acked() {
         }
         let total: u64 = db.get("total").unwrap().unwrap_or(0);
         assert_eq!(total, sum, "round {round}: a commit is there in part, or an update was lost");
-        // Every other time the next child recovers from files that nobody closed.
+        // Every other time the next child recovers from files that were not closed.
         if round % 2 == 0 {
             db.close().unwrap();
         }

@@ -1,9 +1,10 @@
 //! Every trace in `regressions/`: what once failed.
 //!
-//! Each holds a deliberate bug of the zoo, most of them modelled on bugs of other engines, some a bug that this one had
-//! (`CheckpointSnapshotFirst`, `TombstoneCollectedAtOnce`). With it switched on the failure has to come back, and without
-//! it the same plan has to hold. Traces name switches, so they outlive changes of the engine; where one lost its way, and
-//! the failure had to be looked for under other schedules, the test says so, and `stormproof zoo --traces` makes it anew.
+//! Each holds a deliberate bug of the zoo, most of them modelled on bugs of other engines, some a bug that
+//! this one had (`CheckpointSnapshotFirst`, `TombstoneCollectedAtOnce`). With it switched on the failure has
+//! to come back, and without it the same plan has to hold. Traces name switches, so they outlive changes of
+//! the engine; where one lost its way, and the failure had to be looked for under other schedules, the test
+//! says so, and `stormproof zoo --traces` makes it anew.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
-//! Every workload on the engine, on real threads, judged by its invariant and by the oracle. Seconds, not minutes.
+//! Every workload on the engine, on real threads, judged by its invariant and by the oracle. Seconds, not
+//! minutes.
 
 use std::path::Path;
 use std::time::Duration;
@@ -50,7 +51,8 @@ fn every_workload_holds_on_a_real_disk() {
     all_hold(&scale, 20..21, |folder| Database::open(folder.join("main")).expect("it opens"));
 }
 
-/// The database is dropped without a close in the middle of the plan, twice, and clients go on where they were.
+/// The database is dropped without a close in the middle of the plan, twice, and clients go on where they
+/// were.
 #[test]
 fn every_workload_goes_on_after_the_database_was_dropped_and_opened_again() {
     let scale = Scale { clients: 3, transactions: 10, isolation: Isolation::Serializable };

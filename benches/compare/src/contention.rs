@@ -18,7 +18,7 @@ use crate::report::human;
 /// Keys of an agent's own.
 const MEMORIES: u64 = 16;
 
-/// Keys that all agents share: a plan of so many entries.
+/// Keys that all agents share: a plan with this number of entries.
 const SHARED: u64 = 16;
 
 /// Transactions of a hundred that touch what is shared.
@@ -55,13 +55,13 @@ pub(crate) enum Load {
     Agents,
 }
 
-/// What one load did with so many threads.
+/// What one load did with one number of threads.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Point {
     pub(crate) load: Load,
     pub(crate) threads: usize,
     pub(crate) per_second: f64,
-    /// Attempts in vain per commit.
+    /// Aborted attempts per commit.
     pub(crate) retries: f64,
     /// The most attempts that one transaction took.
     pub(crate) attempts_max: u32,
@@ -191,7 +191,7 @@ fn add_one(database: &Database, run: RunId, keys: &[u64], between: impl Fn()) ->
         between();
         let Some(last) = keys.last() else { return Ok(()) };
         txn.put(last.to_be_bytes(), total + 1)?;
-        // What is shared changes too, by nothing: so whoever reads it meanwhile conflicts.
+        // What is shared changes too, by nothing: so a transaction that reads it meanwhile conflicts.
         if let [shared, _] = keys {
             let value: u64 = txn.get(shared.to_be_bytes())?.unwrap_or(0);
             txn.put(shared.to_be_bytes(), value)?;

@@ -73,7 +73,7 @@ impl Contestant {
     }
 }
 
-/// Commits so many keys in shuffled order, one a transaction, and closes the database.
+/// Commits this number of keys in shuffled order, one a transaction, and closes the database.
 fn fill<E: Engine>(dir: &Path, setting: Setting, keys: u64) -> Result<()> {
     let engine = E::open(dir, setting)?;
     let mut session = engine.session()?;

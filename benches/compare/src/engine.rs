@@ -1,8 +1,9 @@
 //! What a database does in these measurements, in the calls that its own users would write.
 //!
-//! Job: one thin trait, compiled anew for each database, so that nothing stands between the loop and the database: no
-//! virtual calls, and no copies but those that its own interface makes. The `Store` trait of workloads would cost a box
-//! and several vectors a transaction: nothing beside a sync, and most of the time of a fast read.
+//! Job: one thin trait, compiled anew for each database, so that nothing stands between the loop and the
+//! database: no virtual calls, and no copies but those that its own interface makes. The `Store` trait of
+//! workloads would cost a box and several vectors a transaction: nothing beside a sync, and most of the time
+//! of a fast read.
 
 use std::error::Error;
 use std::path::Path;
@@ -44,8 +45,8 @@ pub(crate) trait Engine: Send + Sync + Sized + 'static {
     /// Writes keys blindly, in one transaction.
     fn write(session: &mut Self::Session<'_>, pairs: &[(Key, Value)]) -> Result<()>;
 
-    /// Adds one to a key's number in a transaction that reads it, calls `between`, and writes it; again until it
-    /// commits. Returns how many attempts were in vain.
+    /// Adds one to a key's number in a transaction that reads it, calls `between`, and writes it; again until
+    /// it commits. Returns the number of aborted attempts.
     fn add_one(session: &mut Self::Session<'_>, key: &Key, between: impl Fn()) -> Result<u64>;
 
     /// Reads one key, in the way that is meant for just that.
@@ -65,8 +66,8 @@ pub(crate) trait Engine: Send + Sync + Sized + 'static {
         see: impl FnMut(&[u8], &[u8]),
     ) -> Result<()>;
 
-    /// Commits durably from one thread with so many commits in flight, adding one to one key after the other; `None`
-    /// if the database can't. The database is opened for this in a directory of its own.
+    /// Commits durably from one thread with this number of commits in flight, adding one to one key after the
+    /// other; `None` if the database can't. The database is opened for this in a directory of its own.
     fn pipelined(dir: &Path, in_flight: usize, pace: &Pace) -> Result<Option<Rate>> {
         let _ = (dir, in_flight, pace);
         Ok(None)

@@ -1,4 +1,5 @@
-//! What nothing can beat, measured in the same run: a bare sync, a bare atomic, a bare read of the same bytes.
+//! What nothing can beat, measured in the same run: a bare sync, a bare atomic, a bare read of the same
+//! bytes.
 
 use std::fs::{File, OpenOptions};
 use std::hint::black_box;

@@ -1,8 +1,8 @@
 //! Stormproof and other embedded databases side by side: the same work in one run, in turn, round by round.
 //!
-//! Job: run it, check that it was done (every piece of work checks its sum), print tables of medians and ratios, and
-//! say which promise each database was set to. Not its job: databases over a network, or data that does not fit into
-//! memory. How to read the tables: `benches/README.md`.
+//! Job: run it, check that it was done (every piece of work checks its sum), print tables of medians and
+//! ratios, and say which promise each database was set to. Not its job: databases over a network, or data
+//! that does not fit into memory. How to read the tables: `benches/README.md`.
 
 mod contention;
 mod contestant;

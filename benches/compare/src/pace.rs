@@ -19,7 +19,7 @@ pub(crate) struct Pace {
 pub(crate) struct Rate {
     pub(crate) operations: u64,
     pub(crate) elapsed: Duration,
-    /// Attempts that were in vain, each followed by another one.
+    /// Aborted attempts, each followed by another one.
     pub(crate) in_vain: u64,
     /// The longest that one operation took, where that was looked at.
     pub(crate) worst: Duration,
@@ -34,14 +34,14 @@ impl Rate {
         self.elapsed.as_secs_f64() * 1e9 / self.operations as f64
     }
 
-    /// The share of attempts that were in vain.
+    /// The share of attempts that were aborted.
     pub(crate) fn vain_share(&self) -> f64 {
         self.in_vain as f64 / (self.in_vain + self.operations).max(1) as f64
     }
 }
 
 impl Pace {
-    /// Runs `operation`, which returns its attempts in vain, until the time is over.
+    /// Runs `operation`, which returns its aborted attempts, until the time is over.
     pub(crate) fn run(&self, mut operation: impl FnMut() -> Result<u64>) -> Result<Rate> {
         let start = now();
         let mut rate = Rate::default();
@@ -72,7 +72,8 @@ impl Pace {
     }
 }
 
-/// Runs `body` in so many threads and adds up what they count, over the time from the first start to the last end.
+/// Runs `body` in this number of threads and adds up what they count, over the time from the first start to
+/// the last end.
 pub(crate) fn threads<T: Send + Sync + 'static>(
     shared: &Arc<T>,
     count: usize,

@@ -120,13 +120,13 @@ impl Results {
     }
 }
 
-/// The median of the rounds, what was in vain, and how long the longest took.
+/// The median of the rounds, the share of aborted attempts, and how long the longest took.
 fn cell(figures: &[Figure]) -> String {
     let Some(value) = median(figures) else { return "–".to_owned() };
     let mut text = human(value);
     let share = |of: fn(&Figure) -> Option<f64>| median_of(figures.iter().filter_map(of).collect());
     if let (Some(in_vain), Some(worst)) = (share(|figure| figure.in_vain), share(|figure| figure.worst_ms)) {
-        text += &format!(" ({:.0} % in vain, worst {worst:.1} ms)", in_vain * 100.0);
+        text += &format!(" ({:.0} % aborted, worst {worst:.1} ms)", in_vain * 100.0);
     }
     if figures.iter().any(|figure| figure.wrong.is_some()) {
         text += " **WRONG**";

@@ -87,7 +87,8 @@ fn table(
     let pace = Pace { time: options.time(), step: 1 };
     for round in 0..options.rounds {
         for (at, column) in columns.iter().enumerate() {
-            // Another one begins in every round, so that none always runs on a disk or a core that another heated.
+            // Another one begins in every round, so that none always runs on a disk or a core that another
+            // heated.
             opened.rotate_left(1);
             for (row, database) in &mut opened {
                 let name = &rows[*row].name;

@@ -46,8 +46,8 @@ pub(crate) enum Measure {
 pub(crate) struct Column {
     pub(crate) title: String,
     pub(crate) measure: Measure,
-    /// What a 200-line sketch without deletes, checkpoints and range validation reached on the class of machine that
-    /// the aims were set on: an upper bound of sorts, for orders of magnitude.
+    /// What a 200-line sketch without deletes, checkpoints and range validation reached on the class of
+    /// machine that the aims were set on: an upper bound of sorts, for orders of magnitude.
     pub(crate) sketch: Option<f64>,
     /// By which factor Stormproof wants to lead.
     pub(crate) aim: Option<f64>,
@@ -126,7 +126,7 @@ pub(crate) struct Figure {
     pub(crate) value: f64,
     /// Whether less is better.
     pub(crate) less_is_better: bool,
-    /// The share of attempts that were in vain, where they meet.
+    /// The share of attempts that were aborted, where they meet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) in_vain: Option<f64>,
     /// The longest that one operation took, in ms.

@@ -48,7 +48,7 @@ pub(crate) fn strict(dir: &Path, each: Duration) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// How large the groups of so many threads are, so that the raw sync writes as much.
+/// How large the groups of this number of threads are, so that the raw sync writes as much.
 fn measure_group_bytes(db: &Database, run: RunId, threads: usize) -> Result<usize, Box<dyn Error>> {
     let before = log(db);
     commit_from(db, run, threads, Duration::from_millis(200))?;
@@ -56,7 +56,7 @@ fn measure_group_bytes(db: &Database, run: RunId, threads: usize) -> Result<usiz
     Ok(usize::try_from((after.bytes - before.bytes) / (after.groups - before.groups).max(1))?)
 }
 
-/// Commits from so many threads for so long; returns how many there were.
+/// Commits from a number of threads for a while; returns the number of commits.
 fn commit_from(db: &Database, run: RunId, threads: usize, each: Duration) -> Result<u64, Box<dyn Error>> {
     let stop = Arc::new(AtomicBool::new("stop", false));
     let mut handles = Vec::new();

@@ -41,7 +41,7 @@ pub(crate) fn text(number: u64) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The middle, and a value that only so many of a hundred exceed.
+/// The median, and a percentile.
 pub(crate) fn percentile(sorted: &[u64], percent: f64) -> u64 {
     let last = sorted.len().saturating_sub(1);
     sorted.get((last as f64 * percent / 100.0).round() as usize).copied().unwrap_or(0)

@@ -1,5 +1,6 @@
-//! Measures the durable paths of the engine: commits, the log's bytes, recovery, checkpoints. Every figure stands beside the raw
-//! sync rate of the same disk in the same run, as rates of disks differ by orders of magnitude.
+//! Measures the durable paths of the engine: commits, the log's bytes, recovery, checkpoints. Every figure
+//! stands beside the raw sync rate of the same disk in the same run, as rates of disks differ by orders of
+//! magnitude.
 //!
 //! Not its job: other databases, and work in memory.
 
@@ -19,7 +20,8 @@ use clap::{Parser, ValueEnum};
 /// Measures the durable paths of the engine.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Where the files go: a directory on the disk that is to be measured. Default: the system's for temporary files.
+    /// Where the files go: a directory on the disk that is to be measured. Default: the system's for
+    /// temporary files.
     #[arg(long)]
     dir: Option<PathBuf>,
     /// What to measure; everything if not given.

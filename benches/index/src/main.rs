@@ -1,7 +1,7 @@
 //! Measures candidates for the engine's multi-version index on the engine's work, and prints one table.
 //!
-//! Each candidate runs in a process of its own, so that memory is its own; rounds are interleaved, figures are
-//! medians over the rounds. Not its job: the engine. This is what its index was chosen by.
+//! Each candidate runs in a process of its own, so that memory is its own; rounds are interleaved, figures
+//! are medians over the rounds. Not its job: the engine. This is what its index was chosen by.
 
 mod candidates;
 mod key;

@@ -1,6 +1,7 @@
 //! Two ways to know the oldest open snapshot.
 //!
-//! Job: hand out snapshots and answer which versions nobody can see any more. Not its job: the versions themselves.
+//! Job: hand out snapshots and answer which versions no snapshot can see any more. Not its job: the versions
+//! themselves.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +13,8 @@ use crate::key::Version;
 const BUCKETS: u64 = 64;
 const VERSIONS_PER_BUCKET: u64 = 256;
 
-/// Counts open snapshots by the stretch of versions in which they began: beginning is one increment, however many
-/// are open, and the price is that the oldest is known only to within a stretch.
+/// Counts open snapshots by the stretch of versions in which they began: beginning is one increment, however
+/// many are open, and the price is that the oldest is known only to within a stretch.
 #[derive(Debug)]
 pub(crate) struct Stretches {
     published: AtomicU64,

@@ -1,6 +1,8 @@
-//! Measures the hot paths of the engine alone, in a few seconds: for the eye between two changes, and for profilers.
+//! Measures the hot paths of the engine alone, in a few seconds: for the eye between two changes, and for
+//! profilers.
 //!
-//! Not its job: comparing with other engines, which is `benches/compare`'s. Every piece of work checks its sum.
+//! Not its job: comparing with other engines, which is `benches/compare`'s. Every piece of work checks its
+//! sum.
 
 mod measure;
 mod work;
@@ -26,7 +28,7 @@ struct Arguments {
     /// Milliseconds for each work in each round.
     #[arg(long, default_value_t = 300)]
     milliseconds: u64,
-    /// Does each work so many times on one thread, measuring nothing: for callgrind.
+    /// Does each work this number of times on one thread, measuring nothing: for callgrind.
     #[arg(long)]
     times: Option<u64>,
 }

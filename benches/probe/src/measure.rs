@@ -1,4 +1,4 @@
-//! Running a piece of work on threads for a while, or for so many times.
+//! Runs a piece of work on threads for a while, or a number of times.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,7 +1,9 @@
-//! sled. Its transactions are closures that run alone; it has no transactions that only read, and no snapshots.
+//! sled. Its transactions are closures that run alone; it has no transactions that only read, and no
+//! snapshots.
 //!
-//! It has no durable setting here: its flush calls `sync_file_range` on Linux, which waits for the pages but neither for
-//! the disk's cache nor for the file's metadata, so it does not promise what the others do (and is much faster).
+//! It has no durable setting here: its flush calls `sync_file_range` on Linux, which waits for the pages but
+//! neither for the disk's cache nor for the file's metadata, so it does not promise what the others do (and
+//! is much faster).
 
 use std::convert::Infallible;
 use std::path::Path;

@@ -17,8 +17,8 @@ const SHARDS: usize = 64;
 /// A sharded table for points.
 pub(crate) type HashBeside<S> = Slotted<Shards<S>, S>;
 
-/// Only a new key takes the ordered index's write lock. The table's entries are pointers and the key lies in the
-/// slot, so a lookup misses the cache once for both.
+/// Only a new key takes the ordered index's write lock. The table's entries are pointers and the key lies in
+/// the slot, so a lookup misses the cache once for both.
 pub(crate) struct Shards<S> {
     hasher: FixedState,
     shards: Vec<RwLock<HashTable<Keyed<S>>>>,

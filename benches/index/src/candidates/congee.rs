@@ -1,5 +1,5 @@
-//! An adaptive radix tree over the last eight key bytes: the crate takes no longer keys, so this is a limit and
-//! not a choice.
+//! An adaptive radix tree over the last eight key bytes: the crate takes no longer keys, so this is a limit
+//! and not a choice.
 
 use congee::U64Congee;
 use rt::sync::{Arc, RwLock};

@@ -42,8 +42,8 @@ pub(crate) trait Index: Send + Sync + 'static {
     /// Commits a write of one key, new or not.
     fn put(&self, key: Key, value: Bytes);
 
-    /// Commits a transaction that reads one existing key and writes it: snapshot, read, validate, install, publish.
-    /// Returns whether validation passed.
+    /// Commits a transaction that reads one existing key and writes it: snapshot, read, validate, install,
+    /// publish. Returns whether validation passed.
     fn read_modify_write(&self, key: &Key, change: impl FnOnce(&Bytes) -> Bytes) -> bool;
 
     /// Visits at most `limit` keys from `start` on, in order.
