@@ -1,4 +1,5 @@
-//! Renders the stored example documents, `examples/run.json` and `examples/campaign.json`, into every other format.
+//! Renders the stored example documents, `examples/run.json` and `examples/campaign.json`, into every other
+//! format.
 //!
 //! `cargo run -p stormproof-reports --example render` renders the files of this folder anew; with arguments,
 //! `-- DOCUMENT.json FOLDER`, it renders another document into another folder.

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use crate::escape::is_visible;
 
-/// Shows `bytes` as text: what is printable UTF-8 as it is, everything else, and the backslash, escaped as `\xNN`.
+/// Shows `bytes` as text: what is printable UTF-8 as it is, everything else, and the backslash, escaped as
+/// `\xNN`.
 ///
 /// Two different byte strings never look the same, so this can also name keys.
 pub fn show_bytes(bytes: &[u8]) -> String {

@@ -193,8 +193,8 @@ pub struct MutantTotal {
 impl Campaign {
     /// Adds what another shard of the same campaign found.
     ///
-    /// Sums add up, lists are joined by name, speeds are added second by second. Distinct interleavings are added
-    /// too: shards run different seeds, so the sum is an upper bound.
+    /// Sums add up, lists are joined by name, speeds are added second by second. Distinct interleavings are
+    /// added too: shards run different seeds, so the sum is an upper bound.
     pub fn merge(&mut self, other: Self) {
         self.seconds = self.seconds.max(other.seconds);
         self.jobs += other.jobs;

@@ -41,8 +41,8 @@ impl Document {
     /// Renders it; every form ends with a line end.
     ///
     /// # Errors
-    /// [`RenderError::NotApplicable`] when this kind of document has no such form: only runs have a timeline or an
-    /// anomaly.
+    /// [`RenderError::NotApplicable`] when this kind of document has no such form: only runs have a timeline
+    /// or an anomaly.
     pub fn render(&self, format: Format) -> Result<String, RenderError> {
         let mut rendered = match (format, self) {
             (Format::Json, _) => serde_json::to_string_pretty(self)?,

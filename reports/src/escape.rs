@@ -1,8 +1,8 @@
 //! Showing hostile text: the one place through which every string passes on its way into a report.
 //!
-//! Invariant INV-REP-1: whatever stands in a key, a value, a label or a message is shown and never takes effect. The
-//! templates reach [`Markup`] and [`Markdown`] by themselves (`askama.toml` names them); other formats call
-//! [`plain`]; JSON inside of a page goes through [`script_json`].
+//! Invariant INV-REP-1: whatever stands in a key, a value, a label or a message is shown and never takes
+//! effect. The templates reach [`Markup`] and [`Markdown`] by themselves (`askama.toml` names them); other
+//! formats call [`plain`]; JSON inside of a page goes through [`script_json`].
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -70,7 +70,8 @@ impl Escaper for Markdown {
                 '&' => dest.write_str("&amp;")?,
                 '<' => dest.write_str("&lt;")?,
                 '>' => dest.write_str("&gt;")?,
-                // A backslash does not keep these from becoming a mention or a link to an issue; an element does.
+                // A backslash does not keep these from becoming a mention or a link to an issue; an element
+                // does.
                 '@' | '#' => write!(dest, "<span>{c}</span>")?,
                 // Whoever writes www. or https: gets a link, unless the character that follows is escaped.
                 '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '!' | '|' | '~' | ':' | '.'

@@ -1,7 +1,7 @@
 //! Anomalies as graphs: a picture (SVG) and Graphviz's language (DOT).
 //!
-//! The layout puts the transactions on a circle in the order in which the edges name them, so that a cycle looks like
-//! one; parallel edges bow apart.
+//! The layout puts the transactions on a circle in the order in which the edges name them, so that a cycle
+//! looks like one; parallel edges bow apart.
 
 use std::collections::BTreeMap;
 use std::f64::consts::{FRAC_PI_2, TAU};
@@ -124,7 +124,8 @@ fn label(edge: &Edge) -> String {
     label
 }
 
-/// Bows to the left of its direction, so that there and back are two curves; the nth parallel one bows further.
+/// Bows to the left of its direction, so that there and back are two curves; the nth parallel one bows
+/// further.
 fn arc(edge: &Edge, from: (f64, f64), to: (f64, f64), nth: u32) -> Arc {
     let (dx, dy) = (to.0 - from.0, to.1 - from.1);
     let length = dx.hypot(dy);

@@ -1,13 +1,15 @@
-//! Reports of simulations: plain data in; text, JSON, JUnit XML, Markdown, HTML, trace-viewer files and graphs out.
+//! Reports of simulations: plain data in; text, JSON, JUnit XML, Markdown, HTML, trace-viewer files and
+//! graphs out.
 //!
-//! Job: take what a run ([`Report`]) or a sweep ([`Campaign`]) is made of, as plain data, and show it, to people and to
-//! machines. A [`Document`] is either, and [`Document::render`] makes any [`Format`] of it.
+//! Job: take what a run ([`Report`]) or a sweep ([`Campaign`]) is made of, as plain data, and show it, to
+//! people and to machines. A [`Document`] is either, and [`Document::render`] makes any [`Format`] of it.
 //!
-//! Not its job: to judge (the oracle does), to know the engine or the simulator (both import this crate, never the
-//! other way round), to read or write files, or to know the time.
+//! Not its job: to judge (the oracle does), to know the engine or the simulator (both import this crate,
+//! never the other way round), to read or write files, or to know the time.
 //!
 //! Invariants:
-//! - INV-REP-1: whatever stands in a key, a value, a label or a message is shown and never takes effect, in every format.
+//! - INV-REP-1: whatever stands in a key, a value, a label or a message is shown and never takes effect, in
+//!   every format.
 //! - INV-REP-2: nothing is dropped silently: what a format leaves out, it counts.
 //! - INV-REP-3: the same document renders to the same bytes.
 //! - INV-REP-4: an HTML page loads nothing from anywhere.

@@ -18,8 +18,8 @@ pub type LaneId = u32;
 
 /// One run: one seed, one trace, or one test on a real machine.
 ///
-/// Every field has a default, so that a producer fills in what it knows, and stored reports stay readable when fields
-/// are added.
+/// Every field has a default, so that a producer fills in what it knows, and stored reports stay readable
+/// when fields are added.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Report {

@@ -1,4 +1,4 @@
-//! Reports for terminals: no colours, at most so many columns, every control character shown.
+//! Reports for terminals: without colours, of a fixed width, with control characters made visible.
 
 use std::fmt::Write as _;
 

@@ -89,6 +89,11 @@ impl ConflictKind {
             Self::Range => "range",
         }
     }
+
+    /// The kind with this word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Write, Self::Cas, Self::Read, Self::Range].into_iter().find(|kind| kind.word() == word)
+    }
 }
 
 impl EdgeKind {

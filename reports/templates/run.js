@@ -305,7 +305,7 @@
     }
   }
 
-  // Versions leap when the store is opened again: so what counts is the how-many-th they are.
+  // Versions leap when the store is opened again: so they are drawn by rank, not by value.
   const ranks = new Map([...new Set(frontier.flatMap((point) => [point.published, point.durable]))].sort((a, b) => a - b).map((v, rank) => [v, rank]));
   function drawFrontier(top) {
     const most = Math.max(1, ranks.size - 1);

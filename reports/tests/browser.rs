@@ -1,6 +1,8 @@
-//! The pages in a real browser: they open, they can be used with the keyboard, and nothing goes wrong in the console.
+//! The pages in a real browser: they open, they can be used with the keyboard, and nothing goes wrong in the
+//! console.
 //!
-//! Pictures go to `target/tmp/pictures/`, for people to look at. Without a browser these tests say so and pass.
+//! Pictures go to `target/tmp/pictures/`, for people to look at. Without a browser these tests say so and
+//! pass.
 
 mod common;
 

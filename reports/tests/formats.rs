@@ -1,4 +1,5 @@
-//! Every format of every document: what must be in it, that it is what it says it is, and that it stays the same.
+//! Every format of every document: what must be in it, that it is what it says it is, and that it stays the
+//! same.
 
 mod common;
 

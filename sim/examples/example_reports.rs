@@ -1,7 +1,8 @@
-//! Makes the documents that `reports/examples` shows: a deliberate bug, found, shrunk and told; and a campaign of the
-//! engine as it is, with how fast some deliberate bugs are found.
+//! Makes the documents that `reports/examples` shows: a deliberate bug, found, shrunk and told; and a
+//! campaign of the engine as it is, with how fast some deliberate bugs are found.
 //!
-//! `cargo examples-make` runs it, and renders what it writes. The campaign's seconds are those of the machine that it ran on.
+//! `cargo examples-make` runs it, and renders what it writes. The campaign's seconds are those of the machine
+//! that it ran on.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -14,17 +15,18 @@ use stormproof_sim::options::Options;
 use stormproof_sim::registry::Registry;
 use stormproof_sim::report::{Origin, campaign, report, zoo};
 use stormproof_sim::run::run_watched;
+use stormproof_sim::runner::SeedRunner;
 use stormproof_sim::seed::Seed;
-use stormproof_sim::session::Session;
 use stormproof_sim::shrink::{Budget, shrink};
-use stormproof_sim::sweep::Found;
+use stormproof_sim::sweep::CampaignResult;
 use stormproof_sim::sweep::message::{BatchLine, EndLine, Message};
-use stormproof_sim::zoo::{Hunt, hunt};
+use stormproof_sim::sweep::worker::seed_line;
+use stormproof_sim::zoo::{Search, search_for};
 
 const MUTANT: &str = "SkipReadValidation";
 const WORKLOAD: &str = "write-skew";
 const SEEDS: u64 = 400;
-const ANIMALS: [&str; 8] = [
+const MUTANTS: [&str; 8] = [
     "PublishBeforeInstall",
     "AckBeforeSync",
     "SkipReadValidation",
@@ -53,10 +55,10 @@ fn failing_run() -> Result<Document, Box<dyn Error>> {
     let registry = Registry::default();
     let options =
         Options { workload: vec![WORKLOAD.into()], mutant: vec![MUTANT.into()], ..Options::default() };
-    let session = Session::new(registry.clone(), options)?;
+    let runner = SeedRunner::new(registry.clone(), options)?;
     for seed in 0..SEEDS {
-        let (plan, _) = session.plan(Seed(seed));
-        let failed = session.run(&plan)?;
+        let (plan, _) = runner.plan(Seed(seed));
+        let failed = runner.run(&plan)?;
         if failed.findings().is_empty() {
             continue;
         }
@@ -73,23 +75,23 @@ fn failing_run() -> Result<Document, Box<dyn Error>> {
 fn whole_campaign() -> Result<Document, Box<dyn Error>> {
     let begun = time::now();
     let seconds = || time::now().saturating_since(begun).as_secs_f64();
-    let session = Session::new(Registry::default(), Options::default())?;
-    let mut found = Found::default();
+    let runner = SeedRunner::new(Registry::default(), Options::default())?;
+    let mut result = CampaignResult::default();
     let mut progress = Vec::new();
     for seed in 0..SEEDS {
-        let (line, tally) = session.seed_line(Seed(seed), false);
-        found.add(Message::Seed(line));
-        found.add(Message::Batch(BatchLine { tally, rss_kib: 0 }));
+        let (line, stats) = seed_line(&runner, Seed(seed), false);
+        result.add(Message::Seed(line));
+        result.add(Message::Batch(BatchLine { stats, rss_kib: 0 }));
         if seed % 20 == 0 || seed + 1 == SEEDS {
             let point = stormproof_reports::SpeedPoint {
                 second: seconds(),
-                seeds: found.seeds,
-                interleavings: found.interleavings(),
+                seeds: result.seeds,
+                interleavings: result.interleavings(),
             };
             progress.push(point);
         }
     }
-    found.add(Message::End(EndLine {
+    result.add(Message::End(EndLine {
         seconds: seconds(),
         jobs: 1,
         command: format!("stormproof sweep --seeds 0..{SEEDS} --jobs 1"),
@@ -98,7 +100,7 @@ fn whole_campaign() -> Result<Document, Box<dyn Error>> {
         interrupted: false,
         progress,
     }));
-    let plan = Hunt {
+    let plan = Search {
         options: Options::default(),
         trials: 5,
         budget: 300,
@@ -106,13 +108,13 @@ fn whole_campaign() -> Result<Document, Box<dyn Error>> {
         first: 1,
         shrink: None,
     };
-    let mut animals = Vec::new();
-    for name in ANIMALS {
+    let mut reports = Vec::new();
+    for name in MUTANTS {
         let mutant = name.parse::<Mutant>().map_err(|_| format!("no mutant {name}"))?;
-        animals.push(hunt(mutant, &plan, session.registry())?.0);
+        reports.push(search_for(mutant, &plan, runner.registry())?.0);
     }
-    let mut told = campaign(&found, "", &BTreeMap::new());
-    told.title = format!("sweep of {SEEDS} seeds, and a zoo of {} deliberate bugs", animals.len());
-    told.zoo = zoo(&animals, "", 0.0).zoo;
+    let mut told = campaign(&result, "", &BTreeMap::new());
+    told.title = format!("sweep of {SEEDS} seeds, and a zoo of {} deliberate bugs", reports.len());
+    told.zoo = zoo(&reports, "", 0.0).zoo;
     Ok(told.into())
 }

@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release -p stormproof-sim --example judge_cost -- [SEEDS] [FIRST]`
 //!
-//! Each seed is run as a sweep runs it, judges included; then its history is judged again, by each judge alone.
-//! Shares are of the processor-bound wall time of the whole run.
+//! Each seed is run as a sweep runs it, judges included; then its history is judged again, by each judge
+//! alone. Shares are of the processor-bound wall time of the whole run.
 #![expect(clippy::disallowed_methods, reason = "measures real time")]
 
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use stormproof_oracle::{Expectations, check};
 use stormproof_sim::options::Options;
 use stormproof_sim::registry::Registry;
 use stormproof_sim::run::expectations;
+use stormproof_sim::runner::SeedRunner;
 use stormproof_sim::seed::Seed;
-use stormproof_sim::session::Session;
 
 /// What some seeds cost, and what was not decided about them.
 #[derive(Default)]
@@ -31,10 +31,10 @@ fn main() {
     let mut arguments = std::env::args().skip(1).map(|text| text.parse().unwrap_or(0));
     let seeds: u64 = arguments.next().unwrap_or(1_000);
     let first: u64 = arguments.next().unwrap_or(0);
-    let session = Session::new(Registry::default(), Options::default()).expect("nothing is named");
+    let runner = SeedRunner::new(Registry::default(), Options::default()).expect("nothing is named");
     let mut sum = Sum::default();
     for seed in first..first + seeds {
-        judge(&session, seed, &mut sum);
+        judge(&runner, seed, &mut sum);
     }
     let share = |part: Duration| 100.0 * part.as_secs_f64() / sum.runs.as_secs_f64();
     let per_seed = |all: Duration| all.as_secs_f64() * 1e3 / seeds.max(1) as f64;
@@ -50,10 +50,10 @@ fn main() {
     }
 }
 
-fn judge(session: &Session, seed: u64, sum: &mut Sum) {
-    let (plan, _) = session.plan(Seed(seed));
+fn judge(runner: &SeedRunner, seed: u64, sum: &mut Sum) {
+    let (plan, _) = runner.plan(Seed(seed));
     let start = Instant::now();
-    let Ok(run) = session.run(&plan) else { return };
+    let Ok(run) = runner.run(&plan) else { return };
     sum.runs += start.elapsed();
     for finding in run.findings() {
         println!("seed {seed}: {} ({}): {}", finding.invariant, finding.class, finding.message);

@@ -1,8 +1,9 @@
-//! A workload of your own, built into a binary of your own: `cargo run --example seats -- sweep --isolation serializable`.
-//! (Snapshot isolation, which half of all seeds draw unless told otherwise, does overbook: it lets phantoms through.)
+//! A workload of your own, built into a binary of your own: `cargo run --example seats -- sweep --isolation
+//! serializable`. (Snapshot isolation, which half of all seeds draw unless told otherwise, does overbook: it
+//! lets phantoms through.)
 //!
-//! A room has ten seats. Clients reserve one if the room still has some, or give theirs back. However many reserve at
-//! the same moment, whatever crashes: no room is ever overbooked.
+//! A room has ten seats. Clients reserve one if the room still has some, or give theirs back. However many
+//! reserve at the same moment, whatever crashes: no room is ever overbooked.
 
 use std::process::ExitCode;
 use std::sync::Arc;

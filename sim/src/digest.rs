@@ -1,10 +1,10 @@
 //! A running digest: one number that two runs share exactly if they did the same.
 //!
-//! Job: to be cheap (every draw, decision and event goes through it), the same on every machine, and sensitive to
-//! order. Not its job: to withstand an adversary.
+//! Job: to be cheap (every draw, decision and event goes through it), the same on every machine, and
+//! sensitive to order. Not its job: to withstand an adversary.
 //!
-//! Source: the multiply-and-rotate step of `FxHash`, with the finalizer of MurmurHash3 (Austin Appleby, public
-//! domain) so that low bits depend on everything.
+//! Source: the multiply-and-rotate step of `FxHash`, with the finalizer of MurmurHash3 (Austin Appleby,
+//! public domain) so that low bits depend on everything.
 
 use std::fmt;
 use std::hash::Hasher;
@@ -68,8 +68,8 @@ impl Digest {
     }
 }
 
-/// So that whatever can be hashed can be mixed in. Integers go in by their value, not by their bytes: the same on every
-/// machine.
+/// So that whatever can be hashed can be mixed in. Integers go in by their value, not by their bytes: the
+/// same on every machine.
 impl Hasher for Digest {
     fn finish(&self) -> u64 {
         self.value().0

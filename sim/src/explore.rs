@@ -1,13 +1,14 @@
 //! All interleavings of one life of a plan, up to a number of preemptions.
 //!
-//! Job: for tiny plans, proof instead of chance: within the bound there is no interleaving that breaks the contract. Bounds
-//! are taken in order, 0, 1, 2 …, so what is found is found with as few preemptions as it needs.
-//! Not its job: crash points and faults, which stay as the plan has them.
+//! Job: for tiny plans, proof instead of chance: within the bound there is no interleaving that breaks the
+//! contract. Bounds are taken in order, 0, 1, 2 …, so what is found is found with as few preemptions as it
+//! needs. Not its job: crash points and faults, which stay as the plan has them.
 //!
-//! Chance is switched off in the explored life (no spurious wake-up, no early timeout, no stall), and lives other than
-//! that one never preempt.
+//! Chance is switched off in the explored life (no spurious wake-up, no early timeout, no stall), and lives
+//! other than that one never preempt.
 //!
-//! Source: Musuvathi, Qadeer: *Iterative Context Bounding for Systematic Testing of Multithreaded Programs* (PLDI 2007).
+//! Source: Musuvathi, Qadeer: *Iterative Context Bounding for Systematic Testing of Multithreaded Programs*
+//! (PLDI 2007).
 
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
@@ -24,9 +25,9 @@ use crate::run::{Run, RunError, run_exploring};
 pub struct Bounds {
     /// Which life of the plan.
     pub life: usize,
-    /// At most so many preemptions in it.
+    /// The largest number of preemptions in it.
     pub preemptions: u32,
-    /// At most so many runs.
+    /// The largest number of runs.
     pub runs: u64,
 }
 
@@ -47,7 +48,7 @@ pub struct Covered {
     pub diverged: Option<String>,
 }
 
-/// What came of it.
+/// The outcome.
 #[derive(Debug)]
 pub struct Explored {
     /// What was covered.
@@ -58,7 +59,8 @@ pub struct Explored {
     pub failed: Option<Run>,
 }
 
-/// Runs the interleavings of a plan, until one violates something or there is none left. `go_on` is asked before each run.
+/// Runs the interleavings of a plan, until one violates something or there is none left. `go_on` is asked
+/// before each run.
 ///
 /// # Errors
 /// When a run gave no verdict.

@@ -1,4 +1,4 @@
-//! What a run holds against the engine, in one form, whoever found it.
+//! A violation in one form, whether the oracle, the workload or the simulated world found it.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub struct Finding {
     pub invariant: String,
     /// The row of the contract.
     pub contract: String,
-    /// What kind of violation, in words that never change: two failures are the same one if invariant and class are.
+    /// The class of violation; a stable name.
     pub class: String,
     /// What happened, in words.
     pub message: String,
@@ -38,7 +38,7 @@ impl From<Violation> for Finding {
 }
 
 impl Finding {
-    /// What only the world can judge: panics, liveness, opening and closing.
+    /// A violation that the simulated world sees: panics, liveness, opening and closing.
     pub fn of_world(invariant: &'static str, class: &str, message: String) -> Self {
         Self {
             invariant: invariant.to_owned(),
@@ -50,19 +50,19 @@ impl Finding {
         }
     }
 
-    /// What the workload with this name found.
+    /// A violation that a workload found.
     pub fn of_workload(name: &str, found: stormproof_workloads::Finding) -> Self {
         let class = format!("{name}: {}", found.rule);
         Self { txns: found.txns, ..Self::of_world(invariants::WORKLOAD, &class, found.message) }
     }
 
-    /// What tells one failure from another: the same invariant and the same class, not the same text.
+    /// The kind of failure: two findings with the same invariant and class are the same failure.
     pub fn identity(&self) -> Identity {
         Identity { invariant: self.invariant.clone(), class: self.class.clone() }
     }
 }
 
-/// Which failure it is.
+/// A kind of failure.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Identity {
     /// The invariant's name.

@@ -1,7 +1,8 @@
-//! Reads the whole content of a store, in the forms that its clients gave it, and puts it on record as one more client.
+//! Reads the whole content of a store, in the forms that its clients gave it, and records it as one more
+//! client.
 //!
-//! Job: one read-only transaction that sees every key, and every list, stream and machine of which the history tells:
-//! what clients can't list, they can't lose unnoticed. Not its job: judging any of it.
+//! Job: one read-only transaction that sees every key, and every list, stream and machine that the history
+//! mentions: a key that clients never list could be lost unnoticed. Not its job: judging any of it.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +15,8 @@ use stormproof_workloads::store::{
 /// The session of the inspector, which reads the whole store after opening it and after the last client.
 pub const INSPECTOR: u32 = u32::MAX;
 
-/// Reads everything, and puts it on record: key by key, and lists, streams and machines as clients read them, by the
-/// names that the history has. Returns the whole state, if that worked.
+/// Reads everything and records it: key by key, and lists, streams and machines as clients read them, by the
+/// names in the history. Returns the whole state, if that worked.
 pub fn inspect(recorder: &Recorder, store: &dyn Store, life: Life, names: &Names) -> Option<Vec<Entry>> {
     let options = TxnOptions { read_only: true, ..TxnOptions::default() };
     let called = recorder.tick();
@@ -50,7 +51,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// All of which a history tells.
+    /// The names that a history mentions.
     pub fn of(events: &[Event]) -> Self {
         let mut names = Self::default();
         names.learn(events);
@@ -78,7 +79,8 @@ impl Names {
 }
 
 impl Names {
-    /// Whether what is under this key is read as a list below. A store without streams of its own keeps them there too.
+    /// Whether what is under this key is read as a list below. A store without streams of its own keeps them
+    /// there too.
     fn is_list(&self, key: &Key) -> bool {
         let stream = || name(key, &stream_key("")).is_some_and(|stream| self.streams.contains(&stream));
         self.lists.contains(key) || stream()

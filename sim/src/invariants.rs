@@ -1,11 +1,11 @@
-//! Every invariant that a run is held to, by name, with its row of the contract: those of the oracle, and those that
-//! only the world can judge.
+//! The invariants of a run, by name, with their rows of the contract (`engine/CONTRACT.md`): those of the
+//! oracle, and those that only the simulated world can judge.
 
 use stormproof_oracle::Invariant;
 
 /// The engine never panics.
 pub const NO_PANIC: &str = "no-panic";
-/// Nobody waits for ever.
+/// No client waits forever.
 pub const LIVENESS: &str = "liveness";
 /// The store opens after whatever happened.
 pub const RECOVERS: &str = "recovers";
@@ -15,7 +15,7 @@ pub const CLOSES: &str = "closes";
 pub const IDEMPOTENT: &str = "recovery-idempotent";
 /// A clean close loses nothing.
 pub const CLEAN_CLOSE: &str = "clean-close";
-/// What the workload's numbers mean holds.
+/// The workload's own invariant holds.
 pub const WORKLOAD: &str = "workload";
 
 /// One invariant.
@@ -25,7 +25,7 @@ pub struct About {
     pub name: &'static str,
     /// The row of the contract.
     pub contract: &'static str,
-    /// What it says, in a sentence.
+    /// What it demands, in a sentence.
     pub says: &'static str,
 }
 
@@ -34,7 +34,7 @@ const OF_THE_WORLD: &[About] = &[
     About {
         name: LIVENESS,
         contract: "V6",
-        says: "nobody waits for ever: no deadlock, no livelock, and after the storm every client finishes",
+        says: "no client waits forever: no deadlock, no livelock, and after the storm every client finishes",
     },
     About {
         name: RECOVERS,
@@ -51,7 +51,7 @@ const OF_THE_WORLD: &[About] = &[
     About {
         name: WORKLOAD,
         contract: "§3",
-        says: "what the workload's numbers mean holds, from the first to the last read",
+        says: "the workload's own invariant holds, from the first to the last read",
     },
 ];
 
@@ -65,7 +65,7 @@ pub fn all() -> Vec<About> {
     judged.into_iter().chain(OF_THE_WORLD.iter().copied()).collect()
 }
 
-/// The row of the contract that an invariant stands for; empty if there is no such invariant.
+/// Returns the row of the contract that an invariant checks; empty if there is no such invariant.
 pub fn row(name: &str) -> &'static str {
     all().into_iter().find(|about| about.name == name).map_or("", |about| about.contract)
 }

@@ -1,4 +1,5 @@
-//! The rare situations that the engine's source marks with `reached!`, so that a campaign can say which it never saw.
+//! The rare situations that the engine's source marks with `reached!`, so that a campaign can say which it
+//! never saw.
 
 include!(concat!(env!("OUT_DIR"), "/marks.rs"));
 

@@ -1,7 +1,7 @@
-//! What a user wants of the seeds: which workloads, faults and deliberate bugs may be drawn.
+//! Options of a simulation: which workloads, faults and deliberate bugs seeds may draw.
 //!
-//! Job: one set of options, the same for `run`, `sweep`, `shrink` and `zoo`, that goes over to worker processes as JSON
-//! and into reproducing commands as flags. A seed and these options together decide a plan.
+//! Job: one set of options, the same for `run`, `sweep`, `shrink` and `zoo`, passed to worker processes as
+//! JSON and to reproducing commands as flags. A seed and these options together decide a plan.
 //! Not its job: drawing (`plan`).
 
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-/// Narrows what seeds draw. Nothing set: everything may be drawn.
+/// Limits what seeds draw. By default everything may be drawn.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Options {
@@ -17,11 +17,12 @@ pub struct Options {
     #[arg(long, value_name = "NAME")]
     pub workload: Vec<String>,
 
-    /// Set a parameter of the workloads, as in `--set counters=4` (repeatable; `stormproof list --json` names them)
+    /// Set a parameter of the workloads, as in `--set counters=4` (repeatable; `stormproof list --json` names
+    /// them)
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
 
-    /// Instead of workloads, play what an application recorded (`DatabaseBuilder::record`)
+    /// Play what an application recorded (`DatabaseBuilder::record`), instead of a workload
     #[arg(long, value_name = "FILE", conflicts_with = "workload")]
     pub recording: Option<PathBuf>,
 
@@ -45,11 +46,11 @@ pub struct Options {
     #[arg(long, value_enum)]
     pub isolation: Option<IsolationKind>,
 
-    /// So many clients, instead of 1 to 16
+    /// Number of clients, instead of 1 to 16
     #[arg(long, value_name = "N")]
     pub clients: Option<u32>,
 
-    /// So many transactions per client
+    /// Number of transactions per client
     #[arg(long, value_name = "N")]
     pub transactions: Option<u32>,
 }
@@ -61,8 +62,8 @@ pub enum Faults {
     /// Crashes, failing disks and decay.
     #[default]
     All,
-    /// The same, with lies in the place of decay: syncs that do nothing, writes that never arrive or arrive elsewhere.
-    /// A store can at best notice them, so losses are excused.
+    /// The same, with lies in the place of decay: syncs that do nothing, writes that never arrive or arrive
+    /// elsewhere. A store can at best notice them, so losses are excused.
     Lies,
     /// Crashes only.
     Crashes,
@@ -76,9 +77,9 @@ pub enum Faults {
 pub enum DurabilityKind {
     /// Every ack is durable.
     Strict,
-    /// Acks come first, tickets tell when a commit is durable.
+    /// Acks come before the sync; a ticket waits for durability.
     Pipelined,
-    /// Synced every so many commits or after an interval.
+    /// Synced after a number of commits or an interval.
     Batched,
     /// Synced after an interval.
     Async,

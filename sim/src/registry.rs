@@ -11,7 +11,7 @@ use stormproof_workloads::store::Capabilities;
 use stormproof_workloads::{Recorded, Workload, catalogue};
 
 use crate::options::Options;
-use crate::settings::{SettingError, apply};
+use crate::workload_params::{ParamError, apply};
 
 /// The workloads that a binary knows.
 #[derive(Clone, Default)]
@@ -20,7 +20,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The catalogue and `own`; one of `own` replaces one of the catalogue with the same name.
+    /// The catalogue and `own`; a workload of `own` replaces the one with the same name.
     pub fn new(own: Vec<Arc<dyn Workload>>) -> Self {
         Self { own }
     }
@@ -37,8 +37,8 @@ impl Registry {
         all
     }
 
-    /// The workloads that options ask for, with their parameters, on a store that can do this: those that are named, the
-    /// one of a recording, or all that make sense there.
+    /// The workloads that options ask for, with their parameters, on a store that can do this: those that are
+    /// named, the one of a recording, or all that make sense there.
     ///
     /// # Errors
     /// When something is named that is not there, or that does not fit.
@@ -80,7 +80,7 @@ impl Registry {
     }
 }
 
-/// Options ask for workloads that can't be had.
+/// The options ask for workloads that don't exist or don't fit.
 #[derive(Debug, thiserror::Error)]
 pub enum SelectionError {
     /// No workload has that name.
@@ -96,7 +96,7 @@ pub enum SelectionError {
     Unfit(String),
     /// A parameter can't be set.
     #[error(transparent)]
-    Setting(#[from] SettingError),
+    Setting(#[from] ParamError),
     /// A recording can't be read.
     #[error("no recording in {}: {source}", .path.display())]
     Recording {

@@ -1,93 +1,93 @@
-//! Counts a run for its campaign.
+//! Turns a run into the figures of its campaign.
 
 use stormproof_workloads::history::Outcome;
 
 use crate::finding::Identity;
 use crate::plan::Plan;
+use crate::report;
 use crate::run::{Run, marks};
-use crate::tally::{Evaluations, Share, Tally, add, hit};
+use crate::stats::{Count, Evaluations, Share, Stats, add, hit};
 
-/// What a run adds to its campaign.
-pub fn tally(plan: &Plan, run: &Run) -> Tally {
-    let mut tally = Tally { seeds: 1, ..Tally::default() };
-    count_transactions(run, &mut tally);
-    count_lives(run, &mut tally);
-    tally.count("not decided by values alone", u64::from(!run.verdict.undecided.is_empty()));
+/// Returns the figures of a run.
+pub fn stats(plan: &Plan, run: &Run) -> Stats {
+    let mut stats = Stats { seeds: 1, ..Stats::default() };
+    count_transactions(run, &mut stats);
+    count_lives(run, &mut stats);
+    stats.count(Count::Undecided, u64::from(!run.verdict.undecided.is_empty()));
     for fault in &run.faults {
-        hit(&mut tally.faults, fault.fault.key.kind.name(), 1);
+        hit(&mut stats.faults, fault.fault.key.kind.name(), 1);
     }
     for (name, hits) in marks(run) {
-        hit(&mut tally.marks, name, hits);
+        hit(&mut stats.marks, name, hits);
     }
     for sighting in &run.verdict.sightings {
-        hit(&mut tally.sightings, sighting, 1);
+        hit(&mut stats.sightings, sighting, 1);
     }
-    count_invariants(run, &mut tally);
+    count_invariants(run, &mut stats);
     let share = Share {
         seeds: 1,
-        commits: tally.get("commits"),
-        aborts: tally.get("aborts"),
+        commits: stats.get(Count::Commits),
+        aborts: stats.get(Count::Aborts),
         violated: u64::from(!run.findings().is_empty()),
     };
-    tally.workloads.insert(plan.workload.workload.clone(), share);
+    stats.workloads.insert(plan.workload.workload.clone(), share);
     if let Some(first) = run.lives.first() {
-        tally.strategies.insert(first.strategy.to_owned(), share);
+        stats.strategies.insert(first.strategy.to_owned(), share);
     }
-    tally
+    stats
 }
 
-fn count_transactions(run: &Run, tally: &mut Tally) {
-    tally.count("transactions", run.history.txns.len() as u64);
+fn count_transactions(run: &Run, stats: &mut Stats) {
+    stats.count(Count::Transactions, run.history.txns.len() as u64);
     for txn in &run.history.txns {
         match &txn.outcome {
-            Outcome::Committed { .. } => tally.count("commits", 1),
+            Outcome::Committed { .. } => stats.count(Count::Commits, 1),
             Outcome::Aborted { conflicts, .. } => {
-                tally.count("aborts", 1);
+                stats.count(Count::Aborts, 1);
                 for conflict in conflicts {
-                    let kind = format!("{:?}", conflict.kind).to_lowercase();
-                    add(&mut tally.conflicts, &kind, 1);
+                    add(&mut stats.conflicts, report::conflict_kind(conflict.kind).word(), 1);
                 }
             }
-            Outcome::Unknown { .. } => tally.count("unanswered", 1),
-            Outcome::Running => tally.count("cut off", 1),
+            Outcome::Unknown { .. } => stats.count(Count::Unanswered, 1),
+            Outcome::Running => stats.count(Count::CutOff, 1),
         }
     }
 }
 
-fn count_lives(run: &Run, tally: &mut Tally) {
+fn count_lives(run: &Run, stats: &mut Stats) {
     let mut crashed = false;
     for life in &run.lives {
-        tally.count("lives", 1);
-        tally.count("steps", life.life.steps);
-        tally.count("preemptions", life.life.preemptions);
-        tally.count("disk operations", life.disk_operations);
-        tally.count("lives on a full disk", u64::from(life.now.cramped));
+        stats.count(Count::Lives, 1);
+        stats.count(Count::Steps, life.life.steps);
+        stats.count(Count::Preemptions, life.life.preemptions);
+        stats.count(Count::DiskOperations, life.disk_operations);
+        stats.count(Count::FullDisks, u64::from(life.now.cramped));
         if life.crashed() {
-            tally.count("crashes", 1);
-            hit(&mut tally.crashes, life.now.phase.name(), 1);
+            stats.count(Count::Crashes, 1);
+            hit(&mut stats.crashes, life.now.phase.name(), 1);
         }
         if crashed && life.opened() {
-            tally.count("recoveries", 1);
+            stats.count(Count::Recoveries, 1);
         }
         crashed = life.crashed() || (crashed && !life.opened());
     }
     for crash in &run.crashes {
-        tally.count("crashes that lost data", u64::from(crash.pieces_lost > 0));
-        tally.count("crashes that left torn data", u64::from(crash.pieces_torn > 0));
-        tally.count("crashes that left noise or old content", u64::from(crash.dirty_tails > 0));
+        stats.count(Count::LossyCrashes, u64::from(crash.pieces_lost > 0));
+        stats.count(Count::TornCrashes, u64::from(crash.pieces_torn > 0));
+        stats.count(Count::DirtyCrashes, u64::from(crash.dirty_tails > 0));
     }
 }
 
-fn count_invariants(run: &Run, tally: &mut Tally) {
+fn count_invariants(run: &Run, stats: &mut Stats) {
     for (&name, &evaluated) in &run.verdict.evaluated {
-        tally.invariants.insert(name.to_owned(), Evaluations { evaluated, seeds: 1, violated: 0 });
+        stats.invariants.insert(name.to_owned(), Evaluations { evaluated, seeds: 1, violated: 0 });
     }
     for finding in run.findings() {
-        tally.invariants.entry(finding.invariant.clone()).or_default().violated = 1;
+        stats.invariants.entry(finding.invariant.clone()).or_default().violated = 1;
     }
 }
 
-/// The kinds of failure of a run, the first one first, each once.
+/// Returns the kinds of failure of a run, in the order in which they came, each once.
 pub fn identities(run: &Run) -> Vec<Identity> {
     let mut identities = Vec::new();
     for finding in run.findings() {

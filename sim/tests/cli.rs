@@ -1,4 +1,5 @@
-//! The binary as users have it: exit codes, one JSON document, the same run in another process, mutants found.
+//! The binary as users have it: exit codes, one JSON document, the same run in another process, mutants
+//! found.
 
 mod support;
 

@@ -1,11 +1,11 @@
-//! How many attempts to commit are in vain under normal work of agents: in simulations, whose schedules are far less kind
-//! than any machine. Counts, so the same everywhere.
+//! The share of attempts to commit that meet a conflict under normal work of agents: in simulations, whose
+//! schedules are far less kind than any machine. Counts, so the same everywhere.
 
 mod support;
 
 use support::{json, stormproof};
 
-/// Conflicting attempts of 1,000, over a sweep of so many clients without faults.
+/// Conflicting attempts of 1,000, over a sweep of this number of clients without faults.
 fn per_mille(workload: &str, more: &[&str]) -> u64 {
     let folder = tempfile::tempdir().unwrap();
     let sweep = ["sweep", "--seeds", "0..40", "--faults", "none", "--isolation", "serializable"];

@@ -1,4 +1,5 @@
-//! The manifests for many machines: shards are all there, once each, and the script for Slurm does what it says.
+//! The manifests for many machines: shards are all there, once each, and the script for Slurm does what it
+//! says.
 
 mod support;
 

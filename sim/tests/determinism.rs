@@ -1,11 +1,12 @@
-//! Two runs of one seed that differ are told apart at the first draw at which they do.
+//! Nondeterminism is reported with the first draw at which two runs of one seed differ.
 
 use stormproof_rt::sync::Arc;
 use stormproof_rt::sync::atomic::{AtomicU64, Ordering};
+use stormproof_sim::determinism::{NotDeterministic, compare};
 use stormproof_sim::options::{Faults, Options};
 use stormproof_sim::registry::Registry;
+use stormproof_sim::runner::SeedRunner;
 use stormproof_sim::seed::Seed;
-use stormproof_sim::session::Session;
 use stormproof_workloads::store::Result;
 use stormproof_workloads::{About, Evidence, Finding, Tx, Workload};
 
@@ -40,7 +41,7 @@ impl Workload for Fickle {
     }
 }
 
-fn compared(is_fickle: bool) -> std::result::Result<(), String> {
+fn compared(is_fickle: bool) -> std::result::Result<(), NotDeterministic> {
     let workload = Fickle { setups: AtomicU64::new("setups", 0), is_fickle };
     let options = Options {
         workload: vec!["fickle".into()],
@@ -48,18 +49,18 @@ fn compared(is_fickle: bool) -> std::result::Result<(), String> {
         clients: Some(2),
         ..Options::default()
     };
-    let session = Session::new(Registry::new(vec![Arc::new(workload)]), options).unwrap();
-    let (plan, draws) = session.plan(Seed(1));
-    let first = session.run(&plan).unwrap();
-    session.compare(Seed(1), &plan, &draws, &first)
+    let runner = SeedRunner::new(Registry::new(vec![Arc::new(workload)]), options).unwrap();
+    let (plan, draws) = runner.plan(Seed(1));
+    let first = runner.run(&plan).unwrap();
+    compare(&runner, Seed(1), &plan, &draws, &first)
 }
 
 #[test]
 fn a_workload_that_remembers_earlier_runs_is_caught_at_the_first_draw_that_differs() {
     assert_eq!(compared(false), Ok(()));
-    let difference = compared(true).unwrap_err();
+    let difference = compared(true).unwrap_err().to_string();
     assert!(difference.starts_with("not deterministic: draw "), "{difference}");
-    for words in ["of life 0, behind ", "is client-", " no. ", " in one run and ", " in the other"] {
+    for words in ["of life 0, after ", "is client-", " no. ", " in one run and ", " in the other"] {
         assert!(difference.contains(words), "no {words:?} in: {difference}");
     }
 }

@@ -1,5 +1,5 @@
-//! What the binary says when a command can't be done: what happened, why, and what to do, in one form; exit code 2, and
-//! nothing on standard output.
+//! What the binary says when a command can't be done: what happened, why, and what to do, in one form; exit
+//! code 2, and nothing on standard output.
 
 mod support;
 

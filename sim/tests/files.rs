@@ -1,5 +1,5 @@
-//! The commands that look at files that are there: `check`, `inspect` and `verify`, through the binary, on good and on
-//! bad input.
+//! The commands that look at files that are there: `check`, `inspect` and `verify`, through the binary, on
+//! good and on bad input.
 
 mod support;
 

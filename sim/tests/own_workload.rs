@@ -5,7 +5,8 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// Starts the example, which `cargo test` has built; a run of this test alone has not, so cargo is asked for it then.
+/// Starts the example, which `cargo test` has built; a run of this test alone has not, so cargo is asked for
+/// it then.
 fn seats(folder: &Path, arguments: &[&str]) -> Output {
     let built = Path::new(env!("CARGO_BIN_EXE_stormproof")).with_file_name("examples").join("seats");
     let mut command = if built.exists() {

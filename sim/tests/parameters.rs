@@ -1,12 +1,13 @@
-//! The mix of workloads that seeds draw, and what their parameters do: large values, skew, bursts and think time.
+//! The mix of workloads that seeds draw, and what their parameters do: large values, skew, bursts and think
+//! time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use stormproof_sim::options::{Faults, Options};
 use stormproof_sim::registry::Registry;
 use stormproof_sim::run::Run;
+use stormproof_sim::runner::SeedRunner;
 use stormproof_sim::seed::Seed;
-use stormproof_sim::session::Session;
 use stormproof_workloads::catalogue;
 use stormproof_workloads::history::Op;
 use stormproof_workloads::notebook::What;
@@ -22,8 +23,8 @@ fn runs(workload: &str, settings: &[&str], seeds: std::ops::Range<u64>) -> Vec<R
         transactions: Some(12),
         ..Options::default()
     };
-    let session = Session::new(Registry::default(), options).expect("these can be set");
-    let run = |seed| session.run(&session.plan(Seed(seed)).0).expect("it runs");
+    let runner = SeedRunner::new(Registry::default(), options).expect("these can be set");
+    let run = |seed| runner.run(&runner.plan(Seed(seed)).0).expect("it runs");
     let runs: Vec<_> = seeds.map(run).collect();
     for run in &runs {
         assert!(run.findings().is_empty(), "{:?}", run.findings());
@@ -42,8 +43,8 @@ fn seconds(runs: &[Run]) -> u64 {
 
 #[test]
 fn every_workload_is_in_the_mix() {
-    let session = Session::new(Registry::default(), Options::default()).expect("nothing is narrowed");
-    let drawn: BTreeSet<String> = (0..300).map(|seed| session.plan(Seed(seed)).0.workload.workload).collect();
+    let runner = SeedRunner::new(Registry::default(), Options::default()).expect("nothing is narrowed");
+    let drawn: BTreeSet<String> = (0..300).map(|seed| runner.plan(Seed(seed)).0.workload.workload).collect();
     let all: BTreeSet<String> = catalogue::all().iter().map(|workload| workload.name().to_owned()).collect();
     assert_eq!(drawn, all);
 }
@@ -88,10 +89,10 @@ fn skew_makes_the_first_account_the_one_that_everybody_wants() {
             set: vec!["accounts=16".into(), skew.into()],
             ..Options::default()
         };
-        let session = Session::new(Registry::default(), options).expect("these can be set");
+        let runner = SeedRunner::new(Registry::default(), options).expect("these can be set");
         let mut touched: BTreeMap<String, u32> = BTreeMap::new();
         for seed in 0..40 {
-            let plan = session.plan(Seed(seed)).0.workload;
+            let plan = runner.plan(Seed(seed)).0.workload;
             for action in plan.clients.iter().flat_map(|client| &client.actions) {
                 let Action::Transaction(transaction) = action else { continue };
                 for step in &transaction.steps {

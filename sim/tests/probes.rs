@@ -1,10 +1,10 @@
-//! The probes see what snapshot isolation lets through, and nothing under serializable isolation; the page of workloads
-//! says what there is.
+//! The probes see what snapshot isolation lets through, and nothing under serializable isolation; the page of
+//! workloads says what there is.
 
 mod support;
 
 use stormproof_sim::registry::Registry;
-use stormproof_sim::settings::names;
+use stormproof_sim::workload_params::names;
 
 use support::{json, stormproof};
 

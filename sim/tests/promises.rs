@@ -1,12 +1,12 @@
-//! Crash points that wait for a promise: the power goes out right after a client was told that something is durable.
-//! (The first one is the inspector's, who wrote nothing.)
+//! Crash points that wait for a promise: the power goes out right after a client was told that something is
+//! durable. (The first one is the inspector's, who wrote nothing.)
 
 use stormproof_sim::options::{DurabilityKind, Options};
 use stormproof_sim::plan::{CrashAt, Ending, Plan};
 use stormproof_sim::registry::Registry;
 use stormproof_sim::run::Run;
+use stormproof_sim::runner::SeedRunner;
 use stormproof_sim::seed::Seed;
-use stormproof_sim::session::Session;
 use stormproof_workloads::history::Outcome;
 
 /// One life of bank transfers that is cut after the third promise, and what was promised in it.
@@ -17,15 +17,15 @@ fn cut_after_a_promise(seed: u64, mutants: &[&str]) -> (Plan, Run, usize) {
         mutant: mutants.iter().map(|name| (*name).to_owned()).collect(),
         ..Options::default()
     };
-    let session = Session::new(Registry::default(), options).unwrap();
-    let (mut plan, _) = session.plan(Seed(seed));
+    let runner = SeedRunner::new(Registry::default(), options).unwrap();
+    let (mut plan, _) = runner.plan(Seed(seed));
     plan.disk.faults = stormproof_faults::FaultPlan::none();
     plan.lives.truncate(1);
     plan.lives.extend(plan.lives.clone());
     plan.lives[0].crash = Some(CrashAt::Promise { nth: 3 });
     plan.lives[0].ending = Ending::Close;
     plan.lives[0].room_bytes = None;
-    let run = session.run(&plan).unwrap();
+    let run = runner.run(&plan).unwrap();
     let promised =
         run.history.txns.iter().filter(|txn| {
             txn.life == 0 && matches!(txn.outcome, Outcome::Committed { durable: Some(_), .. })

@@ -71,7 +71,8 @@ fn a_report_of_real_rounds_says_what_ran_and_what_came_of_it() {
     assert!(String::from_utf8_lossy(&output.stdout).is_empty(), "{output:?}");
 }
 
-/// Fewer than five of a hundred attempts: a count, which other threads can move and the speed of the machine can't.
+/// Fewer than five of a hundred attempts: a count, which other threads can move and the speed of the machine
+/// can't.
 #[test]
 fn agents_on_keys_of_their_own_hardly_conflict() {
     let folder = tempfile::tempdir().unwrap();

@@ -61,7 +61,7 @@ fn a_failure_is_told_whole() {
 #[test]
 fn the_timeline_of_a_run_is_in_order_and_complete() {
     let folder = tempfile::tempdir().unwrap();
-    // Among so many seeds there is one with a power cut and a fault.
+    // Among these seeds there is one with a power cut and a fault.
     let seeds = (0..40).map(|seed| seed.to_string());
     let told = seeds
         .map(|seed| {

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use stormproof_oracle::Durability;
 use stormproof_rt::sync::Arc;
 use stormproof_sim::real::round::Played;
-use stormproof_sim::real::{Crew, Judged, Promise, RealTime, Work, judge};
+use stormproof_sim::real::{Judged, Promise, RealTime, ThreadRunner, Work, judge};
 use stormproof_workloads::history::{LifeEnd, Recorder};
 use stormproof_workloads::store::Isolation;
 use stormproof_workloads::{Notebook, Plan, Scale, Store, Workload};
@@ -48,7 +48,7 @@ impl Lives {
     /// When a client panics, or nothing happens any more.
     pub fn live(&mut self, store: impl Store + 'static) -> bool {
         self.recorder.opened(self.life);
-        let crew = Crew {
+        let runner = ThreadRunner {
             store: Arc::new(Box::new(store)),
             workload: Arc::clone(&self.workload),
             plan: Arc::clone(&self.plan),
@@ -56,9 +56,9 @@ impl Lives {
             recorder: self.recorder.clone(),
             notebook: self.notebook.clone(),
             life: self.life,
-            patience: Duration::from_secs(120),
+            silence_max: Duration::from_secs(120),
         };
-        match crew.work() {
+        match runner.work() {
             Work::Done => true,
             Work::Closed => false,
             broken => panic!("{}: {broken:?}", self.workload.name()),

@@ -1,4 +1,5 @@
-//! One run as a page: what it says in words is in the markup, the timeline is drawn from JSON by the page's script.
+//! One run as a page: what it says in words is in the markup, the timeline is drawn from JSON by the page's
+//! script.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +34,8 @@ pub(crate) fn run(report: &Report) -> Result<String, RenderError> {
     Ok(page.render()?)
 }
 
-/// `value` without members that are null or empty: most of a transaction's are, and the script knows the defaults.
+/// `value` without members that are null or empty: most of a transaction's are, and the script knows the
+/// defaults.
 fn strip(value: Value) -> Value {
     match value {
         Value::Array(items) => items.into_iter().map(strip).collect(),

@@ -1,7 +1,7 @@
 //! A headless Chromium, driven over the DevTools protocol through a pipe.
 //!
-//! Source: Chrome DevTools Protocol 1.3, `--remote-debugging-pipe`: JSON messages that end with a zero byte, on file
-//! descriptors 3 and 4. A shell puts our two pipes there.
+//! Source: Chrome DevTools Protocol 1.3, `--remote-debugging-pipe`: JSON messages that end with a zero byte,
+//! on file descriptors 3 and 4. A shell puts our two pipes there.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! `stormproof completions`: what shells need to complete commands.
+//! `stormproof completions`: scripts that complete commands in a shell.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use super::{Done, Exit, command};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
-    /// Of which shell
+    /// The shell
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }

@@ -11,8 +11,8 @@ use crate::enumerate::{Broken, Coverage, Crash, Enumerated, Limits, enumerate, p
 use crate::options::Options;
 use crate::plan::Plan;
 use crate::registry::Registry;
+use crate::runner::SeedRunner;
 use crate::seed::Seed;
-use crate::session::Session;
 use crate::trace::Trace;
 
 #[derive(clap::Args, Debug)]
@@ -30,19 +30,20 @@ pub(super) struct Arguments {
     seed: Option<Seed>,
     #[command(flatten)]
     options: Options,
-    /// Up to so many pieces of unsynced data, every subset of them is tried; beyond, families that stand for them
+    /// Try every subset of up to N pieces of unsynced data; of more pieces, families of subsets that stand
+    /// for the rest
     #[arg(long, value_name = "N", default_value_t = 4)]
     subsets: u32,
-    /// Up to so many states at a boundary, files and names are combined in full; beyond, one varies at a time
+    /// Combine files and names in full at boundaries of up to N states; at others, vary one at a time
     #[arg(long, value_name = "N", default_value_t = 64)]
     states: usize,
-    /// Cuts the recovery too, after every N-th state that is unlike all before; 0 for never
+    /// Cut recovery too, after every N-th new state; 0 for never
     #[arg(long, value_name = "N", default_value_t = 16)]
     nested: usize,
-    /// Ends after so many crashes that were not survived
+    /// Stop after N crashes that were not survived
     #[arg(long, value_name = "N", default_value_t = 1)]
     violations: usize,
-    /// Runs this crash only: `life:boundary:state`, as a violation names it
+    /// Run only this crash: `life:boundary:state`, as a violation names it
     #[arg(long, value_name = "CRASH")]
     at: Option<Crash>,
     /// Print one JSON document on standard output and nothing else
@@ -90,7 +91,7 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     })
 }
 
-/// The plan that was asked for. One of a seed is short, unless options say otherwise.
+/// Reads or draws the plan. A drawn plan is short unless options say otherwise.
 fn plan(arguments: &Arguments, registry: Registry) -> Result<(Plan, Registry), Failure> {
     let Some(seed) = arguments.seed else {
         let path = arguments.plan.as_deref().ok_or_else(|| Failure::usage("name a plan or a seed"))?;
@@ -101,9 +102,9 @@ fn plan(arguments: &Arguments, registry: Registry) -> Result<(Plan, Registry), F
         transactions: arguments.options.transactions.or(Some(3)),
         ..arguments.options.clone()
     };
-    let session = Session::new(registry, options).map_err(Failure::usage)?;
-    let plan = session.plan(seed).0;
-    Ok((plan, session.registry().clone()))
+    let runner = SeedRunner::new(registry, options).map_err(Failure::usage)?;
+    let plan = runner.plan(seed).0;
+    Ok((plan, runner.registry().clone()))
 }
 
 fn read(path: &Path) -> Result<Plan, Failure> {

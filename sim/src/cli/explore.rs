@@ -14,8 +14,8 @@ use crate::explore::{Bounds, Covered, explore};
 use crate::options::Options;
 use crate::plan::Plan;
 use crate::registry::Registry;
+use crate::runner::SeedRunner;
 use crate::seed::Seed;
-use crate::session::Session;
 use crate::trace::Trace;
 
 #[derive(clap::Args, Debug)]
@@ -23,21 +23,22 @@ pub(super) struct Arguments {
     /// A plan, as `run --plan` prints it, or a trace file
     #[arg(long, value_name = "FILE", required_unless_present = "seed")]
     plan: Option<PathBuf>,
-    /// The plan of a seed, instead of a file; make it tiny, as with --clients 2 --transactions 1 --faults none
+    /// The plan of a seed, instead of a file; make it tiny, as with --clients 2 --transactions 1 --faults
+    /// none
     #[arg(long, value_name = "SEED", conflicts_with = "plan")]
     seed: Option<Seed>,
     #[command(flatten)]
     options: Options,
-    /// At most so many preemptions
+    /// The largest number of preemptions
     #[arg(long, value_name = "K", default_value_t = 2)]
     preemptions: u32,
     /// Which life of the plan, from 0
     #[arg(long, value_name = "N", default_value_t = 0)]
     life: usize,
-    /// At most so many runs
+    /// The largest number of runs
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
     runs: u64,
-    /// At most so long, as in 30s or 5m
+    /// Time limit, as in 30s or 5m
     #[arg(long = "for", value_name = "TIME", value_parser = super::duration::duration)]
     time_limit: Option<Duration>,
     /// Where the trace file of a failure goes
@@ -112,9 +113,9 @@ fn what(arguments: &Arguments, registry: Registry) -> Result<(Plan, String), Fai
         return Ok((read(path)?, format!("stormproof explore --plan {}", path.display())));
     }
     let seed = arguments.seed.ok_or_else(|| Failure::usage("give --plan or --seed"))?;
-    let session = Session::new(registry, arguments.options.clone()).map_err(Failure::usage)?;
-    let (plan, _) = session.plan(seed);
-    let command = reproduce(seed.0, session.options()).replacen("run", "explore", 1);
+    let runner = SeedRunner::new(registry, arguments.options.clone()).map_err(Failure::usage)?;
+    let (plan, _) = runner.plan(seed);
+    let command = reproduce(seed.0, runner.options()).replacen("run", "explore", 1);
     Ok((plan, command))
 }
 

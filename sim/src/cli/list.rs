@@ -1,4 +1,4 @@
-//! `stormproof list`: what there is.
+//! `stormproof list`: workloads, invariants, strategies and mutants.
 
 use serde_json::json;
 use stormproof_rt_shuttle::mutants::Mutant;
@@ -59,7 +59,7 @@ pub(super) fn execute(arguments: Arguments, registry: &Registry) -> Done {
         let about = workload.about();
         println!("  {:<16} {}; {}", workload.name(), about.stresses, about.invariant);
     }
-    println!("\nInvariants");
+    println!("\nInvariants, with the rows of the contract (engine/CONTRACT.md)");
     for about in invariants::all() {
         println!("  {:<3} {:<20} {}", about.contract, about.name, about.says);
     }
@@ -67,7 +67,7 @@ pub(super) fn execute(arguments: Arguments, registry: &Registry) -> Done {
     for (weight, name) in StrategyPlan::weights() {
         println!("  {name:<16} drawn with weight {weight}");
     }
-    println!("\nMutants (--mutant)");
+    println!("\nMutants (--mutant), with the rows that they break");
     for mutant in Mutant::ALL {
         println!("  {:<28} {:<4} {}", mutant.name(), mutant.contract(), mutant.breaks());
     }

@@ -1,4 +1,4 @@
-//! `stormproof man`: manual pages, made from the definition of the command line.
+//! `stormproof man`: manual pages, generated from the definition of the command line.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use super::{Done, Exit, Failure, command};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
-    /// The folder that they go to; made if it is not there
+    /// The folder for the pages; created if it does not exist
     #[arg(value_name = "DIR")]
     dir: PathBuf,
 }

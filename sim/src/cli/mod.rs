@@ -1,11 +1,12 @@
 //! The binary `stormproof`: arguments, output, exit codes.
 //!
-//! Without arguments it does its main job, a sweep of ten seconds on all cores. Exit codes: 0 everything held, 1 a
-//! violation was found, 2 the command was wrong, 3 the simulator itself failed (nondeterminism, a panic outside of the
-//! engine, a campaign in which nothing happened), 4 whether it holds could not be decided.
+//! Without arguments it does its main job, a sweep of ten seconds on all cores. Exit codes: 0 everything
+//! held, 1 a violation was found, 2 the command was wrong, 3 the simulator itself failed (nondeterminism, a
+//! panic outside of the engine, a campaign in which nothing happened), 4 whether it holds could not be
+//! decided.
 //!
-//! INV-CLI-1: with `--json`, standard output is one JSON document and nothing else; everything for people goes to
-//! standard error then.
+//! INV-CLI-1: with `--json`, standard output is one JSON document and nothing else; everything for people
+//! goes to standard error.
 
 mod check;
 mod completions;
@@ -34,7 +35,7 @@ use stormproof_workloads::Workload;
 
 use crate::registry::Registry;
 use crate::run::RunError;
-use crate::session::SessionError;
+use crate::runner::RunnerError;
 use crate::trace::TraceError;
 
 /// Runs the command line of this process with the workloads of the catalogue.
@@ -42,8 +43,8 @@ pub fn main() -> ExitCode {
     main_with(Vec::new())
 }
 
-/// Runs the command line of this process with the workloads of the catalogue and with `workloads`: this is how a binary
-/// of your own gets all of `stormproof`.
+/// Runs the command line of this process with the workloads of the catalogue and with `workloads`: this is
+/// how a binary of your own gets all of `stormproof`.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -119,7 +120,7 @@ enum Command {
     Sweep(sweep::Arguments),
     /// Repeats a run from its seed or its trace file
     Replay(replay::Arguments),
-    /// Makes a failure small
+    /// Shrinks a failure
     Shrink(shrink::Arguments),
     /// Runs all interleavings of a tiny plan
     Explore(explore::Arguments),
@@ -131,11 +132,11 @@ enum Command {
     Enumerate(enumerate::Arguments),
     /// Shows a run, a trace, or what sweeps wrote, in any format
     Report(report::Arguments),
-    /// Judges a recorded history by its isolation level
+    /// Checks a recorded history against an isolation level
     Check(check::Arguments),
     /// Shows the files of a database without opening it
     Inspect(inspect::Arguments),
-    /// Says whether a database is whole without opening it
+    /// Verifies a database without opening it
     Verify(verify::Arguments),
     /// Prints a script that completes commands in a shell
     Completions(completions::Arguments),
@@ -144,7 +145,7 @@ enum Command {
     /// Runs seeds for a coordinator
     #[command(name = "__worker", hide = true)]
     Worker(sweep::WorkerArguments),
-    /// Is the process of one life of a store
+    /// Runs as the process of one life of a store
     #[command(name = crate::real::round::LIFE, hide = true)]
     Life,
 }
@@ -176,7 +177,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command could not be done, in one form, which is clap's own too: `what happened: why: what to do`.
+/// Why a command failed, in one form, which is clap's own too: `what happened: why: what to do`.
 #[derive(Debug)]
 struct Failure {
     exit: Exit,
@@ -203,8 +204,8 @@ impl From<RunError> for Failure {
     }
 }
 
-impl From<SessionError> for Failure {
-    fn from(error: SessionError) -> Self {
+impl From<RunnerError> for Failure {
+    fn from(error: RunnerError) -> Self {
         Self::usage(error)
     }
 }

@@ -1,4 +1,4 @@
-//! What commands print.
+//! Documents and texts that commands print.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use crate::finding::Finding;
 use crate::options::Options;
 use crate::plan::Plan;
 use crate::run::Run;
+use crate::stats::Count;
 use crate::summary;
 use crate::trace::Trace;
 
@@ -68,7 +69,7 @@ pub(super) fn run_document(
         "sightings": run.verdict.sightings,
         "undecided": run.verdict.undecided,
         "faults": run.faults,
-        "counts": summary::tally(plan, run),
+        "counts": summary::stats(plan, run),
         "reproduce": reproduce,
         "trace_file": trace_file,
         "wall_seconds": wall_seconds,
@@ -77,7 +78,7 @@ pub(super) fn run_document(
 
 /// A run in words.
 pub(super) fn run_text(plan: &Plan, run: &Run) -> String {
-    let tally = summary::tally(plan, run);
+    let stats = summary::stats(plan, run);
     let mut text = format!(
         "seed {}: {}, {:?}, {}\n",
         plan.seed,
@@ -106,10 +107,10 @@ pub(super) fn run_text(plan: &Plan, run: &Run) -> String {
     }
     text += &format!(
         "{} transactions: {} commits, {} aborts, {} unanswered; digest {}\n",
-        tally.get("transactions"),
-        tally.get("commits"),
-        tally.get("aborts"),
-        tally.get("unanswered"),
+        stats.get(Count::Transactions),
+        stats.get(Count::Commits),
+        stats.get(Count::Aborts),
+        stats.get(Count::Unanswered),
         run.digest
     );
     text
@@ -202,7 +203,7 @@ pub(super) fn write_trace(folder: &Path, plan: &Plan, run: &Run, command: &str) 
     Ok(path)
 }
 
-/// Writes a file that was asked for.
+/// Writes a file that the user named.
 pub(super) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(path, text).map_err(|error| {
         Failure::usage(format!(
@@ -212,7 +213,7 @@ pub(super) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
     })
 }
 
-/// How a run ends the process.
+/// The exit code that follows from a run.
 pub(super) fn exit_of(run: &Run) -> Exit {
     if run.findings().is_empty() { Exit::Held } else { Exit::Violated }
 }

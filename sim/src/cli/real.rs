@@ -23,33 +23,33 @@ use crate::seed::Seed;
 #[derive(clap::Args, Debug)]
 #[group(id = "real-runs")]
 pub(super) struct Arguments {
-    /// Run on real threads and a real disk, in folders of their own in DIR
+    /// Run on real threads and a real disk, each round in its own folder in DIR
     #[arg(long, value_name = "DIR", help_heading = HEADING)]
     pub(super) real: Option<PathBuf>,
-    /// Run on this store, really [default: stormproof]
+    /// Run this store on real threads and a real disk [default: stormproof]
     #[arg(long, value_name = "NAME", help_heading = HEADING)]
     pub(super) store: Option<String>,
-    /// Run in processes of their own, and kill them on the way
+    /// Run each life in a process of its own, and kill processes on the way
     #[arg(long, help_heading = HEADING)]
     kill: bool,
-    /// Real runs: for so long, as in 30s or 5m [default: 10s, without --rounds]
+    /// Real runs: time limit, as in 30s or 5m [default: 10s, without --rounds]
     #[arg(long = "for", value_name = "TIME", value_parser = super::duration::duration, help_heading = HEADING)]
     time_limit: Option<Duration>,
-    /// Real runs: so many rounds, each with the next seed and workload
+    /// Real runs: number of rounds, each with the next seed and workload
     #[arg(long, value_name = "N", help_heading = HEADING)]
     rounds: Option<u64>,
-    /// Real runs: so many clients, each on a thread of its own
+    /// Real runs: number of clients, each on its own thread
     #[arg(long, value_name = "N", default_value_t = 8, help_heading = HEADING)]
     threads: u32,
 }
 
 const HEADING: &str = "Real runs";
 
-/// Transactions of each client, unless the user has a wish.
+/// Transactions of each client, unless --transactions says otherwise.
 const TRANSACTIONS: u32 = 60;
 
-/// A round in which nothing happens for so long is stuck.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A round without an event for this long is stuck.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 impl Arguments {
     /// Whether the run is a real one.
@@ -66,7 +66,7 @@ impl Arguments {
     }
 }
 
-/// What both kinds of run have.
+/// Options of simulated and real runs.
 pub(super) struct Common {
     pub(super) seed: Option<Seed>,
     pub(super) options: Options,
@@ -75,7 +75,7 @@ pub(super) struct Common {
     pub(super) rendering: Rendering,
 }
 
-/// Serves as the process of a life.
+/// Runs as the process of one life.
 pub(super) fn live(registry: &Registry) -> Done {
     serve(registry).map_err(Failure::own)?;
     Ok(Exit::Held)
@@ -114,12 +114,12 @@ pub(super) fn execute(arguments: Arguments, common: Common, registry: &Registry)
         time_limit,
         folder: folder.unwrap_or_default(),
         failures: common.failures,
-        host: Host { program: std::env::current_exe().map_err(Failure::own)?, patience: PATIENCE },
+        host: Host { program: std::env::current_exe().map_err(Failure::own)?, silence_max: SILENCE_MAX },
         stop,
     };
     let json = common.json;
     let start = time::now();
-    let reports = campaign.run(|round| tell(round, json)).map_err(|error| match error {
+    let reports = campaign.run(|round| print_round(round, json)).map_err(|error| match error {
         CampaignError::Recording { .. } => Failure::own(error),
         _ => Failure::usage(error),
     })?;
@@ -137,26 +137,26 @@ pub(super) fn execute(arguments: Arguments, common: Common, registry: &Registry)
     finish(&campaign, &reports, json)
 }
 
-/// What only a simulation can do.
+/// Refuses options that only simulations have.
 fn refuse_simulated(options: &Options) -> Result<(), Failure> {
-    let wish = match options {
+    let option = match options {
         Options { mutant, .. } if !mutant.is_empty() => "--mutant",
         Options { strategy, .. } if !strategy.is_empty() => "--strategy",
         Options { faults, .. } if *faults != Faults::All => "--faults",
         _ => return Ok(()),
     };
-    Err(Failure::usage(format!("{wish} is for simulations: leave it out, or --real, --store and --kill")))
+    Err(Failure::usage(format!("{option} is for simulations: leave it out, or --real, --store and --kill")))
 }
 
-/// Says how a round went: on standard output, or for JSON on standard error.
-fn tell(round: &RoundReport, json: bool) {
+/// Prints the result of a round: on standard output, or with --json on standard error.
+fn print_round(round: &RoundReport, json: bool) {
     let standing = if round.findings.is_empty() { "held" } else { "VIOLATED" };
     let mut text = format!(
         "seed {}: {} on {}: {}: {standing}\n",
         round.seed,
         round.workload,
         round.store,
-        round.figures.tell()
+        round.figures.words()
     );
     text += &violations_in(&round.findings, round.history.as_ref());
     if let Some(path) = &round.history_file {
@@ -201,7 +201,7 @@ fn finish(campaign: &Campaign, reports: &[RoundReport], json: bool) -> Done {
             "rounds": reports,
         }))?;
     } else {
-        println!("{} rounds: {}", sum.rounds, sum.tell());
+        println!("{} rounds: {}", sum.rounds, sum.words());
         let undecided =
             if undecided > 0 { format!(", {undecided} not decided by values alone") } else { String::new() };
         println!("{violated} rounds violated{undecided}");

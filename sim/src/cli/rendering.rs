@@ -9,10 +9,11 @@ use super::output::write_file;
 
 #[derive(clap::Args, Debug, Default)]
 pub(super) struct Rendering {
-    /// Write a report to this file: a page to look at, if it ends in .html
+    /// Write a report to this file: a page for browsers if it ends in .html
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// html, json, junit, markdown, text; of single runs also trace (perfetto), dot, svg [default: by the ending of FILE]
+    /// html, json, junit, markdown, text; of single runs also trace (perfetto), dot, svg [default: by the
+    /// ending of FILE]
     #[arg(long, value_name = "FORMAT", requires = "report")]
     format: Option<Format>,
 }
@@ -41,7 +42,7 @@ pub(super) fn format_of(path: &Path, named: Option<Format>) -> Result<Format, Fa
     named.map_or_else(|| Format::of_file(&path.to_string_lossy()).map_err(Failure::usage), Ok)
 }
 
-/// What a document looks like in a format.
+/// Renders a document.
 pub(super) fn render(document: &Document, format: Format) -> Result<String, Failure> {
     document.render(format).map_err(|error| match error {
         RenderError::NotApplicable { .. } => Failure::usage(error),

@@ -1,4 +1,4 @@
-//! `stormproof replay`: a seed or a trace file, again.
+//! `stormproof replay`: repeats a seed or a trace file.
 
 use std::path::PathBuf;
 
@@ -10,8 +10,8 @@ use super::{Done, Failure};
 use crate::options::Options;
 use crate::registry::Registry;
 use crate::report::{Origin, report};
+use crate::runner::SeedRunner;
 use crate::seed::Seed;
-use crate::session::Session;
 use crate::trace::Trace;
 
 #[derive(clap::Args, Debug)]
@@ -78,11 +78,11 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
 }
 
 fn replay_seed(seed: Seed, arguments: Arguments, registry: Registry) -> Done {
-    let session = Session::new(registry, arguments.options)?;
+    let runner = SeedRunner::new(registry, arguments.options)?;
     let format = arguments.rendering.format()?;
-    let (plan, _) = session.plan(seed);
-    let (run, watched) = session.run_watched(&plan)?;
-    let command = super::output::reproduce(seed.0, session.options());
+    let (plan, _) = runner.plan(seed);
+    let (run, watched) = runner.run_watched(&plan)?;
+    let command = super::output::reproduce(seed.0, runner.options());
     if arguments.rendering.is_wanted() {
         let origin = Origin { reproduce: &command, trace_file: None };
         arguments.rendering.write(&report(&plan, &run, &watched, origin).into(), format)?;

@@ -12,9 +12,9 @@ use super::{Done, Exit, Failure};
 use crate::options::Options;
 use crate::registry::Registry;
 use crate::report::{Origin, campaign, report};
+use crate::runner::SeedRunner;
 use crate::seed::Seed;
-use crate::session::Session;
-use crate::sweep::Found;
+use crate::sweep::CampaignResult;
 use crate::trace::Trace;
 
 #[derive(clap::Args, Debug)]
@@ -25,7 +25,8 @@ pub(super) struct Arguments {
     /// What the seed may draw
     #[command(flatten)]
     options: Options,
-    /// text, json, junit, markdown, html; of single runs also trace (perfetto), dot, svg [default: by the ending of
+    /// text, json, junit, markdown, html; of single runs also trace (perfetto), dot, svg [default: by the
+    /// ending of
     /// --out, else text]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
@@ -51,7 +52,7 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     Ok(exit)
 }
 
-/// What the exit code says, in words: a newcomer sees the file and wonders about the 1.
+/// The verdict in words: without them, a newcomer would wonder about exit code 1.
 fn verdict_words(document: &Document) -> &'static str {
     let held = match document {
         Document::Run(run) => run.verdict == Verdict::Held,
@@ -86,10 +87,10 @@ fn document(arguments: &Arguments, registry: Registry) -> Result<(Document, Exit
 }
 
 fn of_seed(seed: Seed, arguments: &Arguments, registry: Registry) -> Result<(Document, Exit), Failure> {
-    let session = Session::new(registry, arguments.options.clone())?;
-    let (plan, _) = session.plan(seed);
-    let (run, watched) = session.run_watched(&plan)?;
-    let command = reproduce(seed.0, session.options());
+    let runner = SeedRunner::new(registry, arguments.options.clone())?;
+    let (plan, _) = runner.plan(seed);
+    let (run, watched) = runner.run_watched(&plan)?;
+    let command = reproduce(seed.0, runner.options());
     let origin = Origin { reproduce: &command, trace_file: None };
     Ok((report(&plan, &run, &watched, origin).into(), super::output::exit_of(&run)))
 }
@@ -116,7 +117,7 @@ fn of_json(path: &Path, registry: &Registry) -> Result<(Document, Exit), Failure
 }
 
 fn of_campaign(files: &[String]) -> Result<(Document, Exit), Failure> {
-    let mut found = Found::default();
+    let mut result = CampaignResult::default();
     for file in files {
         let path = Path::new(file);
         for (number, line) in lines(path)?.enumerate() {
@@ -128,15 +129,15 @@ fn of_campaign(files: &[String]) -> Result<(Document, Exit), Failure> {
                     number + 1
                 ))
             })?;
-            found.add(message);
+            result.add(message);
         }
     }
-    let exit = match (found.failed_count, found.failing) {
+    let exit = match (result.failed_count, result.failing) {
         (0, 0) => Exit::Held,
         (0, _) => Exit::Violated,
         _ => Exit::Failed,
     };
-    Ok((campaign(&found, "", &BTreeMap::new()).into(), exit))
+    Ok((campaign(&result, "", &BTreeMap::new()).into(), exit))
 }
 
 /// Whether a file is one JSON document over many lines. Those of sweeps have a document on each line.

@@ -7,11 +7,12 @@ use stormproof_rt::time;
 use super::output::{document, exit_of, reproduce, run_document, run_text, violations, write_trace};
 use super::rendering::{Rendering, page_beside};
 use super::{Done, Exit, Failure, real};
+use crate::determinism::compare;
 use crate::options::Options;
 use crate::registry::Registry;
 use crate::report::{Origin, report};
+use crate::runner::SeedRunner;
 use crate::seed::Seed;
-use crate::session::Session;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
@@ -45,23 +46,23 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     }
     let seed = arguments.seed.ok_or_else(|| Failure::usage("name a --seed"))?;
     let start = time::now();
-    let session = Session::new(registry, arguments.options)?;
+    let runner = SeedRunner::new(registry, arguments.options)?;
     let format = arguments.rendering.format()?;
-    let (plan, draws) = session.plan(seed);
+    let (plan, draws) = runner.plan(seed);
     if arguments.plan {
         document(&plan)?;
         return Ok(Exit::Held);
     }
-    let run = session.run(&plan)?;
+    let run = runner.run(&plan)?;
     if arguments.twice {
-        session.compare(seed, &plan, &draws, &run).map_err(Failure::own)?;
+        compare(&runner, seed, &plan, &draws, &run).map_err(Failure::own)?;
     }
-    let command = reproduce(seed.0, session.options());
+    let command = reproduce(seed.0, runner.options());
     let failed = !run.findings().is_empty();
     let trace_file = failed.then(|| write_trace(&arguments.failures, &plan, &run, &command)).transpose()?;
     let mut page = None;
     if failed || arguments.rendering.is_wanted() {
-        let (again, watched) = session.run_watched(&plan)?;
+        let (again, watched) = runner.run_watched(&plan)?;
         if again.digest != run.digest {
             return Err(Failure::own(
                 "a watched run differs from the run itself: please report it with the plan",

@@ -19,8 +19,8 @@ use crate::plan::Plan;
 use crate::registry::Registry;
 use crate::report::{Origin, report};
 use crate::run::{Run, run, run_watched};
+use crate::runner::SeedRunner;
 use crate::seed::Seed;
-use crate::session::Session;
 use crate::shrink::{Budget, shrink};
 use crate::trace::Trace;
 
@@ -34,10 +34,10 @@ pub(super) struct Arguments {
     seed: Option<Seed>,
     #[command(flatten)]
     options: Options,
-    /// At most so many runs
+    /// The largest number of runs
     #[arg(long, value_name = "N", default_value_t = Budget::default().runs)]
     runs: u64,
-    /// At most so long, as in 30s or 5m
+    /// Time limit, as in 30s or 5m
     #[arg(long = "for", value_name = "TIME", value_parser = super::duration::duration, default_value = "60s")]
     time_limit: Duration,
     /// Where the shrunk trace goes [default: the trace file with .min before its ending]
@@ -119,15 +119,15 @@ fn start(arguments: &Arguments, registry: Registry) -> Result<(Plan, Run, PathBu
         return Ok((trace.plan, failed, out, trace.command));
     }
     let seed = arguments.seed.ok_or_else(|| Failure::usage("give a trace file or --seed"))?;
-    let session = Session::new(registry, arguments.options.clone())?;
-    let (plan, _) = session.plan(seed);
-    let failed = session.run(&plan)?;
+    let runner = SeedRunner::new(registry, arguments.options.clone())?;
+    let (plan, _) = runner.plan(seed);
+    let failed = runner.run(&plan)?;
     let out = PathBuf::from(format!("failures/{seed}.min.trace"));
     let out = arguments.out.clone().unwrap_or(out);
-    Ok((plan, failed, out, reproduce(seed.0, session.options())))
+    Ok((plan, failed, out, reproduce(seed.0, runner.options())))
 }
 
-/// What remains, for a person to read.
+/// The shrunk plan in words: actions, power cuts and switches.
 fn schedule(plan: &Plan) -> String {
     use crate::plan::StrategyPlan;
     let mut text = String::new();
@@ -193,7 +193,8 @@ fn named(value: &serde_json::Value) -> String {
     variants.iter().map(one).collect::<Vec<_>>().join(" ")
 }
 
-/// A test for the folder `tests/tests`, beside `tests/regressions` with the trace: it fails as long as the bug is there.
+/// A test for the folder `tests/tests`, beside `tests/regressions` with the trace: it fails as long as the
+/// bug is there.
 fn emit_test(path: &std::path::Path, trace: &Trace) -> String {
     let identity = trace.findings.first().map(|finding| finding.identity().to_string()).unwrap_or_default();
     let words: Vec<&str> =

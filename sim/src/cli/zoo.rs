@@ -18,12 +18,12 @@ use crate::plan::{PlanSize, StrategyPlan};
 use crate::registry::Registry;
 use crate::report;
 use crate::run::Keep;
+use crate::runner::SeedRunner;
 use crate::seed::Seed;
-use crate::session::Session;
 use crate::shrink::{Budget, Shrunk};
 use crate::trace::Trace;
 use crate::zoo::power::{Power, Row};
-use crate::zoo::{Animal, Hunt, hunt, median_size};
+use crate::zoo::{MutantReport, Search, median_size, search_for};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
@@ -36,26 +36,27 @@ pub(super) struct Arguments {
     /// Seeds per search
     #[arg(long, value_name = "N", default_value_t = 5_000)]
     budget: u64,
-    /// At most so long per search, and per shrinking, as in 30s or 5m
+    /// Time limit per search, and per shrinking, as in 30s or 5m
     #[arg(long = "for", value_name = "TIME", value_parser = super::duration::duration)]
     time_limit: Option<Duration>,
     /// The first seed
     #[arg(long, value_name = "SEED", default_value = "1")]
     first: Seed,
-    /// Seeds that the engine without mutants has to hold [default: as many as a search may spend, at most 1,000]
+    /// Seeds that the engine without mutants must hold [default: --budget, at most 1,000]
     #[arg(long, value_name = "N")]
     healthy: Option<u64>,
-    /// Do not shrink the first failure of each
+    /// Do not shrink the first failure of each mutant
     #[arg(long)]
     no_shrink: bool,
-    /// Write the shrunk trace of each into this folder
+    /// Write the shrunk trace of each mutant into this folder
     #[arg(long, value_name = "DIR", conflicts_with = "no_shrink")]
     traces: Option<PathBuf>,
-    /// Keep the result of each in this file, one JSON line each, as soon as it is known, and do not search again for what it
-    /// has: a hunt can be stopped and go on, or be done mutant by mutant
+    /// Append each mutant's result to this file as a JSON line, and skip mutants that it has: a zoo can be
+    /// stopped and continued, or be run mutant by mutant
     #[arg(long, value_name = "FILE", conflicts_with = "by_strategy")]
     out: Option<PathBuf>,
-    /// Search each mutant with each strategy alone, and say which weights of strategies find all of them soonest
+    /// Search each mutant with each strategy alone, and say which weights of strategies find all of them
+    /// soonest
     #[arg(long)]
     by_strategy: bool,
     /// Print one JSON document on standard output and nothing else
@@ -72,8 +73,8 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     };
     let mutants: Vec<Mutant> = Mutant::ALL.iter().filter(wanted).copied().collect();
     // Names are checked with the mutants still in.
-    Session::new(registry.clone(), arguments.options.clone())?;
-    let plan = Hunt {
+    SeedRunner::new(registry.clone(), arguments.options.clone())?;
+    let plan = Search {
         options: Options { mutant: Vec::new(), ..arguments.options.clone() },
         trials: arguments.trials,
         budget: arguments.budget,
@@ -82,58 +83,58 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
         shrink: (!arguments.no_shrink && !arguments.by_strategy).then(Budget::default),
     };
     if arguments.by_strategy {
-        compare(&arguments, &mutants, &plan, &registry)
+        compare_strategies(&arguments, &mutants, &plan, &registry)
     } else {
-        visit(&arguments, &mutants, &plan, &registry)
+        run_zoo(&arguments, &mutants, &plan, &registry)
     }
 }
 
-/// The zoo itself.
-fn visit(arguments: &Arguments, mutants: &[Mutant], plan: &Hunt, registry: &Registry) -> Done {
+/// Searches for every mutant, then runs the engine without any.
+fn run_zoo(arguments: &Arguments, mutants: &[Mutant], plan: &Search, registry: &Registry) -> Done {
     let format = arguments.rendering.format()?;
     let begun = time::now();
     let bar = bar(mutants.len() as u64 + 1)?;
     let known = arguments.out.as_deref().map_or_else(|| Ok(Vec::new()), |path| known(path, plan))?;
-    let mut animals = Vec::new();
+    let mut reports = Vec::new();
     for &mutant in mutants {
         bar.set_message(mutant.name());
-        let animal = match known.iter().find(|animal| animal.name == mutant.name()) {
-            Some(animal) => animal.clone(),
+        let report = match known.iter().find(|report| report.name == mutant.name()) {
+            Some(report) => report.clone(),
             None => {
-                let (animal, shrunk) = hunt(mutant, plan, registry)?;
+                let (report, shrunk) = search_for(mutant, plan, registry)?;
                 if let (Some(folder), Some(shrunk)) = (&arguments.traces, &shrunk) {
-                    write_trace(folder, &animal, shrunk)?;
+                    write_trace(folder, &report, shrunk)?;
                 }
-                bar.suspend(|| eprintln!("{}", line(&animal)));
+                bar.suspend(|| eprintln!("{}", line(&report)));
                 if let Some(path) = &arguments.out {
-                    keep(path, &animal)?;
+                    keep(path, &report)?;
                 }
-                animal
+                report
             }
         };
-        animals.push(animal);
+        reports.push(report);
         bar.inc(1);
     }
     bar.set_message("the engine without mutants");
     let healthy = arguments.healthy.unwrap_or(plan.budget.min(1_000));
-    let session = Session::new(registry.clone(), plan.options.clone())?;
-    let failure = first_failure(&session, plan.first, healthy);
+    let runner = SeedRunner::new(registry.clone(), plan.options.clone())?;
+    let failure = first_failure(&runner, plan.first, healthy);
     bar.finish_and_clear();
-    let missed = animals.iter().filter(|animal| !animal.is_found()).count();
-    let median = median_size(&animals);
+    let missed = reports.iter().filter(|report| !report.is_found()).count();
+    let median = median_size(&reports);
     let seconds = time::now().saturating_since(begun).as_secs_f64();
     let command = std::env::args().collect::<Vec<_>>().join(" ");
-    arguments.rendering.write(&report::zoo(&animals, &command, seconds).into(), format)?;
+    arguments.rendering.write(&report::zoo(&reports, &command, seconds).into(), format)?;
     if arguments.json {
         document(&json!({
-            "mutants": animals,
+            "mutants": reports,
             "missed": missed,
             "shrunk_median": median,
             "engine_fails_at": failure,
         }))?;
     } else {
-        print!("{}", table(&animals));
-        println!("{} of {} found in every search", animals.len() - missed, animals.len());
+        print!("{}", table(&reports));
+        println!("{} of {} found in every search", reports.len() - missed, reports.len());
         if let Some(median) = median {
             println!("shrunk, in the median: {}", size(&median));
         }
@@ -145,16 +146,17 @@ fn visit(arguments: &Arguments, mutants: &[Mutant], plan: &Hunt, registry: &Regi
     Ok(if sound { Exit::Held } else { Exit::Violated })
 }
 
-/// What an earlier hunt has kept, if it was the same one.
-fn known(path: &Path, plan: &Hunt) -> Result<Vec<Animal>, Failure> {
+/// Reads the reports that an earlier zoo with the same trials and budget has kept.
+fn known(path: &Path, plan: &Search) -> Result<Vec<MutantReport>, Failure> {
     let text = match std::fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         read => read.map_err(|error| unusable(path, &error))?,
     };
     let lines = text.lines().map(serde_json::from_str);
-    let animals: Vec<Animal> = lines.collect::<Result<_, _>>().map_err(|error| unusable(path, &error))?;
-    match animals.iter().find(|animal| (animal.trials, animal.budget) != (plan.trials, plan.budget)) {
-        None => Ok(animals),
+    let reports: Vec<MutantReport> =
+        lines.collect::<Result<_, _>>().map_err(|error| unusable(path, &error))?;
+    match reports.iter().find(|report| (report.trials, report.budget) != (plan.trials, plan.budget)) {
+        None => Ok(reports),
         Some(other) => {
             let (trials, budget) = (other.trials, other.budget);
             Err(unusable(path, &format!("it has {} with --trials {trials} --budget {budget}", other.name)))
@@ -162,8 +164,8 @@ fn known(path: &Path, plan: &Hunt) -> Result<Vec<Animal>, Failure> {
     }
 }
 
-fn keep(path: &Path, animal: &Animal) -> Result<(), Failure> {
-    let mut line = serde_json::to_vec(animal).map_err(Failure::own)?;
+fn keep(path: &Path, report: &MutantReport) -> Result<(), Failure> {
+    let mut line = serde_json::to_vec(report).map_err(Failure::own)?;
     line.push(b'\n');
     let file = OpenOptions::new().create(true).append(true).open(path);
     file.and_then(|mut file| file.write_all(&line)).map_err(|error| unusable(path, &error))
@@ -171,11 +173,13 @@ fn keep(path: &Path, animal: &Animal) -> Result<(), Failure> {
 
 fn unusable(path: &Path, why: &dyn std::fmt::Display) -> Failure {
     let path = path.display();
-    Failure::usage(format!("{path}: {why}: name a file of the same hunt, or one that is not there yet"))
+    Failure::usage(format!(
+        "{path}: {why}: name a file of a zoo with the same --trials and --budget, or a new one"
+    ))
 }
 
-/// Mutants by strategies.
-fn compare(arguments: &Arguments, mutants: &[Mutant], plan: &Hunt, registry: &Registry) -> Done {
+/// Searches for every mutant with every strategy alone.
+fn compare_strategies(arguments: &Arguments, mutants: &[Mutant], plan: &Search, registry: &Registry) -> Done {
     let all: Vec<String> = StrategyPlan::weights().into_iter().map(|(_, name)| name.to_owned()).collect();
     let only = &arguments.options.strategy;
     let strategies: Vec<String> =
@@ -187,8 +191,8 @@ fn compare(arguments: &Arguments, mutants: &[Mutant], plan: &Hunt, registry: &Re
         for strategy in &power.strategies {
             bar.set_message(format!("{mutant} with {strategy}"));
             let options = Options { strategy: vec![strategy.clone()], ..plan.options.clone() };
-            let (animal, _) = hunt(mutant, &Hunt { options, ..plan.clone() }, registry)?;
-            row.by_strategy.push(animal);
+            let (report, _) = search_for(mutant, &Search { options, ..plan.clone() }, registry)?;
+            row.by_strategy.push(report);
             bar.inc(1);
         }
         power.rows.push(row);
@@ -214,19 +218,19 @@ fn bar(length: u64) -> Result<ProgressBar, Failure> {
     Ok(bar)
 }
 
-fn write_trace(folder: &Path, animal: &Animal, shrunk: &Shrunk) -> Result<(), Failure> {
-    let seed = animal.seed.unwrap_or_default();
-    let command = format!("stormproof run --seed {seed} --mutant {}", animal.name);
+fn write_trace(folder: &Path, report: &MutantReport, shrunk: &Shrunk) -> Result<(), Failure> {
+    let seed = report.seed.unwrap_or_default();
+    let command = format!("stormproof run --seed {seed} --mutant {}", report.name);
     let trace = Trace::shrunk(&shrunk.plan, &shrunk.run, &shrunk.finding, &command);
-    trace.write(&folder.join(format!("{}.trace", animal.name))).map_err(Failure::own)
+    trace.write(&folder.join(format!("{}.trace", report.name))).map_err(Failure::own)
 }
 
 /// The first seed at which the engine without mutants fails.
-fn first_failure(session: &Session, first: u64, seeds: u64) -> Option<(u64, String)> {
+fn first_failure(runner: &SeedRunner, first: u64, seeds: u64) -> Option<(u64, String)> {
     (0..seeds).find_map(|tried| {
         let seed = Seed(first.wrapping_add(tried));
-        let (plan, _) = session.plan(seed);
-        match session.run_keeping(&plan, Keep::Verdict) {
+        let (plan, _) = runner.plan(seed);
+        match runner.run_keeping(&plan, Keep::Verdict) {
             Ok(run) => Some((seed.0, run.findings().first()?.identity().to_string())),
             Err(error) => Some((seed.0, error.to_string())),
         }
@@ -240,39 +244,39 @@ fn size(size: &PlanSize) -> String {
     )
 }
 
-/// A mutant on one line, as soon as it is known.
-fn line(animal: &Animal) -> String {
-    let seeds = seeds(animal);
-    let shrunk = animal.shrunk.map_or(String::new(), |shrunk| format!("; shrunk to {}", size(&shrunk)));
-    let caught: Vec<String> = animal.caught_as.iter().map(ToString::to_string).collect();
+/// A mutant's report on one line, printed as soon as its searches are over.
+fn line(report: &MutantReport) -> String {
+    let seeds = seeds(report);
+    let shrunk = report.shrunk.map_or(String::new(), |shrunk| format!("; shrunk to {}", size(&shrunk)));
+    let caught: Vec<String> = report.caught_as.iter().map(ToString::to_string).collect();
     format!(
         "{}: {}/{} searches, {seeds} seeds, {}{shrunk}",
-        animal.name,
-        animal.found_after.len(),
-        animal.trials,
+        report.name,
+        report.found_after.len(),
+        report.trials,
         caught.join("; ")
     )
 }
 
-/// Seeds to detection in the median, or what they are more than.
-fn seeds(animal: &Animal) -> String {
-    animal.median_seeds().map_or_else(|| format!("> {}", animal.median_searched()), |seeds| seeds.to_string())
+/// The median of seeds to detection, or its lower bound.
+fn seeds(report: &MutantReport) -> String {
+    report.median_seeds().map_or_else(|| format!("> {}", report.median_searched()), |seeds| seeds.to_string())
 }
 
-fn table(animals: &[Animal]) -> String {
+fn table(reports: &[MutantReport]) -> String {
     let mut table = comfy_table::Table::new();
     table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
     table.set_header(["Mutant", "Breaks", "Found", "Seeds", "Seconds", "Caught as", "Shrunk to"]);
-    for animal in animals {
-        let caught: Vec<String> = animal.caught_as.iter().map(ToString::to_string).collect();
+    for report in reports {
+        let caught: Vec<String> = report.caught_as.iter().map(ToString::to_string).collect();
         table.add_row([
-            format!("`{}`", animal.name),
-            animal.contract.clone(),
-            format!("{}/{}", animal.found_after.len(), animal.trials),
-            seeds(animal),
-            animal.median_seconds().map_or("–".into(), |seconds| format!("{seconds:.1}")),
+            format!("`{}`", report.name),
+            report.contract.clone(),
+            format!("{}/{}", report.found_after.len(), report.trials),
+            seeds(report),
+            report.median_seconds().map_or("–".into(), |seconds| format!("{seconds:.1}")),
             caught.join(", "),
-            animal.shrunk.as_ref().map_or("–".into(), figures),
+            report.shrunk.as_ref().map_or("–".into(), figures),
         ]);
     }
     format!(

@@ -15,7 +15,7 @@ pub struct Crash {
     pub life: usize,
     /// How many operations had changed the disk in it.
     pub boundary: usize,
-    /// The how-many-th state of this boundary it leaves, from 0.
+    /// The index of the state that it leaves, among those of this boundary.
     pub state: usize,
     /// Boundary and state of a second crash, in the recovery that follows.
     pub nested: Option<(usize, usize)>,

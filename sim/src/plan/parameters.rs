@@ -67,7 +67,7 @@ mod tests {
 
     use super::{VARIED, vary};
     use crate::seed::Seed;
-    use crate::settings;
+    use crate::workload_params;
 
     #[test]
     fn a_third_of_the_seeds_varies_and_only_fields_that_are_there() {
@@ -92,7 +92,7 @@ mod tests {
                 let mut parameters = workload.parameters();
                 vary(&mut parameters, &mut Seed(seed).streams().stream("parameters"));
                 assert!(catalogue::by_name(workload.name(), parameters.clone()).is_some(), "{parameters}");
-                for name in settings::names("", &parameters) {
+                for name in workload_params::names("", &parameters) {
                     let value = parameters.pointer(&format!("/{}", name.replace('.', "/")));
                     drawn.entry(name).or_default().extend(value.and_then(serde_json::Value::as_u64));
                 }

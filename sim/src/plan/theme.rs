@@ -145,12 +145,12 @@ mod tests {
     use super::*;
     use crate::plan::LifePlan;
     use crate::registry::Registry;
+    use crate::runner::SeedRunner;
     use crate::seed::Seed;
-    use crate::session::Session;
 
     fn plans(options: Options) -> impl Iterator<Item = Plan> {
-        let session = Session::new(Registry::default(), options).expect("options that are right");
-        (0..1_500).map(move |seed| session.plan(Seed(seed)).0)
+        let runner = SeedRunner::new(Registry::default(), options).expect("options that are right");
+        (0..1_500).map(move |seed| runner.plan(Seed(seed)).0)
     }
 
     fn count(options: Options, is: impl Fn(&Plan) -> bool) -> usize {

@@ -1,7 +1,7 @@
-//! Rounds, one after the other, until there were enough of them or time is up.
+//! Rounds, one after the other, up to a number or a time limit.
 //!
-//! Workloads take turns, seeds count up. What held is deleted at once; of rounds that did not, the history is written
-//! down, and the files of the store are kept.
+//! Workloads take turns, seeds count up. Rounds that held are deleted at once; of others, the history and the
+//! files of the store are kept.
 
 use std::fs;
 use std::io;
@@ -23,7 +23,7 @@ use crate::finding::Finding;
 use crate::options::Options;
 use crate::seed::Seed;
 
-/// What is to be done.
+/// A campaign of real rounds.
 pub struct Campaign {
     /// Which store.
     pub store: String,
@@ -35,7 +35,7 @@ pub struct Campaign {
     pub kill: bool,
     /// The seed of the first round.
     pub first: Seed,
-    /// So many rounds.
+    /// Number of rounds.
     pub rounds: Option<u64>,
     /// No round begins after this time.
     pub time_limit: Option<Duration>,
@@ -49,7 +49,7 @@ pub struct Campaign {
     pub stop: Arc<AtomicBool>,
 }
 
-/// What came of a round.
+/// The result of a round.
 #[derive(Clone, Debug, Serialize)]
 pub struct RoundReport {
     /// Its seed.
@@ -60,7 +60,7 @@ pub struct RoundReport {
     pub store: String,
     /// Violations.
     pub findings: Vec<Finding>,
-    /// What the isolation asked for allows, and was seen.
+    /// Anomalies that were seen and that the isolation allows.
     pub sightings: Vec<String>,
     /// What could not be decided.
     pub undecided: Vec<String>,
@@ -70,7 +70,7 @@ pub struct RoundReport {
     pub history_file: Option<PathBuf>,
     /// The files of the store, if they were kept.
     pub kept: Option<PathBuf>,
-    /// What happened, if something was violated: to tell of the transactions involved.
+    /// The history, if something was violated: it names the transactions involved.
     #[serde(skip)]
     pub history: Option<History>,
 }
@@ -98,19 +98,19 @@ pub enum CampaignError {
         source: FoldError,
     },
     /// The folder of a round is in use.
-    #[error("{} is there already: remove it, or begin with another --seed", .0.display())]
+    #[error("{} exists: remove it, or begin with another --seed", .0.display())]
     Occupied(PathBuf),
 }
 
-/// Failures beyond so many are counted, and not kept.
+/// Failures whose files are kept; more are only counted.
 const KEPT_MAX: usize = 10;
 
 impl Campaign {
-    /// Runs it; `tell` hears of each round as it ends.
+    /// Runs it; `on_round` is called with each round as it ends.
     ///
     /// # Errors
     /// When a round can't be run at all; see [`CampaignError`].
-    pub fn run(&self, mut tell: impl FnMut(&RoundReport)) -> Result<Vec<RoundReport>, CampaignError> {
+    pub fn run(&self, mut on_round: impl FnMut(&RoundReport)) -> Result<Vec<RoundReport>, CampaignError> {
         let start = rt::time::now();
         let mut reports = Vec::new();
         let mut kept = 0;
@@ -124,7 +124,7 @@ impl Campaign {
             let seed = Seed(self.first.0.wrapping_add(number));
             let report = self.round(seed, workload, kept < KEPT_MAX)?;
             kept += usize::from(report.kept.is_some());
-            tell(&report);
+            on_round(&report);
             reports.push(RoundReport { history: None, ..report });
         }
         Ok(reports)

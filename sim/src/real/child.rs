@@ -1,4 +1,5 @@
-//! What the process of a life does: open, look, work, look, close; and say everything before going on.
+//! The process of a life: open, inspect, work, inspect, close; each step is reported before the next one
+//! begins.
 
 use std::io::{self, BufRead};
 use std::time::Duration;
@@ -7,13 +8,13 @@ use stormproof_rt::sync::Arc;
 use stormproof_workloads::history::{LifeEnd, Recorder};
 use stormproof_workloads::{Notebook, Store};
 
-use super::crew::{Crew, Work};
-use super::message::{Mouth, Report, Role, Start};
+use super::message::{LineWriter, Report, Role, Start};
+use super::thread_runner::{ThreadRunner, Work};
 use super::time::RealTime;
 use crate::inspector::inspect;
 use crate::registry::Registry;
 
-/// Runs the life that standard input describes, and says on standard output what happens.
+/// Runs the life that standard input describes, and reports on standard output what happens.
 ///
 /// # Errors
 /// When standard input holds no life of a workload that this binary knows.
@@ -25,21 +26,21 @@ pub fn serve(registry: &Registry) -> io::Result<()> {
     let workload = registry.find(&plan.workload, &plan.parameters);
     let workload =
         workload.ok_or_else(|| io::Error::other(format!("no workload is called {}", plan.workload)))?;
-    let recorder = Recorder::resumed(start.last, start.txns, Box::new(Mouth::default()));
+    let recorder = Recorder::resumed(start.last, start.txns, Box::new(LineWriter::default()));
     let progress = start.progress.iter().cloned().collect();
-    let notebook = Notebook::resumed(progress, Box::new(Mouth::default()));
-    Mouth::say(&Report::Opening);
+    let notebook = Notebook::resumed(progress, Box::new(LineWriter::default()));
+    LineWriter::report(&Report::Opening);
     let store = match start.round.target.open(&start.folder) {
         Ok(store) => Arc::new(store),
         Err(error) => {
-            Mouth::say(&Report::OpenFailed { error: error.to_string() });
+            LineWriter::report(&Report::OpenFailed { error: error.to_string() });
             return Ok(());
         }
     };
     recorder.opened(start.life);
     look(&recorder, &**store, &start);
     if start.role == Role::Work {
-        let crew = Crew {
+        let runner = ThreadRunner {
             store: Arc::clone(&store),
             workload,
             plan: Arc::new(plan.clone()),
@@ -47,24 +48,24 @@ pub fn serve(registry: &Registry) -> io::Result<()> {
             recorder: recorder.clone(),
             notebook,
             life: start.life,
-            patience: Duration::from_micros(start.patience_micros),
+            silence_max: Duration::from_micros(start.silence_max_micros),
         };
-        let work = crew.work();
+        let work = runner.work();
         let done = work == Work::Done;
-        Mouth::say(&Report::Worked { work });
+        LineWriter::report(&Report::Worked { work });
         if !done {
             return Ok(());
         }
-        drop(crew);
+        drop(runner);
         look(&recorder, &**store, &start);
     }
     let Some(store) = Arc::into_inner(store) else { return Ok(()) };
     match store.close() {
         Ok(()) => {
             recorder.ended(start.life, LifeEnd::Closed);
-            Mouth::say(&Report::Closed);
+            LineWriter::report(&Report::Closed);
         }
-        Err(error) => Mouth::say(&Report::CloseFailed { error: error.to_string() }),
+        Err(error) => LineWriter::report(&Report::CloseFailed { error: error.to_string() }),
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Counts what clients did: how much, how often again, and how long it took.
+//! Figures of real rounds: work, retries and times of clients.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,8 +8,10 @@ use stormproof_workloads::history::{History, Outcome};
 use stormproof_workloads::notebook::{Ending, Note, What};
 
 use super::round::Played;
+use crate::report;
 
-/// Figures of one round, or of many of them together. Times hold what recording costs, and lives that were killed.
+/// Figures of one round, or of many of them together. Times hold what recording costs, and lives that were
+/// killed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Figures {
     /// Rounds.
@@ -96,7 +98,7 @@ impl Figures {
     }
 
     /// In words.
-    pub fn tell(&self) -> String {
+    pub fn words(&self) -> String {
         let killed = if self.kills > 0 { format!(", {} kills", self.kills) } else { String::new() };
         format!(
             "{} commits ({}/s), {} aborts ({} ‰ conflicts), {} unanswered, {} retries, worst {:?}{killed}",
@@ -119,8 +121,8 @@ impl Figures {
                 self.aborts += 1;
                 self.conflicted += u64::from(!conflicts.is_empty());
                 for conflict in conflicts {
-                    let kind = format!("{:?}", conflict.kind).to_lowercase();
-                    *self.conflicts.entry(kind).or_default() += 1;
+                    let kind = report::conflict_kind(conflict.kind).word();
+                    *self.conflicts.entry(kind.to_owned()).or_default() += 1;
                 }
             }
         }

@@ -1,7 +1,7 @@
-//! What a keeper and the process of a life say to each other: one JSON line each.
+//! Messages between the process supervisor and the process of a life: JSON lines.
 //!
-//! To the process one [`Start`]; from it events and pages as recorder and notebook write them, and [`Report`]s between.
-//! A process that is killed leaves its last line torn; that line was not said.
+//! To the process one [`Start`]; from it events and pages as recorder and notebook write them, and
+//! [`Report`]s between. A process that is killed leaves its last line torn; that line does not count.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use stormproof_workloads::history::{Event, Life, Session, Time, TxnIndex};
 use stormproof_workloads::notebook::{Page, Progress};
 
-use super::crew::Work;
 use super::round::Round;
+use super::thread_runner::Work;
 use crate::inspector::Names;
 
 /// What a life begins with.
@@ -32,7 +32,7 @@ pub(super) struct Start {
     pub(super) names: Names,
     /// The time that has passed in earlier lives.
     pub(super) before_micros: u64,
-    pub(super) patience_micros: u64,
+    pub(super) silence_max_micros: u64,
 }
 
 /// What a life is for.
@@ -41,11 +41,11 @@ pub(super) struct Start {
 pub(super) enum Role {
     /// Clients go on where they were.
     Work,
-    /// Nobody writes: what is left?
+    /// Only the inspector reads.
     Look,
 }
 
-/// Anything that a process says.
+/// A line that a process writes.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Line {
     Event(Event),
@@ -53,7 +53,7 @@ pub(super) enum Line {
     Report(Report),
 }
 
-/// How far a life is.
+/// Progress of a life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "snake_case")]
 pub(super) enum Report {
@@ -84,22 +84,23 @@ impl Line {
 
 /// Standard output, whole lines at a time, from several writers.
 ///
-/// Whoever listened is gone when a line can't be written; then the process ends, as nobody would know what it did.
+/// Ends the process when a line can't be written: its supervisor is gone, and unrecorded work must not
+/// happen.
 #[derive(Debug, Default)]
-pub(super) struct Mouth {
+pub(super) struct LineWriter {
     line: Vec<u8>,
 }
 
-impl Mouth {
-    /// Says one report.
-    pub(super) fn say(report: &Report) {
-        let mut mouth = Self::default();
+impl LineWriter {
+    /// Writes one report.
+    pub(super) fn report(report: &Report) {
+        let mut writer = Self::default();
         let text = serde_json::to_vec(report).expect("reports are plain data");
-        let _ = mouth.write_all(&text).and_then(|()| mouth.write_all(b"\n"));
+        let _ = writer.write_all(&text).and_then(|()| writer.write_all(b"\n"));
     }
 }
 
-impl Write for Mouth {
+impl Write for LineWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.line.extend_from_slice(bytes);
         if bytes.ends_with(b"\n") {

@@ -1,6 +1,6 @@
 //! Other databases, where they are built in.
 //!
-//! With a feature of this crate per database, so that nobody has to build them who does not ask for them.
+//! One feature of this crate per database: only those that are asked for are built.
 
 #[cfg(not(feature = "stormproof-peers"))]
 pub(super) use without::{is_durable, isolation, names, open};

@@ -1,4 +1,4 @@
-//! One round: what is run, on what, in which lives; and playing it.
+//! One round: a plan, a store and its lives.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ use stormproof_workloads::notebook::Note;
 use stormproof_workloads::store::Isolation;
 use stormproof_workloads::{Notebook, Workload};
 
-use super::crew::{Crew, Work};
-use super::keeper::Keeper;
+use super::process_supervisor::ProcessSupervisor;
 use super::target::{Target, UnknownStore};
+use super::thread_runner::{ThreadRunner, Work};
 use super::time::RealTime;
 use crate::finding::Finding;
 use crate::inspector::{Names, inspect};
@@ -33,7 +33,7 @@ pub struct Round {
     pub target: Target,
     /// What clients do.
     pub plan: stormproof_workloads::Plan,
-    /// When its processes are killed, one after the other. Empty: it runs in this process, and nobody is killed.
+    /// When its processes are killed, one after the other. Empty: it runs in this process, without kills.
     pub kills: Vec<Kill>,
 }
 
@@ -41,9 +41,9 @@ pub struct Round {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kill {
-    /// When so many commits of its life were acked.
+    /// After this number of acked commits of its life.
     Acks(u64),
-    /// So long after it began to open the store: in recovery, or soon after it.
+    /// Some time after it began to open the store: in recovery, or soon after it.
     Opening {
         /// Microseconds.
         micros: u64,
@@ -57,7 +57,8 @@ pub struct Played {
     pub events: Vec<Event>,
     /// What clients noted beside them.
     pub notes: Vec<Note>,
-    /// What went wrong that is not in the history: panics, stores that do not open or close, clients that are stuck.
+    /// What went wrong that is not in the history: panics, stores that do not open or close, clients that are
+    /// stuck.
     pub trouble: Vec<Finding>,
     /// How many processes were killed.
     pub kills: u64,
@@ -100,16 +101,16 @@ impl Round {
         std::fs::create_dir_all(folder)?;
         let start = rt::time::now();
         let mut played = if self.kills.is_empty() {
-            self.play_here(workload, folder, host.patience)
+            self.play_here(workload, folder, host.silence_max)
         } else {
-            Keeper::new(self, folder, host).play()?
+            ProcessSupervisor::new(self, folder, host).play()?
         };
         played.took = rt::time::now().saturating_since(start);
         Ok(played)
     }
 
-    /// Plays it in this process: one life, and one more that only looks at what is left.
-    fn play_here(&self, workload: &Arc<dyn Workload>, folder: &Path, patience: Duration) -> Played {
+    /// Plays it in this process: one life, and one more in which only the inspector reads.
+    fn play_here(&self, workload: &Arc<dyn Workload>, folder: &Path, silence_max: Duration) -> Played {
         let (recorder, notebook) = (Recorder::new(), Notebook::new());
         let mut trouble = Vec::new();
         for life in [0, 1] {
@@ -122,7 +123,7 @@ impl Round {
             };
             recorder.opened(life);
             if life == 0 {
-                let work = Crew {
+                let work = ThreadRunner {
                     store: Arc::clone(&store),
                     workload: Arc::clone(workload),
                     plan: Arc::new(self.plan.clone()),
@@ -130,7 +131,7 @@ impl Round {
                     recorder: recorder.clone(),
                     notebook: notebook.clone(),
                     life,
-                    patience,
+                    silence_max,
                 }
                 .work();
                 trouble.extend(unfinished(life, &work));
@@ -155,8 +156,8 @@ impl Round {
 pub struct Host {
     /// The binary that runs lives which are killed; it gets [`LIFE`] as its argument.
     pub program: PathBuf,
-    /// After so long without any event, a life is stuck.
-    pub patience: Duration,
+    /// A life without an event for this long is stuck.
+    pub silence_max: Duration,
 }
 
 /// The hidden command by which a life is started in a process of its own.
@@ -194,7 +195,7 @@ pub(super) fn unfinished(life: u32, work: &Work) -> Option<Finding> {
         Work::Closed => (
             invariants::LIVENESS,
             "client-stuck",
-            "the store takes no more writes, though nobody closed it".to_owned(),
+            "the store takes no more writes, though no client closed it".to_owned(),
         ),
         Work::Stuck => {
             (invariants::LIVENESS, "stuck", "clients wait, and nothing happens any more".to_owned())

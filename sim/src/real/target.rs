@@ -36,7 +36,7 @@ pub enum UnknownStore {
         "{0} is not built in: build stormproof with `--features {0}`, or with `--features peers` for most of them"
     )]
     NotBuiltIn(String),
-    /// Nobody knows it.
+    /// It does not exist.
     #[error("no store is called `{name}`: there are {}", Target::names().join(", "))]
     Unknown {
         /// The name.
@@ -62,7 +62,8 @@ impl Target {
         [Self::ENGINE].into_iter().chain(peer::names()).collect()
     }
 
-    /// The store with this name, opened as `engine` says; other databases only know whether each ack is durable.
+    /// The store with this name, opened as `engine` says; other databases only know whether each ack is
+    /// durable.
     ///
     /// # Errors
     /// When there is none.

@@ -1,12 +1,12 @@
-//! Why the transactions that a finding names can't all be right: their dependencies as a graph, each edge with its
-//! evidence.
+//! Why the transactions that a finding names can't all be right: their dependencies as a graph, each edge
+//! with its evidence.
 //!
-//! Job: explain. Not its job: to judge, which the oracle has done. So the edges come from the history alone: who read
-//! which version, who wrote it, who was answered before whom began. Where they form a cycle, the shortest one is shown;
-//! where they don't, all of them are.
+//! Job: explain. Not its job: to judge, which the oracle has done. So the edges come from the history alone:
+//! who read which version, who wrote it, who was answered before whom began. Where they form a cycle, the
+//! shortest one is shown; where they don't, all of them are.
 //!
-//! Source of the kinds of edges: Adya, "Weak Consistency: A Generalized Theory and Optimistic Implementations for
-//! Distributed Transactions", MIT 1999, section 3.
+//! Source of the kinds of edges: Adya, "Weak Consistency: A Generalized Theory and Optimistic Implementations
+//! for Distributed Transactions", MIT 1999, section 3.
 
 use std::collections::VecDeque;
 
@@ -145,8 +145,8 @@ fn edge(from: &Txn, to: &Txn, kind: EdgeKind, key: &[u8], explanation: String) -
     Edge { from: from.index, to: to.index, kind, key: show_bytes(key), explanation }
 }
 
-/// The shortest cycle, through the transaction that is named first if there are several. Dependencies through data are
-/// tried before those through time, which say less.
+/// The shortest cycle, through the transaction that is named first if there are several. Dependencies through
+/// data are tried before those through time, which say less.
 fn shortest_cycle(txns: &[&Txn], edges: &[Edge]) -> Option<Vec<Edge>> {
     let mut best: Option<Vec<Edge>> = None;
     for only_data in [true, false] {

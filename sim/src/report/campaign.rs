@@ -1,4 +1,4 @@
-//! What a campaign found, as a report.
+//! The report of a campaign.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,30 +8,30 @@ use stormproof_reports::{
     WorkloadTotal,
 };
 
-use crate::sweep::Found;
-use crate::tally::Hits;
+use crate::stats::Hits;
+use crate::sweep::CampaignResult;
 use crate::{invariants, marks};
 
-/// The report of a campaign; `flags` are those of its options, for reproducing commands, `traces` the trace files that were
-/// written, by seed.
-pub fn campaign(found: &Found, flags: &str, traces: &BTreeMap<u64, PathBuf>) -> Campaign {
-    let tally = &found.tally;
-    let end = found.end.as_ref();
+/// The report of a campaign; `flags` are those of its options, for reproducing commands, `traces` the trace
+/// files that were written, by seed.
+pub fn campaign(result: &CampaignResult, flags: &str, traces: &BTreeMap<u64, PathBuf>) -> Campaign {
+    let stats = &result.stats;
+    let end = result.end.as_ref();
     Campaign {
-        title: format!("sweep of {} seeds", found.seeds),
+        title: format!("sweep of {} seeds", result.seeds),
         command: end.map(|end| end.command.clone()).unwrap_or_default(),
         subject: format!("stormproof {}", env!("CARGO_PKG_VERSION")),
         shard: end.map(|end| end.shard.clone()).unwrap_or_default(),
         seconds: end.map_or(0.0, |end| end.seconds),
         jobs: end.map_or(0, |end| end.jobs),
-        seeds: found.seeds,
-        failed_runs: found.failed_count,
-        interleavings: found.interleavings(),
-        counts: tally.counts.clone(),
+        seeds: result.seeds,
+        failed_runs: result.failed_count,
+        interleavings: result.interleavings(),
+        counts: stats.counts.clone(),
         invariants: invariants::all()
             .iter()
             .map(|about| {
-                let sum = tally.invariants.get(about.name).copied().unwrap_or_default();
+                let sum = stats.invariants.get(about.name).copied().unwrap_or_default();
                 InvariantTotal {
                     name: about.name.into(),
                     contract: about.contract.into(),
@@ -42,21 +42,21 @@ pub fn campaign(found: &Found, flags: &str, traces: &BTreeMap<u64, PathBuf>) -> 
                 }
             })
             .collect(),
-        failures: failures(found, flags, traces),
+        failures: failures(result, flags, traces),
         marks: marks::ALL
             .iter()
             .map(|&name| {
-                let Hits { hits, seeds } = tally.marks.get(name).copied().unwrap_or_default();
+                let Hits { hits, seeds } = stats.marks.get(name).copied().unwrap_or_default();
                 MarkTotal { name: name.into(), hits, seeds }
             })
             .collect(),
-        faults: tally
+        faults: stats
             .faults
             .iter()
             .map(|(name, &Hits { hits, seeds })| FaultTotal { name: name.clone(), fired: hits, seeds })
             .collect(),
-        conflicts: tally.conflicts.iter().filter_map(|(kind, &count)| conflicts(kind, count)).collect(),
-        workloads: tally
+        conflicts: stats.conflicts.iter().filter_map(|(kind, &count)| conflicts(kind, count)).collect(),
+        workloads: stats
             .workloads
             .iter()
             .map(|(name, share)| WorkloadTotal {
@@ -67,7 +67,7 @@ pub fn campaign(found: &Found, flags: &str, traces: &BTreeMap<u64, PathBuf>) -> 
                 violated: share.violated,
             })
             .collect(),
-        strategies: tally
+        strategies: stats
             .strategies
             .iter()
             .map(|(name, share)| StrategyTotal {
@@ -78,28 +78,28 @@ pub fn campaign(found: &Found, flags: &str, traces: &BTreeMap<u64, PathBuf>) -> 
             })
             .collect(),
         speed: end.map(|end| end.progress.clone()).unwrap_or_default(),
-        omitted: omitted(found),
+        omitted: omitted(result),
         ..Campaign::default()
     }
 }
 
-/// What [`Found`] counts and does not keep.
-fn omitted(found: &Found) -> Vec<String> {
-    let kept = |group: &crate::sweep::Group| group.seeds.len() as u64;
-    let more = |(identity, group): (&crate::finding::Identity, &crate::sweep::Group)| {
+/// What [`CampaignResult`] counts without keeping it.
+fn omitted(result: &CampaignResult) -> Vec<String> {
+    let kept = |group: &crate::sweep::FailureGroup| group.seeds.len() as u64;
+    let more = |(identity, group): (&crate::finding::Identity, &crate::sweep::FailureGroup)| {
         let missing = group.count - kept(group);
         (missing > 0).then(|| format!("{missing} of {} seeds that violated {identity}", group.count))
     };
-    let mut omitted: Vec<String> = found.groups.iter().filter_map(more).collect();
-    let failed = found.failed_count - found.failed.len() as u64;
+    let mut omitted: Vec<String> = result.groups.iter().filter_map(more).collect();
+    let failed = result.failed_count - result.failed.len() as u64;
     if failed > 0 {
-        omitted.push(format!("{failed} of {} runs without a verdict", found.failed_count));
+        omitted.push(format!("{failed} of {} runs without a verdict", result.failed_count));
     }
     omitted
 }
 
-fn failures(found: &Found, flags: &str, traces: &BTreeMap<u64, PathBuf>) -> Vec<Failure> {
-    let of_group = |group: &crate::sweep::Group| {
+fn failures(result: &CampaignResult, flags: &str, traces: &BTreeMap<u64, PathBuf>) -> Vec<Failure> {
+    let of_group = |group: &crate::sweep::FailureGroup| {
         let example = group.example.clone();
         let workload = group.workload.clone();
         group
@@ -116,16 +116,10 @@ fn failures(found: &Found, flags: &str, traces: &BTreeMap<u64, PathBuf>) -> Vec<
             })
             .collect::<Vec<_>>()
     };
-    found.groups.values().flat_map(of_group).collect()
+    result.groups.values().flat_map(of_group).collect()
 }
 
-pub(super) fn conflicts(kind: &str, count: u64) -> Option<ConflictTotal> {
-    let kind = match kind {
-        "write" => ConflictKind::Write,
-        "cas" => ConflictKind::Cas,
-        "read" => ConflictKind::Read,
-        "range" => ConflictKind::Range,
-        _ => return None,
-    };
-    Some(ConflictTotal { kind, count })
+/// The total of the kind of conflict with this word; `None` if there is no such kind.
+pub(super) fn conflicts(word: &str, count: u64) -> Option<ConflictTotal> {
+    Some(ConflictTotal { kind: ConflictKind::of_word(word)?, count })
 }

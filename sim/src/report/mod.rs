@@ -1,7 +1,8 @@
 //! Runs and campaigns as the plain data that `stormproof_reports` renders.
 //!
-//! Job: say in the reports' words what the simulator knows. Not its job: rendering, and judging.
-//! INV-REPORT-1: a report of a run is a function of the run: nothing in it depends on who asked, when, or how often.
+//! Job: put what the simulator knows into the reports' words. Not its job: rendering, and judging.
+//! INV-REPORT-1: a report of a run is a function of the run: nothing in it depends on who asked, when, or how
+//! often.
 
 mod anomaly;
 mod campaign;
@@ -14,4 +15,5 @@ mod zoo;
 pub use campaign::campaign;
 pub use rounds::{Rounds, rounds};
 pub use run::{Origin, report};
+pub use timeline::conflict_kind;
 pub use zoo::zoo;

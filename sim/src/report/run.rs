@@ -21,7 +21,8 @@ pub struct Origin<'a> {
     pub trace_file: Option<&'a Path>,
 }
 
-/// The report of a run. What `watched` saw gives it the interleaving and the frontier; without, it has neither.
+/// The report of a run. What `watched` saw gives it the interleaving and the frontier; without, it has
+/// neither.
 pub fn report(plan: &Plan, run: &Run, watched: &Watched, origin: Origin<'_>) -> Report {
     let writers = Writers::new(&run.history);
     let timeline = Timeline::new(run, watched);
@@ -41,7 +42,7 @@ pub fn report(plan: &Plan, run: &Run, watched: &Watched, origin: Origin<'_>) -> 
         trace_file: origin.trace_file.map(|path| path.display().to_string()),
         digest: Some(run.digest.to_string()),
         plan: plan_words(plan),
-        counts: summary::tally(plan, run).counts,
+        counts: summary::stats(plan, run).counts,
         checks: checks(run),
         violations,
         lanes: timeline.lanes(),
@@ -204,7 +205,7 @@ const fn side(after: bool) -> &'static str {
 fn omitted(run: &Run, watched: &Watched) -> Vec<String> {
     let mut omitted = Vec::new();
     if watched.steps.is_empty() {
-        omitted.push("the interleaving: nobody watched this run".to_owned());
+        omitted.push("the interleaving: this run was not watched".to_owned());
     }
     omitted.extend(run.verdict.undecided.iter().map(|what| format!("a verdict on this: {what}")));
     omitted

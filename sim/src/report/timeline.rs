@@ -1,4 +1,4 @@
-//! Who did what when: lanes, lives, transactions, faults, the frontier and the interleaving of a run.
+//! The timeline of a run: lanes, lives, transactions, faults, the frontier and the interleaving.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,7 @@ use stormproof_workloads::store::{self, Bytes, Expected, Isolation};
 
 use super::writers::{Writers, range_words};
 use crate::run::{INSPECTOR, LifeRun, Run, Watched};
-
-/// The task that opens the store, sets up, inspects and audits.
-const MAIN: &str = "main";
+use crate::task_names::{self, MAIN, session_of};
 
 /// A value that is longer is cut, and says so.
 const VALUE_BYTES_MAX: usize = 160;
@@ -39,7 +37,7 @@ impl<'a> Timeline<'a> {
         Self { run, watched, lanes }
     }
 
-    /// Everybody who acted: clients by number, then the engine's tasks, then the world.
+    /// The lanes: clients by number, then the engine's tasks, then the world.
     pub(super) fn lanes(&self) -> Vec<Lane> {
         let mut lanes = vec![Lane::default(); self.lanes.len()];
         for (name, &lane) in &self.lanes {
@@ -196,7 +194,7 @@ impl<'a> Timeline<'a> {
         let what = if fired.what.is_empty() { String::new() } else { format!(": {}", fired.what) };
         let file = if fired.file.is_empty() { "the directory" } else { &fired.file };
         Fault {
-            // Where nobody watched there is no finer time than the life.
+            // Without a watched run there is no finer time than the life.
             at: step.map_or_else(
                 || self.begin_of_life(usize::try_from(fired.life.saturating_sub(1)).unwrap_or(0)),
                 |step| self.watched.time_of_step(step),
@@ -242,20 +240,20 @@ impl<'a> Timeline<'a> {
 
 /// The task that runs a session.
 fn task_of(session: Session) -> String {
-    if session == INSPECTOR || session < FIRST_CLIENT { MAIN.to_owned() } else { format!("client-{session}") }
+    if session == INSPECTOR || session < FIRST_CLIENT { MAIN.to_owned() } else { task_names::client(session) }
 }
 
 fn kind_of(task: &str) -> LaneKind {
     match task {
         MAIN => LaneKind::World,
-        client if client.starts_with("client-") && !client.contains('/') => LaneKind::Client,
+        client if session_of(client).is_some() => LaneKind::Client,
         _ => LaneKind::Engine,
     }
 }
 
 fn order_of(task: &str) -> (u8, u32) {
     match kind_of(task) {
-        LaneKind::Client => (0, task.trim_start_matches("client-").parse().unwrap_or(u32::MAX)),
+        LaneKind::Client => (0, session_of(task).unwrap_or(u32::MAX)),
         LaneKind::Engine => (1, 0),
         LaneKind::World => (2, 0),
     }
@@ -342,14 +340,19 @@ fn value_words(value: &[u8]) -> String {
     }
 }
 
+/// The kind of a store's conflict, as reports name it.
+pub fn conflict_kind(kind: store::ConflictKind) -> ConflictKind {
+    match kind {
+        store::ConflictKind::Write => ConflictKind::Write,
+        store::ConflictKind::Cas => ConflictKind::Cas,
+        store::ConflictKind::Read => ConflictKind::Read,
+        store::ConflictKind::Range => ConflictKind::Range,
+    }
+}
+
 fn conflict(lost: &store::Conflict, writers: &Writers) -> Conflict {
     Conflict {
-        kind: match lost.kind {
-            store::ConflictKind::Write => ConflictKind::Write,
-            store::ConflictKind::Cas => ConflictKind::Cas,
-            store::ConflictKind::Read => ConflictKind::Read,
-            store::ConflictKind::Range => ConflictKind::Range,
-        },
+        kind: conflict_kind(lost.kind),
         key: show_bytes(&lost.key),
         winner_version: lost.winner,
         winner: writers.of(lost.winner),

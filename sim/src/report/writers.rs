@@ -1,4 +1,4 @@
-//! Who wrote which version of which key: by this, reads and conflicts find their transactions.
+//! Writers by version: finds the transaction of a read or a conflict.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use stormproof_workloads::History;
 use stormproof_workloads::history::{Op, Outcome, Txn, TxnIndex};
 use stormproof_workloads::store::{Key, Range, Version};
 
-/// Who wrote what, as far as acks tell.
+/// Index of acked writes: version to transaction.
 pub(super) struct Writers {
     by_version: BTreeMap<Version, TxnIndex>,
 }
@@ -31,7 +31,7 @@ impl Writers {
     }
 }
 
-/// The version at which a transaction committed, if an ack tells.
+/// The version at which a transaction committed, if its ack has one.
 pub(super) fn commit_version(txn: &Txn) -> Option<Version> {
     match txn.outcome {
         Outcome::Committed { version, .. } => version,
@@ -60,8 +60,8 @@ pub(super) enum Saw {
     Nothing,
 }
 
-/// Everything that a transaction saw of the store, its own writes left out. `keys` are those that matter: what a scan did
-/// not find can't be listed otherwise.
+/// Everything that a transaction saw of the store, its own writes left out. `keys` are those that matter:
+/// what a scan did not find can't be listed otherwise.
 pub(super) fn seen(txn: &Txn, keys: &[Key]) -> Vec<(Key, Saw)> {
     let mut seen = Vec::new();
     let mut own: Vec<&Key> = Vec::new();

@@ -2,34 +2,34 @@
 
 use stormproof_reports::{Campaign, MutantTotal};
 
-use crate::zoo::Animal;
+use crate::zoo::MutantReport;
 
-/// The report of a hunt; `command` ran it, and took `seconds`.
-pub fn zoo(animals: &[Animal], command: &str, seconds: f64) -> Campaign {
+/// The report of a zoo; `command` ran it, and took `seconds`.
+pub fn zoo(reports: &[MutantReport], command: &str, seconds: f64) -> Campaign {
     Campaign {
-        title: format!("zoo of {} deliberate bugs", animals.len()),
+        title: format!("zoo of {} deliberate bugs", reports.len()),
         command: command.to_owned(),
         subject: format!("stormproof {}", env!("CARGO_PKG_VERSION")),
         seconds,
         jobs: 1,
-        seeds: animals.iter().map(|animal| animal.seeds).sum(),
-        zoo: animals.iter().map(mutant).collect(),
+        seeds: reports.iter().map(|report| report.seeds).sum(),
+        zoo: reports.iter().map(mutant).collect(),
         ..Campaign::default()
     }
 }
 
-fn mutant(animal: &Animal) -> MutantTotal {
+fn mutant(report: &MutantReport) -> MutantTotal {
     MutantTotal {
-        name: animal.name.clone(),
-        says: format!("{}: {}", animal.contract, animal.breaks),
-        trials: animal.trials,
-        budget: animal.budget,
-        found_after: animal.found_after.clone(),
-        found_seconds: animal.found_seconds.clone(),
-        caught_by: animal.caught_as.iter().map(ToString::to_string).collect(),
-        reproduce: animal
+        name: report.name.clone(),
+        says: format!("{}: {}", report.contract, report.breaks),
+        trials: report.trials,
+        budget: report.budget,
+        found_after: report.found_after.clone(),
+        found_seconds: report.found_seconds.clone(),
+        caught_by: report.caught_as.iter().map(ToString::to_string).collect(),
+        reproduce: report
             .seed
-            .map(|seed| format!("stormproof run --seed {seed} --mutant {}", animal.name))
+            .map(|seed| format!("stormproof run --seed {seed} --mutant {}", report.name))
             .unwrap_or_default(),
     }
 }

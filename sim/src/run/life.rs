@@ -14,6 +14,7 @@ use super::world::{Phase, Refusal, World};
 use crate::inspector::{self, Names};
 use crate::plan::{DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage, TIMEOUTS_AT_WILL};
 use crate::store::simulated::{self, EngineStore};
+use crate::task_names;
 
 /// What a life is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,7 +180,7 @@ fn run_clients(
         let checkpointer = start_checkpointer(store, life_plan, &done);
         let clients: Vec<_> = (0..plan.workload.clients.len())
             .map(|client| {
-                let name = format!("client-{}", plan.workload.clients[client].session);
+                let name = task_names::client(plan.workload.clients[client].session);
                 thread::spawn(&name, run(client + 2)).expect("simulated threads always start")
             })
             .collect();

@@ -39,6 +39,7 @@ use crate::digest::{Digest, DigestValue};
 use crate::finding::Finding;
 use crate::plan::{CrashAt, Ending, LifePlan, Plan, Storage, StrategyPlan};
 use crate::registry::Registry;
+use crate::task_names;
 
 /// A run that is over.
 #[derive(Debug)]
@@ -211,7 +212,7 @@ const IDLE_POINTS_MAX: u64 = 100_000;
 const STEPS_MAX: u64 = 20_000_000;
 
 /// So many scheduling points of the calm life are more than any client has to wait while others go on.
-const STARVATION: Starvation = Starvation { tasks: "client-", points_max: 40_000 };
+const STARVATION: Starvation = Starvation { tasks: task_names::CLIENT, points_max: 40_000 };
 
 /// A run under way.
 struct Stage {

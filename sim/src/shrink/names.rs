@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::Search;
 use crate::plan::Plan;
+use crate::task_names::client;
 
 /// Renames clients and keys, each as far as the failure stays.
 pub(super) fn rename(search: &mut Search<'_>) {
@@ -35,7 +36,7 @@ const FIRST: u32 = stormproof_workloads::plan::FIRST_CLIENT;
 fn clients_in_order(plan: &Plan) -> Option<Plan> {
     let old: Vec<u32> = plan.workload.clients.iter().map(|client| client.session).collect();
     let names: Vec<(String, String)> =
-        (FIRST..).zip(&old).map(|(new, old)| (format!("client-{old}"), format!("client-{new}"))).collect();
+        (FIRST..).zip(&old).map(|(new, old)| (client(*old), client(new))).collect();
     let mut renamed = rewritten(plan, |_, text| {
         let segments = text.split('/').map(|segment| {
             let found = names.iter().find(|(old, _)| old == segment);

@@ -1,4 +1,4 @@
-//! Runs a campaign: hands out batches, renews workers, listens, and knows when to stop.
+//! Runs a campaign: hands out batches, reads results, renews workers, and stops.
 //!
 //! Real threads and real time, from the production runtime: nothing in here is simulated.
 
@@ -11,12 +11,12 @@ use stormproof_rt::sync::atomic::{AtomicBool, Ordering};
 use stormproof_rt::sync::{Arc, Mutex};
 use stormproof_rt::{thread, time};
 
-use super::campaign::Found;
 use super::expected::Expected;
 use super::message::{EndLine, FailedLine, Message};
+use super::result::CampaignResult;
 use super::seeds::SeedSource;
 
-/// How long a batch should take: long enough that talking costs nothing, short enough to stop quickly.
+/// How long a batch should take: long enough that messages cost nothing, short enough to stop quickly.
 const BATCH_TARGET: Duration = Duration::from_millis(60);
 const BATCH_MAX: usize = 256;
 
@@ -33,12 +33,12 @@ pub struct Sweep {
     pub jobs: usize,
     /// Stops at the first violation.
     pub fail_fast: bool,
-    /// Renews a worker after so many seeds …
+    /// Renews a worker after this number of seeds …
     pub renew_after: u64,
     /// … or when it takes so much memory.
     pub rss_kib_max: u64,
-    /// A worker that says nothing for so long is stuck, and killed.
-    pub patience: Duration,
+    /// A worker that reports no seed for this long is stuck, and killed.
+    pub silence_max: Duration,
     /// Set from outside to stop early.
     pub stop: Arc<AtomicBool>,
     /// Digests of an earlier sweep: a seed whose digest is another one now has failed.
@@ -56,28 +56,34 @@ pub struct Sweep {
 pub fn sweep(
     sweep: Sweep,
     out: Option<Box<dyn Write + Send>>,
-    mut watch: impl FnMut(&Found, Duration),
-) -> io::Result<Found> {
+    mut watch: impl FnMut(&CampaignResult, Duration),
+) -> io::Result<CampaignResult> {
     let start = time::now();
     let jobs = sweep.jobs.max(1);
     let stop = Arc::clone(&sweep.stop);
-    let (patience, time_limit) = (sweep.patience, sweep.time_limit);
+    let (silence_max, time_limit) = (sweep.silence_max, sweep.time_limit);
     let (command, shard) = (sweep.command.clone(), sweep.shard.clone());
-    let desk = Arc::new(Desk {
-        books: Mutex::new(
-            "sweep.books",
-            Books { seeds: sweep.seeds.clone(), found: Found::default(), out, error: None, rss_kib_max: 0 },
+    let coordinator = Arc::new(Coordinator {
+        ledger: Mutex::new(
+            "sweep.ledger",
+            Ledger {
+                seeds: sweep.seeds.clone(),
+                result: CampaignResult::default(),
+                out,
+                error: None,
+                rss_kib_max: 0,
+            },
         ),
         workers: (0..jobs).map(|_| Mutex::new("sweep.worker", Watched::default())).collect(),
         sweep,
     });
     let threads = (0..jobs)
         .map(|index| {
-            let desk = Arc::clone(&desk);
+            let coordinator = Arc::clone(&coordinator);
             thread::spawn("worker", move || {
-                if let Err(error) = desk.attend(index) {
-                    desk.books.lock().error.get_or_insert(error);
-                    desk.sweep.stop.store(true, Ordering::SeqCst);
+                if let Err(error) = coordinator.serve_worker(index) {
+                    coordinator.ledger.lock().error.get_or_insert(error);
+                    coordinator.sweep.stop.store(true, Ordering::SeqCst);
                 }
             })
         })
@@ -92,30 +98,30 @@ pub fn sweep(
         if late {
             stop.store(true, Ordering::SeqCst);
         }
-        desk.kill_stuck(patience);
-        let books = desk.books.lock();
-        progress.note(elapsed, &books.found);
-        watch(&books.found, elapsed);
+        coordinator.kill_stuck(silence_max);
+        let ledger = coordinator.ledger.lock();
+        progress.note(elapsed, &ledger.result);
+        watch(&ledger.result, elapsed);
     }
     let seconds = time::now().saturating_since(start).as_secs_f64();
-    let mut books = desk.books.lock();
-    if let Some(error) = books.error.take() {
+    let mut ledger = coordinator.ledger.lock();
+    if let Some(error) = ledger.error.take() {
         return Err(error);
     }
-    let rss_kib_max = books.rss_kib_max;
-    let fail_fast = desk.sweep.fail_fast && books.found.failing > 0;
+    let rss_kib_max = ledger.rss_kib_max;
+    let fail_fast = coordinator.sweep.fail_fast && ledger.result.failing > 0;
     let interrupted = stopped && !fail_fast && time_limit.is_none_or(|limit| seconds < limit.as_secs_f64());
-    progress.points.push(point(seconds, &books.found));
+    progress.points.push(point(seconds, &ledger.result));
     let progress = progress.points;
     let end = EndLine { seconds, jobs: jobs as u64, command, shard, rss_kib_max, interrupted, progress };
-    books.record(Message::End(end), &desk.sweep.against)?;
-    if let Some(out) = &mut books.out {
+    ledger.record(Message::End(end), &coordinator.sweep.against)?;
+    if let Some(out) = &mut ledger.out {
         out.flush()?;
     }
-    Ok(std::mem::take(&mut books.found))
+    Ok(std::mem::take(&mut ledger.result))
 }
 
-/// How far a sweep had got: so many points that a curve shows it, however long it takes.
+/// Progress of a sweep, thinned so that a curve of any duration keeps a bounded number of points.
 #[derive(Default)]
 struct Progress {
     points: Vec<SpeedPoint>,
@@ -126,7 +132,7 @@ struct Progress {
 impl Progress {
     const POINTS_MAX: usize = 200;
 
-    fn note(&mut self, elapsed: Duration, found: &Found) {
+    fn note(&mut self, elapsed: Duration, result: &CampaignResult) {
         if elapsed < self.next {
             return;
         }
@@ -138,31 +144,31 @@ impl Progress {
             });
             self.pause = (self.pause * 2).max(Duration::from_millis(100));
         }
-        self.points.push(point(elapsed.as_secs_f64(), found));
+        self.points.push(point(elapsed.as_secs_f64(), result));
         self.next = elapsed + self.pause;
     }
 }
 
-fn point(second: f64, found: &Found) -> SpeedPoint {
-    SpeedPoint { second, seeds: found.seeds, interleavings: found.interleavings() }
+fn point(second: f64, result: &CampaignResult) -> SpeedPoint {
+    SpeedPoint { second, seeds: result.seeds, interleavings: result.interleavings() }
 }
 
-/// What all threads of the coordinator share.
-struct Desk {
+/// State that the coordinator's threads share.
+struct Coordinator {
     sweep: Sweep,
-    books: Mutex<Books>,
+    ledger: Mutex<Ledger>,
     workers: Vec<Mutex<Watched>>,
 }
 
-struct Books {
+struct Ledger {
     seeds: SeedSource,
-    found: Found,
+    result: CampaignResult,
     out: Option<Box<dyn Write + Send>>,
     error: Option<io::Error>,
     rss_kib_max: u64,
 }
 
-impl Books {
+impl Ledger {
     fn record(&mut self, mut message: Message, against: &Expected) -> io::Result<()> {
         if let Message::Seed(line) = &mut message {
             against.judge(line);
@@ -175,7 +181,7 @@ impl Books {
         if let Message::Batch(batch) = &message {
             self.rss_kib_max = self.rss_kib_max.max(batch.rss_kib);
         }
-        self.found.add(message);
+        self.result.add(message);
         Ok(())
     }
 }
@@ -184,7 +190,7 @@ impl Books {
 #[derive(Default)]
 struct Watched {
     child: Option<Child>,
-    /// When it last said something, while it owes an answer.
+    /// When it last reported a seed, while it owes an answer.
     waiting_since: Option<time::Instant>,
     killed: bool,
 }
@@ -199,14 +205,14 @@ struct Worker {
 /// Why a batch was not finished.
 enum Trouble {
     /// The coordinator's own.
-    Mine(io::Error),
+    Own(io::Error),
     /// The worker is gone.
     Gone,
 }
 
-impl Desk {
-    /// Keeps one worker busy until there is nothing left to do.
-    fn attend(&self, index: usize) -> io::Result<()> {
+impl Coordinator {
+    /// Keeps one worker busy until no seed is left.
+    fn serve_worker(&self, index: usize) -> io::Result<()> {
         let mut worker = None;
         let mut batch_size = 1;
         while let Some(batch) = self.next_batch(batch_size) {
@@ -227,14 +233,14 @@ impl Desk {
                         self.dismiss(index, current)?;
                     }
                 }
-                Err(Trouble::Mine(error)) => return Err(error),
+                Err(Trouble::Own(error)) => return Err(error),
                 Err(Trouble::Gone) => {
-                    let why = self.bury(index)?;
-                    let mut books = self.books.lock();
+                    let why = self.reap(index)?;
+                    let mut ledger = self.ledger.lock();
                     if let Some(&seed) = batch.get(answered) {
-                        books.record(Message::Failed(FailedLine { seed, why }), &self.sweep.against)?;
+                        ledger.record(Message::Failed(FailedLine { seed, why }), &self.sweep.against)?;
                     }
-                    books.seeds.give_back(batch.get(answered + 1..).unwrap_or_default());
+                    ledger.seeds.give_back(batch.get(answered + 1..).unwrap_or_default());
                     batch_size = 1;
                 }
             }
@@ -249,7 +255,7 @@ impl Desk {
         if self.sweep.stop.load(Ordering::SeqCst) {
             return None;
         }
-        let batch = self.books.lock().seeds.take(size);
+        let batch = self.ledger.lock().seeds.take(size);
         (!batch.is_empty()).then_some(batch)
     }
 
@@ -300,7 +306,7 @@ impl Desk {
                 Message::Batch(batch) => rss_kib = Some(batch.rss_kib),
                 Message::Failed(_) | Message::End(_) => return Err(Trouble::Gone),
             }
-            self.books.lock().record(message, &self.sweep.against).map_err(Trouble::Mine)?;
+            self.ledger.lock().record(message, &self.sweep.against).map_err(Trouble::Own)?;
             if violation && self.sweep.fail_fast {
                 self.sweep.stop.store(true, Ordering::SeqCst);
             }
@@ -311,36 +317,36 @@ impl Desk {
         }
     }
 
-    /// Closes the worker's input, at which it ends.
+    /// Ends a worker: it exits when its input is closed.
     fn dismiss(&self, index: usize, worker: Worker) -> io::Result<()> {
         drop(worker);
         let child = self.workers[index].lock().child.take();
         child.map_or(Ok(()), |mut child| child.wait().map(|_| ()))
     }
 
-    /// What a dead worker died of.
-    fn bury(&self, index: usize) -> io::Result<String> {
+    /// Reaps a worker; returns its exit reason.
+    fn reap(&self, index: usize) -> io::Result<String> {
         let (child, killed) = {
             let mut watched = self.workers[index].lock();
             watched.waiting_since = None;
             (watched.child.take(), watched.killed)
         };
         let Some(mut child) = child else { return Ok("the worker is gone".into()) };
-        // It may be alive and talk nonsense.
+        // A worker that wrote something unreadable is still alive.
         let _ = child.kill();
         let status = child.wait()?;
         Ok(if killed {
-            format!("no answer within {:?}: a loop without a scheduling point?", self.sweep.patience)
+            format!("no answer within {:?}: a loop without a scheduling point?", self.sweep.silence_max)
         } else {
             format!("the worker process died ({status})")
         })
     }
 
-    fn kill_stuck(&self, patience: Duration) {
+    fn kill_stuck(&self, silence_max: Duration) {
         for watched in &self.workers {
             let mut watched = watched.lock();
             let stuck =
-                watched.waiting_since.is_some_and(|since| time::now().saturating_since(since) > patience);
+                watched.waiting_since.is_some_and(|since| time::now().saturating_since(since) > silence_max);
             if stuck && let Some(child) = &mut watched.child {
                 watched.killed = child.kill().is_ok();
                 watched.waiting_since = None;
@@ -349,7 +355,7 @@ impl Desk {
     }
 }
 
-/// So many seeds that the next batch takes about [`BATCH_TARGET`].
+/// The number of seeds with which the next batch takes about [`BATCH_TARGET`].
 fn next_size(size: usize, took: Duration) -> usize {
     let each = (took.as_micros() / size.max(1) as u128).max(1);
     usize::try_from(BATCH_TARGET.as_micros() / each).unwrap_or(BATCH_MAX).clamp(1, BATCH_MAX)

@@ -1,5 +1,5 @@
-//! What an earlier sweep came to, seed by seed: the same seeds have to come to the same in every process and on every
-//! machine.
+//! Digests of an earlier sweep, seed by seed: the same seeds must have the same digests in every process and
+//! on every machine.
 
 use std::io::{self, BufRead};
 
@@ -7,6 +7,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::message::{Message, SeedLine};
+use crate::determinism::NotDeterministic;
 use crate::digest::DigestValue;
 
 /// Digests by seed.
@@ -17,7 +18,7 @@ impl Expected {
     /// From what `sweep --out` wrote.
     ///
     /// # Errors
-    /// When a line can't be read, or is none of a sweep's.
+    /// When a line can't be read, or was not written by a sweep.
     pub fn read(input: impl BufRead) -> io::Result<Self> {
         let mut digests = HashMap::default();
         for line in input.lines() {
@@ -43,8 +44,8 @@ impl Expected {
         if let Some(then) = self.0.get(&line.seed)
             && *then != line.digest
         {
-            let why = format!("not deterministic: the digest is {}, and was {then} then", line.digest);
-            line.failed.get_or_insert(why);
+            let why = format!("the digest is {}, and was {then} in the earlier sweep", line.digest);
+            line.failed.get_or_insert_with(|| NotDeterministic(why).to_string());
         }
     }
 }

@@ -1,11 +1,11 @@
-//! What workers say, one JSON line each; also the format of `sweep --out`.
+//! Messages of workers: JSON lines, which are also the format of `sweep --out`.
 
 use serde::{Deserialize, Serialize};
 use stormproof_reports::SpeedPoint;
 
 use crate::digest::DigestValue;
 use crate::finding::Finding;
-use crate::tally::Tally;
+use crate::stats::Stats;
 
 /// One line of a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,11 +13,11 @@ use crate::tally::Tally;
 pub enum Message {
     /// A seed is done.
     Seed(SeedLine),
-    /// A batch is done; its tally counts all its seeds.
+    /// A batch is done; its stats counts all its seeds.
     Batch(BatchLine),
-    /// A run that says nothing about the engine. Written by the coordinator when a worker died.
+    /// A run without a verdict. Written by the coordinator when a worker died.
     Failed(FailedLine),
-    /// How long it all took. Written by the coordinator, last.
+    /// The end of the campaign. Written by the coordinator, last.
     End(EndLine),
 }
 
@@ -33,7 +33,7 @@ pub struct SeedLine {
     /// The workload.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub workload: String,
-    /// What it holds against the engine.
+    /// Its violations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Finding>,
     /// Why the run itself failed, if it did.
@@ -45,7 +45,7 @@ pub struct SeedLine {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BatchLine {
     /// All its seeds.
-    pub tally: Tally,
+    pub stats: Stats,
     /// Resident memory of the worker, in KiB; 0 where that is not known.
     pub rss_kib: u64,
 }
@@ -74,7 +74,7 @@ pub struct EndLine {
     pub rss_kib_max: u64,
     /// Whether the user stopped it.
     pub interrupted: bool,
-    /// How far it had got, now and then.
+    /// Its progress over time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub progress: Vec<SpeedPoint>,
 }

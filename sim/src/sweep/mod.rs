@@ -1,21 +1,22 @@
 //! Campaigns: many seeds, in worker processes, added up.
 //!
-//! A coordinator hands batches of seeds to workers, which are child processes of the same binary: a worker that dies
-//! takes one seed with it, which is reported, and workers are renewed before what crashed lives leak adds up. What
-//! comes back are [`message::Message`]s, the same lines that `--out` writes and `stormproof report` merges.
+//! A coordinator hands batches of seeds to workers, which are child processes of the same binary: a worker
+//! that dies takes one seed with it, which is reported, and workers are renewed before what crashed lives
+//! leak adds up. What comes back are [`message::Message`]s, the same lines that `--out` writes and
+//! `stormproof report` merges.
 //!
 //! INV-SWEEP-1: what a campaign found depends on its seeds and options only, not on the number of workers.
-//! INV-SWEEP-2: memory is bounded: eight bytes per seed for counting distinct interleavings, a few examples per kind of
-//! failure, and nothing else grows.
+//! INV-SWEEP-2: memory is bounded: eight bytes per seed for counting distinct interleavings, a few examples
+//! per kind of failure, and nothing else grows.
 
-pub mod campaign;
+pub mod result;
 pub mod coordinator;
 pub mod expected;
 pub mod message;
 pub mod seeds;
 pub mod worker;
 
-pub use campaign::{Found, Group};
 pub use coordinator::{Sweep, sweep};
 pub use expected::Expected;
+pub use result::{CampaignResult, FailureGroup};
 pub use seeds::{SeedRange, SeedSource, Shard};

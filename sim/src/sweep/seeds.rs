@@ -26,8 +26,8 @@ impl FromStr for SeedRange {
     }
 }
 
-/// Part `index` of `count` parts of the seeds: the ones whose distance from the first seed leaves `index` when
-/// divided by `count`.
+/// Part `index` of `count` parts of the seeds: the ones whose distance from the first seed leaves `index`
+/// when divided by `count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shard {
     /// From 0.

@@ -1,16 +1,16 @@
 //! Which strategies find which mutants, and what follows for the weights with which seeds draw them.
 //!
-//! Seeds are independent, so a strategy finds a mutant in each of them with some chance: estimated as detections over
-//! seeds run, searches that found nothing included. A mixture finds it with the mixture of those chances. The weights
-//! are those that make the mean logarithm of these chances as large as can be: so no mutant counts for more because it
-//! is easy, and one that only a single strategy finds has its say.
+//! Seeds are independent, so a strategy finds a mutant in each of them with some chance: estimated as
+//! detections over seeds run, searches that found nothing included. A mixture finds it with the mixture of
+//! those chances. The weights are those that make the mean logarithm of these chances as large as can be: so
+//! no mutant counts for more because it is easy, and one that only a single strategy finds has its say.
 //!
-//! Source: the maximum of such a sum over mixtures is found by expectation and maximisation (Dempster, Laird and Rubin,
-//! "Maximum Likelihood from Incomplete Data via the EM Algorithm", JRSS B 1977).
+//! Source: the maximum of such a sum over mixtures is found by expectation and maximisation (Dempster, Laird
+//! and Rubin, "Maximum Likelihood from Incomplete Data via the EM Algorithm", JRSS B 1977).
 
 use serde::{Deserialize, Serialize};
 
-use super::Animal;
+use super::MutantReport;
 
 /// What became of one mutant under each strategy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,7 +18,7 @@ pub struct Row {
     /// The mutant.
     pub mutant: String,
     /// By strategy, in the order of [`Power::strategies`].
-    pub by_strategy: Vec<Animal>,
+    pub by_strategy: Vec<MutantReport>,
 }
 
 /// Mutants by strategies.
@@ -31,8 +31,8 @@ pub struct Power {
 }
 
 impl Power {
-    /// The weights, which add up to 1, under which the mean logarithm of the chance of detection is largest. Mutants
-    /// that nobody found say nothing.
+    /// The weights, which add up to 1, under which the mean logarithm of the chance of detection is largest.
+    /// Mutants that were never found have no weight.
     pub fn weights(&self) -> Vec<f64> {
         let count = self.strategies.len();
         let mut weights = vec![1.0 / count.max(1) as f64; count];
@@ -63,17 +63,17 @@ impl Power {
 /// Enough for two digits.
 const ROUNDS: usize = 2_000;
 
-fn chance(animal: &Animal) -> f64 {
-    animal.found_after.len() as f64 / animal.seeds.max(1) as f64
+fn chance(report: &MutantReport) -> f64 {
+    report.found_after.len() as f64 / report.seeds.max(1) as f64
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Power, Row};
-    use crate::zoo::Animal;
+    use crate::zoo::MutantReport;
 
-    fn animal(found: u64, seeds: u64) -> Animal {
-        Animal {
+    fn report(found: u64, seeds: u64) -> MutantReport {
+        MutantReport {
             name: String::new(),
             breaks: String::new(),
             modelled_on: String::new(),
@@ -93,7 +93,7 @@ mod tests {
     fn power(chances: &[[(u64, u64); 2]]) -> Power {
         let row = |chances: &[(u64, u64); 2]| Row {
             mutant: String::new(),
-            by_strategy: chances.iter().map(|(found, seeds)| animal(*found, *seeds)).collect(),
+            by_strategy: chances.iter().map(|(found, seeds)| report(*found, *seeds)).collect(),
         };
         Power { strategies: vec!["a".into(), "b".into()], rows: chances.iter().map(row).collect() }
     }
@@ -104,7 +104,7 @@ mod tests {
         assert!(better[0] > 0.95, "{better:?}");
         let each_alone = power(&[[(3, 10), (0, 100)], [(0, 100), (3, 100)]]).weights();
         assert!((each_alone[0] - 0.5).abs() < 0.01, "{each_alone:?}");
-        let nobody = power(&[[(0, 10), (0, 100)]]).weights();
-        assert_eq!(nobody, [0.5, 0.5]);
+        let none = power(&[[(0, 10), (0, 100)]]).weights();
+        assert_eq!(none, [0.5, 0.5]);
     }
 }

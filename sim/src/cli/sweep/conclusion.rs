@@ -1,4 +1,4 @@
-//! What a sweep prints at its end, and the exit code that follows from it.
+//! The end of a sweep: its summary and its exit code.
 
 use serde_json::json;
 use stormproof_faults::FaultKind;
@@ -12,25 +12,25 @@ use crate::marks;
 use crate::options::{Faults, Options};
 use crate::plan::fault_kinds;
 use crate::report::campaign;
-use crate::session::Session;
-use crate::sweep::Found;
-use crate::tally::Hits;
+use crate::runner::SeedRunner;
+use crate::stats::{Count, Hits};
+use crate::sweep::CampaignResult;
 
-/// Prints what was found, and decides how it ends.
+/// Prints the result of a campaign and decides how the process ends.
 pub(super) fn conclude(
     arguments: &Arguments,
-    session: &Session,
-    found: &Found,
+    runner: &SeedRunner,
+    result: &CampaignResult,
     examples: &[Example],
 ) -> Done {
     let example = |identity: &Identity| examples.iter().find(|example| example.identity == *identity);
     let files = examples.iter().map(|example| (example.seed, example.trace.clone())).collect();
-    let shown = campaign(found, &session.options().to_flags(), &files).into();
+    let shown = campaign(result, &runner.options().to_flags(), &files).into();
     arguments.rendering.write(&shown, arguments.rendering.format()?)?;
-    let hollow = hollow(found, session.options());
-    let never_fired = never_fired(found, session.options());
+    let hollow = hollow(result, runner.options());
+    let never_fired = never_fired(result, runner.options());
     if arguments.json {
-        let groups: Vec<_> = found
+        let groups: Vec<_> = result
             .groups
             .iter()
             .map(|(identity, group)| {
@@ -45,7 +45,7 @@ pub(super) fn conclude(
                     "seeds": group.seeds,
                     "example": group.example,
                     "workload": group.workload,
-                    "reproduce": reproduce(seed, session.options()),
+                    "reproduce": reproduce(seed, runner.options()),
                     "trace_file": example.map(|example| &example.trace),
                     "shrunk_file": shrunk.map(|(path, _)| path),
                     "shrunk": shrunk.map(|(_, size)| size),
@@ -53,26 +53,26 @@ pub(super) fn conclude(
             })
             .collect();
         document(&json!({
-            "verdict": if found.failing > 0 { "violated" } else { "held" },
-            "seeds": found.seeds,
-            "failing_seeds": found.failing,
+            "verdict": if result.failing > 0 { "violated" } else { "held" },
+            "seeds": result.seeds,
+            "failing_seeds": result.failing,
             "failures": groups,
-            "failed_runs": found.failed,
-            "failed_runs_count": found.failed_count,
-            "interleavings": found.interleavings(),
-            "tally": found.tally,
-            "marks_never_reached": unseen(found),
+            "failed_runs": result.failed,
+            "failed_runs_count": result.failed_count,
+            "interleavings": result.interleavings(),
+            "tally": result.stats,
+            "marks_never_reached": unseen(result),
             "faults_never_fired": never_fired,
             "hollow": hollow,
-            "end": found.end,
+            "end": result.end,
         }))?;
     } else {
-        print!("{}", text(found, &never_fired));
-        for (identity, group) in &found.groups {
+        print!("{}", text(result, &never_fired));
+        for (identity, group) in &result.groups {
             let seed = group.seeds.first().copied().unwrap_or_default();
-            println!("\n{} of {} seeds: {identity}", group.count, found.seeds);
+            println!("\n{} of {} seeds: {identity}", group.count, result.seeds);
             print!("{}", violations(std::slice::from_ref(&group.example), None));
-            println!("reproduce: {}", reproduce(seed, session.options()));
+            println!("reproduce: {}", reproduce(seed, runner.options()));
             if let Some(example) = example(identity) {
                 let path = example.trace.display();
                 println!("trace:     {path} (stormproof shrink {path})");
@@ -85,107 +85,111 @@ pub(super) fn conclude(
                 }
             }
         }
-        for failed in found.failed.iter().take(5) {
+        for failed in result.failed.iter().take(5) {
             println!("\nseed {}: no verdict: {}", failed.seed, failed.why);
-            println!("reproduce: {} --twice", reproduce(failed.seed, session.options()));
+            println!("reproduce: {} --twice", reproduce(failed.seed, runner.options()));
         }
         if let Some(why) = &hollow {
             println!("\nthis campaign proves nothing: {why}");
         }
     }
-    Ok(if found.failed_count > 0 || hollow.is_some() {
+    Ok(if result.failed_count > 0 || hollow.is_some() {
         Exit::Failed
-    } else if found.failing > 0 {
+    } else if result.failing > 0 {
         Exit::Violated
     } else {
         Exit::Held
     })
 }
 
-/// Why a campaign proves nothing, if it does not: too little happened in it.
-fn hollow(found: &Found, options: &Options) -> Option<String> {
-    let tally = &found.tally;
-    if found.seeds == 0 {
+/// Why a campaign proves nothing, if too little happened in it.
+fn hollow(result: &CampaignResult, options: &Options) -> Option<String> {
+    let stats = &result.stats;
+    if result.seeds == 0 {
         return Some("no seed was run".into());
     }
-    if tally.get("commits") == 0 {
+    if stats.get(Count::Commits) == 0 {
         return Some("not one transaction committed".into());
     }
-    // Too few seeds to expect anything rare of them.
-    if found.seeds < 50 {
+    // Fewer seeds than this may lack crashes by chance.
+    if result.seeds < 50 {
         return None;
     }
-    if options.faults != Faults::None && tally.get("recoveries") == 0 {
+    if options.faults != Faults::None && stats.get(Count::Recoveries) == 0 {
         return Some("nothing ever crashed and recovered".into());
     }
-    if found.interleavings() < found.seeds / 10 {
+    if result.interleavings() < result.seeds / 10 {
         return Some(format!(
             "only {} of {} interleavings were distinct",
-            found.interleavings(),
-            found.seeds
+            result.interleavings(),
+            result.seeds
         ));
     }
     None
 }
 
 /// The kinds of faults that could have happened, and never did.
-fn never_fired(found: &Found, options: &Options) -> Vec<&'static str> {
+fn never_fired(result: &CampaignResult, options: &Options) -> Vec<&'static str> {
     if options.faults != Faults::All {
         return Vec::new();
     }
     let names = fault_kinds().map(FaultKind::name);
-    names.filter(|name| !found.tally.faults.contains_key(*name)).collect()
+    names.filter(|name| !result.stats.faults.contains_key(*name)).collect()
 }
 
-fn text(found: &Found, never_fired: &[&str]) -> String {
-    let tally = &found.tally;
+fn text(result: &CampaignResult, never_fired: &[&str]) -> String {
+    let stats = &result.stats;
     let (seconds, jobs, rss) =
-        found.end.as_ref().map_or((0.0, 1, 0), |end| (end.seconds, end.jobs, end.rss_kib_max));
+        result.end.as_ref().map_or((0.0, 1, 0), |end| (end.seconds, end.jobs, end.rss_kib_max));
     let rate = |count: u64| if seconds > 0.0 { rounded(count, seconds) } else { 0 };
     let mut text = String::new();
     let mut line = |name: &str, value: String| text += &format!("{name:<22} {value}\n");
-    let verdict = if found.failing == 0 { "held".to_owned() } else { format!("{} VIOLATED", found.failing) };
-    line("seeds", format!("{} in {seconds:.1} s on {jobs} workers: {verdict}", found.seeds));
+    let verdict =
+        if result.failing == 0 { "held".to_owned() } else { format!("{} VIOLATED", result.failing) };
+    line("seeds", format!("{} in {seconds:.1} s on {jobs} workers: {verdict}", result.seeds));
     line(
         "speed",
-        format!("{} seeds/s, {} transactions/s", rate(found.seeds), rate(tally.get("transactions"))),
+        format!("{} seeds/s, {} transactions/s", rate(result.seeds), rate(stats.get(Count::Transactions))),
     );
     line(
         "transactions",
         format!(
             "{}: {} commits, {} aborts, {} unanswered, {} cut off",
-            tally.get("transactions"),
-            tally.get("commits"),
-            tally.get("aborts"),
-            tally.get("unanswered"),
-            tally.get("cut off")
+            stats.get(Count::Transactions),
+            stats.get(Count::Commits),
+            stats.get(Count::Aborts),
+            stats.get(Count::Unanswered),
+            stats.get(Count::CutOff)
         ),
     );
-    line("conflicts", join(tally.conflicts.iter().map(|(kind, count)| format!("{kind} {count}"))));
-    line("crashes", format!("{} ({})", tally.get("crashes"), hits(&tally.crashes)));
-    line("recoveries", tally.get("recoveries").to_string());
-    line("interleavings", format!("{} distinct, {} steps", found.interleavings(), tally.get("steps")));
-    line("faults", hits(&tally.faults));
+    line("conflicts", join(stats.conflicts.iter().map(|(kind, count)| format!("{kind} {count}"))));
+    line("crashes", format!("{} ({})", stats.get(Count::Crashes), hits(&stats.crashes)));
+    line("recoveries", stats.get(Count::Recoveries).to_string());
+    line("interleavings", format!("{} distinct, {} steps", result.interleavings(), stats.get(Count::Steps)));
+    line("faults", hits(&stats.faults));
     if !never_fired.is_empty() {
         line("faults never fired", never_fired.join(", "));
     }
-    line("workloads", join(tally.workloads.iter().map(|(name, share)| format!("{name} {}", share.seeds))));
-    line("marks", hits(&tally.marks));
-    let unseen = unseen(found);
+    line("workloads", join(stats.workloads.iter().map(|(name, share)| format!("{name} {}", share.seeds))));
+    line("marks", hits(&stats.marks));
+    let unseen = unseen(result);
     line("marks never reached", if unseen.is_empty() { "none".into() } else { unseen.join(", ") });
-    if !tally.sightings.is_empty() {
-        line("allowed and seen", hits(&tally.sightings));
+    if !stats.sightings.is_empty() {
+        line("allowed and seen", hits(&stats.sightings));
     }
-    line("run twice", format!("{} seeds, {} without a verdict", tally.get("compared"), found.failed_count));
+    line(
+        "run twice",
+        format!("{} seeds, {} without a verdict", stats.get(Count::Compared), result.failed_count),
+    );
     line("memory", format!("{} MiB in the largest worker", rss >> 10));
-    if found.end.as_ref().is_some_and(|end| end.interrupted) {
+    if result.end.as_ref().is_some_and(|end| end.interrupted) {
         line("interrupted", "this is what was found until then".into());
     }
     text
 }
 
-pub(super) fn unseen(found: &Found) -> Vec<&'static str> {
-    marks::ALL.iter().copied().filter(|name| !found.tally.marks.contains_key(*name)).collect()
+pub(super) fn unseen(result: &CampaignResult) -> Vec<&'static str> {
+    marks::ALL.iter().copied().filter(|name| !result.stats.marks.contains_key(*name)).collect()
 }
 
 fn hits(hits: &std::collections::BTreeMap<String, Hits>) -> String {

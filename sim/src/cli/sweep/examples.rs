@@ -1,4 +1,4 @@
-//! One example of each kind of failure: run again, written down, shrunk.
+//! Examples: one seed of each kind of failure is run again, written as a trace, and shrunk.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,16 +13,16 @@ use crate::cli::rendering::page_beside;
 use crate::finding::Identity;
 use crate::plan::PlanSize;
 use crate::report::{Origin, report};
+use crate::runner::SeedRunner;
 use crate::seed::Seed;
-use crate::session::Session;
 use crate::shrink::{Budget, shrink};
-use crate::sweep::Found;
+use crate::sweep::CampaignResult;
 use crate::trace::Trace;
 
-/// One trace per kind of failure, for so many kinds.
+/// Kinds of failure that get a trace.
 const TRACES_MAX: usize = 10;
 
-/// What shrinking one of them may cost, and all of them together.
+/// What shrinking may cost: runs and time per example, time for all.
 const SHRINK_RUNS: u64 = 600;
 const SHRINK_EACH: Duration = Duration::from_secs(5);
 const SHRINK_ALL: Duration = Duration::from_secs(20);
@@ -38,19 +38,19 @@ pub(super) struct Example {
 /// Runs an example of each kind of failure again, writes its trace, and shrinks it.
 pub(super) fn examples(
     arguments: &Arguments,
-    session: &Session,
-    found: &Found,
+    runner: &SeedRunner,
+    result: &CampaignResult,
     interrupted: &AtomicBool,
 ) -> Result<Vec<Example>, Failure> {
     let folder = arguments.failures.clone().unwrap_or_else(|| PathBuf::from("failures"));
     let begun = time::now();
     let mut examples: Vec<Example> = Vec::new();
-    for (identity, group) in found.groups.iter().take(TRACES_MAX) {
+    for (identity, group) in result.groups.iter().take(TRACES_MAX) {
         let Some(&seed) = group.seeds.first() else { continue };
-        let (plan, _) = session.plan(Seed(seed));
-        let command = reproduce(seed, session.options());
-        // Where it failed in a worker and holds here, there is no trace; that seeds differ is said elsewhere.
-        let Ok((mut run, watched)) = session.run_watched(&plan) else { continue };
+        let (plan, _) = runner.plan(Seed(seed));
+        let command = reproduce(seed, runner.options());
+        // A seed that failed in a worker and holds here has no trace; `compare` reports the nondeterminism.
+        let Ok((mut run, watched)) = runner.run_watched(&plan) else { continue };
         if !run.findings().iter().any(|finding| finding.identity() == *identity) {
             continue;
         }
@@ -67,7 +67,7 @@ pub(super) fn examples(
         let shrunk = if arguments.no_shrink {
             None
         } else {
-            shrink(&plan, &run, session.registry(), budget, &mut go_on)
+            shrink(&plan, &run, runner.registry(), budget, &mut go_on)
         };
         let shrunk = match shrunk {
             None => None,
@@ -84,7 +84,8 @@ pub(super) fn examples(
     Ok(examples)
 }
 
-/// Where the shrunk trace of a kind goes: one run can fail in several ways, and each becomes small in its own.
+/// The file of a shrunk trace. One run can fail in several ways, and each of them is shrunk to a file of its
+/// own.
 fn shrunk_path(trace: &Path, identity: &Identity, examples: &[Example]) -> PathBuf {
     let path = trace.with_extension("min.trace");
     let taken = |example: &Example| example.shrunk.as_ref().is_some_and(|(other, _)| *other == path);

@@ -1,11 +1,75 @@
 //! What happened in runs, counted: of one seed, of a batch, of a whole campaign.
 //!
 //! Job: sums that add up in any order, so that batches, workers and shards come to the same total.
-//! INV-TALLY-1: `merge` is associative and commutative.
+//! INV-STATS-1: `merge` is associative and commutative.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+/// A figure of [`Stats::counts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// Transactions that began.
+    Transactions,
+    /// Transactions that committed.
+    Commits,
+    /// Transactions that aborted.
+    Aborts,
+    /// Transactions whose commit was not answered.
+    Unanswered,
+    /// Transactions that a crash ended before their commit.
+    CutOff,
+    /// Lives of stores.
+    Lives,
+    /// Scheduling points.
+    Steps,
+    /// Switches away from a task that could have gone on.
+    Preemptions,
+    /// Operations of the simulated disk.
+    DiskOperations,
+    /// Lives on a full disk.
+    FullDisks,
+    /// Power cuts.
+    Crashes,
+    /// Stores that opened after a power cut.
+    Recoveries,
+    /// Power cuts that lost unsynced data.
+    LossyCrashes,
+    /// Power cuts that left data in part.
+    TornCrashes,
+    /// Power cuts that left noise or old content.
+    DirtyCrashes,
+    /// Runs whose isolation could not be decided by values alone.
+    Undecided,
+    /// Seeds that were run twice.
+    Compared,
+}
+
+impl Count {
+    /// Its name, which is also its key on disk.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Transactions => "transactions",
+            Self::Commits => "commits",
+            Self::Aborts => "aborts",
+            Self::Unanswered => "unanswered",
+            Self::CutOff => "cut off",
+            Self::Lives => "lives",
+            Self::Steps => "steps",
+            Self::Preemptions => "preemptions",
+            Self::DiskOperations => "disk operations",
+            Self::FullDisks => "lives on a full disk",
+            Self::Crashes => "crashes",
+            Self::Recoveries => "recoveries",
+            Self::LossyCrashes => "crashes that lost data",
+            Self::TornCrashes => "crashes that left torn data",
+            Self::DirtyCrashes => "crashes that left noise or old content",
+            Self::Undecided => "not decided by values alone",
+            Self::Compared => "compared",
+        }
+    }
+}
 
 /// How often, and in how many seeds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +107,7 @@ pub struct Share {
 /// Everything that is counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Tally {
+pub struct Stats {
     /// Seeds.
     pub seeds: u64,
     /// Figures by name: transactions, commits, aborts, crashes, recoveries, steps …
@@ -56,7 +120,8 @@ pub struct Tally {
     pub faults: BTreeMap<String, Hits>,
     /// Rare situations that were reached.
     pub marks: BTreeMap<String, Hits>,
-    /// Situations that the isolation asked for allows and that were seen (a write skew under snapshot isolation).
+    /// Situations that the isolation asked for allows and that were seen (a write skew under snapshot
+    /// isolation).
     pub sightings: BTreeMap<String, Hits>,
     /// Invariants by name.
     pub invariants: BTreeMap<String, Evaluations>,
@@ -66,18 +131,18 @@ pub struct Tally {
     pub strategies: BTreeMap<String, Share>,
 }
 
-impl Tally {
+impl Stats {
     /// Adds to a figure.
-    pub fn count(&mut self, name: &str, more: u64) {
-        add(&mut self.counts, name, more);
+    pub fn count(&mut self, count: Count, more: u64) {
+        add(&mut self.counts, count.name(), more);
     }
 
     /// A figure; 0 if it was never counted.
-    pub fn get(&self, name: &str) -> u64 {
-        self.counts.get(name).copied().unwrap_or(0)
+    pub fn get(&self, count: Count) -> u64 {
+        self.counts.get(count.name()).copied().unwrap_or(0)
     }
 
-    /// Adds what another tally counted.
+    /// Adds what was counted elsewhere.
     pub fn merge(&mut self, other: Self) {
         self.seeds += other.seeds;
         for (name, more) in other.counts {
@@ -143,15 +208,15 @@ fn merge_shares(into: &mut BTreeMap<String, Share>, from: BTreeMap<String, Share
 
 #[cfg(test)]
 mod tests {
-    use super::{Tally, hit};
+    use super::{Count, Stats, hit};
 
-    fn seed(mark: &str, commits: u64) -> Tally {
-        let mut tally = Tally { seeds: 1, ..Tally::default() };
-        tally.count("commits", commits);
-        hit(&mut tally.marks, mark, 2);
-        hit(&mut tally.marks, mark, 1);
-        hit(&mut tally.marks, "never", 0);
-        tally
+    fn seed(mark: &str, commits: u64) -> Stats {
+        let mut stats = Stats { seeds: 1, ..Stats::default() };
+        stats.count(Count::Commits, commits);
+        hit(&mut stats.marks, mark, 2);
+        hit(&mut stats.marks, mark, 1);
+        hit(&mut stats.marks, "never", 0);
+        stats
     }
 
     #[test]
@@ -161,7 +226,7 @@ mod tests {
         let mut ba = seed("b", 2);
         ba.merge(seed("a", 1));
         assert_eq!(ab, ba);
-        assert_eq!(ab.get("commits"), 3);
+        assert_eq!(ab.get(Count::Commits), 3);
         assert_eq!((ab.marks["a"].hits, ab.marks["a"].seeds), (3, 1));
         assert!(!ab.marks.contains_key("never"));
     }

@@ -1,17 +1,17 @@
 //! Parameters of workloads that are set on the command line.
 //!
-//! `counters=4` sets the parameter of every chosen workload that has one of this name; `sizes.bytes_max=100` goes into
-//! it. A value is JSON, or else text.
+//! `counters=4` sets the parameter of every chosen workload that has one of this name; `sizes.bytes_max=100`
+//! goes into it. A value is JSON, or else text.
 
 use serde_json::Value;
 use stormproof_rt::sync::Arc;
 use stormproof_workloads::{Workload, catalogue};
 
-/// A parameter can't be set.
+/// A parameter that can't be set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SettingError {
-    /// It is not of the form.
-    #[error("`{0}` sets nothing: write a parameter, `=` and its value, as in counters=4")]
+pub enum ParamError {
+    /// It has no `=`.
+    #[error("`{0}` sets no parameter: write a parameter, `=` and its value, as in counters=4")]
     Form(String),
     /// No workload has it.
     #[error("no chosen workload has a parameter `{name}`: there are {}", .known.join(", "))]
@@ -38,10 +38,10 @@ pub enum SettingError {
 pub fn apply(
     workloads: Vec<Arc<dyn Workload>>,
     settings: &[String],
-) -> Result<Vec<Arc<dyn Workload>>, SettingError> {
+) -> Result<Vec<Arc<dyn Workload>>, ParamError> {
     let mut parameters: Vec<Value> = workloads.iter().map(|workload| workload.parameters()).collect();
     for setting in settings {
-        let (name, value) = setting.split_once('=').ok_or_else(|| SettingError::Form(setting.clone()))?;
+        let (name, value) = setting.split_once('=').ok_or_else(|| ParamError::Form(setting.clone()))?;
         let pointer = format!("/{}", name.replace('.', "/"));
         let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
         let places: Vec<&mut Value> =
@@ -50,7 +50,7 @@ pub fn apply(
             let mut known = parameters.iter().flat_map(|all| names("", all)).collect::<Vec<_>>();
             known.sort();
             known.dedup();
-            return Err(SettingError::Unknown { name: name.to_owned(), known });
+            return Err(ParamError::Unknown { name: name.to_owned(), known });
         }
         places.into_iter().for_each(|place| *place = value.clone());
     }
@@ -58,7 +58,7 @@ pub fn apply(
         if workload.parameters() == parameters {
             return Ok(workload);
         }
-        let refused = || SettingError::Refused {
+        let refused = || ParamError::Refused {
             workload: workload.name().to_owned(),
             parameters: parameters.to_string(),
         };
@@ -84,9 +84,9 @@ mod tests {
     use stormproof_rt::sync::Arc;
     use stormproof_workloads::{Workload, catalogue};
 
-    use super::{SettingError, apply};
+    use super::{ParamError, apply};
 
-    fn tuned(name: &str, settings: &[&str]) -> Result<serde_json::Value, SettingError> {
+    fn tuned(name: &str, settings: &[&str]) -> Result<serde_json::Value, ParamError> {
         let workload: Arc<dyn Workload> = Arc::from(catalogue::by_name(name, json!(null)).expect("known"));
         let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
         Ok(apply(vec![workload], &settings)?[0].parameters())
@@ -105,7 +105,7 @@ mod tests {
             unknown.to_string(),
             "no chosen workload has a parameter `colour`: there are counters, think_micros_max"
         );
-        assert!(matches!(tuned("hotspot", &["counters=many"]), Err(SettingError::Refused { .. })));
-        assert!(matches!(tuned("hotspot", &["counters"]), Err(SettingError::Form(_))));
+        assert!(matches!(tuned("hotspot", &["counters=many"]), Err(ParamError::Refused { .. })));
+        assert!(matches!(tuned("hotspot", &["counters"]), Err(ParamError::Form(_))));
     }
 }

@@ -17,9 +17,9 @@ use super::rendering::Rendering;
 use super::{Done, Exit, Failure};
 use crate::options::Options;
 use crate::registry::Registry;
+use crate::runner::SeedRunner;
 use crate::seed::Seed;
-use crate::session::Session;
-use crate::sweep::{Expected, Found, SeedRange, SeedSource, Shard, Sweep, sweep, worker};
+use crate::sweep::{CampaignResult, Expected, SeedRange, SeedSource, Shard, Sweep, sweep, worker};
 use conclusion::{conclude, rounded, unseen};
 use examples::examples;
 
@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     /// These seeds, the last one excluded, as in 0..10000 [default: fresh ones]
     #[arg(long, value_name = "A..B")]
     seeds: Option<SeedRange>,
-    /// For so long, as in 30s or 5m [default: 10s if no seeds are given]
+    /// Time limit, as in 30s or 5m [default: 10s if no seeds are given]
     #[arg(long = "for", value_name = "TIME", value_parser = super::duration::duration)]
     time_limit: Option<Duration>,
     /// Worker processes at a time [default: one per core]
@@ -62,7 +62,7 @@ pub(super) struct Arguments {
     /// Print one JSON document on standard output and nothing else
     #[arg(long)]
     json: bool,
-    /// Renew a worker after so many seeds
+    /// Renew a worker after N seeds
     #[arg(long, value_name = "N", default_value_t = RENEW_AFTER, hide = true)]
     renew_after: u64,
 }
@@ -78,26 +78,26 @@ pub(super) struct WorkerArguments {
 
 const RENEW_AFTER: u64 = 20_000;
 
-/// A worker that takes more is renewed.
+/// Memory at which a worker is renewed.
 const RSS_KIB_MAX: u64 = 512 << 10;
 
-/// A seed that takes longer is stuck.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// A worker that reports no seed for this long is stuck.
+const SILENCE_MAX: Duration = Duration::from_secs(120);
 
-/// Serves as a worker.
+/// Runs as a worker process.
 pub(super) fn work(arguments: WorkerArguments, registry: Registry) -> Done {
     let options: Options = serde_json::from_str(&arguments.options).map_err(Failure::usage)?;
-    let session = Session::new(registry, options)?;
+    let runner = SeedRunner::new(registry, options)?;
     worker::serve(io::stdin().lock(), io::stdout().lock(), |seed| {
-        session.seed_line(Seed(seed), arguments.twice)
+        worker::seed_line(&runner, Seed(seed), arguments.twice)
     })
     .map_err(Failure::own)?;
     Ok(Exit::Held)
 }
 
 pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
-    let session = Session::new(registry, arguments.options.clone())?;
-    // A wrong name is told now, and not when the sweep is over.
+    let runner = SeedRunner::new(registry, arguments.options.clone())?;
+    // A wrong format must be refused before the sweep, not after hours of it.
     arguments.rendering.format()?;
     let shard = arguments.shard.unwrap_or(Shard::WHOLE);
     let seeds = match arguments.seeds {
@@ -138,29 +138,30 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     });
     let jobs = arguments.jobs.unwrap_or_else(cores);
     let plan = Sweep {
-        worker: worker_command(session.options(), arguments.twice)?,
+        worker: worker_command(runner.options(), arguments.twice)?,
         seeds,
         time_limit,
         jobs,
         fail_fast: arguments.fail_fast,
         renew_after: if arguments.renew_after == 0 { RENEW_AFTER } else { arguments.renew_after },
         rss_kib_max: RSS_KIB_MAX,
-        patience: PATIENCE,
+        silence_max: SILENCE_MAX,
         stop,
         against,
         command: std::env::args().collect::<Vec<_>>().join(" "),
         shard: if shard == Shard::WHOLE { String::new() } else { shard.to_string() },
     };
     let bar = progress_bar(total, time_limit)?;
-    let found =
-        sweep(plan, out, |found, elapsed| watch(&bar, found, elapsed, total.is_some())).map_err(|error| {
+    let result = sweep(plan, out, |result, elapsed| watch(&bar, result, elapsed, total.is_some())).map_err(
+        |error| {
             Failure::own(format!(
                 "the sweep could not go on: {error}: check that worker processes can be started"
             ))
-        })?;
+        },
+    )?;
     bar.finish_and_clear();
-    let failures = examples(&arguments, &session, &found, &interrupted)?;
-    conclude(&arguments, &session, &found, &failures)
+    let failures = examples(&arguments, &runner, &result, &interrupted)?;
+    conclude(&arguments, &runner, &result, &failures)
 }
 
 fn progress_bar(total: Option<u64>, time_limit: Option<Duration>) -> Result<ProgressBar, Failure> {
@@ -174,15 +175,15 @@ fn progress_bar(total: Option<u64>, time_limit: Option<Duration>) -> Result<Prog
     Ok(bar)
 }
 
-fn watch(bar: &ProgressBar, found: &Found, elapsed: Duration, by_seeds: bool) {
+fn watch(bar: &ProgressBar, result: &CampaignResult, elapsed: Duration, by_seeds: bool) {
     let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    bar.set_position(if by_seeds { found.seeds } else { millis });
-    let rate = rounded(found.seeds, elapsed.as_secs_f64().max(0.001));
+    bar.set_position(if by_seeds { result.seeds } else { millis });
+    let rate = rounded(result.seeds, elapsed.as_secs_f64().max(0.001));
     bar.set_message(format!(
         "{} seeds, {rate}/s, {} violations, {} marks unseen",
-        found.seeds,
-        found.failing,
-        unseen(found).len()
+        result.seeds,
+        result.failing,
+        unseen(result).len()
     ));
 }
 

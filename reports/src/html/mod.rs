@@ -1,7 +1,7 @@
 //! Reports for people: one page that loads nothing from anywhere.
 //!
-//! Invariant INV-REP-4: a content security policy forbids every request; only the one script and the one style sheet of
-//! the page run, named by their digests, so nothing that a key or a value smuggles in can.
+//! Invariant INV-REP-4: a content security policy forbids every request; only the one script and the one
+//! style sheet of the page run, named by their digests, so nothing that a key or a value smuggles in can.
 
 mod campaign;
 mod run;
@@ -25,7 +25,7 @@ struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     fn new(title: &'a str, script: &'static str) -> Self {
-        let style = include_str!("../templates/page.css");
+        let style = include_str!("../../templates/page.css");
         Self {
             title,
             version: env!("CARGO_PKG_VERSION"),

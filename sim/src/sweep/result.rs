@@ -1,4 +1,4 @@
-//! What a campaign has found so far, folded from its messages.
+//! The result of a campaign so far, folded from its messages.
 
 use std::collections::BTreeMap;
 
@@ -9,36 +9,36 @@ use stormproof_reports::SpeedPoint;
 use super::message::{EndLine, FailedLine, Message, SeedLine};
 use crate::digest::DigestValue;
 use crate::finding::{Finding, Identity};
-use crate::tally::Tally;
+use crate::stats::Stats;
 
-/// How many seeds a group of failures keeps as examples.
+/// Seeds that a group of failures keeps as examples.
 const EXAMPLES_MAX: usize = 100;
 
 /// Failures of one kind.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Group {
+pub struct FailureGroup {
     /// Seeds that failed so.
     pub count: u64,
     /// The lowest of them, sorted.
     pub seeds: Vec<u64>,
-    /// What the first of these seeds holds against the engine.
+    /// A violation of the first of these seeds.
     pub example: Finding,
     /// Its workload.
     pub workload: String,
 }
 
-/// What a campaign has found so far. The order in which messages come makes no difference.
+/// The result of a campaign so far. The order of messages makes no difference.
 #[derive(Clone, Debug, Default)]
-pub struct Found {
+pub struct CampaignResult {
     /// Everything that is counted.
-    pub tally: Tally,
+    pub stats: Stats,
     /// Seeds that are done.
     pub seeds: u64,
     /// Seeds that violated something.
     pub failing: u64,
     /// Violations by kind.
-    pub groups: BTreeMap<Identity, Group>,
-    /// Runs that ended without a verdict, lowest seeds first; as many as [`Group::seeds`].
+    pub groups: BTreeMap<Identity, FailureGroup>,
+    /// Runs that ended without a verdict, lowest seeds first; as many as [`FailureGroup::seeds`].
     pub failed: Vec<FailedLine>,
     /// How many there were in all.
     pub failed_count: u64,
@@ -47,12 +47,12 @@ pub struct Found {
     interleavings: HashSet<u64, FixedState>,
 }
 
-impl Found {
+impl CampaignResult {
     /// Adds a message.
     pub fn add(&mut self, message: Message) {
         match message {
             Message::Seed(seed) => self.seed(seed),
-            Message::Batch(batch) => self.tally.merge(batch.tally),
+            Message::Batch(batch) => self.stats.merge(batch.stats),
             Message::Failed(failed) => self.fail(failed),
             Message::End(end) => self.end(end),
         }
@@ -82,7 +82,7 @@ impl Found {
     }
 
     fn group(&mut self, identity: Identity, seed: u64, workload: &str, example: Finding) {
-        let group = self.groups.entry(identity).or_insert_with(|| Group {
+        let group = self.groups.entry(identity).or_insert_with(|| FailureGroup {
             count: 0,
             seeds: Vec::new(),
             example: example.clone(),
@@ -123,7 +123,7 @@ impl Found {
 
 #[cfg(test)]
 mod tests {
-    use super::Found;
+    use super::CampaignResult;
     use crate::digest::DigestValue;
     use crate::finding::Finding;
     use crate::sweep::message::{Message, SeedLine};
@@ -149,8 +149,8 @@ mod tests {
 
     #[test]
     fn workers_may_answer_in_any_order() {
-        let mut forwards = Found::default();
-        let mut backwards = Found::default();
+        let mut forwards = CampaignResult::default();
+        let mut backwards = CampaignResult::default();
         for seed in 0..10 {
             let class = if seed % 3 == 0 { "lost" } else { "torn" };
             forwards.add(line(seed, class));

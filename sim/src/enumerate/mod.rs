@@ -1,14 +1,14 @@
 //! Every crash of a short plan: not drawn, but one after the other.
 //!
-//! Job: for each life in which clients work, each boundary between two operations that change the disk, and each state in
-//! which a power cut there may leave it, run the plan with just this cut, then the calm life and two that only open the
-//! store, and judge the whole history as a sweep would. Of every so many-th state, the recovery that follows is cut once
-//! more, at each of *its* boundaries.
-//! Not its job: which states there are (`stormproof_faults`, which says how it reduces them), nor what is a violation
-//! (`run`).
+//! Job: for each life in which clients work, each boundary between two operations that change the disk, and
+//! each state in which a power cut there may leave it, run the plan with just this cut, then the calm life
+//! and two that only open the store, and judge the whole history as a sweep would. Of every n-th state, the
+//! recovery that follows is cut once more, at each of *its* boundaries.
+//! Not its job: which states there are (`stormproof_faults`, which says how it reduces them), nor what is a
+//! violation (`run`).
 //!
-//! INV-ENUM-1: up to the cut, a run with a cut is the run without it: schedules, clocks and entropy are decided by the
-//! plan alone. So what was recorded once is what each cut interrupts.
+//! INV-ENUM-1: up to the cut, a run with a cut is the run without it: schedules, clocks and entropy are
+//! decided by the plan alone. So what was recorded once is what each cut interrupts.
 
 mod coverage;
 
@@ -26,9 +26,9 @@ use crate::run::{Cut, GivenLife, Role, Run, RunError, run_given};
 pub struct Limits {
     /// Of the states that one boundary has.
     pub states: EnumerationLimits,
-    /// Of every so many-th state that no state before was equal to, the recovery is cut too; 0 for none.
+    /// Cuts the recovery of every n-th new state too; 0 for none.
     pub nested_every: usize,
-    /// Ends with so many violations.
+    /// Stops at this number of violations.
     pub violations_max: usize,
 }
 
@@ -88,8 +88,8 @@ pub enum EnumerationError {
     },
 }
 
-/// What is left of a plan for an enumeration: its clients, its disk without faults, and its lives, of which a single one
-/// is both stormy and calm.
+/// What is left of a plan for an enumeration: its clients, its disk without faults, and its lives, of which a
+/// single one is both stormy and calm.
 ///
 /// # Errors
 /// [`EnumerationError::InMemory`], [`EnumerationError::NoLives`].
@@ -106,7 +106,8 @@ pub fn prepare(mut plan: Plan) -> Result<Plan, EnumerationError> {
     Ok(plan)
 }
 
-/// Tries every crash of a [prepared](prepare) plan. `progress` is told how far it is, and says whether to go on.
+/// Tries every crash of a [prepared](prepare) plan. `progress` is called before each run and returns whether
+/// to continue.
 ///
 /// # Errors
 /// [`EnumerationError`].
@@ -282,13 +283,15 @@ impl Search<'_> {
         Ok(self.seen.broken.len() < self.limits.violations_max)
     }
 
-    /// The lives before, the last of them cut; an opening, if there is a second cut, which ends it; and the calm.
+    /// The lives before, the last of them cut; an opening, if there is a second cut, which ends it; and the
+    /// calm.
     fn run(&self, before: &[GivenLife], cuts: &[Cut]) -> Result<Run, EnumerationError> {
         let mut lives = before.to_vec();
         let stormy = lives.len() - 1;
         lives[stormy].cut = cuts.first().cloned();
         if let Some(second) = cuts.get(1) {
-            // Clients would follow, as in the life that was recorded nobody does: the cut comes first.
+            // The recorded life ends here; without the cut, clients would start and the run would differ from
+            // it.
             let plan = opening(self.plan, 3);
             lives.push(GivenLife { plan, role: Role::Storm, cut: Some(second.clone()) });
         }
@@ -311,7 +314,8 @@ impl Search<'_> {
     }
 }
 
-/// States of a crash inside recovery: what recovery changes is little, so nothing and everything, and each piece alone.
+/// States of a crash inside recovery: what recovery changes is little, so nothing and everything, and each
+/// piece alone.
 const RECOVERY: EnumerationLimits = EnumerationLimits { subset_max: 2, states_max: 8 };
 
 /// A life that opens the store, and is gone.

@@ -1,9 +1,9 @@
-//! Keeps the processes in which a store lives: starts one life after the other, listens, kills.
+//! Supervises the processes of a store's lives: starts one after the other, reads their lines, kills them.
 //!
-//! Job: what a life said before it was killed is the history; the next life goes on from there.
+//! Job: make the history of what a life reported before it was killed; the next life goes on from there.
 //!
-//! INV-KEEPER-1: a commit counts as acked exactly if its process said so before it died. Clients say that they are going
-//! to commit before they do, and that they were answered before they go on.
+//! INV-SUPERVISOR-1: a commit counts as acked exactly if its process reported so before it died. Clients
+//! report a commit before they call it, and its answer before they go on.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -23,8 +23,8 @@ use crate::finding::Finding;
 use crate::inspector::Names;
 use crate::invariants;
 
-/// The keeper of one round.
-pub(super) struct Keeper<'a> {
+/// The supervisor of one round's processes.
+pub(super) struct ProcessSupervisor<'a> {
     round: &'a Round,
     folder: &'a Path,
     host: &'a Host,
@@ -40,28 +40,28 @@ pub(super) struct Keeper<'a> {
     kills: u64,
 }
 
-/// How a life went on, as far as the next one is concerned.
+/// How a life ended, as far as the next one is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum After {
     /// The store was closed in order: all is done.
     Closed,
     /// It was killed.
     Killed,
-    /// Something is wrong, and nothing more can be learnt.
+    /// It broke; a further life would prove nothing.
     Broken,
 }
 
-/// What is known of the life that runs.
+/// What is known of the current life.
 #[derive(Default)]
 struct Now {
     acks: u64,
     opened: bool,
     closed: bool,
-    /// It said that it ends, and why.
+    /// Why it ended, as it reported.
     trouble: Option<Finding>,
 }
 
-impl<'a> Keeper<'a> {
+impl<'a> ProcessSupervisor<'a> {
     pub(super) fn new(round: &'a Round, folder: &'a Path, host: &'a Host) -> Self {
         Self {
             round,
@@ -79,7 +79,8 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Lives until everything is done or something breaks; then one more that only looks.
+    /// Runs lives until all work is done or something breaks; then one more life in which only the inspector
+    /// reads.
     pub(super) fn play(mut self) -> io::Result<Played> {
         let kills = self.round.kills.iter().copied().map(Some).chain([None]);
         for kill in kills {
@@ -106,11 +107,11 @@ impl<'a> Keeper<'a> {
             .stdout(Stdio::piped())
             .stderr(File::create(&stderr)?)
             .spawn()?;
-        self.tell(&mut child, role)?;
+        self.send_start(&mut child, role)?;
         let lines =
             child.stdout.take().map(listen).transpose()?.ok_or_else(|| io::Error::other("no pipe"))?;
         let mut now = Now::default();
-        let killed = self.hear(&mut child, &lines, kill, &mut now)?;
+        let killed = self.watch(&mut child, &lines, kill, &mut now)?;
         let status = child.wait()?;
         if now.opened && !now.closed {
             let at = self.tick();
@@ -132,7 +133,7 @@ impl<'a> Keeper<'a> {
         })
     }
 
-    fn tell(&mut self, child: &mut Child, role: Role) -> io::Result<()> {
+    fn send_start(&mut self, child: &mut Child, role: Role) -> io::Result<()> {
         let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let start = Start {
             round: self.round.clone(),
@@ -144,7 +145,7 @@ impl<'a> Keeper<'a> {
             progress: self.progress.clone().into_iter().collect(),
             names: Names::of(&self.events),
             before_micros: micros(rt::time::now().saturating_since(self.began)),
-            patience_micros: micros(self.host.patience),
+            silence_max_micros: micros(self.host.silence_max),
         };
         let mut line = serde_json::to_vec(&start)?;
         line.push(b'\n');
@@ -158,8 +159,9 @@ impl<'a> Keeper<'a> {
         self.folder.join("store")
     }
 
-    /// Listens until the process is dead, and kills it when its time has come. Returns whether it was killed for that.
-    fn hear(
+    /// Listens until the process is dead, and kills it when its time has come. Returns whether it was killed
+    /// for that.
+    fn watch(
         &mut self,
         child: &mut Child,
         lines: &Receiver<Vec<u8>>,
@@ -168,11 +170,11 @@ impl<'a> Keeper<'a> {
     ) -> io::Result<bool> {
         let mut killed = false;
         loop {
-            let text = match lines.recv_timeout(self.host.patience) {
+            let text = match lines.recv_timeout(self.host.silence_max) {
                 Ok(text) => text,
                 Err(RecvTimeoutError::Disconnected) => return Ok(killed),
                 Err(RecvTimeoutError::Timeout) => {
-                    let message = format!("life {}: the process says nothing any more", self.life);
+                    let message = format!("life {}: the process reports nothing any more", self.life);
                     now.trouble = Some(Finding::of_world(invariants::LIVENESS, "stuck", message));
                     child.kill()?;
                     return Ok(true);
@@ -234,7 +236,8 @@ impl<'a> Keeper<'a> {
         self.events.push(event);
     }
 
-    /// A client that was killed after it was answered, and before it noted that it goes on, goes on all the same.
+    /// A client that was killed after it was answered, and before it noted that it goes on, goes on all the
+    /// same.
     fn answered(&mut self, txn: u32, outcome: &Outcome, now: &mut Now) {
         let progress = self.sessions.get(txn as usize).and_then(|session| self.progress.get_mut(session));
         let (acked, done) = match outcome {

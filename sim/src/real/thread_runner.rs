@@ -1,7 +1,7 @@
 //! Setup, clients and audit of a plan on real threads.
 //!
-//! Not its job: lives. It works on one store until the plan is done, the store takes no more writes, or nothing happens
-//! any more.
+//! Not its job: lives. It works on one store until the plan is done, the store takes no more writes, or
+//! nothing happens any more.
 
 use std::time::Duration;
 
@@ -14,10 +14,11 @@ use stormproof_workloads::plan::{Client, Plan};
 use stormproof_workloads::{Notebook, Runner, Store, Workload};
 
 use super::time::RealTime;
+use crate::task_names;
 
-/// Everybody who works on a store in one life.
+/// Runs setup, clients and audit of one life on threads.
 #[derive(Clone)]
-pub struct Crew {
+pub struct ThreadRunner {
     /// What they work on.
     pub store: Arc<Box<dyn Store>>,
     /// Whose plan it is.
@@ -32,25 +33,25 @@ pub struct Crew {
     pub notebook: Notebook,
     /// Which life it is.
     pub life: Life,
-    /// After so long without any event they are stuck.
-    pub patience: Duration,
+    /// Clients without an event for this long are stuck.
+    pub silence_max: Duration,
 }
 
 /// How the work of a life ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
-    /// Everybody has done everything, the audit included.
+    /// All clients are done, and the audit too.
     Done,
     /// The store takes no more writes.
     Closed,
-    /// A client panicked; this is what it said.
+    /// A client panicked, with this message.
     Panicked(String),
     /// Nothing has happened for too long. The threads are left as they are.
     Stuck,
 }
 
-impl Crew {
+impl ThreadRunner {
     /// Runs setup, all clients at once, and the audit, each from where the life before was cut.
     ///
     /// # Panics
@@ -71,15 +72,15 @@ impl Crew {
         let threads: Vec<_> = clients
             .into_iter()
             .map(|client| {
-                let crew = self.clone();
-                let name = format!("client-{}", client.session);
-                rt::thread::spawn(&name, move || crew.run(&client)).expect("the system starts a thread")
+                let runner = self.clone();
+                let name = task_names::client(client.session);
+                rt::thread::spawn(&name, move || runner.run(&client)).expect("the system starts a thread")
             })
             .collect();
         let mut watch = Watch { events: self.recorder.len(), since: rt::time::now() };
         while !threads.iter().all(rt::thread::JoinHandle::is_finished) {
             rt::time::sleep(Duration::from_millis(1));
-            if watch.is_stuck(self.recorder.len(), self.patience) {
+            if watch.is_stuck(self.recorder.len(), self.silence_max) {
                 return Work::Stuck;
             }
         }
@@ -115,12 +116,12 @@ struct Watch {
 }
 
 impl Watch {
-    fn is_stuck(&mut self, events: usize, patience: Duration) -> bool {
+    fn is_stuck(&mut self, events: usize, silence_max: Duration) -> bool {
         let now = rt::time::now();
         if events != self.events {
             *self = Self { events, since: now };
         }
-        now.saturating_since(self.since) > patience
+        now.saturating_since(self.since) > silence_max
     }
 }
 

@@ -1,8 +1,8 @@
 //! The zoo: deliberate bugs of the engine, and whether they are found.
 //!
-//! Job: for every mutant, how many seeds and how long it takes until a sweep finds it, from several starts; the
-//! invariants that catch it, and the size of its shrunk trace. Power is a figure, not a feeling: [`power`] compares
-//! strategies by it, and finds the weights with which all of them together do best.
+//! Job: for every mutant, how many seeds and how long it takes until a sweep finds it, from several starts;
+//! the invariants that catch it, and the size of its shrunk trace. Power is a figure, not a feeling:
+//! [`power`] compares strategies by it, and finds the weights with which all of them together do best.
 
 pub mod power;
 
@@ -17,13 +17,13 @@ use crate::options::Options;
 use crate::plan::{Plan, PlanSize};
 use crate::registry::Registry;
 use crate::run::{Keep, Run};
+use crate::runner::{RunnerError, SeedRunner};
 use crate::seed::Seed;
-use crate::session::{Session, SessionError};
 use crate::shrink::{Budget, Shrunk, shrink};
 
-/// How a mutant fared.
+/// How soon a mutant was found, and as what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Animal {
+pub struct MutantReport {
     /// Its name.
     pub name: String,
     /// What it breaks.
@@ -36,12 +36,12 @@ pub struct Animal {
     pub trials: u64,
     /// Seeds that a search may spend.
     pub budget: u64,
-    /// Of each search that found it, after how many seeds.
+    /// The number of seeds of each search that found it.
     pub found_after: Vec<u64>,
-    /// Of each search that did not find it, how many seeds it had run when its budget or its time was used up.
+    /// The number of seeds of each search that did not find it before its budget or time was used up.
     #[serde(default)]
     pub missed_after: Vec<u64>,
-    /// Of each search that found it, after how many seconds.
+    /// The seconds of each search that found it.
     pub found_seconds: Vec<f64>,
     /// Seeds that all searches together have run.
     pub seeds: u64,
@@ -53,7 +53,7 @@ pub struct Animal {
     pub shrunk: Option<PlanSize>,
 }
 
-impl Animal {
+impl MutantReport {
     /// Whether every search found it.
     pub fn is_found(&self) -> bool {
         self.found_after.len() as u64 == self.trials
@@ -66,7 +66,7 @@ impl Animal {
         sorted.get(usize::try_from(self.trials / 2).unwrap_or(usize::MAX)).copied()
     }
 
-    /// What the median of seeds to detection is more than: that of what all searches have run.
+    /// A lower bound of the median of seeds to detection: the median over what all searches have run.
     pub fn median_searched(&self) -> u64 {
         let mut sorted: Vec<u64> = self.found_after.iter().chain(&self.missed_after).copied().collect();
         sorted.sort_unstable();
@@ -81,9 +81,9 @@ impl Animal {
     }
 }
 
-/// How to look for mutants.
+/// How to search for mutants.
 #[derive(Clone, Debug)]
-pub struct Hunt {
+pub struct Search {
     /// What may be drawn; its mutants are ignored.
     pub options: Options,
     /// Searches per mutant.
@@ -98,24 +98,24 @@ pub struct Hunt {
     pub shrink: Option<Budget>,
 }
 
-/// Looks for one mutant. Returns the shrunk failure beside it, if that was asked for.
+/// Searches for one mutant. Returns the shrunk failure with the report, if shrinking was asked for.
 ///
 /// # Errors
-/// When the options name something that is not there.
-pub fn hunt(
+/// When the options name something that does not exist.
+pub fn search_for(
     mutant: Mutant,
-    hunt: &Hunt,
+    search: &Search,
     registry: &Registry,
-) -> Result<(Animal, Option<Shrunk>), SessionError> {
-    let options = Options { mutant: vec![mutant.name().to_owned()], ..hunt.options.clone() };
-    let session = Session::new(registry.clone(), options)?;
-    let mut animal = Animal {
+) -> Result<(MutantReport, Option<Shrunk>), RunnerError> {
+    let options = Options { mutant: vec![mutant.name().to_owned()], ..search.options.clone() };
+    let runner = SeedRunner::new(registry.clone(), options)?;
+    let mut report = MutantReport {
         name: mutant.name().to_owned(),
         breaks: mutant.breaks().to_owned(),
         modelled_on: mutant.modelled_on().to_owned(),
         contract: mutant.contract().to_owned(),
-        trials: hunt.trials,
-        budget: hunt.budget,
+        trials: search.trials,
+        budget: search.budget,
         found_after: Vec::new(),
         missed_after: Vec::new(),
         found_seconds: Vec::new(),
@@ -125,53 +125,58 @@ pub fn hunt(
         shrunk: None,
     };
     let mut first = None;
-    for trial in 0..hunt.trials {
-        if let Some((plan, run)) = search(&session, hunt, trial, &mut animal) {
+    for trial in 0..search.trials {
+        if let Some((plan, run)) = detect(&runner, search, trial, &mut report) {
             first.get_or_insert((plan, run));
         }
     }
-    let shrunk = first.zip(hunt.shrink).and_then(|((plan, run), budget)| {
+    let shrunk = first.zip(search.shrink).and_then(|((plan, run), budget)| {
         let begun = time::now();
         let in_time = |limit| time::now().saturating_since(begun) < limit;
-        let mut go_on = |_: &PlanSize, _: u64| hunt.time_limit.is_none_or(in_time);
-        shrink(&plan, &run, session.registry(), budget, &mut go_on)
+        let mut go_on = |_: &PlanSize, _: u64| search.time_limit.is_none_or(in_time);
+        shrink(&plan, &run, runner.registry(), budget, &mut go_on)
     });
-    animal.shrunk = shrunk.as_ref().map(|shrunk| shrunk.after);
-    Ok((animal, shrunk))
+    report.shrunk = shrunk.as_ref().map(|shrunk| shrunk.after);
+    Ok((report, shrunk))
 }
 
-/// One search. Returns the failure that ended it.
-fn search(session: &Session, hunt: &Hunt, trial: u64, animal: &mut Animal) -> Option<(Plan, Run)> {
+/// Runs one search. Returns the failure that ended it.
+fn detect(
+    runner: &SeedRunner,
+    search: &Search,
+    trial: u64,
+    report: &mut MutantReport,
+) -> Option<(Plan, Run)> {
     let start = time::now();
-    let first = hunt.first.wrapping_add(trial.wrapping_mul(1_000_003));
-    for tried in 0..hunt.budget {
+    let first = search.first.wrapping_add(trial.wrapping_mul(1_000_003));
+    for tried in 0..search.budget {
         let spent = time::now().saturating_since(start);
-        if hunt.time_limit.is_some_and(|limit| spent >= limit) {
-            animal.missed_after.push(tried);
+        if search.time_limit.is_some_and(|limit| spent >= limit) {
+            report.missed_after.push(tried);
             return None;
         }
         let seed = Seed(first.wrapping_add(tried));
-        let (plan, _) = session.plan(seed);
-        animal.seeds += 1;
+        let (plan, _) = runner.plan(seed);
+        report.seeds += 1;
         // A run without a verdict is no detection.
-        let Ok(run) = session.run_keeping(&plan, Keep::Verdict) else { continue };
+        let Ok(run) = runner.run_keeping(&plan, Keep::Verdict) else { continue };
         let Some(finding) = run.findings().first() else { continue };
-        animal.found_after.push(tried + 1);
-        animal.found_seconds.push(time::now().saturating_since(start).as_secs_f64());
+        report.found_after.push(tried + 1);
+        report.found_seconds.push(time::now().saturating_since(start).as_secs_f64());
         let identity = finding.identity();
-        if !animal.caught_as.contains(&identity) {
-            animal.caught_as.push(identity);
+        if !report.caught_as.contains(&identity) {
+            report.caught_as.push(identity);
         }
-        animal.seed.get_or_insert(seed.0);
+        report.seed.get_or_insert(seed.0);
         return Some((plan, run));
     }
-    animal.missed_after.push(hunt.budget);
+    report.missed_after.push(search.budget);
     None
 }
 
-/// The median size of shrunk plans, each count for itself; `None` if none was shrunk.
-pub fn median_size(animals: &[Animal]) -> Option<PlanSize> {
-    let sizes: Vec<PlanSize> = animals.iter().filter_map(|animal| animal.shrunk).collect();
+/// Returns the median size of shrunk plans, count by count; `None` if none was shrunk.
+pub fn median_size(reports: &[MutantReport]) -> Option<PlanSize> {
+    let sizes: Vec<PlanSize> = reports.iter().filter_map(|report| report.shrunk).collect();
     let median = |count: fn(&PlanSize) -> usize| {
         let mut counts: Vec<usize> = sizes.iter().map(count).collect();
         counts.sort_unstable();
@@ -190,18 +195,18 @@ pub fn median_size(animals: &[Animal]) -> Option<PlanSize> {
 
 #[cfg(test)]
 mod tests {
-    use super::Animal;
+    use super::MutantReport;
 
     #[test]
     fn a_median_that_was_not_reached_is_more_than_what_was_run_and_not_than_the_budget() {
-        let mut animal: Animal = serde_json::from_value(serde_json::json!({
+        let mut report: MutantReport = serde_json::from_value(serde_json::json!({
             "name": "A", "breaks": "", "modelled_on": "", "contract": "", "trials": 3, "budget": 20_000,
             "found_after": [298], "missed_after": [5_490, 5_800], "found_seconds": [9.0], "seeds": 11_588,
             "caught_as": [], "seed": 298, "shrunk": null,
         }))
-        .expect("an animal");
-        assert_eq!((animal.median_seeds(), animal.median_searched()), (None, 5_490));
-        animal.found_after = vec![298, 7];
-        assert_eq!(animal.median_seeds(), Some(298));
+        .expect("a report");
+        assert_eq!((report.median_seeds(), report.median_searched()), (None, 5_490));
+        report.found_after = vec![298, 7];
+        assert_eq!(report.median_seeds(), Some(298));
     }
 }
