@@ -13,12 +13,12 @@ use crate::database::{Database, Inner, OPEN};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
 use crate::expiry::Expiry;
+use crate::index_loader::IndexLoader;
 use crate::maintenance::Maintenance;
 use crate::metrics::Tally;
 use crate::mvcc::Index;
 use crate::recording::Recording;
-use crate::recovery::{self, RecoveryReport, Salvage};
-use crate::restore::Restore;
+use crate::recovery::{self, RecoveryOptions, RecoveryReport, Salvage};
 use crate::run::RunTable;
 use crate::snapshot::SnapshotRegistry;
 use crate::telemetry::{event, span};
@@ -78,6 +78,7 @@ pub struct DatabaseBuilder {
     recovery_threads: usize,
     recording: Option<Recording>,
     place: Place,
+    salvage: Salvage,
     log: LogOptions,
 }
 
@@ -110,6 +111,7 @@ impl DatabaseBuilder {
             recovery_threads: recovery_threads_default(),
             recording: None,
             place: Place::Memory,
+            salvage: Salvage::default(),
             log: LogOptions::default(),
         }
     }
@@ -143,7 +145,7 @@ impl DatabaseBuilder {
 
     /// What to do about damage in what had been synced. Default: refuse to open.
     pub const fn salvage(mut self, salvage: Salvage) -> Self {
-        self.log.salvage = salvage;
+        self.salvage = salvage;
         self
     }
 
@@ -316,10 +318,11 @@ impl DatabaseBuilder {
             return self.start(State::empty(index, seed));
         };
         let _span = span!(INFO, "open", place = disk.describe());
-        let mut restore = Restore::new(index, self.recovery_threads);
-        let opened = recovery::open(disk, self.log, &*self.entropy, &mut restore)?;
+        let mut loader = IndexLoader::new(index, self.recovery_threads);
+        let options = RecoveryOptions { log: self.log, salvage: self.salvage };
+        let opened = recovery::open(disk, options, &*self.entropy, &mut loader)?;
         let (runs, expiry) = (RunTable::new(seed), Expiry::new());
-        let index = restore.finish(|key, entry| {
+        let index = loader.finish(|key, entry| {
             runs.follow(key, entry.value.as_ref());
             if let Some(expires_at) = entry.expires.at() {
                 expiry.add(expires_at, key);

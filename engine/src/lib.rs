@@ -49,7 +49,7 @@ mod durability;
 mod wal;
 mod checkpoint;
 mod recovery;
-mod restore;
+mod index_loader;
 pub mod inspect;
 
 #[cfg(test)]
@@ -59,7 +59,7 @@ pub use builder::DatabaseBuilder;
 pub use checkpoint::CheckpointInfo;
 pub use conflict::{CasExpectation, ConflictInfo};
 pub use database::{Database, Provenance};
-pub use durability::{Durability, Ticket, TicketFuture};
+pub use durability::Durability;
 pub use error::{Error, Result};
 pub use key::{IntoKey, Key, Namespace, TypeTag};
 pub use metrics::Metrics;
@@ -76,4 +76,4 @@ pub use txn::{
 };
 pub use types::{Isolation, Lsn, RunNumber, TxnId, Version};
 pub use value::{VALUE_DEPTH_MAX, Value, ValueError};
-pub use wal::LogMetrics;
+pub use wal::{LogMetrics, Ticket, TicketFuture};

@@ -1,4 +1,4 @@
-//! One directory of files: all that the engine asks of storage.
+//! One directory of files: everything that the engine asks of storage.
 
 use std::fmt::Debug;
 use std::io;
@@ -18,7 +18,8 @@ pub enum OpenMode {
 ///
 /// What survives a power cut, as POSIX file systems promise it and no more:
 /// * a file's content: what was written before the last successful [`File::sync_data`] or [`File::sync_all`];
-/// * a directory entry (creation, rename, removal): what was done before the last successful [`Disk::sync_dir`];
+/// * a directory entry (creation, rename, removal): what was done before the last successful
+///   [`Disk::sync_dir`];
 /// * of everything else any subset, in any order, torn at any byte.
 ///
 /// After a sync that failed nothing is known about the data it covered, and a later sync that succeeds proves
@@ -39,14 +40,14 @@ pub trait Disk: Send + Sync + Debug {
     /// Makes creations, renames and removals durable.
     fn sync_dir(&self) -> io::Result<()>;
 
-    /// Takes the lock that lets one process at a time open the directory, until the returned value is dropped or
-    /// the process ends. `name` is the lock file, created when missing and never removed.
+    /// Takes the lock that lets one process at a time open the directory, until the returned value is dropped
+    /// or the process ends. `name` is the lock file, created when missing and never removed.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when somebody else holds it.
+    /// [`io::ErrorKind::WouldBlock`] when another process, or another handle of this one, holds it.
     fn lock(&self, name: &str) -> io::Result<Box<dyn DiskLock>>;
 
-    /// Where this is, for messages.
+    /// Returns where this is, for messages.
     fn describe(&self) -> String;
 }
 
@@ -55,11 +56,12 @@ pub trait DiskLock: Send + Sync + Debug {}
 
 /// An open file, addressed by offset; there is no cursor. Any number of threads may use it at once.
 pub trait File: Send + Sync + Debug {
-    /// Reads up to `buffer.len()` bytes at `offset`; 0 means the end of the file. May read fewer than there are.
+    /// Reads up to `buffer.len()` bytes at `offset`; 0 means the end of the file. May read fewer than there
+    /// are.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Writes up to `bytes.len()` bytes at `offset`, extending the file with zeros if `offset` lies behind its
-    /// end. May write fewer than asked.
+    /// Writes up to `bytes.len()` bytes at `offset`, extending the file with zeros if `offset` lies behind
+    /// its end. May write fewer than asked.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<usize>;
 
     /// Length in bytes.
@@ -76,7 +78,8 @@ pub trait File: Send + Sync + Debug {
     /// Makes the content and the length durable (`fdatasync`).
     fn sync_data(&self) -> io::Result<()>;
 
-    /// Makes content and all metadata durable (`fsync`). Not the file's directory entry: see [`Disk::sync_dir`].
+    /// Makes content and all metadata durable (`fsync`). Not the file's directory entry: see
+    /// [`Disk::sync_dir`].
     fn sync_all(&self) -> io::Result<()>;
 }
 
@@ -110,8 +113,8 @@ pub fn read_exact_at(file: &dyn File, offset: u64, buffer: &mut [u8]) -> io::Res
     Ok(())
 }
 
-/// Reads until `buffer` is full or the file ends, going on after short and interrupted reads; returns how many
-/// bytes were read.
+/// Reads until `buffer` is full or the file ends, going on after short and interrupted reads; returns how
+/// many bytes were read.
 ///
 /// # Errors
 /// The first error that is not an interruption.

@@ -1,11 +1,14 @@
-//! The production runtime: `parking_lot` locks, standard threads, the monotonic clock of the operating system.
+//! The production runtime: `parking_lot` locks, standard threads, the monotonic clock of the operating
+//! system.
 //!
-//! The engine names locks, threads and time only as `rt::{sync, lockfree, thread, time, probe}`. This crate is `rt` in
-//! applications; in simulations a crate with the same interface takes its place, on which every operation is a
-//! scheduling point of a seeded scheduler. Hence the labels: every lock, atomic and thread is created with a name,
-//! by which a simulation tells operations apart. Here they cost nothing, and probes compile to nothing.
+//! The engine names locks, threads and time only as `rt::{sync, lockfree, thread, time, probe}`. This crate
+//! is `rt` in applications; in simulations a crate with the same interface takes its place, on which every
+//! operation is a scheduling point of a seeded scheduler. Hence the labels: every lock, atomic and thread is
+//! created with a name, by which a simulation tells operations apart. Here they cost nothing, and probes
+//! compile to nothing.
 //!
-//! What the two runtimes share is written down by what they are called: whatever compiles here compiles there.
+//! What the two runtimes share is written down by what they are called: whatever compiles here compiles
+//! there.
 
 pub mod lockfree;
 pub mod probe;

@@ -10,8 +10,8 @@ mod lock {
 
     pub use parking_lot::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
-    /// How often [`Mutex::lock_soon`] looks before it sleeps, and how many pauses of the processor, of about 15 ns, lie
-    /// between two looks.
+    /// How often [`Mutex::lock_soon`] tries before it sleeps, and how many pauses of the processor, of about
+    /// 15 ns, lie between two tries.
     const LOOKS: usize = 40;
     const PAUSES: usize = 8;
 
@@ -40,8 +40,8 @@ mod lock {
             self.0.lock()
         }
 
-        /// Locks what others hold for a microsecond or so: looks again for about as long before it sleeps, as falling
-        /// asleep and being woken takes many times longer.
+        /// Locks what others hold for a microsecond or so: spins for about as long before it sleeps, as
+        /// falling asleep and being woken takes many times longer.
         #[inline]
         pub fn lock_soon(&self) -> MutexGuard<'_, T> {
             self.0.try_lock().unwrap_or_else(|| self.lock_eagerly())
@@ -60,13 +60,13 @@ mod lock {
             self.0.lock()
         }
 
-        /// Locks if nobody holds the lock.
+        /// Locks if the lock is free.
         #[inline]
         pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
             self.0.try_lock()
         }
 
-        /// The value, without locking: the exclusive borrow proves that nobody holds the lock.
+        /// The value, without locking: the exclusive borrow proves that it is free.
         #[inline]
         pub fn get_mut(&mut self) -> &mut T {
             self.0.get_mut()
@@ -104,7 +104,7 @@ mod lock {
             self.0.write()
         }
 
-        /// The value, without locking: the exclusive borrow proves that nobody holds the lock.
+        /// The value, without locking: the exclusive borrow proves that it is free.
         #[inline]
         pub fn get_mut(&mut self) -> &mut T {
             self.0.get_mut()
@@ -128,14 +128,15 @@ mod lock {
             self.0.wait(guard);
         }
 
-        /// Unlocks, waits for a notification or until `timeout` has passed, locks again. Returns whether the time
-        /// was up.
+        /// Unlocks, waits for a notification or until `timeout` has passed, locks again. Returns whether the
+        /// time was up.
         #[inline]
         pub fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, timeout: Duration) -> bool {
             self.0.wait_for(guard, timeout).timed_out()
         }
 
-        /// Unlocks, waits for a notification or until `deadline`, locks again. Returns whether the time was up.
+        /// Unlocks, waits for a notification or until `deadline`, locks again. Returns whether the time was
+        /// up.
         #[inline]
         pub fn wait_until<T>(&self, guard: &mut MutexGuard<'_, T>, deadline: Instant) -> bool {
             self.wait_for(guard, deadline.saturating_since(crate::time::now()))
@@ -210,7 +211,8 @@ pub mod atomic {
                     self.0.fetch_max(value, order)
                 }
 
-                /// Writes `new` if the value is `current`; returns the previous value, as an error if it was another.
+                /// Writes `new` if the value is `current`; returns the previous value, as an error if it was
+                /// another.
                 ///
                 /// # Errors
                 /// The actual value, when it was not `current`.

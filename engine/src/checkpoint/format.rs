@@ -112,7 +112,7 @@ pub(super) struct StoredEntry<'a> {
     /// Transaction id minus version, wrapping.
     pub(super) transaction: i64,
     pub(super) run: u64,
-    /// `None` is a tombstone.
+    /// `None` is a tombstone: never written, but read.
     pub(super) value: Option<&'a [u8]>,
     pub(super) expires_at: Option<u64>,
 }

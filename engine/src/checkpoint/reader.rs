@@ -7,8 +7,8 @@ use super::format::{
     block_crc,
 };
 use crate::error::{Error, Result};
-use crate::recovery::RecoveredWrite;
 use crate::types::{RunNumber, TxnId, Version};
+use crate::wal::RecoveredWrite;
 use crate::wal::cursor::Cursor;
 use crate::wal::format::u32_at;
 use crate::wal::header_file::NUMBER_MAX;

@@ -1,33 +1,22 @@
-//! Writing the newest state of the store to a checkpoint.
+//! Writes the newest state of the store to a checkpoint, while writers go on.
 
 use rt::sync::Arc;
 
-use super::{CheckpointInfo, CheckpointWriter};
+use super::{CheckpointInfo, CheckpointWriter, mutants};
 use crate::database::{Inner, Lease};
 use crate::error::Result;
 use crate::range::KeyRange;
 use crate::snapshot::{LazySnapshotView, SnapshotView as _};
 use crate::telemetry::{event, span};
-use crate::wal::Log;
+use crate::wal::{Capture, Log};
 
-/// Slots that are looked up under one hold of the index's lock: none is held while the disk works.
+/// Slots that are looked up under one hold of the index's lock, which is free while the disk works.
 const CHUNK: usize = 256;
 
-/// Writes the state at a snapshot of now, while writers go on. One at a time.
+/// Writes the state at a snapshot of now, while writers go on. One at a time writes.
 pub(crate) fn take_checkpoint(inner: &Arc<Inner>, log: &Arc<Log>) -> Result<CheckpointInfo> {
     let _one_at_a_time = inner.checkpoint.lock();
-    // The log is captured first, and between two groups, when all that is durable is published too: so the snapshot
-    // has all that lies before the captured place.
-    let early = rt::mutant!(CheckpointSnapshotFirst).then(|| {
-        let snapshot = LazySnapshotView::new(Lease::new(inner));
-        rt::probe::at("checkpoint.snapshot→capture");
-        snapshot
-    });
-    let capture = {
-        let _between_groups = inner.committer.protocol();
-        log.capture()?
-    };
-    let snapshot = early.unwrap_or_else(|| LazySnapshotView::new(Lease::new(inner)));
+    let (capture, snapshot) = place_and_snapshot(inner, log)?;
     let _span = span!(INFO, "checkpoint", version = snapshot.version().get());
     let mut writer = CheckpointWriter::begin(log, capture, snapshot.version())?;
     let mut rest = KeyRange::everything();
@@ -36,7 +25,7 @@ pub(crate) fn take_checkpoint(inner: &Arc<Inner>, log: &Arc<Log>) -> Result<Chec
         let Some(last) = slots.last() else { break };
         rest = rest.behind(last.key());
         for slot in slots {
-            // No snapshot after recovery asks for what is below this one, so tombstones can stay behind.
+            // After recovery no snapshot asks for what is below this one, so tombstones are not needed.
             if let Some(entry) = slot.entry(snapshot.version())
                 && entry.value.is_some()
             {
@@ -48,4 +37,20 @@ pub(crate) fn take_checkpoint(inner: &Arc<Inner>, log: &Arc<Log>) -> Result<Chec
     let info = writer.finish()?;
     event!(INFO, entries = info.entries, bytes = info.bytes, "written");
     Ok(info)
+}
+
+/// Takes the place in the log from which replay completes the checkpoint, then the snapshot. In the other
+/// order, commits between the two would be in neither: replay starts behind them, and the snapshot ends
+/// before them.
+fn place_and_snapshot(inner: &Arc<Inner>, log: &Log) -> Result<(Capture, LazySnapshotView)> {
+    let capture = || {
+        // Between two groups all that is durable is published too, so a snapshot taken later holds it.
+        let _between_groups = inner.committer.protocol();
+        log.capture()
+    };
+    if let Some(swapped) = mutants::snapshot_first(inner, capture) {
+        return swapped;
+    }
+    let capture = capture()?;
+    Ok((capture, LazySnapshotView::new(Lease::new(inner))))
 }

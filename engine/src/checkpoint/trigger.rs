@@ -1,5 +1,5 @@
-//! When it is time for a checkpoint: after so many bytes of log, after so much time if there is any log, on demand by
-//! a call.
+//! The thread that writes checkpoints: after a number of bytes of log, or after some time if there is any
+//! log. A call writes one on demand.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::telemetry::event;
 use crate::wal::Log;
 
-/// How long a checkpoint that failed is left alone.
+/// Time between a checkpoint that failed and the next attempt.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Starts the thread that calls `checkpoint` whenever it is time, until the log closes.

@@ -7,16 +7,16 @@ use super::format::{
     BLOCK_BYTES, BLOCK_HEADER_BYTES, CheckpointFooter, CheckpointHeader, FOOTER_BYTES, HEADER_BYTES,
     block_crc,
 };
+use super::mutants;
 use crate::error::{Error, Result};
-use crate::recovery::Survey;
 use crate::types::{Lsn, RunNumber, TxnId, Version};
 use crate::value::Value;
 use crate::wal::entry::{push, push_bytes, push_value, push_varint};
 use crate::wal::files::{checkpoint_name, create_unfinished, publish_file, unfinished_name};
 use crate::wal::manifest::Manifest;
-use crate::wal::{Capture, Log};
+use crate::wal::{Capture, DirectoryListing, Log};
 
-/// What a checkpoint holds, and what it freed.
+/// What a checkpoint holds, and which space it freed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CheckpointInfo {
@@ -24,7 +24,7 @@ pub struct CheckpointInfo {
     pub version: Version,
     /// Replay starts here.
     pub lsn: Lsn,
-    /// Keys, tombstones included.
+    /// Keys.
     pub entries: u64,
     /// Size of the file.
     pub bytes: u64,
@@ -49,13 +49,10 @@ pub(crate) struct CheckpointWriter {
 }
 
 impl CheckpointWriter {
-    /// Begins a checkpoint of the snapshot `version`, which must be registered with the store until the end, and
-    /// not be older than what was captured.
+    /// Begins a checkpoint of the snapshot `version`, which must be registered with the store until the end,
+    /// and not be older than what was captured.
     pub(crate) fn begin(log: &Arc<Log>, capture: Capture, version: Version) -> Result<Self> {
-        assert!(
-            version >= capture.version || rt::mutant!(CheckpointSnapshotFirst),
-            "the snapshot holds all that lies before the captured place"
-        );
+        assert!(version >= capture.version, "the snapshot holds all that lies before the captured place");
         let header =
             CheckpointHeader { database: *log.database(), epoch: log.epoch(), version, lsn: capture.lsn };
         let name = checkpoint_name(version.get());
@@ -79,7 +76,8 @@ impl CheckpointWriter {
         Ok(writer)
     }
 
-    /// Adds one key: keys come in order, each once. `None` is a tombstone.
+    /// Adds one key: keys come in order, each once. The format has a place for tombstones (`None`), which a
+    /// checkpoint of a database leaves out.
     pub(crate) fn push(
         &mut self,
         key: &[u8],
@@ -117,14 +115,16 @@ impl CheckpointWriter {
     /// Makes the checkpoint durable, then removes what it made superfluous.
     ///
     /// # Errors
-    /// When it can't be made durable: the old checkpoint and its log stay. [`Error::Poisoned`] if a sync failed.
+    /// When it can't be made durable: the old checkpoint and its log stay. [`Error::Poisoned`] if a sync
+    /// failed.
     pub(crate) fn finish(mut self) -> Result<CheckpointInfo> {
-        if rt::mutant!(OldSegmentsDroppedFirst) {
-            self.log.drop_segments_before(self.header.lsn)?;
-        }
+        mutants::drop_segments_first(&self.log, self.header.lsn)?;
         if self.block_entries > 0 {
             self.end_block()?;
         }
+        // The snapshot may hold commits whose records are not durable yet. A checkpoint that was durable
+        // before them would keep commits that the log loses, and what comes before them in the log with it:
+        // no prefix of the commit order.
         self.log.wait_durable(self.header.version, None)?;
         let footer = CheckpointFooter {
             database: self.header.database,
@@ -139,7 +139,9 @@ impl CheckpointWriter {
         self.finished = true;
         rt::probe::at("checkpoint published");
         rt::reached!("checkpoint finished");
-        // Before anything that it replaces goes: from now on a database without it is not whole.
+        // Between the new file's name and the removal of what it replaces. Earlier, the manifest could ask
+        // for a checkpoint that a crash took; later, nothing would tell a database that lost its checkpoint
+        // from one that never had any.
         let manifest = Manifest {
             database: self.header.database,
             epoch: self.header.epoch,
@@ -147,8 +149,10 @@ impl CheckpointWriter {
             checkpoint: self.header.version,
         };
         manifest.write(self.log.disk()).map_err(|failure| self.log.fail(failure))?;
+        // Now that the new one is durable by name. Checkpoints go before segments: an older checkpoint
+        // without the log behind it is of no use, while the log without it is only long.
         self.remove_older()?;
-        let needed = if rt::mutant!(LogBehindCheckpointDropped) { footer.durable } else { self.header.lsn };
+        let needed = mutants::needed_from(self.header.lsn, footer.durable);
         let segments_removed = self.log.drop_segments_before(needed)?;
         Ok(CheckpointInfo {
             version: self.header.version,
@@ -161,7 +165,7 @@ impl CheckpointWriter {
 
     fn remove_older(&self) -> Result<()> {
         let disk = self.log.disk();
-        for (_, name) in Survey::of(disk)?.checkpoints {
+        for (_, name) in DirectoryListing::of(disk)?.checkpoints {
             if name < self.name {
                 disk.remove(&name).map_err(|error| Error::io("remove", name.as_str(), error))?;
             }
@@ -205,7 +209,7 @@ impl CheckpointWriter {
 impl Drop for CheckpointWriter {
     fn drop(&mut self) {
         if !self.finished {
-            // Frees the space; if it fails, the next open removes it.
+            // Frees the space. Best effort: the next open removes what is left.
             let _ = self.log.disk().remove(&unfinished_name(&self.name));
         }
     }

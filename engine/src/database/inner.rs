@@ -7,7 +7,6 @@ use rt::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use rt::sync::{Arc, Mutex};
 
 use crate::commit::{Committer, Request};
-use crate::durability::Ticket;
 use crate::error::{Error, Result};
 use crate::expiry::Expiry;
 use crate::key::Key;
@@ -20,7 +19,7 @@ use crate::snapshot::SnapshotRegistry;
 use crate::txn::{Buffered, Limits, RetryPolicy, Turnstile, TxnIds};
 use crate::types::{Isolation, Version};
 use crate::value::Value;
-use crate::wal::Log;
+use crate::wal::{Log, Ticket};
 
 /// What handles, transactions and background work share.
 #[derive(Debug)]

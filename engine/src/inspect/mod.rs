@@ -1,7 +1,7 @@
-//! Looks at the files of a database without opening it: nothing is written, not even the lock is taken.
+//! Examines the files of a database without opening it: nothing is written, and the lock is not taken.
 //!
-//! [`inspect`] says what is there, [`verify`] whether it would recover. While somebody writes to the database, the
-//! end of the log moves; all else holds.
+//! [`inspect`] says what is there, [`verify`] whether it would recover. While a process writes to the
+//! database, the end of the log moves; everything else holds.
 
 use std::fmt;
 
@@ -9,15 +9,14 @@ use env::{Disk, OpenMode, read_up_to_at};
 
 use crate::checkpoint::CheckpointReader;
 use crate::error::{Error, Result};
-use crate::recovery::{
-    RecoveredWrite, RecoveryReport, RecoverySink, Salvage, Survey, examine, read_only_replay,
-};
+use crate::recovery::{RecoveryReport, RecoverySink, Salvage, examine, read_only_replay};
 use crate::types::{Lsn, Version};
 use crate::wal::entry::decode_transaction;
 use crate::wal::format::DatabaseId;
 use crate::wal::manifest::Manifest;
 use crate::wal::reader::{SegmentReader, Stop, StopReason};
 use crate::wal::segment::{SEGMENT_HEADER_BYTES, SEGMENT_HEADER_USED, SegmentHeader};
+use crate::wal::{DirectoryListing, RecoveredWrite};
 
 /// The files of a database.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +30,7 @@ pub struct Inspection {
     pub segments: Vec<InspectedSegment>,
     /// Files that a crash left unfinished.
     pub unfinished: Vec<String>,
-    /// Files that a salvage put aside.
+    /// Files that a salvage quarantined.
     pub salvaged: Vec<String>,
     /// Files that can't be read, or are damaged where a header is.
     pub problems: Vec<Error>,
@@ -47,7 +46,7 @@ pub struct InspectedCheckpoint {
     pub version: Version,
     /// Where replay starts.
     pub lsn: Lsn,
-    /// Keys, tombstones included.
+    /// Keys.
     pub entries: u64,
 }
 
@@ -93,14 +92,15 @@ pub enum SegmentEnd {
         bytes: u64,
         /// Whole records among them.
         records: u64,
-        /// Whether one of those proves that the first of them had been synced: then this is damage, and no tear.
+        /// Whether one of those proves that the first of them had been synced: then this is damage, and no
+        /// torn tail.
         damaged: bool,
         /// What is there.
         problem: &'static str,
     },
 }
 
-/// Says what files there are, and what is in them.
+/// Lists the files of a database, and what is in them.
 ///
 /// ```
 /// # let dir = tempfile::tempdir()?;
@@ -115,17 +115,17 @@ pub enum SegmentEnd {
 /// # Errors
 /// When the directory can't be listed. What is wrong with a file goes to [`Inspection::problems`].
 pub fn inspect(disk: &dyn Disk) -> Result<Inspection> {
-    let survey = Survey::of(disk)?;
+    let listing = DirectoryListing::of(disk)?;
     let mut inspection = Inspection {
-        unfinished: survey.unfinished.clone(),
-        salvaged: survey.salvaged.clone(),
+        unfinished: listing.unfinished.clone(),
+        salvaged: listing.quarantined.clone(),
         ..Inspection::default()
     };
-    if survey.manifest {
+    if listing.manifest {
         let database = Manifest::read(disk).map(|manifest| manifest.database);
         inspection.database = inspection.note(database);
     }
-    for (_, name) in &survey.checkpoints {
+    for (_, name) in &listing.checkpoints {
         let checkpoint = CheckpointReader::open(disk, name).map(|reader| InspectedCheckpoint {
             name: name.clone(),
             version: reader.header.version,
@@ -135,7 +135,7 @@ pub fn inspect(disk: &dyn Disk) -> Result<Inspection> {
         let checkpoint = inspection.note(checkpoint);
         inspection.checkpoints.extend(checkpoint);
     }
-    for name in &survey.segments {
+    for name in &listing.segments {
         let segment = inspect_segment(disk, name);
         let segment = inspection.note(segment);
         inspection.segments.extend(segment);
@@ -143,8 +143,8 @@ pub fn inspect(disk: &dyn Disk) -> Result<Inspection> {
     Ok(inspection)
 }
 
-/// Reads everything that an open would read, and checks it in the same way. What comes back is what recovery would
-/// do; `created` means that there is no database yet.
+/// Reads everything that an open would read, and checks it in the same way. What comes back is what recovery
+/// would do; `created` means that there is no database yet.
 ///
 /// ```
 /// # let dir = tempfile::tempdir()?;
@@ -158,16 +158,16 @@ pub fn inspect(disk: &dyn Disk) -> Result<Inspection> {
 /// # Errors
 /// Those that [`crate::Database::open`] would give, but for the lock.
 pub fn verify(disk: &dyn Disk) -> Result<RecoveryReport> {
-    let survey = Survey::of(disk)?;
-    let Some(manifest) = survey.database(disk)? else {
+    let listing = DirectoryListing::of(disk)?;
+    let Some(manifest) = listing.database(disk)? else {
         return Ok(RecoveryReport { created: true, ..RecoveryReport::default() });
     };
-    for (_, name) in &survey.checkpoints {
+    for (_, name) in &listing.checkpoints {
         check_checkpoint(disk, name, &manifest.database)?;
     }
-    let report = read_only_replay(disk, &survey, manifest, Salvage::Refuse, &mut Values)?;
-    for name in &survey.segments {
-        check_padding(disk, name, Some(name) == survey.segments.last())?;
+    let report = read_only_replay(disk, &listing, manifest, Salvage::Refuse, &mut Values)?;
+    for name in &listing.segments {
+        check_padding(disk, name, Some(name) == listing.segments.last())?;
     }
     Ok(report)
 }
@@ -241,8 +241,9 @@ fn check_checkpoint(disk: &dyn Disk, name: &str, database: &DatabaseId) -> Resul
     reader.read(|entries| Values.load(entries), |block| Err(damaged(block.offset, block.problem))).map(drop)
 }
 
-/// What no open looks at: the zeros that fill up a segment's header, and those behind its seal. They hold nothing, but where
-/// one of them has rotted, others may. Behind a seal that was not synced before a crash anything may be: so not in the last.
+/// Checks what no open reads: the zeros that fill up a segment's header, and those behind its seal. They hold
+/// nothing, but where one of them has rotted, other bytes may have. Anything may lie behind the seal of the
+/// last segment, which a crash may have left unsynced, so that one is not checked.
 fn check_padding(disk: &dyn Disk, name: &str, is_last: bool) -> Result<()> {
     let (header, file) = SegmentHeader::open(disk, name, OpenMode::Read)?;
     let mut reader = SegmentReader::new(&header, &*file, header.first_lsn)?;

@@ -1,34 +1,35 @@
 //! Opening a database: from the files to the state, and to a log that can be appended to.
 //!
-//! Job: decide what is there, feed it to the store, cut what is torn, refuse what is damaged. Not its job: what the
+//! Job: decide what is there, feed it to the store, cut a torn tail, refuse damage. Not its job: what the
 //! writes mean, which is the store's (it sees them through [`RecoverySink`]).
 //!
-//! In this order: lock; survey; checkpoint; log, segment by segment; tell a torn tail from damage; sync what was
-//! read; cut the tail and seal the segment; raise the epoch in a new one; note it in the manifest; remove leftovers. Nothing is changed before
-//! everything was read, and each step can be repeated: a crash in the middle leaves what an earlier crash
-//! would have left.
+//! In this order: lock; list the directory; read the checkpoint, then the log, segment by segment; tell a
+//! torn tail from damage; sync what was read; cut the tail and seal the segment; begin the next epoch in a
+//! new segment; note it in the manifest; remove leftovers. Nothing is changed before everything was read, and
+//! each step can be repeated: a crash in the middle leaves what an earlier crash could have left.
 //!
-//! * INV-REC-1: the recovered state is a prefix of the commit order, each commit whole.
-//! * INV-REC-2: what was discarded is gone before the first new commit, durably.
-//! * INV-REC-3: versions and transaction ids of an epoch are greater than all of earlier epochs, those that a
-//!   crash lost included: an epoch has 2^40 of each.
-//! * INV-REC-4: damage in what was synced changes no file, unless salvage was asked for.
+//! * INV-RECOVERY-1: the recovered state is a prefix of the commit order, each commit whole.
+//! * INV-RECOVERY-2: what was discarded is gone before the first new commit, durably.
+//! * INV-RECOVERY-3: versions and transaction ids of an epoch are greater than all of earlier epochs, those
+//!   that a crash lost included: an epoch has 2^40 of each.
+//! * INV-RECOVERY-4: damage in what was synced changes no file, unless salvage was asked for.
 
-mod replay;
-mod report;
-mod salvage;
 mod sink;
-mod survey;
-mod tear;
+mod report;
+mod options;
+mod torn_tail;
+mod replay;
+mod salvage;
+mod mutants;
 
 use env::{Disk, DiskLock, Entropy, OpenMode};
 use rt::sync::Arc;
 
+pub(crate) use options::RecoveryOptions;
 use replay::{End, Replay};
 pub use report::{RecoveryReport, Salvage, SalvagedDamage};
-pub(crate) use sink::{RecoveredWrite, RecoverySink};
-pub(crate) use survey::Survey;
-pub(crate) use tear::examine;
+pub(crate) use sink::RecoverySink;
+pub(crate) use torn_tail::examine;
 
 use crate::error::{Error, Result};
 use crate::types::{Lsn, TxnId, Version};
@@ -36,17 +37,17 @@ use crate::wal::files::LOCK;
 use crate::wal::format::DatabaseId;
 use crate::wal::manifest::Manifest;
 use crate::wal::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
-use crate::wal::{Log, LogOptions, Resume, SealedSegment, SegmentWriter};
+use crate::wal::{DirectoryListing, Log, LogOptions, Resume, SealedSegment, SegmentWriter};
 
 /// Versions and transaction ids in an epoch.
 const EPOCH_BITS: u32 = 40;
 
-/// An open database, as far as the log is concerned.
+/// The log of an open database, and what recovery found.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) log: Arc<Log>,
     pub(crate) report: RecoveryReport,
-    /// Of the newest commit that is there.
+    /// The version of the newest commit that is there.
     pub(crate) last_version: Version,
     /// The version of the next commit.
     pub(crate) first_version: Version,
@@ -61,34 +62,36 @@ pub(crate) struct Opened {
 /// [`Error::DiskFull`]. Opening again is safe.
 pub(crate) fn open(
     disk: Arc<dyn Disk>,
-    options: LogOptions,
+    options: impl Into<RecoveryOptions>,
     entropy: &dyn Entropy,
     sink: &mut dyn RecoverySink,
 ) -> Result<Opened> {
+    let RecoveryOptions { log: options, salvage } = options.into();
+    // Before anything is looked at: another process may be about to change it.
     let lock = disk.lock(LOCK).map_err(|error| match error.kind() {
         std::io::ErrorKind::WouldBlock => Error::Locked { directory: disk.describe() },
         _ => Error::io("lock", LOCK, error),
     })?;
-    let survey = Survey::of(&*disk)?;
-    let Some(manifest) = survey.database(&*disk)? else {
-        return create(disk, options, entropy, &survey, lock);
+    let listing = DirectoryListing::of(&*disk)?;
+    let Some(manifest) = listing.database(&*disk)? else {
+        return create(disk, options, entropy, &listing, lock);
     };
-    let replayed = Replay::new(&*disk, &survey, manifest, options.salvage).run(sink)?;
-    resume(disk, options, &survey, replayed, lock)
+    let replayed = Replay::new(&*disk, &listing, manifest, salvage).run(sink)?;
+    resume(disk, options, &listing, replayed, lock)
 }
 
 fn create(
     disk: Arc<dyn Disk>,
     options: LogOptions,
     entropy: &dyn Entropy,
-    survey: &Survey,
+    listing: &DirectoryListing,
     lock: Box<dyn DiskLock>,
 ) -> Result<Opened> {
     let mut database: DatabaseId = [0; 16];
     entropy.fill(&mut database);
     let first_version = Version::new(1);
     let header = SegmentHeader { database, epoch: 1, number: 1, first_lsn: Lsn::ZERO, first_version };
-    remove_unfinished(&*disk, survey);
+    remove_unfinished(&*disk, listing);
     let writer = SegmentWriter::create(Arc::clone(&disk), &options, header).map_err(|f| f.error)?;
     rt::probe::at("database without manifest");
     let manifest = Manifest { database, epoch: 1, durable: Lsn::ZERO, checkpoint: Version::ZERO };
@@ -105,32 +108,35 @@ fn create(
     })
 }
 
-/// What recovery would do, without doing it.
+/// Reads what [`open`] would read, and changes nothing; returns what recovery would report.
 ///
 /// # Errors
 /// Those of [`open`], but for the lock.
 pub(crate) fn read_only_replay(
     disk: &dyn Disk,
-    survey: &Survey,
+    listing: &DirectoryListing,
     manifest: Manifest,
     salvage: Salvage,
     sink: &mut dyn RecoverySink,
 ) -> Result<RecoveryReport> {
-    Replay::new(disk, survey, manifest, salvage).run(sink).map(|replayed| replayed.report)
+    Replay::new(disk, listing, manifest, salvage).run(sink).map(|replayed| replayed.report)
 }
 
-/// After everything was read: makes the end of the log fit to be appended to, in a new epoch.
+/// Makes the end of the log fit to be appended to, in a new epoch. Called after everything was read.
 fn resume(
     disk: Arc<dyn Disk>,
     options: LogOptions,
-    survey: &Survey,
+    listing: &DirectoryListing,
     mut replayed: replay::Replayed,
     lock: Box<dyn DiskLock>,
 ) -> Result<Opened> {
-    salvage::put_aside(&*disk, &mut replayed)?;
+    // Before anything is cut: what a salvage drops stays on disk under another name.
+    salvage::quarantine(&*disk, &mut replayed)?;
     let epoch = replayed.epoch_max + 1;
-    let base = (epoch - 1) << EPOCH_BITS;
-    let next = |last: u64| if rt::mutant!(VersionsReusedAfterRestart) { last } else { last.max(base) } + 1;
+    // Not only above what was read: a commit that the crash took back may have been seen, and its version
+    // with it.
+    let base = mutants::base_of_epoch((epoch - 1) << EPOCH_BITS);
+    let next = |last: u64| last.max(base) + 1;
     let first_version = Version::new(next(replayed.report.last_version.get()));
     let first_txn = TxnId::new(next(replayed.last_txn.get()));
 
@@ -138,7 +144,7 @@ fn resume(
     header.epoch = epoch;
     header.first_version = first_version;
     match replayed.end {
-        // Nothing is in it: a new one takes its place, by a rename.
+        // The segment holds nothing: a new one takes its place, by a rename.
         End::Torn(lsn) if lsn == header.first_lsn => {}
         End::Torn(lsn) => {
             let torn = replayed.report.torn_bytes;
@@ -148,7 +154,9 @@ fn resume(
             replayed.sealed.push(sealed);
         }
         End::Sealed(end) => {
-            // Written by somebody who perhaps died before syncing it, or the space behind it.
+            // The process that wrote the seal may have died before syncing it. Served as durable, it must be
+            // so: else a second crash could take it back, and with it the proof that the log goes on behind
+            // it.
             let (_, file) = SegmentHeader::open(&*disk, &replayed.last.name(), OpenMode::ReadWrite)?;
             file.set_len(SEGMENT_HEADER_BYTES + end.get() - replayed.last.first_lsn.get())
                 .map_err(|error| Error::io("truncate", replayed.last.name(), error))?;
@@ -159,8 +167,11 @@ fn resume(
         }
     }
     rt::probe::at("end of log sealed");
+    // After the seal is durable: a successor without a sealed predecessor is damage (INV-WAL-3).
     let writer = SegmentWriter::create(Arc::clone(&disk), &options, header).map_err(|f| f.error)?;
     rt::probe::at("epoch raised");
+    // After the segment of the new epoch: a manifest that came first would ask for a segment that a crash
+    // left uncreated.
     let manifest = Manifest {
         database: header.database,
         epoch,
@@ -168,8 +179,9 @@ fn resume(
         checkpoint: replayed.report.checkpoint_version.unwrap_or(Version::ZERO),
     };
     manifest.write(&*disk).map_err(|failure| failure.error)?;
-    remove_unfinished(&*disk, survey);
-    // The directory was synced with the new segment: the checkpoint's name is durable.
+    remove_unfinished(&*disk, listing);
+    // Last: the directory was synced with the new segment, so the name of the checkpoint that replaces these
+    // is durable.
     for name in &replayed.superfluous {
         let _ = disk.remove(name);
     }
@@ -197,16 +209,13 @@ fn cut_and_seal(
 ) -> Result<SealedSegment> {
     let name = header.name();
     let (_, file) = SegmentHeader::open(&**disk, &name, OpenMode::ReadWrite)?;
-    let mut end = lsn.get() - header.first_lsn.get();
-    if rt::mutant!(TornTailNotCut) {
-        // As a log does that appends behind whatever there is.
-        end += torn_bytes;
-    } else {
-        file.set_len(SEGMENT_HEADER_BYTES + end)
-            .map_err(|error| Error::io("truncate", name.as_str(), error))?;
-    }
+    let end = lsn.get() - header.first_lsn.get();
+    let end = mutants::cut_tail(&*file, end, torn_bytes, |file, end| {
+        file.set_len(SEGMENT_HEADER_BYTES + end).map_err(|error| Error::io("truncate", name.as_str(), error))
+    })?;
     rt::probe::at("tail cut");
-    // Also makes durable what was read, and is about to be served.
+    // Before the seal: a torn record that came back behind it would be read as damage. The sync also covers
+    // what was read and is about to be served.
     file.sync_all().map_err(|error| Error::io("sync", name.as_str(), error))?;
     rt::probe::at("cut synced");
     let mut writer = SegmentWriter::resume(Arc::clone(disk), options, *header, file, end);
@@ -214,9 +223,9 @@ fn cut_and_seal(
     Ok(sealed)
 }
 
-/// Leftovers of crashes. Not needed, so errors are of no account.
-fn remove_unfinished(disk: &dyn Disk, survey: &Survey) {
-    for name in &survey.unfinished {
+/// Removes leftovers of crashes. Best effort: they only take space, and the next open tries again.
+fn remove_unfinished(disk: &dyn Disk, listing: &DirectoryListing) {
+    for name in &listing.unfinished {
         let _ = disk.remove(name);
     }
 }

@@ -1,19 +1,20 @@
-//! Reads checkpoint and log, changes nothing, and finds out where the log ends.
+//! Replay: reads the checkpoint, then the log, and finds out where the log ends. Changes no file.
 
 use env::{Disk, OpenMode};
 
+use super::mutants;
 use super::report::{RecoveryReport, Salvage, SalvagedDamage};
-use super::sink::{RecoveredWrite, RecoverySink};
-use super::survey::Survey;
-use super::tear;
+use super::sink::RecoverySink;
+use super::torn_tail;
+use crate::checkpoint::CheckpointReader;
 use crate::error::{Error, Result};
-use crate::types::{Lsn, TxnId, Version};
-use crate::wal::SealedSegment;
+use crate::types::{Lsn, RunNumber, TxnId, Version};
 use crate::wal::entry::decode_transaction;
 use crate::wal::files::{checkpoint_name, segment_name};
 use crate::wal::manifest::Manifest;
 use crate::wal::reader::{Block, SegmentReader, Stop, StopReason};
 use crate::wal::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
+use crate::wal::{DirectoryListing, RecoveredWrite, SealedSegment};
 
 /// How the last segment ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub(super) enum End {
     Torn(Lsn),
 }
 
-/// What was read.
+/// The result of a replay.
 #[derive(Debug)]
 pub(super) struct Replayed {
     pub(super) report: RecoveryReport,
@@ -38,16 +39,16 @@ pub(super) struct Replayed {
     pub(super) last_txn: TxnId,
     /// Files that the checkpoint makes superfluous.
     pub(super) superfluous: Vec<String>,
-    /// Salvage: files to put aside whole, and one to copy before it is cut.
-    pub(super) put_aside: Vec<String>,
+    /// Salvage: files to quarantine whole, and one to copy before it is cut.
+    pub(super) quarantine: Vec<String>,
     pub(super) keep_copy: Option<String>,
 }
 
-/// The work of reading.
+/// One replay, while it runs.
 #[derive(Debug)]
 pub(super) struct Replay<'a> {
     disk: &'a dyn Disk,
-    survey: &'a Survey,
+    listing: &'a DirectoryListing,
     manifest: Manifest,
     salvage: Salvage,
     report: RecoveryReport,
@@ -55,22 +56,28 @@ pub(super) struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    pub(super) fn new(disk: &'a dyn Disk, survey: &'a Survey, manifest: Manifest, salvage: Salvage) -> Self {
-        Self { disk, survey, manifest, salvage, report: RecoveryReport::default(), last_txn: TxnId::ZERO }
+    pub(super) fn new(
+        disk: &'a dyn Disk,
+        listing: &'a DirectoryListing,
+        manifest: Manifest,
+        salvage: Salvage,
+    ) -> Self {
+        Self { disk, listing, manifest, salvage, report: RecoveryReport::default(), last_txn: TxnId::ZERO }
     }
 
     pub(super) fn run(mut self, sink: &mut dyn RecoverySink) -> Result<Replayed> {
+        // The checkpoint first: it says from where on the log counts, and up to where it must be whole.
         let (from, durable, checkpoint_epoch) = self.load_checkpoint(sink)?;
         let durable = durable.max(self.manifest.durable);
         let mut chain = self.chain(from)?;
         let epoch_max = chain
             .iter()
             .map(|header| header.epoch)
-            .chain(self.survey.salvaged.iter().filter_map(|name| self.epoch_of_salvaged(name)))
+            .chain(self.listing.quarantined.iter().filter_map(|name| self.epoch_of_salvaged(name)))
             .fold(checkpoint_epoch, u64::max);
-        self.remembered(epoch_max)?;
+        self.check_manifest(epoch_max)?;
         let mut sealed = Vec::new();
-        let mut put_aside = Vec::new();
+        let mut quarantine = Vec::new();
         let mut keep_copy = None;
         let mut index = 0;
         let end = loop {
@@ -84,7 +91,7 @@ impl<'a> Replay<'a> {
                 Err(SegmentError::Damaged { lsn, error }) if self.salvage == Salvage::DropDamaged => {
                     let later = chain.split_off(index + 1);
                     self.drop_from(&header, lsn, &error, later.len());
-                    put_aside = later.iter().map(SegmentHeader::name).collect();
+                    quarantine = later.iter().map(SegmentHeader::name).collect();
                     keep_copy = Some(header.name());
                     break End::Torn(lsn);
                 }
@@ -105,21 +112,26 @@ impl<'a> Replay<'a> {
             epoch_max,
             last_txn: self.last_txn,
             superfluous,
-            put_aside,
+            quarantine,
             keep_copy,
         })
     }
 
-    /// Loads the newest checkpoint; returns where replay starts, up to where the log was durable when it was finished,
-    /// and its epoch.
+    fn newest_checkpoint(&self) -> Result<Option<CheckpointReader>> {
+        self.listing.checkpoints.last().map(|(_, name)| CheckpointReader::open(self.disk, name)).transpose()
+    }
+
+    /// Loads the newest checkpoint; returns where replay starts, up to where the log was durable when it was
+    /// finished, and its epoch.
     fn load_checkpoint(&mut self, sink: &mut dyn RecoverySink) -> Result<(Lsn, Lsn, u64)> {
-        let Some(checkpoint) = self.survey.newest_checkpoint(self.disk)? else {
+        let Some(checkpoint) = self.newest_checkpoint()? else {
             return Ok((Lsn::ZERO, Lsn::ZERO, 0));
         };
         if checkpoint.header.database != self.manifest.database {
             return Err(foreign(&checkpoint.name));
         }
-        // Entries take bytes: a footer that lies must not make anybody reserve more than the file can hold.
+        // Bounded by the size of the file: a footer that lies must not make the store reserve more than there
+        // can be.
         sink.expect(checkpoint.footer.entries.min(checkpoint.entries_max()));
         let last_txn = &mut self.last_txn;
         let (salvage, salvaged) = (self.salvage, &mut self.report.salvaged);
@@ -160,14 +172,14 @@ impl<'a> Replay<'a> {
         Ok((checkpoint.header.lsn, checkpoint.footer.durable, checkpoint.header.epoch))
     }
 
-    /// Checks that all is there that the manifest remembers.
-    fn remembered(&self, epoch_max: u64) -> Result<()> {
+    /// Checks that everything is there that the manifest remembers.
+    fn check_manifest(&self, epoch_max: u64) -> Result<()> {
         let missing = |file: String| Error::Missing {
             file,
             problem: "the manifest knows that there was one".to_owned(),
         };
         if self.salvage == Salvage::DropDamaged {
-            // Whatever is there is better than nothing.
+            // What is left is better than nothing, and the report says what was dropped.
             return Ok(());
         }
         if self.report.checkpoint_version.unwrap_or(Version::ZERO) < self.manifest.checkpoint {
@@ -179,12 +191,12 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// The headers of all segments from the one that holds `from`, checked to follow each other.
+    /// Returns the headers of all segments from the one that holds `from`, checked to follow each other.
     fn chain(&self, from: Lsn) -> Result<Vec<SegmentHeader>> {
         let missing =
             |lsn, problem: &str| Error::Missing { file: segment_name(lsn), problem: problem.to_owned() };
         let mut chain: Vec<SegmentHeader> = Vec::new();
-        for name in self.survey.segments.iter().rev() {
+        for name in self.listing.segments.iter().rev() {
             let (header, _) = SegmentHeader::open(self.disk, name, OpenMode::Read)?;
             if header.database != self.manifest.database {
                 return Err(foreign(name));
@@ -206,8 +218,8 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Reads one segment. `next` is its successor; `durable` is a place up to which the log is known to have been
-    /// durable.
+    /// Reads one segment. `next` is its successor; `durable` is a place up to which the log is known to have
+    /// been durable.
     fn segment(
         &mut self,
         header: &SegmentHeader,
@@ -246,7 +258,9 @@ impl<'a> Replay<'a> {
             (StopReason::Seal { end }, _) => Ok(End::Sealed(end)),
             (StopReason::Invalid(error), Some(_)) => Err(damaged(error.describe())),
             (StopReason::Invalid(error), None) => {
-                let tail = tear::examine(header, &*file, lsn)?;
+                let tail = torn_tail::examine(header, &*file, lsn)?;
+                // A valid record behind the gap proves nothing, as unsynced writes survive in any order. A
+                // place that was known to be durable when it was written does.
                 if tail.durable.max(durable) > lsn && !rt::mutant!(DamagedMiddleCut) {
                     rt::reached!("damage told from a tear");
                     return Err(damaged(error.describe()));
@@ -267,6 +281,8 @@ impl<'a> Replay<'a> {
         block: &Block<'_>,
         sink: &mut dyn RecoverySink,
     ) -> Result<(), SegmentError> {
+        // Whole commits only go to the sink: the writes of a record are taken out again when its end does not
+        // hold.
         let mut writes: Vec<RecoveredWrite<'_>> = Vec::new();
         let mut bad = None;
         for (frame, payload) in block.records() {
@@ -277,7 +293,7 @@ impl<'a> Replay<'a> {
                     value: write.value,
                     version: Version::ZERO,
                     transaction: TxnId::ZERO,
-                    run: crate::types::RunNumber::ZERO,
+                    run: RunNumber::ZERO,
                     expires_at: write.expires_at,
                 });
             });
@@ -295,13 +311,11 @@ impl<'a> Replay<'a> {
                 }
             };
             self.last_txn = self.last_txn.max(head.transaction);
-            let skips_next =
-                |covered: Version| rt::mutant!(WatermarkOffByOne) && head.version == covered.next();
-            if self
-                .report
-                .checkpoint_version
-                .is_some_and(|covered| head.version <= covered || skips_next(covered))
-            {
+            // The log is kept from a place before the checkpoint's snapshot, so it begins with commits that
+            // the checkpoint has: applied again, they would bring back values that later commits of the
+            // snapshot replaced.
+            let covered = self.report.checkpoint_version.map(mutants::covered);
+            if covered.is_some_and(|covered| head.version <= covered) {
                 writes.truncate(first);
                 self.report.commits_in_checkpoint += 1;
                 continue;
@@ -342,25 +356,26 @@ impl<'a> Replay<'a> {
         });
     }
 
-    /// Segments before the first that is needed, and older checkpoints.
+    /// Returns the segments before the first that is needed, and the older checkpoints.
     fn superfluous(&self, first: &SegmentHeader) -> Vec<String> {
         let needed = first.name();
-        let segments = self.survey.segments.iter().filter(|name| **name < needed);
-        let newest = self.survey.checkpoints.len().saturating_sub(1);
-        let checkpoints = self.survey.checkpoints[..newest].iter().map(|(_, name)| name);
+        let segments = self.listing.segments.iter().filter(|name| **name < needed);
+        let newest = self.listing.checkpoints.len().saturating_sub(1);
+        let checkpoints = self.listing.checkpoints[..newest].iter().map(|(_, name)| name);
         segments.chain(checkpoints).cloned().collect()
     }
 
-    /// A crash in the middle of a salvage must not forget an epoch.
+    /// The epoch of a quarantined file counts too: a crash in the middle of a salvage must not make it come
+    /// again.
     fn epoch_of_salvaged(&self, name: &str) -> Option<u64> {
         SegmentHeader::epoch_of(self.disk, name)
     }
 }
 
-/// What is wrong with a segment.
+/// Why a segment could not be read to its end.
 #[derive(Debug)]
 enum SegmentError {
-    /// From this place on.
+    /// It is damaged from this place on.
     Damaged {
         lsn: Lsn,
         error: Error,

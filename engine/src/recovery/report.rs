@@ -1,4 +1,4 @@
-//! What an open found, and did.
+//! The report of an open.
 
 use crate::types::{Lsn, Version};
 
@@ -8,13 +8,13 @@ pub enum Salvage {
     /// Open fails, and nothing is changed.
     #[default]
     Refuse,
-    /// Opens with what comes before the damage, and drops the rest: of the log, every commit from the damaged record
-    /// on; of a checkpoint, the damaged blocks. The files are kept under another name, and [`RecoveryReport::salvaged`] says what was
-    /// dropped.
+    /// Opens with what comes before the damage, and drops the rest: of the log, every commit from the damaged
+    /// record on; of a checkpoint, the damaged blocks. The files are kept under another name, and
+    /// [`RecoveryReport::salvaged`] says what was dropped.
     DropDamaged,
 }
 
-/// What an open found, and did.
+/// The report of an open: what was found, and what was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecoveryReport {
@@ -24,7 +24,7 @@ pub struct RecoveryReport {
     pub epoch: u64,
     /// The snapshot that was loaded.
     pub checkpoint_version: Option<Version>,
-    /// Keys (tombstones included) that were loaded from it.
+    /// Keys that were loaded from it.
     pub checkpoint_entries: u64,
     /// Segments that were read.
     pub segments: u64,
@@ -38,7 +38,7 @@ pub struct RecoveryReport {
     pub commits_in_checkpoint: u64,
     /// Transactions in the log that had been withdrawn.
     pub withdrawn: u64,
-    /// Of the last commit that is there.
+    /// The version of the last commit that is there.
     pub last_version: Version,
     /// Where the log ended.
     pub end: Lsn,

@@ -1,19 +1,21 @@
-//! Puts aside what a salvage drops, before anything is cut: the bytes stay on disk under another name.
+//! Quarantines what a salvage drops, before anything is cut: the bytes stay on disk under another name.
 
 use env::{Disk, OpenMode, read_up_to_at, write_all_at};
 
 use super::replay::Replayed;
 use crate::error::{Error, Result};
-use crate::wal::files::{create_unfinished, publish_file, salvaged_name, sync_dir};
+use crate::wal::files::{create_unfinished, publish_file, quarantine_name, sync_dir};
 
 /// Copies the damaged segment and renames those behind it, durably.
-pub(super) fn put_aside(disk: &dyn Disk, replayed: &mut Replayed) -> Result<()> {
+pub(super) fn quarantine(disk: &dyn Disk, replayed: &mut Replayed) -> Result<()> {
     if let Some(name) = &replayed.keep_copy {
-        copy(disk, name, &salvaged_name(name))?;
+        copy(disk, name, &quarantine_name(name))?;
     }
-    // Newest first: a crash in between leaves a log without a hole.
-    for name in replayed.put_aside.iter().rev() {
-        disk.rename(name, &salvaged_name(name)).map_err(|error| Error::io("rename", name.as_str(), error))?;
+    // Newest first, each synced before the next: a crash in between leaves a log without a hole, which a
+    // second salvage reads to the same place.
+    for name in replayed.quarantine.iter().rev() {
+        disk.rename(name, &quarantine_name(name))
+            .map_err(|error| Error::io("rename", name.as_str(), error))?;
         sync_dir(disk).map_err(|failure| failure.error)?;
     }
     Ok(())

@@ -8,7 +8,6 @@ use super::read_set::ReadSet;
 use super::write_set::WriteSet;
 use crate::commit::Request;
 use crate::database::Lease;
-use crate::durability::Ticket;
 use crate::error::{Error, Result};
 use crate::recording::Shape;
 use crate::run::RunRef;
@@ -16,6 +15,7 @@ use crate::run_id::RunId;
 use crate::snapshot::Registered;
 use crate::telemetry::span;
 use crate::types::Version;
+use crate::wal::Ticket;
 
 /// A transaction. Dropping it aborts it.
 ///

@@ -1,7 +1,8 @@
-//! Steps through what bincode's derived encoding writes, with variable-length integers. By hand, since recovery spends its
-//! time here: several times as fast as decoding entry by entry into an enum. Tests compare the two.
+//! A decoder for what bincode's derived encoding writes, with variable-length integers. By hand, since
+//! recovery spends its time here: several times as fast as decoding each entry into an enum. Tests compare
+//! the two.
 
-/// The bytes that are left.
+/// The bytes that are not decoded yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor<'a>(&'a [u8]);
 
@@ -28,7 +29,7 @@ impl<'a> Cursor<'a> {
         Some(taken)
     }
 
-    /// One byte below 251; or 251, 252, 253 and two, four, eight bytes.
+    /// Decodes one byte below 251; or 251, 252, 253 and two, four, eight bytes.
     #[inline]
     pub(crate) fn varint(&mut self) -> Option<u64> {
         let width = match self.byte()? {
@@ -43,7 +44,7 @@ impl<'a> Cursor<'a> {
         Some(u64::from_le_bytes(bytes))
     }
 
-    /// A byte that says whether there is something, and that.
+    /// Decodes a byte that says whether a value follows, and the value.
     #[inline]
     pub(crate) fn option<T>(&mut self, some: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         match self.byte()? {
@@ -53,7 +54,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A signed number, small if it is near zero.
+    /// Decodes a signed number, short if it is near zero.
     #[inline]
     pub(crate) fn signed_varint(&mut self) -> Option<i64> {
         let zigzag = self.varint()?;

@@ -1,14 +1,15 @@
-//! What a transaction's record holds: its entries, as bincode with variable-length integers.
+//! The entries of a transaction's record, as bincode with variable-length integers.
 //!
 //! ```text
 //! BeginTxn{transaction, run}  Write | WriteExpiring | Delete …  CommitTxn{version} | AbortTxn
 //! ```
-//! Small numbers are short ones, so the transaction is stored as its distance from the commit version, and the version as
-//! its distance from the first of the epoch. A value is a string of bytes that holds the encoded
-//! [`Value`](crate::Value): a reader can step over it, and hand it to another thread, without decoding it.
+//! Small numbers are short ones, so the transaction is stored as its distance from the commit version, and
+//! the version as its distance from the first of the epoch. A value is a string of bytes that holds the
+//! encoded [`Value`](crate::Value): a reader can step over it, and hand it to another thread, without
+//! decoding it.
 //!
-//! `AbortTxn` ends the record of a transaction that was withdrawn after its encoding had begun. Its writes are taken
-//! out, and recovery ignores it.
+//! `AbortTxn` ends the record of a transaction that was withdrawn after its encoding had begun. Its writes
+//! are taken out, and recovery ignores it.
 
 use bincode::config::{Configuration, standard};
 use bincode::enc::write::Writer;
@@ -23,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::types::{RunNumber, TxnId, Version};
 use crate::value::Value;
 
-/// Of every payload: little-endian, variable-length integers.
+/// The encoding of every payload: little-endian, variable-length integers.
 pub(crate) const CONFIG: Configuration = standard();
 
 /// One entry, borrowed from the record that holds it.
@@ -91,7 +92,7 @@ impl RecordWriter<'_> {
     #[inline]
     fn check_size(&self) -> Result<()> {
         let size = self.buffer.len() - self.start;
-        // The end of the record still has to fit.
+        // Less the end of the record, which follows even if this write is refused.
         if size > PAYLOAD_BYTES_MAX - 32 {
             return Err(Error::LimitExceeded {
                 what: "bytes in the log",
@@ -132,7 +133,7 @@ pub(crate) fn encode_transaction(
     filled
 }
 
-/// The entries of a transaction, decoded.
+/// The first and the last entry of a transaction, decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TransactionHead {
     pub(crate) version: Version,
@@ -149,8 +150,8 @@ pub(crate) struct WriteEntry<'a> {
     pub(crate) expires_at: Option<UnixMillis>,
 }
 
-/// Decodes the payload of a transaction's record: hands every write to `visit`, in order, and returns the head;
-/// `None` for a transaction that was withdrawn.
+/// Decodes the payload of a transaction's record: hands every write to `visit`, in order, and returns the
+/// head; `None` for a transaction that was withdrawn.
 ///
 /// # Errors
 /// When the payload is not what [`encode_transaction`] writes: what is wrong.
@@ -196,7 +197,7 @@ pub(crate) fn decode_transaction<'a>(
     }
 }
 
-/// What follows the tag of a put or a delete.
+/// Decodes what follows the tag of a put or a delete.
 #[inline]
 fn decode_write<'a>(rest: &mut Cursor<'a>, tag: u8) -> Option<WriteEntry<'a>> {
     let key = rest.bytes()?;
@@ -220,7 +221,8 @@ pub(crate) fn decode_value(bytes: &[u8]) -> Result<Value, &'static str> {
 /// Appends a length-prefixed encoded value, encoding it in place.
 #[inline]
 pub(crate) fn push_value(buffer: &mut Vec<u8>, value: &Value) -> Result<()> {
-    // The length of most values takes one byte; when it does not, the value moves.
+    // Encoded before its length is known: for most values the one byte left here is enough, and nothing
+    // moves.
     buffer.push(0);
     let start = buffer.len();
     bincode::encode_into_writer(value, VecWriter(buffer), CONFIG)

@@ -1,5 +1,5 @@
-//! Names of the files of a database, and how a new one comes into being: written aside, synced, renamed, and the
-//! directory synced, so that a file that has its name is whole.
+//! Names of the files of a database, and how a new one is created: written under another name, synced,
+//! renamed, and the directory synced, so that a file that has its name is whole.
 
 use env::{Disk, File, OpenMode, write_all_at};
 
@@ -12,10 +12,10 @@ pub(crate) const MANIFEST: &str = "stormproof.manifest";
 pub(crate) const LOCK: &str = "LOCK";
 /// Ends the names of files that are not whole yet.
 const UNFINISHED: &str = ".tmp";
-/// Ends the names of files that a salvage put aside.
-const SALVAGED: &str = ".salvaged";
+/// Ends the names of files that a salvage quarantined.
+const QUARANTINED: &str = ".salvaged";
 
-/// What a file is, by its name.
+/// The kind of a file, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum FileName {
     /// A segment of the log, with the LSN at which it starts.
@@ -26,9 +26,9 @@ pub(crate) enum FileName {
     Lock,
     /// Left by a crash: not whole, and not needed.
     Unfinished,
-    /// Put aside by a salvage.
-    Salvaged,
-    /// None of ours.
+    /// Quarantined by a salvage.
+    Quarantined,
+    /// Not a file of a database.
     Foreign,
 }
 
@@ -44,8 +44,8 @@ impl FileName {
         if ours && name.ends_with(UNFINISHED) {
             return Self::Unfinished;
         }
-        if ours && name.ends_with(SALVAGED) {
-            return Self::Salvaged;
+        if ours && name.ends_with(QUARANTINED) {
+            return Self::Quarantined;
         }
         if let Some(lsn) = number(name, "wal-", ".log") {
             return Self::Segment(Lsn::new(lsn));
@@ -74,12 +74,12 @@ pub(crate) fn unfinished_name(name: &str) -> String {
     format!("{name}{UNFINISHED}")
 }
 
-/// The name under which a salvage puts a file aside.
-pub(crate) fn salvaged_name(name: &str) -> String {
-    format!("{name}{SALVAGED}")
+/// The name under which a salvage quarantines a file.
+pub(crate) fn quarantine_name(name: &str) -> String {
+    format!("{name}{QUARANTINED}")
 }
 
-/// What went wrong, and whether it was a sync, after which nothing is known.
+/// An I/O error, and whether it came from a sync, after which nothing is known about what it covered.
 #[derive(Debug)]
 pub(crate) struct IoFailure {
     pub(crate) error: Error,
@@ -111,7 +111,8 @@ pub(crate) fn create_unfinished(disk: &dyn Disk, name: &str) -> Result<Box<dyn F
     .map_err(|error| Error::io("create", &unfinished, error))
 }
 
-/// Makes a written file whole under its name: sync, rename, sync the directory.
+/// Publishes a written file under its name. The sync comes before the rename, or a crash could leave the name
+/// with half of the content; the sync of the directory comes before anything that relies on the file.
 pub(crate) fn publish_file(disk: &dyn Disk, file: &dyn File, name: &str) -> Result<(), IoFailure> {
     let unfinished = unfinished_name(name);
     if !(rt::mutant!(CheckpointRenamedBeforeSync) && name.starts_with("checkpoint-")) {

@@ -1,15 +1,20 @@
-//! A flush: one write and one sync of what is pending, and what follows when they fail.
+//! A flush: one write and one sync of the pending group, and what follows when they fail.
+//!
+//! * INV-WAL-4: `durable_version` never passes a version whose record is not synced.
+//! * INV-WAL-5: after a failed sync nothing is written any more, and nothing is retried.
+//! * INV-WAL-6: Strict: a group whose write failed is not in the log, or its committers are told that its
+//!   outcome is not known. Other modes: it stays in memory, in front of what follows, until a write succeeds.
 
 use std::time::Duration;
 
 use rt::sync::Arc;
-use rt::sync::atomic::Ordering;
 
+use super::core::{LogCore, LogIo};
 use super::files::IoFailure;
-use super::log::{Io, Log};
+use super::mutants;
 use super::pending::Pending;
+use super::waiters::Waiter;
 use super::writer::{SealedSegment, SegmentWriter};
-use crate::durability::Waiter;
 use crate::error::{Error, Result};
 use crate::telemetry::{event, span};
 use crate::types::Lsn;
@@ -17,46 +22,29 @@ use crate::types::Lsn;
 /// How long the flusher waits after a failed write.
 const RETRY_AFTER: Duration = Duration::from_millis(50);
 
-impl Log {
-    /// Writes and syncs what is pending, after the flush that is under way, if any.
-    pub(crate) fn flush_once(&self) -> Result<()> {
+impl LogCore {
+    /// Writes and syncs what is pending, after a flush that is under way.
+    pub(super) fn flush_once(&self) -> Result<()> {
         let mut io = self.io.lock();
         self.flush_locked(&mut io)
     }
 
-    /// The protocol of a flush: take, make room, write, sync, announce.
-    pub(super) fn flush_locked(&self, io: &mut Io) -> Result<()> {
-        let Io { writer, group } = io;
-        let durable_lsn = {
-            let mut state = self.state.lock();
-            let refused = state.poisoned().or_else(|| state.closed.then_some(Error::Closed));
-            if let Some(error) = refused {
-                if self.options.durability.is_strict() {
-                    // The group never became visible.
-                    state.forget_pending();
-                }
-                return Err(error);
-            }
-            if state.pending.is_empty() {
-                // Then all is durable, and nobody is left who waits for a leader.
-                state.leading = false;
-                return Ok(());
-            }
-            std::mem::swap(&mut state.pending, group);
-            state.in_flight = (group.commits, group.oldest);
-            state.leading = true;
-            state.urgent = false;
-            state.durable_lsn
-        };
+    /// The protocol of a flush: take the group, make room, write, sync, announce.
+    pub(super) fn flush_locked(&self, io: &mut LogIo) -> Result<()> {
+        let LogIo { writer, group } = io;
+        let Some(durable_lsn) = self.take_group(group)? else { return Ok(()) };
         if group.commits > 1 {
             rt::reached!("group of two or more");
         }
         let _span = span!(DEBUG, "flush", commits = group.commits, bytes = group.bytes.len());
         rt::probe::at("group taken");
         let started = rt::time::now();
+        // Before the write, so that a group lies in one segment whole: a seal between two of its records
+        // would say that the first of them were durable, and they are not.
         let mut sealed = None;
         let written = writer.make_room(group.bytes.len()).and_then(|segment| {
             sealed = segment;
+            // Never a place in an earlier segment: the lag counts from within this one.
             let durable = durable_lsn.max(writer.header().first_lsn);
             writer.write(group, durable)
         });
@@ -70,6 +58,8 @@ impl Log {
         rt::probe::at("group synced");
         match done {
             Ok(()) => {
+                // The end moves only now: after a failed write it must still point in front of the group, as
+                // that is where the repair cuts.
                 writer.advance(group);
                 self.announce(group, writer.end_lsn(), sealed, rt::time::now().saturating_since(started));
                 group.clear(self.options.buffer_bytes_max);
@@ -84,7 +74,34 @@ impl Log {
         }
     }
 
-    /// Tells everybody that the group is durable.
+    /// Takes what is pending as the group to write, and returns up to where the log is durable; `None` if
+    /// nothing is pending.
+    fn take_group(&self, group: &mut Pending) -> Result<Option<Lsn>> {
+        let mut state = self.state.lock();
+        // Under the lock that `fail` takes: no group is written after the failed sync of an earlier one.
+        let refused = state.poisoned().or_else(|| state.closed.then_some(Error::Closed));
+        if let Some(error) = refused {
+            if self.options.durability.is_strict() {
+                // The group never became visible.
+                state.forget_pending();
+            }
+            return Err(error);
+        }
+        if state.pending.is_empty() {
+            // All is durable, so nothing is left to lead a flush for.
+            state.leading = false;
+            return Ok(None);
+        }
+        std::mem::swap(&mut state.pending, group);
+        // In the same critical section, so that these commits count as unsynced all the time: else an ack
+        // could slip past the bound of the mode.
+        state.in_flight = (group.commits, group.oldest);
+        state.leading = true;
+        state.urgent = false;
+        Ok(Some(state.durable_lsn))
+    }
+
+    /// Publishes that the group is durable, and wakes those it satisfies.
     fn announce(&self, group: &Pending, end: Lsn, sealed: Option<SealedSegment>, took: Duration) {
         let mut state = self.state.lock();
         state.in_flight = (0, None);
@@ -92,12 +109,14 @@ impl Log {
         state.retry_at = None;
         state.sealed.extend(sealed);
         state.durable_lsn = end;
-        let announced =
-            if rt::mutant!(AckedByEarlierSync) { state.appended_version } else { group.last_version };
+        // What was appended during the sync is not covered by it: the group's own last version counts.
+        let announced = mutants::announced(group.last_version, state.appended_version);
         state.durable_version = state.durable_version.max(announced);
         state.metrics.add_flush(group, took);
-        self.durable_version.store(state.durable_version.get(), Ordering::Release);
         let durable = state.durable_version;
+        // Before the lock goes: a waiter that looks without it must not find less than one that looked with
+        // it.
+        self.set_durable_version(durable);
         let mut woken = state.waiters.satisfied(durable);
         woken.extend(state.waiters.next_leader());
         let checkpoint_due = end >= state.checkpointer_wakes_at;
@@ -112,12 +131,13 @@ impl Log {
         woken.into_iter().for_each(Waiter::wake);
     }
 
-    /// After a group could not be made durable: Strict forgets it, other modes keep it for another write, and a failed
-    /// sync ends all writing. Returns the error for the committers.
+    /// Handles a group that could not be made durable: Strict forgets it, other modes keep it for another
+    /// write, and a failed sync ends all writing. Returns the error for the committers.
     fn withdraw(&self, writer: &mut SegmentWriter, group: &mut Pending, failure: IoFailure) -> Error {
         let strict = self.options.durability.is_strict();
         let mut failure = failure;
         let mut known = !failure.sync;
+        // Before the error is told: only a cut that is durable makes "nothing happened" true.
         if known && let Err(repair) = writer.repair() {
             rt::reached!("repair of a failed write failed");
             known = false;
@@ -154,8 +174,8 @@ impl Log {
         error
     }
 
-    /// Closes for writing if a sync failed; returns the error to report.
-    pub(crate) fn fail(&self, failure: IoFailure) -> Error {
+    /// Closes the log for writing if a sync failed; returns the error to report.
+    pub(super) fn fail(&self, failure: IoFailure) -> Error {
         if !failure.sync {
             return failure.error;
         }
@@ -163,7 +183,8 @@ impl Log {
         event!(ERROR, error = %failure.error, "a sync failed: closed for writing, reads go on");
         let mut state = self.state.lock();
         let cause = Arc::clone(state.poison.get_or_insert_with(|| Arc::new(failure.error)));
-        // What is in flight will never be durable: it counts as unsynced for good, so that no ack goes past the bound.
+        // The group in flight keeps counting as unsynced: it will never be durable, and no ack may pass the
+        // bound.
         state.leading = false;
         let woken = state.waiters.all();
         drop(state);
@@ -174,7 +195,7 @@ impl Log {
     }
 }
 
-/// Nobody knows before the next recovery.
+/// Says that only the next recovery decides about the commit.
 pub(super) fn indeterminate(error: Error) -> Error {
     match error {
         Error::Indeterminate { .. } => error,

@@ -4,15 +4,16 @@
 //! 0        4        8      9              16
 //! | length | crc32  | kind | durable lag   | payload (length bytes) |
 //! ```
-//! The CRC32 covers, in this order: database id, epoch, LSN of the record (none of which is stored), length, kind,
-//! durable lag, payload. So a record is valid in one place only: moved, in another segment, epoch or database it
-//! is garbage, and what stale space holds can't come back.
+//! The CRC32 covers, in this order: database id, epoch, LSN of the record (none of which is stored), length,
+//! kind, durable lag, payload. So a record is valid in one place only: moved, in another segment, epoch or
+//! database it is garbage, and stale bytes can't come back.
 //!
-//! The durable lag is the record's LSN minus the LSN up to which the log was known to be durable when the record
-//! was written. It is what tells corruption from a tear: below the durable LSN of any surviving record, nothing
-//! may be missing.
+//! The durable lag is the record's LSN minus the LSN up to which the log was known to be durable when the
+//! record was written. It tells corruption from a torn tail: below the durable LSN of any surviving record,
+//! nothing may be missing.
 //!
-//! INV-WAL-1: a record that passes [`Frame::check`] was written at this LSN, whole, by this database in this epoch.
+//! INV-WAL-1: a record that passes [`Frame::check`] was written at this LSN, whole, by this database in this
+//! epoch.
 
 use crc32fast::Hasher;
 
@@ -28,7 +29,7 @@ pub(crate) const FORMAT_VERSION: u32 = 1;
 /// Identifies a database, so that files of two can't be mixed up.
 pub(crate) type DatabaseId = [u8; 16];
 
-/// What a record is.
+/// The kind of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum RecordKind {
@@ -75,21 +76,21 @@ impl CrcSeed {
     }
 }
 
-/// A record in its frame.
+/// The header of a record, and where it lies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame {
     pub(crate) lsn: Lsn,
     pub(crate) kind: RecordKind,
     /// Payload bytes.
     pub(crate) length: usize,
-    /// Up to where the log was durable when the record was written.
+    /// The place up to which the log was durable when the record was written.
     pub(crate) durable: Lsn,
 }
 
-/// Why there is no record.
+/// Why there is no valid record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FrameError {
-    /// The length is zero: where nothing was written yet.
+    /// The length is zero, as where nothing was written yet.
     Empty,
     /// The header can't be one: length, kind or lag is impossible.
     Header,
@@ -98,7 +99,7 @@ pub(crate) enum FrameError {
 }
 
 impl FrameError {
-    /// In words, for messages.
+    /// Returns it in words, for messages.
     pub(crate) const fn describe(self) -> &'static str {
         match self {
             Self::Empty => "no record where one must be",
@@ -109,13 +110,13 @@ impl FrameError {
 }
 
 impl Frame {
-    /// Bytes that the record takes, with its header.
+    /// Returns the bytes that the record takes, with its header.
     pub(crate) const fn total(&self) -> usize {
         RECORD_HEADER_BYTES + self.length
     }
 
-    /// Reads the header at the start of `bytes`, without checking the checksum. `room` is how many bytes are left
-    /// in the file, from the start of the record.
+    /// Reads the header at the start of `bytes`, without checking the checksum. `room` is how many bytes are
+    /// left in the file, from the start of the record.
     pub(crate) fn parse(lsn: Lsn, bytes: &[u8], room: u64) -> Result<Self, FrameError> {
         let Some(header) = bytes.first_chunk::<RECORD_HEADER_BYTES>() else {
             return Err(if bytes.iter().all(|byte| *byte == 0) {

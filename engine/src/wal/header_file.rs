@@ -37,13 +37,14 @@ impl HeaderWriter {
     }
 }
 
-/// Positions, versions and segment numbers are smaller in every database that anybody could have written: so sums of two do not
-/// overflow, whatever a file says.
+/// Bound of positions, versions and segment numbers, which no database that was really written reaches: so
+/// sums of two do not overflow, whatever a file says.
 pub(crate) const NUMBER_MAX: u64 = 1 << 63;
-/// Of every epoch there are versions below [`NUMBER_MAX`].
+/// Bound of epochs: each has versions below [`NUMBER_MAX`].
 const EPOCH_MAX: u64 = 1 << 23;
 
-/// Checks numbers that a header holds, though its checksum matches: a file made by somebody else is an error, and no panic.
+/// Checks the numbers in a header, though its checksum matches: a file that was made up is an error, not a
+/// panic.
 ///
 /// # Errors
 /// [`Error::Corruption`].
@@ -58,8 +59,8 @@ pub(crate) fn check_numbers(file: &str, epoch: u64, numbers: &[u64]) -> Result<(
     })
 }
 
-/// Checks magic, version and checksum of the header at the start of `bytes`, `length` bytes long with its checksum,
-/// and returns its fields.
+/// Checks magic, version and checksum of the header at the start of `bytes`, `length` bytes long with its
+/// checksum, and returns its fields.
 ///
 /// # Errors
 /// [`Error::NewerFormat`] and [`Error::Corruption`], naming `file` and counting from `offset`.

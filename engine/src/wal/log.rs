@@ -1,57 +1,32 @@
 //! The log of an open database: takes the records of commits, and makes them durable in commit order.
-//!
-//! Two locks, `wal.io` before `wal.state`: the first is held for a whole write and sync, the second for moments, so
-//! that the next group is encoded while the last one is synced.
-//!
-//! * INV-WAL-4: `durable_version` never passes a version whose record is not synced.
-//! * INV-WAL-5: after a failed sync nothing is written any more, and nothing is retried.
-//! * INV-WAL-6: Strict: a group whose write failed is not in the log; or its committers are told that its outcome
-//!   is not known. Other modes: it stays in memory, in front of what follows, until a write succeeds.
 
 use std::fmt;
 
 use env::{Disk, DiskLock};
-use rt::sync::atomic::{AtomicU64, Ordering};
-use rt::sync::{Arc, Condvar, Mutex};
+use rt::sync::{Arc, Mutex};
 use rt::time::Instant;
 
+use super::core::LogCore;
 use super::entry::{RecordWriter, encode_transaction};
-use super::files::sync_dir;
+use super::files::{IoFailure, sync_dir};
 use super::flush::indeterminate;
+use super::flusher::run_flusher;
 use super::format::DatabaseId;
 use super::metrics::LogMetrics;
 use super::options::LogOptions;
-use super::pending::Pending;
-use super::state::State;
+use super::waiters::Waiter;
 use super::writer::{SealedSegment, SegmentWriter};
-use crate::durability::{Durability, Waiter, run_flusher};
 use crate::error::{Error, Result};
 use crate::types::{Lsn, RunNumber, TxnId, Version};
 
 /// The log of an open database.
 pub(crate) struct Log {
-    pub(super) disk: Arc<dyn Disk>,
-    pub(super) options: LogOptions,
+    pub(super) core: Arc<LogCore>,
     database: DatabaseId,
     epoch: u64,
     first_version: Version,
-    pub(super) io: Mutex<Io>,
-    pub(crate) state: Mutex<State>,
-    /// The flusher waits here for something to do.
-    pub(crate) work: Condvar,
-    /// The checkpointer waits here for its time.
-    pub(super) checkpoint_work: Condvar,
-    pub(super) durable_version: AtomicU64,
     flusher: Mutex<Option<rt::thread::JoinHandle<()>>>,
     lock: Mutex<Option<Box<dyn DiskLock>>>,
-}
-
-/// What a flush works with.
-#[derive(Debug)]
-pub(super) struct Io {
-    pub(super) writer: SegmentWriter,
-    /// What is being written; empty between flushes.
-    pub(super) group: Pending,
 }
 
 /// What recovery found, for the log to go on from.
@@ -65,8 +40,8 @@ pub(crate) struct Resume {
     pub(crate) lock: Box<dyn DiskLock>,
 }
 
-/// A place in the log from which replay completes a checkpoint: everything up to `version` lies before `lsn` and is
-/// durable.
+/// A place in the log from which replay completes a checkpoint: everything up to `version` lies before `lsn`
+/// and is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Capture {
     pub(crate) lsn: Lsn,
@@ -77,30 +52,27 @@ impl Log {
     /// Starts the log behind what recovery found, and its flusher.
     pub(crate) fn start(disk: Arc<dyn Disk>, options: LogOptions, resume: Resume) -> Result<Arc<Self>> {
         let header = *resume.writer.header();
-        let durable_lsn = resume.writer.end_lsn();
-        let log = Arc::new(Self {
+        let core = Arc::new(LogCore::new(
             disk,
             options,
+            resume.writer,
+            resume.last_version,
+            resume.sealed,
+            resume.checkpoint_lsn,
+        ));
+        let log = Arc::new(Self {
+            core: Arc::clone(&core),
             database: header.database,
             epoch: header.epoch,
             first_version: header.first_version,
-            io: Mutex::new("wal.io", Io { writer: resume.writer, group: Pending::default() }),
-            state: Mutex::new(
-                "wal.state",
-                State::new(resume.last_version, durable_lsn, resume.sealed, resume.checkpoint_lsn),
-            ),
-            work: Condvar::new("wal.work"),
-            checkpoint_work: Condvar::new("wal.checkpoint_work"),
-            durable_version: AtomicU64::new("wal.durable_version", resume.last_version.get()),
             flusher: Mutex::new("wal.flusher", None),
             lock: Mutex::new("wal.lock", Some(resume.lock)),
         });
         if !options.durability.is_strict() {
-            let body = Arc::clone(&log);
             let thread =
-                rt::thread::spawn("wal.flusher", move || run_flusher(&body)).map_err(|error| Error::Io {
+                rt::thread::spawn("wal.flusher", move || run_flusher(&core)).map_err(|error| Error::Io {
                     operation: "start the flusher",
-                    file: log.disk.describe(),
+                    file: log.core.disk.describe(),
                     source: Arc::new(error),
                 })?;
             *log.flusher.lock() = Some(thread);
@@ -108,32 +80,32 @@ impl Log {
         Ok(log)
     }
 
-    /// Before a group of `commits` is validated: whether it may be appended at all. Waits, and flushes, when too
-    /// much is waiting to be written.
+    /// Admits a group of `commits` before it is validated. Waits, and flushes, when too much is waiting to be
+    /// written.
     ///
     /// # Errors
-    /// [`Error::Closed`], [`Error::Poisoned`]; the error of a write that failed before and fails again. Nothing
-    /// happened then.
+    /// [`Error::Closed`], [`Error::Poisoned`]; the error of a write that failed before and fails again.
+    /// Nothing happened then.
     pub(crate) fn admit(&self, commits: u64) -> Result<()> {
         loop {
             {
-                let state = self.state.lock();
+                let state = self.core.state.lock();
                 state.check_open()?;
                 let unsynced = state.unsynced();
                 let stalled = state.retry_at.is_some();
-                let full = state.pending.bytes.len() >= self.options.buffer_bytes_max
-                    || (unsynced > 0 && unsynced + commits > self.options.durability.commits_max());
-                if !stalled && !full && !self.too_old(&state) {
+                let full = state.pending.bytes.len() >= self.core.options.buffer_bytes_max
+                    || (unsynced > 0 && unsynced + commits > self.core.options.durability.commits_max());
+                if !stalled && !full && !self.core.is_too_old(&state) {
                     return Ok(());
                 }
             }
             rt::reached!("commit waits for a sync");
-            self.flush_once()?;
+            self.core.flush_once()?;
         }
     }
 
-    /// Appends the record of one transaction; `fill` adds its writes. One thread at a time appends, with rising
-    /// versions. If `fill` fails, the version was not used.
+    /// Appends the record of one transaction; `fill` adds its writes. One thread at a time appends, with
+    /// rising versions. If `fill` fails, the version was not used.
     ///
     /// # Errors
     /// Those of `fill`.
@@ -145,14 +117,14 @@ impl Log {
         run: RunNumber,
         fill: impl FnOnce(&mut RecordWriter<'_>) -> Result<()>,
     ) -> Result<()> {
-        let mut state = self.state.lock();
+        let mut state = self.core.state.lock();
         assert!(version > state.appended_version, "versions rise in commit order");
         let pending = &mut state.pending;
         pending.records += 1;
         encode_transaction(&mut pending.bytes, self.first_version, version, transaction, run, fill)?;
         pending.commits += 1;
         pending.last_version = version;
-        if pending.oldest.is_none() && self.options.durability.interval().is_some() {
+        if pending.oldest.is_none() && self.core.options.durability.interval().is_some() {
             pending.oldest = Some(rt::time::now());
         }
         state.appended_version = version;
@@ -162,40 +134,40 @@ impl Log {
     /// Ends a group. Strict: writes and syncs it. Other modes: wakes the flusher if it is time.
     ///
     /// # Errors
-    /// Strict only; the whole group has failed, and no part of it may become visible. [`Error::DiskFull`], [`Error::Io`]:
-    /// nothing happened. [`Error::Indeterminate`]: nobody knows before the next recovery.
+    /// Strict only; the whole group has failed, and no part of it may become visible. [`Error::DiskFull`],
+    /// [`Error::Io`]: nothing happened. [`Error::Indeterminate`]: the next recovery decides.
     pub(crate) fn end_group(&self) -> Result<()> {
-        if self.options.durability.is_strict() {
-            return self.flush_once();
+        if self.core.options.durability.is_strict() {
+            return self.core.flush_once();
         }
-        let mut state = self.state.lock();
-        if state.flusher_waits && self.due_earlier(&state) {
+        let mut state = self.core.state.lock();
+        if state.flusher_waits && self.core.is_due_earlier(&state) {
             state.flusher_waits = false;
             drop(state);
-            self.work.notify_one();
+            self.core.work.notify_one();
         }
         Ok(())
     }
 
-    /// Before the commits of a group are acked, and after they are visible: waits while an ack would break the
-    /// mode's promise.
+    /// Waits while an ack would break the promise of the mode. Called when the commits of a group are
+    /// visible, and before they are acked.
     ///
     /// # Errors
     /// [`Error::Indeterminate`]: the commits are visible, and can't be made durable now.
     pub(crate) fn before_ack(&self) -> Result<()> {
-        if self.options.durability.interval().is_none() || rt::mutant!(AckWithoutBackpressure) {
+        if self.core.options.durability.interval().is_none() || rt::mutant!(AckWithoutBackpressure) {
             return Ok(());
         }
         loop {
             {
-                let state = self.state.lock();
-                let full = state.unsynced() >= self.options.durability.commits_max();
-                if state.unsynced() == 0 || (!full && !self.too_old(&state)) {
+                let state = self.core.state.lock();
+                let full = state.unsynced() >= self.core.options.durability.commits_max();
+                if state.unsynced() == 0 || (!full && !self.core.is_too_old(&state)) {
                     return Ok(());
                 }
             }
             rt::reached!("ack waits for a sync");
-            self.flush_once().map_err(indeterminate)?;
+            self.core.flush_once().map_err(indeterminate)?;
         }
     }
 
@@ -205,13 +177,13 @@ impl Log {
     /// [`Error::Poisoned`]; the error of a failed write, after which the data still wait to be written.
     pub(crate) fn flush(&self) -> Result<()> {
         let target = {
-            let state = self.state.lock();
+            let state = self.core.state.lock();
             if state.durable_version < state.appended_version {
                 state.check_open()?;
             } else if let Some(error) = state.poisoned() {
                 return Err(error);
             }
-            if self.options.durability.is_strict() {
+            if self.core.options.durability.is_strict() {
                 return Ok(());
             }
             if rt::mutant!(FlushSkipsInFlight) && state.pending.is_empty() {
@@ -220,7 +192,7 @@ impl Log {
             state.appended_version
         };
         while self.durable_version() < target {
-            self.flush_once()?;
+            self.core.flush_once()?;
         }
         Ok(())
     }
@@ -228,112 +200,100 @@ impl Log {
     /// The newest version that is durable.
     #[inline]
     pub(crate) fn durable_version(&self) -> Version {
-        Version::new(self.durable_version.load(Ordering::Acquire))
+        self.core.durable_version()
     }
 
-    /// Closes: no more commits, everything durable, the last segment sealed, the directory unlocked. Closing twice
-    /// does nothing.
+    /// Closes the log: no more commits, everything durable, the last segment sealed, the directory unlocked.
+    /// Closing twice does nothing.
     ///
     /// # Errors
     /// When what was appended can't be made durable. The log is closed even so.
     pub(crate) fn close(&self) -> Result<()> {
         {
-            let mut state = self.state.lock();
+            let mut state = self.core.state.lock();
             if state.closing {
                 return Ok(());
             }
             state.closing = true;
         }
-        self.work.notify_all();
-        self.checkpoint_work.notify_all();
+        self.core.work.notify_all();
+        self.core.checkpoint_work.notify_all();
         let flusher = self.flusher.lock().take();
         if let Some(thread) = flusher {
-            // Its panic, if any, has been reported; what is pending is flushed here.
+            // A panic of it has been reported; what it left is flushed below.
             let _ = thread.join();
         }
-        let mut io = self.io.lock();
-        let flushed = self.flush_locked(&mut io);
+        let mut io = self.core.io.lock();
+        let flushed = self.core.flush_locked(&mut io);
         let sealed = flushed.and_then(|()| {
             io.writer.seal().map_err(|failure| failure.error)?;
             io.writer.trim();
             Ok(())
         });
         let woken = {
-            let mut state = self.state.lock();
+            let mut state = self.core.state.lock();
             state.closed = true;
             state.waiters.all()
         };
         woken.into_iter().for_each(Waiter::wake);
+        // Last: who opens the directory next must find the log sealed.
         *self.lock.lock() = None;
         sealed
     }
 
-    /// A place from which a checkpoint may start.
+    /// Returns a place from which a checkpoint may start.
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Poisoned`]: what can't be relied on is not saved.
     pub(crate) fn capture(&self) -> Result<Capture> {
-        let state = self.state.lock();
+        let state = self.core.state.lock();
         state.check_open()?;
         Ok(Capture { lsn: state.durable_lsn, version: state.durable_version })
     }
 
-    /// Drops the segments that a durable checkpoint made superfluous.
+    /// Removes the segments that a durable checkpoint made superfluous.
     pub(crate) fn drop_segments_before(&self, lsn: Lsn) -> Result<usize> {
         let superfluous: Vec<SealedSegment> = {
-            let mut state = self.state.lock();
+            let mut state = self.core.state.lock();
             state.checkpoint_lsn = state.checkpoint_lsn.max(lsn);
             let (drop, keep) = std::mem::take(&mut state.sealed).into_iter().partition(|s| s.end <= lsn);
             state.sealed = keep;
             drop
         };
         for segment in &superfluous {
-            self.disk
+            self.core
+                .disk
                 .remove(&segment.name)
                 .map_err(|error| Error::io("remove", segment.name.as_str(), error))?;
         }
         if !superfluous.is_empty() {
-            sync_dir(&*self.disk).map_err(|failure| self.fail(failure))?;
+            sync_dir(&*self.core.disk).map_err(|failure| self.core.fail(failure))?;
         }
         Ok(superfluous.len())
     }
 
-    /// Waits until it is time for a checkpoint, but at least until `not_before`; false when the log takes no more
-    /// writes.
+    /// Waits until it is time for a checkpoint, but at least until `not_before`; returns false when the log
+    /// takes no more writes.
     pub(crate) fn wait_for_checkpoint(&self, not_before: Instant) -> bool {
-        let deadline =
-            self.options.checkpoint_interval.map(|interval| rt::time::now().saturating_add(interval));
-        let mut state = self.state.lock();
-        loop {
-            if state.closing || state.poison.is_some() {
-                return false;
-            }
-            let covered = state.checkpoint_lsn.get();
-            let uncovered = state.durable_lsn.get().saturating_sub(covered);
-            let due = if uncovered >= self.options.checkpoint_log_bytes {
-                Some(not_before)
-            } else if uncovered > 0 {
-                deadline.map(|deadline| deadline.max(not_before))
-            } else {
-                None
-            };
-            if due.is_some_and(|due| due <= rt::time::now()) {
-                return true;
-            }
-            let step =
-                if due.is_none() && deadline.is_some() { 1 } else { self.options.checkpoint_log_bytes };
-            state.checkpointer_wakes_at = Lsn::new(covered.saturating_add(step));
-            match due {
-                Some(due) => {
-                    self.checkpoint_work.wait_until(&mut state, due);
-                }
-                None => self.checkpoint_work.wait(&mut state),
-            }
-        }
+        self.core.wait_for_checkpoint(not_before)
+    }
+
+    /// Waits until `version` is durable, or until `deadline`; returns whether it is.
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`], [`Error::Closed`], [`Error::Invalid`] for a version that no commit has; the error
+    /// of a write that failed.
+    pub(crate) fn wait_durable(&self, version: Version, deadline: Option<Instant>) -> Result<bool> {
+        self.core.wait_durable(version, deadline)
+    }
+
+    /// Closes the log for writing if a sync failed; returns the error to report.
+    pub(crate) fn fail(&self, failure: IoFailure) -> Error {
+        self.core.fail(failure)
     }
 
     pub(crate) fn metrics(&self) -> LogMetrics {
-        let state = self.state.lock();
+        let state = self.core.state.lock();
         LogMetrics {
             durable_version: state.durable_version,
             durable_lsn: state.durable_lsn,
@@ -342,15 +302,6 @@ impl Log {
             sealed_segments: state.sealed.len() as u64,
             ..state.metrics
         }
-    }
-
-    pub(crate) const fn durability(&self) -> Durability {
-        self.options.durability
-    }
-
-    /// With as many bytes waiting, it is time to write them.
-    pub(crate) const fn flush_bytes(&self) -> usize {
-        self.options.buffer_bytes_max / 4
     }
 
     pub(crate) const fn database(&self) -> &DatabaseId {
@@ -362,15 +313,7 @@ impl Log {
     }
 
     pub(crate) fn disk(&self) -> &dyn Disk {
-        &*self.disk
-    }
-
-    /// Whether the oldest commit that is not durable is as old as one may get.
-    fn too_old(&self, state: &State) -> bool {
-        match (self.options.durability.interval(), state.oldest()) {
-            (Some(interval), Some(oldest)) => rt::time::now().saturating_since(oldest) >= interval,
-            _ => false,
-        }
+        &*self.core.disk
     }
 }
 

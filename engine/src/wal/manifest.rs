@@ -1,8 +1,9 @@
-//! The manifest: the file that makes a directory a database, and says which. It is created last, so a directory
-//! without one holds nothing that anybody was promised.
+//! The manifest: the file that makes a directory a database, and says which. It is created last, so a
+//! directory without one holds nothing that was acked.
 //!
-//! It also remembers what must be there: written anew, as a whole, at every open and after every checkpoint, it is a lower
-//! bound. So a database whose log was cut short and whose checkpoint is gone does not open as an empty one.
+//! It also remembers what must be there at least. Written anew, as a whole, at every open and after every
+//! checkpoint, it keeps a database whose log was cut short and whose checkpoint is gone from opening as an
+//! empty one.
 //!
 //! ```text
 //! magic 8 | format 4 | database id 16 | epoch 8 | durable lsn 8 | checkpoint version 8 | crc 4
@@ -19,7 +20,7 @@ use crate::types::{Lsn, Version};
 const MAGIC: &[u8; 8] = b"STRMMANI";
 const BYTES: usize = 56;
 
-/// What a database is, and what there is of it at least.
+/// The identity of a database, and what there is of it at least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Manifest {
     pub(crate) database: DatabaseId,
@@ -32,7 +33,7 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
-    /// Writes it, durably, in the place of the one before.
+    /// Writes the manifest, durably, in the place of the one before.
     pub(crate) fn write(&self, disk: &dyn Disk) -> Result<(), IoFailure> {
         let bytes = HeaderWriter::new(MAGIC)
             .bytes(&self.database)
@@ -44,7 +45,7 @@ impl Manifest {
         create_file(disk, MANIFEST, &bytes)
     }
 
-    /// Reads it.
+    /// Reads the manifest.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Corruption`], [`Error::NewerFormat`].

@@ -1,17 +1,17 @@
-//! What the log counts.
+//! Counters of the log.
 
 use std::time::Duration;
 
 use super::pending::Pending;
 use crate::types::{Lsn, Version};
 
-/// What the log has done since the database was opened, and where it is.
+/// Counters of the log since the database was opened, and where it stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogMetrics {
     /// The newest durable version.
     pub durable_version: Version,
-    /// Up to where the log is durable.
+    /// The place up to which the log is durable.
     pub durable_lsn: Lsn,
     /// Commits that are not durable.
     pub unsynced_commits: u64,

@@ -4,14 +4,14 @@ use rt::time::Instant;
 
 use crate::types::Version;
 
-/// A run of whole records, in commit order.
+/// Whole records, in commit order.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     pub(crate) bytes: Vec<u8>,
-    /// Records, those of withdrawn transactions included.
+    /// Number of records, those of withdrawn transactions included.
     pub(crate) records: u64,
     pub(crate) commits: u64,
-    /// Of the last commit; zero if there is none.
+    /// The version of the last commit; zero if there is none.
     pub(crate) last_version: Version,
     /// When the first commit was added; kept only where an interval bounds its age.
     pub(crate) oldest: Option<Instant>,
@@ -22,7 +22,7 @@ impl Pending {
         self.bytes.is_empty()
     }
 
-    /// Empties it, and keeps the memory up to `capacity`.
+    /// Removes all records, and keeps the memory up to `capacity`.
     pub(crate) fn clear(&mut self, capacity: usize) {
         let mut bytes = std::mem::take(&mut self.bytes);
         bytes.clear();
@@ -30,7 +30,7 @@ impl Pending {
         *self = Self { bytes, ..Self::default() };
     }
 
-    /// Puts `self` in front of `later`, which takes all of it.
+    /// Moves all records to the front of `later`.
     pub(crate) fn put_back(&mut self, later: &mut Self) {
         self.bytes.extend_from_slice(&later.bytes);
         self.records += later.records;

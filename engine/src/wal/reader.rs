@@ -1,7 +1,7 @@
 //! Reads the records of one segment, block by block, in bounded memory.
 //!
-//! Job: whole, valid records, and where they end. Not its job: what that end means (a tear, or corruption), which
-//! takes more than one segment to tell.
+//! Job: whole, valid records, and where they end. Not its job: what that end means (a torn tail, or
+//! corruption), which takes more than one segment to tell.
 
 use env::{File, read_up_to_at};
 
@@ -25,9 +25,9 @@ pub(crate) struct SegmentReader<'a> {
     /// Where the next block starts, in bytes behind the header.
     position: u64,
     buffer: Vec<u8>,
-    /// Of the buffer: what the last block took.
+    /// Bytes of the buffer that the last block took.
     taken: usize,
-    /// Of the buffer: what holds data.
+    /// Bytes of the buffer that hold data.
     filled: usize,
     frames: Vec<(usize, Frame)>,
     stop: Option<Stop>,
@@ -36,7 +36,7 @@ pub(crate) struct SegmentReader<'a> {
 /// Where, and why, the valid records end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stop {
-    /// Of the seal, or of the first byte that is not a valid record.
+    /// The place of the seal, or of the first byte that is not a valid record.
     pub(crate) lsn: Lsn,
     pub(crate) reason: StopReason,
 }
@@ -70,7 +70,8 @@ impl<'a> SegmentReader<'a> {
         })
     }
 
-    /// Reads the next records: at least one, unless there are no more. The slices start with a record's header.
+    /// Reads the next records: at least one, unless there are no more. The slices start with a record's
+    /// header.
     pub(crate) fn next_block(&mut self) -> Result<Block<'_>> {
         self.frames.clear();
         self.buffer.copy_within(self.taken..self.filled, 0);
@@ -85,7 +86,7 @@ impl<'a> SegmentReader<'a> {
         Ok(Block { bytes: &self.buffer[..self.taken], frames: &self.frames })
     }
 
-    /// Where the records ended, once a block without records was read.
+    /// Returns where the records ended, once a block without records was read.
     pub(crate) const fn stop(&self) -> Option<Stop> {
         self.stop
     }
@@ -101,14 +102,14 @@ impl<'a> SegmentReader<'a> {
             .map_err(|error| Error::io("read", self.name.as_str(), error))?;
         self.filled += read;
         if read < more {
-            // The file has become shorter, or a read lied: what is not there is not there.
+            // The file has become shorter since its length was read, or a read lied.
             self.length = self.position + self.filled as u64;
         }
         Ok(())
     }
 
-    /// Takes whole records from the buffer. Returns how many bytes the next one needs, if it is cut off by the end
-    /// of the buffer.
+    /// Takes whole records from the buffer. Returns how many bytes the next one needs, if it is cut off by
+    /// the end of the buffer.
     fn parse(&mut self) -> usize {
         loop {
             let at = self.position + self.taken as u64;

@@ -1,5 +1,5 @@
-//! A segment: one file of the log. A header of 4,096 bytes, of which the first 64 are used, then records, then
-//! zeros: space that was allocated ahead, so that a sync need not write the file's length.
+//! A segment: one file of the log. A header of 4,096 bytes, of which the first 64 are used, then records,
+//! then zeros: space that was allocated ahead, so that a sync need not write the file's length.
 //!
 //! ```text
 //! magic 8 | format 4 | database id 16 | epoch 8 | number 8 | first lsn 8 | first version 8 | crc 4
@@ -19,10 +19,10 @@ pub(crate) const SEGMENT_HEADER_BYTES: u64 = 4096;
 
 const MAGIC: &[u8; 8] = b"STRMWAL\0";
 const USED_BYTES: usize = 64;
-/// Of the header: what is behind are zeros.
+/// Bytes of the header that are used; zeros follow.
 pub(crate) const SEGMENT_HEADER_USED: u64 = USED_BYTES as u64;
 
-/// What a segment says about itself.
+/// The header of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SegmentHeader {
     pub(crate) database: DatabaseId,
@@ -83,7 +83,7 @@ impl SegmentHeader {
                 problem: format!("its header belongs to {}", header.name()),
             });
         }
-        // It was created with a whole page of header, and nothing cuts into that.
+        // The whole page is created at once, and no truncation reaches into it.
         let length = file.len().map_err(|error| Error::io("read the length", name, error))?;
         if length < SEGMENT_HEADER_BYTES {
             return Err(Error::Corruption {
@@ -95,7 +95,7 @@ impl SegmentHeader {
         Ok((header, file))
     }
 
-    /// The epoch of a segment under another name; `None` if it is none.
+    /// Reads the epoch of a segment under another name; returns `None` if it is no segment.
     pub(crate) fn epoch_of(disk: &dyn Disk, name: &str) -> Option<u64> {
         Self::read(disk, name, OpenMode::Read).ok().map(|(header, _)| header.epoch)
     }

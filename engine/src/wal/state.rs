@@ -1,48 +1,48 @@
-//! What is known about the log of an open database.
+//! The state of an open log that changes with every commit and flush.
 
 use rt::sync::Arc;
 use rt::time::Instant;
 
 use super::metrics::LogMetrics;
 use super::pending::Pending;
+use super::waiters::Waiters;
 use super::writer::SealedSegment;
-use crate::durability::Waiters;
 use crate::error::{Error, Result};
 use crate::types::{Lsn, Version};
 
-/// What is known about the log, and changes with every commit.
+/// The state of an open log that changes with every commit and flush.
 #[derive(Debug)]
-pub(crate) struct State {
-    pub(crate) pending: Pending,
+pub(super) struct LogState {
+    pub(super) pending: Pending,
     /// Commits in the group that is being written, and when the first of them was added.
     pub(super) in_flight: (u64, Option<Instant>),
     /// The last version that was appended.
     pub(super) appended_version: Version,
     pub(super) durable_version: Version,
     pub(super) durable_lsn: Lsn,
-    /// A sync failed: why.
+    /// Why nothing is written any more: the sync that failed.
     pub(super) poison: Option<Arc<Error>>,
-    /// The last write failed: when to try again.
-    pub(crate) retry_at: Option<Instant>,
-    pub(crate) closing: bool,
+    /// When to try again, after a write that failed.
+    pub(super) retry_at: Option<Instant>,
+    pub(super) closing: bool,
     pub(super) closed: bool,
-    /// Somebody flushes, or is about to.
-    pub(crate) leading: bool,
-    /// Somebody waits who can't flush: the flusher does not wait for the interval.
-    pub(crate) urgent: bool,
-    /// The flusher sleeps, and until when.
-    pub(crate) flusher_waits: bool,
-    pub(crate) flusher_deadline: Option<Instant>,
-    pub(crate) waiters: Waiters,
+    /// A thread flushes, or is about to.
+    pub(super) leading: bool,
+    /// A task waits, which can't flush: the flusher does not wait for the interval.
+    pub(super) urgent: bool,
+    /// The flusher sleeps, until the deadline below if there is one.
+    pub(super) flusher_waits: bool,
+    pub(super) flusher_deadline: Option<Instant>,
+    pub(super) waiters: Waiters,
     pub(super) sealed: Vec<SealedSegment>,
     pub(super) checkpoint_lsn: Lsn,
-    /// The checkpointer sleeps, and is woken when the log is durable up to here.
+    /// The checkpointer sleeps until the log is durable up to here.
     pub(super) checkpointer_wakes_at: Lsn,
     pub(super) metrics: LogMetrics,
 }
 
-impl State {
-    /// Of a log that begins where recovery ended.
+impl LogState {
+    /// The state of a log that goes on where recovery ended.
     pub(super) fn new(
         last_version: Version,
         durable_lsn: Lsn,
@@ -71,17 +71,17 @@ impl State {
         }
     }
 
-    /// Commits that are not durable.
-    pub(crate) const fn unsynced(&self) -> u64 {
+    /// Returns how many commits are not durable.
+    pub(super) const fn unsynced(&self) -> u64 {
         self.pending.commits + self.in_flight.0
     }
 
-    /// When the oldest commit that is not durable was added.
+    /// Returns when the oldest commit that is not durable was added.
     pub(super) fn oldest(&self) -> Option<Instant> {
         self.in_flight.1.or(self.pending.oldest)
     }
 
-    pub(crate) fn poisoned(&self) -> Option<Error> {
+    pub(super) fn poisoned(&self) -> Option<Error> {
         self.poison.as_ref().map(|cause| Error::Poisoned { cause: Arc::clone(cause) })
     }
 
@@ -92,19 +92,27 @@ impl State {
         if self.closing { Err(Error::Closed) } else { Ok(()) }
     }
 
-    pub(crate) const fn durable(&self) -> Version {
-        self.durable_version
+    /// Returns whether `version` is durable.
+    ///
+    /// # Errors
+    /// Why it never will be, or that no commit has this version.
+    pub(super) fn durability_of(&self, version: Version) -> Result<bool> {
+        if self.durable_version >= version {
+            return Ok(true);
+        }
+        if let Some(error) = self.poisoned() {
+            return Err(error);
+        }
+        if self.closed {
+            return Err(Error::Closed);
+        }
+        if version > self.appended_version {
+            return Err(Error::Invalid(format!("no commit has {version} yet: wait for one that exists")));
+        }
+        Ok(false)
     }
 
-    pub(crate) const fn appended(&self) -> Version {
-        self.appended_version
-    }
-
-    pub(crate) const fn is_closed(&self) -> bool {
-        self.closed
-    }
-
-    /// Drops what was appended and not written.
+    /// Drops what was appended and not written: its versions were not used.
     pub(super) fn forget_pending(&mut self) {
         self.pending.clear(0);
         self.appended_version = self.durable_version;

@@ -1,21 +1,22 @@
-//! The end of the log on disk: writes groups, allocates ahead, starts new segments, and repairs what a failed
-//! write left.
+//! The writer of the last segment: writes groups, allocates ahead, starts new segments, and repairs what a
+//! failed write left.
 //!
-//! * INV-WAL-2: bytes behind the last record are zeros, or `damaged` is set and nothing is appended before they are
-//!   cut off and the cut is synced.
+//! * INV-WAL-2: bytes behind the last record are zeros, or `damaged` is set and nothing is appended before
+//!   they are cut off and the cut is synced.
 //! * INV-WAL-3: a segment exists only if the one before it ends with a synced seal.
 
 use env::{Disk, File, write_all_at};
 use rt::sync::Arc;
 
+use super::entry::push_varint;
 use super::files::IoFailure;
 use super::format::{CrcSeed, RecordKind, begin_record, end_record, stamp};
+use super::mutants;
 use super::options::LogOptions;
 use super::pending::Pending;
 use super::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::error::Error;
 use crate::types::Lsn;
-use crate::wal::entry::push_varint;
 
 /// A segment that is complete.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ pub(crate) struct SegmentWriter {
     /// Bytes of records and of zeros behind them.
     allocated: u64,
     records: u64,
-    /// A failed write may have left something behind the end.
+    /// A failed write may have left bytes behind the end.
     damaged: bool,
     /// The segment is complete, and its successor does not exist yet.
     sealed: bool,
@@ -69,7 +70,7 @@ impl SegmentWriter {
         })
     }
 
-    /// Goes on with a segment that recovery has read, and whose content and length are synced: `end` bytes of
+    /// Resumes a segment that recovery has read, and whose content and length are synced: `end` bytes of
     /// records and nothing else.
     pub(crate) fn resume(
         disk: Arc<dyn Disk>,
@@ -111,6 +112,8 @@ impl SegmentWriter {
             return Ok(None);
         }
         rt::reached!("segment full");
+        // Sealed, durably, before the successor exists: recovery takes a segment that has one and no seal for
+        // damaged.
         let sealed = self.seal()?;
         rt::probe::at("segment sealed");
         let header =
@@ -144,8 +147,8 @@ impl SegmentWriter {
         Ok(SealedSegment { name: self.header.name(), end: self.end_lsn() })
     }
 
-    /// Writes the group behind the last record, without syncing. When that fails, the group is not in the log, or
-    /// [`Self::repair`] has to be called until it succeeds.
+    /// Writes the group behind the last record, without syncing. When that fails, the group is not in the
+    /// log, or [`Self::repair`] has to be called until it succeeds.
     pub(crate) fn write(&mut self, group: &mut Pending, durable: Lsn) -> Result<(), IoFailure> {
         assert!(!self.damaged && !self.sealed, "make_room comes before write");
         stamp(&mut group.bytes, self.end_lsn(), durable, &self.seed);
@@ -160,7 +163,8 @@ impl SegmentWriter {
         if let Err(Error::DiskFull { .. }) = written
             && group.bytes.len() > length
         {
-            // There may be room for the records, if not for what comes after them.
+            // The zeros only save later syncs work: records that still fit must not fail for lack of room for
+            // them.
             rt::reached!("no room to allocate ahead");
             written = self.write_bytes(&group.bytes[..length]);
             if written.is_ok() {
@@ -172,35 +176,22 @@ impl SegmentWriter {
         group.bytes.truncate(length);
         if written.is_err() {
             self.damaged = true;
-            if rt::mutant!(FailedWriteLeftInLog) {
-                // As a log does that appends behind whatever there is.
-                self.damaged = false;
-                self.end = end;
-                self.allocated = self.allocated.max(end);
-            }
+            mutants::ignore_failed_write(self, end);
         }
         written.map_err(IoFailure::from)
     }
 
-    /// Makes what was written durable.
+    /// Makes what was written durable. Called once per write: what a failed sync covered is lost to every
+    /// later one, even if that succeeds.
     pub(crate) fn sync(&self) -> Result<(), IoFailure> {
-        let synced = self
-            .file
-            .sync_data()
-            .map_err(|error| IoFailure::of_sync(Error::io("sync", self.header.name(), error)));
-        if rt::mutant!(SyncFailureIgnored) {
-            return Ok(());
-        }
-        if rt::mutant!(SyncRetriedAfterFailure) && synced.is_err() {
-            return self
-                .file
-                .sync_data()
-                .map_err(|error| IoFailure::of_sync(Error::io("sync", self.header.name(), error)));
-        }
-        synced
+        let sync = || {
+            let synced = self.file.sync_data();
+            synced.map_err(|error| IoFailure::of_sync(Error::io("sync", self.header.name(), error)))
+        };
+        mutants::synced(sync(), sync)
     }
 
-    /// Takes a group that was written and synced as part of the log.
+    /// Moves the end behind a group that was written and synced.
     pub(crate) fn advance(&mut self, group: &Pending) {
         self.end += group.bytes.len() as u64;
         self.records += group.records;
@@ -224,11 +215,19 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Gives back the space that was allocated ahead. Not needed, so errors are of no account.
+    /// Gives back the space that was allocated ahead. Best effort: the next open ignores what lies behind the
+    /// seal.
     pub(crate) fn trim(&self) {
         if self.sealed && !self.damaged && self.allocated > self.end {
             let _ = self.file.set_len(SEGMENT_HEADER_BYTES + self.end);
         }
+    }
+
+    /// Counts what a failed write was to leave as part of the log: for a deliberate bug only.
+    pub(super) fn take_as_written(&mut self, end: u64) {
+        self.damaged = false;
+        self.end = end;
+        self.allocated = self.allocated.max(end);
     }
 
     fn write_bytes(&self, bytes: &[u8]) -> Result<(), Error> {
@@ -236,7 +235,7 @@ impl SegmentWriter {
             .map_err(|error| Error::io("write", self.header.name(), error))
     }
 
-    /// A multiple of the chunk that holds `end`, but not beyond the segment's size for nothing.
+    /// Returns the multiple of the chunk that holds `end`, but no more than the segment may hold.
     fn next_allocation(&self, end: u64) -> u64 {
         end.next_multiple_of(self.allocate_bytes.max(1)).min(self.segment_bytes_max.max(end))
     }

@@ -8,8 +8,7 @@ use stormproof_faults::{DiskOptions, SimDisk};
 use super::support::{Content, Store, Storyline, recovered, sim_disk, small};
 use crate::error::{Error, Result};
 use crate::inspect::{inspect, verify};
-use crate::recovery::Salvage;
-use crate::wal::LogOptions;
+use crate::recovery::{RecoveryOptions, Salvage};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -25,7 +24,7 @@ fn database(commits: i64) -> (Files, Vec<Content>) {
     (disk.files(), story.states)
 }
 
-fn opened(files: &Files, options: LogOptions) -> Result<Store> {
+fn opened(files: &Files, options: impl Into<RecoveryOptions>) -> Result<Store> {
     recovered(&SimDisk::load(files, DiskOptions::default()), options)
 }
 
@@ -52,7 +51,7 @@ proptest! {
             let at = place.index(bytes.len());
             bytes[at] ^= 1_u8 << bit;
             if let Ok(store) = opened(&files, small()) {
-                // Rot in the very last record can't be told from a tear.
+                // Rot in the very last record can't be told from a torn tail.
                 let last = states.len() - 1;
                 let found = states.iter().rposition(|state| *state == store.content);
                 assert!(found.is_some_and(|found| found + 1 >= last), "{name} at {at}: {found:?} of {last}");
@@ -89,7 +88,7 @@ proptest! {
                 // What is gone from the end of the last segment, proof included, can't be missed.
                 assert!(found.is_some_and(|found| last || found + 1 == states.len()), "{name} at {at}");
             }
-            let salvage = LogOptions { salvage: Salvage::DropDamaged, ..small() };
+            let salvage = RecoveryOptions { salvage: Salvage::DropDamaged, log: small() };
             let _ = opened(&files, salvage);
         });
     }
@@ -123,7 +122,7 @@ fn a_salvage_says_what_it_drops_and_keeps_the_bytes() {
         files.get_mut(damaged).unwrap()[4096 + 20] ^= 1;
         assert!(matches!(opened(&files, small()), Err(Error::Corruption { .. })));
         let disk = SimDisk::load(&files, DiskOptions::default());
-        let salvage = LogOptions { salvage: Salvage::DropDamaged, ..small() };
+        let salvage = RecoveryOptions { salvage: Salvage::DropDamaged, log: small() };
         let store = recovered(&disk, salvage).unwrap();
         assert!(states[20..states.len() - 1].contains(&store.content));
         let [what] = store.opened.report.salvaged.as_slice() else { panic!("{:?}", store.opened.report) };

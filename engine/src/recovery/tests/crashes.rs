@@ -44,8 +44,8 @@ fn a_checkpoint_and_the_log_behind_it_are_the_content() {
     });
 }
 
-/// Every place for a power cut, in a life of commits, rotations and checkpoints; then one in the recovery from it; then
-/// a recovery that succeeds, and a second, which must find the same.
+/// Every place for a power cut, in a life of commits, rotations and checkpoints; then one in the recovery
+/// from it; then a recovery that succeeds, and a second, which must find the same.
 #[test]
 fn a_power_cut_at_any_operation_leaves_a_prefix_with_all_that_was_acked() {
     rt::check(|| {

@@ -9,11 +9,11 @@ use rt::sync::Arc;
 use stormproof_faults::{CrashOdds, FaultKind, FaultPlan, FaultRule, Odds, SimDisk};
 
 use super::support::{Store, recovered, sim_disk, small};
-use crate::durability::{Durability, Ticket};
+use crate::durability::Durability;
 use crate::error::{Error, Result};
 use crate::types::{RunNumber, TxnId, Version};
 use crate::value::Value;
-use crate::wal::LogOptions;
+use crate::wal::{LogOptions, Ticket};
 
 fn with(durability: Durability) -> LogOptions {
     LogOptions { durability, ..small() }
@@ -135,8 +135,8 @@ fn flush_makes_everything_durable() {
     });
 }
 
-/// Whether everything was durable before the disk began to fail: in simulations the flusher's wait for its interval may
-/// end early. Then nothing fails, and if something did, the caller hears of it.
+/// Whether everything was durable before the disk began to fail: in simulations the flusher's wait for its
+/// interval may end early. Then nothing fails, and if something did, the caller hears of it.
 fn was_durable_before(disk: &SimDisk, outcome: &Result<()>) -> bool {
     assert_eq!(outcome.is_ok(), disk.fired().is_empty());
     if outcome.is_ok() {
@@ -168,8 +168,8 @@ fn acked_commits_wait_in_memory_while_the_disk_is_full() {
     });
 }
 
-/// Found by seed 24803 of the simulator: the group in flight was forgotten when a sync failed, and commits that had been
-/// admitted before were acked on top of it, one more than may be lost.
+/// Found by seed 24803 of the simulator: the group in flight was forgotten when a sync failed, and commits
+/// that had been admitted before were acked on top of it, one more than may be lost.
 #[test]
 fn what_was_in_flight_when_a_sync_failed_counts_against_the_bound() {
     rt::check(|| {

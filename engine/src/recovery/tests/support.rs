@@ -9,11 +9,11 @@ use stormproof_faults::{Decision, DiskHook, DiskOptions, Operation, SimDisk, Sim
 
 use crate::checkpoint::{CheckpointInfo, CheckpointWriter};
 use crate::error::{Error, Result};
-use crate::recovery::{Opened, RecoveredWrite, RecoverySink, open};
+use crate::recovery::{Opened, RecoveryOptions, RecoverySink, open};
 use crate::types::{RunNumber, TxnId, Version};
 use crate::value::Value;
-use crate::wal::LogOptions;
 use crate::wal::entry::decode_value;
+use crate::wal::{LogOptions, RecoveredWrite};
 
 /// What a key holds: version, transaction, value.
 pub(super) type Cell = (Version, TxnId, Option<Value>);
@@ -72,7 +72,7 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    pub(super) fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<Self> {
+    pub(super) fn open(disk: Arc<dyn Disk>, options: impl Into<RecoveryOptions>) -> Result<Self> {
         let mut sink = MapSink::default();
         let opened = open(disk, options, &SimEntropy::new(7), &mut sink)?;
         let (next_version, next_txn) = (opened.first_version, opened.first_txn);
@@ -122,7 +122,7 @@ impl Store {
 }
 
 /// What a store with these options finds on the disk.
-pub(super) fn recovered(disk: &SimDisk, options: LogOptions) -> Result<Store> {
+pub(super) fn recovered(disk: &SimDisk, options: impl Into<RecoveryOptions>) -> Result<Store> {
     let store = Store::open(disk.mount(), options)?;
     store.opened.log.close()?;
     Ok(store)
@@ -132,14 +132,15 @@ pub(super) fn recovered(disk: &SimDisk, options: LogOptions) -> Result<Store> {
 #[derive(Debug, Default)]
 pub(super) struct Storyline {
     pub(super) states: Vec<Content>,
-    /// How many of the commits were acked.
+    /// How many commits were acked.
     pub(super) acked: usize,
     /// The highest version that was ever used.
     pub(super) highest: Version,
 }
 
 impl Storyline {
-    /// Checks what was recovered: a prefix of the commits that has all that were acked. Later commits build on it.
+    /// Checks what was recovered: a prefix of the commits that has all that were acked. Later commits build
+    /// on it.
     pub(super) fn judge(&mut self, what: &str, store: &Store) {
         let found = self.states.iter().rposition(|state| *state == store.content);
         let Some(found) = found else {
@@ -174,7 +175,7 @@ impl Storyline {
     }
 }
 
-/// Cuts the power before the how-many-th operation.
+/// Cuts the power before one operation, by its number.
 #[derive(Debug)]
 pub(super) struct CutAt(AtomicU64);
 

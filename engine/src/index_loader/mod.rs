@@ -1,14 +1,14 @@
-//! Fills an empty store with what recovery reads.
+//! Loads what recovery reads into an empty index.
 //!
-//! Nobody reads yet, so of every key only the newest version is kept, and of a deleted key nothing: a snapshot from now
-//! on sees the last recovered state, below which no version is asked for.
+//! No reader exists yet, so only the newest version of every key is kept, and nothing of a deleted key:
+//! snapshots from now on see the last recovered state or a later one.
 //!
-//! Recovery reads and checks in its own thread. What it has read goes to *parts* of the index, each of which takes all
-//! writes of its keys, in log order: so the state does not depend on how many there are. Of a small log the
-//! one thread does all the work; when more than [`ALONE_BYTES`] have come, every part gets a thread of its own.
+//! Recovery reads and checks in its own thread. What it has read goes to *parts* of the index, each of which
+//! takes all writes of its keys, in log order: so the state does not depend on the number of parts. A small
+//! log is loaded by that one thread; beyond [`ALONE_BYTES`] every part gets a thread of its own.
 //!
-//! Replay is idempotent: a write at or below the version that a key has already changes nothing, so a log that begins
-//! before its checkpoint gives the same state (SEMANTICS §5).
+//! Replay is idempotent: a write at or below the version that a key has already changes nothing, so a log
+//! that begins before its checkpoint gives the same state (contract §5).
 
 mod batch;
 mod worker;
@@ -21,45 +21,47 @@ use worker::Worker;
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::mvcc::{FullPart, Index, IndexPart, PartHash, VersionEntry};
-use crate::recovery::{RecoveredWrite, RecoverySink};
+use crate::recovery::RecoverySink;
+use crate::wal::RecoveredWrite;
 
-/// So many bytes of keys and values are restored by one thread alone. Little in simulations, so that they see several.
+/// Bytes of keys and values up to which one thread loads alone. Small in simulations, so that they see
+/// several threads.
 const ALONE_BYTES: usize = if rt::probe::SIMULATED { 2 << 10 } else { 4 << 20 };
 
-/// A batch is handed over when it has as many bytes.
+/// Bytes at which a batch is handed over.
 const BATCH_BYTES: usize = if rt::probe::SIMULATED { 256 } else { 256 << 10 };
 
-/// An index on its way.
+/// An index while it is loaded.
 #[derive(Debug)]
-pub(crate) struct Restore {
+pub(crate) struct IndexLoader {
     index: Index,
     hash: PartHash,
     parts: Parts,
-    /// What was read for each part and not handed over yet.
+    /// Writes that were read for each part and not handed over yet.
     batches: Vec<Batch>,
-    /// Bytes that came so far.
+    /// Bytes that have been handed over.
     bytes: usize,
 }
 
-/// Who fills the parts.
+/// The threads that fill the parts.
 #[derive(Debug)]
 enum Parts {
-    /// This thread.
+    /// The calling thread fills all of them.
     Alone(Vec<IndexPart>),
-    /// A thread each.
+    /// Each has a thread.
     Shared(Vec<Worker>),
 }
 
-impl Restore {
-    /// With so many threads at most.
+impl IndexLoader {
+    /// Begins to load `index`, with at most `threads` threads.
     pub(crate) fn new(mut index: Index, threads: usize) -> Self {
         let (hash, parts) = index.split(threads);
         let batches = parts.iter().map(|_| Batch::default()).collect();
         Self { index, hash, parts: Parts::Alone(parts), batches, bytes: 0 }
     }
 
-    /// The whole index. `each` sees the newest version of every key of the database's own, and of every one that
-    /// expires.
+    /// Returns the whole index. `each` is called with the newest version of every system key, and of every
+    /// key that expires.
     ///
     /// # Errors
     /// [`Error::Corruption`] for a value that can't be decoded.
@@ -70,7 +72,7 @@ impl Restore {
         let full: Vec<FullPart> = match self.parts {
             Parts::Alone(parts) => parts.into_iter().map(IndexPart::finish).collect(),
             Parts::Shared(mut workers) => {
-                // All are told before the first is waited for.
+                // All before the first is waited for: otherwise they would end one after the other.
                 workers.iter().for_each(Worker::end);
                 workers.iter_mut().map(Worker::join).collect::<Result<_>>()?
             }
@@ -93,7 +95,7 @@ impl Restore {
         Ok(())
     }
 
-    /// Gives a part what was read for it.
+    /// Hands the writes of a part over to it.
     fn hand_over(&mut self, part: usize) -> Result<()> {
         self.bytes += self.batches[part].bytes();
         if self.bytes > ALONE_BYTES {
@@ -112,7 +114,7 @@ impl Restore {
         }
     }
 
-    /// Starts a thread for every part, unless that was done, or there is one part only.
+    /// Starts a thread for every part, unless that was done or there is only one part.
     fn share(&mut self) -> Result<()> {
         let Parts::Alone(parts) = &mut self.parts else { return Ok(()) };
         if parts.len() < 2 {
@@ -125,7 +127,7 @@ impl Restore {
     }
 }
 
-impl RecoverySink for Restore {
+impl RecoverySink for IndexLoader {
     fn expect(&mut self, keys: u64) {
         let Parts::Alone(parts) = &mut self.parts else { return };
         let each = usize::try_from(keys).unwrap_or(usize::MAX) / parts.len();
@@ -141,7 +143,7 @@ impl RecoverySink for Restore {
     }
 }
 
-/// What a thread that could not be started means.
+/// Returns the error for a thread that could not be started.
 fn no_thread(error: std::io::Error) -> Error {
     Error::Io { operation: "start a thread of recovery", file: "the log".to_owned(), source: Arc::new(error) }
 }
@@ -150,13 +152,14 @@ fn no_thread(error: std::io::Error) -> Error {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Restore;
+    use super::IndexLoader;
     use crate::error::Error;
     use crate::mvcc::Index;
     use crate::range::KeyRange;
-    use crate::recovery::{RecoveredWrite, RecoverySink as _};
+    use crate::recovery::RecoverySink as _;
     use crate::types::{RunNumber, TxnId, Version};
     use crate::value::Value;
+    use crate::wal::RecoveredWrite;
     use crate::wal::entry::push_value;
 
     fn encoded(number: u64) -> Vec<u8> {
@@ -197,14 +200,14 @@ mod tests {
         ) {
             rt::check(move || {
                 let restored = |threads| {
-                    let mut restore = Restore::new(Index::new(8, 1), threads);
-                    restore.expect(100);
+                    let mut loader = IndexLoader::new(Index::new(8, 1), threads);
+                    loader.expect(100);
                     for (version, (key, deleted)) in (1..).zip(&writes) {
                         let (key, value) = (key.to_be_bytes(), encoded(version));
                         let value = (!deleted).then_some(value.as_slice());
-                        restore.apply(&[write(&key, value, version)]).unwrap();
+                        loader.apply(&[write(&key, value, version)]).unwrap();
                     }
-                    content(&restore.finish(|_, _| ()).unwrap())
+                    content(&loader.finish(|_, _| ()).unwrap())
                 };
                 assert_eq!(restored(threads), restored(1));
             });
@@ -215,14 +218,14 @@ mod tests {
     fn a_value_that_can_not_be_decoded_is_reported_by_any_thread() {
         rt::check(|| {
             for threads in [1, 3] {
-                let mut restore = Restore::new(Index::new(8, 1), threads);
+                let mut loader = IndexLoader::new(Index::new(8, 1), threads);
                 let mut result = Ok(());
                 for number in 0..200_u64 {
                     let value = if number == 100 { vec![250] } else { encoded(number) };
                     let key = number.to_be_bytes();
-                    result = result.and_then(|()| restore.apply(&[write(&key, Some(&value), number + 1)]));
+                    result = result.and_then(|()| loader.apply(&[write(&key, Some(&value), number + 1)]));
                 }
-                let error = result.and_then(|()| restore.finish(|_, _| ()).map(drop)).unwrap_err();
+                let error = result.and_then(|()| loader.finish(|_, _| ()).map(drop)).unwrap_err();
                 assert!(matches!(error, Error::Corruption { .. }), "{error}");
             }
         });

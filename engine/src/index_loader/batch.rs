@@ -1,19 +1,19 @@
-//! Writes on their way to a part of the index, copied out of the block in which they were read.
+//! A batch of writes for one part of the index, copied out of the block in which they were read.
 
 use env::UnixMillis;
 
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::mvcc::{IndexPart, VersionEntry};
-use crate::recovery::RecoveredWrite;
 use crate::types::{RunNumber, TxnId, Version};
+use crate::wal::RecoveredWrite;
 use crate::wal::entry::decode_value;
 
-/// Writes of keys of one part, in log order.
+/// Writes to keys of one part, in log order.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     writes: Vec<Queued>,
-    /// Their keys, and their values as they were encoded.
+    /// Their keys, and their values still encoded.
     bytes: Vec<u8>,
 }
 
@@ -55,7 +55,7 @@ impl Batch {
         self.bytes.clear();
     }
 
-    /// Restores all of it.
+    /// Loads all writes into the part.
     ///
     /// # Errors
     /// [`Error::Corruption`] for a value that can't be decoded.

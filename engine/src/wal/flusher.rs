@@ -1,14 +1,15 @@
-//! The thread that makes commits durable in the modes that do not wait: as soon as there is something (Pipelined),
-//! or in time before the promised interval or number is used up (Batched, Async), also when the database is idle.
+//! The thread that makes commits durable in the modes that do not wait: at once (Pipelined), or before the
+//! promised interval or number of commits is used up (Batched, Async), also when the database is idle.
 
 use rt::time::Instant;
 
-use super::Durability;
+use super::core::LogCore;
+use super::state::LogState;
+use crate::durability::Durability;
 use crate::telemetry::event;
-use crate::wal::{Log, State};
 
 /// Runs until the log closes.
-pub(crate) fn run(log: &Log) {
+pub(super) fn run_flusher(log: &LogCore) {
     loop {
         {
             let mut state = log.state.lock();
@@ -31,7 +32,7 @@ pub(crate) fn run(log: &Log) {
                 state.flusher_waits = false;
             }
         }
-        // Who committed learns of a failure through the ticket, or at the next commit.
+        // Committers learn of a failure from their tickets, or at the next commit.
         if let Err(error) = log.flush_once() {
             event!(WARN, %error, "the log could not be written or synced");
             rt::reached!("background flush failed");
@@ -39,9 +40,9 @@ pub(crate) fn run(log: &Log) {
     }
 }
 
-impl Log {
-    /// When the flusher has to flush what is pending; `None` if nothing is.
-    fn due(&self, state: &State) -> Option<Instant> {
+impl LogCore {
+    /// Returns when the flusher has to flush; `None` while nothing is pending.
+    fn due(&self, state: &LogState) -> Option<Instant> {
         if state.pending.is_empty() || rt::mutant!(IdleDataNotSynced) {
             return None;
         }
@@ -49,28 +50,28 @@ impl Log {
             return Some(retry_at);
         }
         let half_full = state.pending.bytes.len() >= self.flush_bytes()
-            || state.unsynced() >= self.durability().commits_max() / 2;
+            || state.unsynced() >= self.options.durability.commits_max() / 2;
         if half_full || state.urgent {
             return Some(Instant::default());
         }
-        match self.durability() {
+        match self.options.durability {
             Durability::Strict => None,
             Durability::Pipelined => Some(Instant::default()),
-            // Half of the interval is left for the sync, so that commits seldom wait for it.
+            // The other half is left for the sync: with less, commits would wait for it at the bound.
             Durability::Batched { interval, .. } | Durability::Async { interval } => {
                 Some(state.pending.oldest.map_or(Instant::default(), |at| at.saturating_add(interval / 2)))
             }
         }
     }
 
-    /// Whether the flusher has to be woken, as it may sleep for longer than it should after a group was appended.
-    pub(crate) fn due_earlier(&self, state: &State) -> bool {
-        match self.durability() {
+    /// Returns whether an appended group is due before the flusher would wake by itself.
+    pub(super) fn is_due_earlier(&self, state: &LogState) -> bool {
+        match self.options.durability {
             Durability::Strict => false,
             Durability::Pipelined => true,
             Durability::Batched { .. } | Durability::Async { .. } => {
                 state.pending.bytes.len() >= self.flush_bytes()
-                    || state.unsynced() >= self.durability().commits_max() / 2
+                    || state.unsynced() >= self.options.durability.commits_max() / 2
                     || state.flusher_deadline.is_none()
             }
         }

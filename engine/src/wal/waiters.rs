@@ -1,5 +1,5 @@
-//! Who waits for which version to become durable. Threads sleep on a condition variable of their own, so that a
-//! sync wakes those it satisfied and one more, which leads the next sync, and not everybody.
+//! The queue of those who wait for a version to become durable. Threads sleep on a condition variable of
+//! their own, so that a sync wakes only those it satisfied and one more, which leads the next sync.
 
 use std::collections::BTreeMap;
 use std::task::Waker;
@@ -8,7 +8,7 @@ use rt::sync::{Arc, Condvar};
 
 use crate::types::Version;
 
-/// One that waits.
+/// A thread or a task that waits.
 #[derive(Debug)]
 pub(crate) enum Waiter {
     Thread(Arc<Condvar>),
@@ -24,7 +24,7 @@ impl Waiter {
     }
 }
 
-/// All that wait, by version.
+/// The waiting threads and tasks, by version.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
     next_id: u64,
@@ -32,7 +32,7 @@ pub(crate) struct Waiters {
 }
 
 impl Waiters {
-    /// Adds one; the key takes it out again.
+    /// Adds a waiter; returns the key that removes it.
     pub(crate) fn add(&mut self, version: Version, waiter: Waiter) -> (Version, u64) {
         let key = (version, self.next_id);
         self.next_id += 1;
@@ -44,7 +44,7 @@ impl Waiters {
         self.by_version.remove(&key);
     }
 
-    /// Replaces the waker of a task that waits already; returns whether it does.
+    /// Replaces the waker of a waiting task; returns whether the task still waits.
     pub(crate) fn replace(&mut self, key: (Version, u64), waker: &Waker) -> bool {
         match self.by_version.get_mut(&key) {
             Some(Waiter::Task(known)) => {
@@ -55,7 +55,7 @@ impl Waiters {
         }
     }
 
-    /// Takes out everybody whom `durable` satisfies, in commit order.
+    /// Removes and returns the waiters that `durable` satisfies, in commit order.
     pub(crate) fn satisfied(&mut self, durable: Version) -> Vec<Waiter> {
         if self.by_version.first_key_value().is_none_or(|((version, _), _)| *version > durable) {
             return Vec::new();
@@ -64,13 +64,13 @@ impl Waiters {
         std::mem::replace(&mut self.by_version, rest).into_values().collect()
     }
 
-    /// Takes out the first thread that waits: it leads the next sync.
+    /// Removes and returns the first waiting thread: it leads the next sync.
     pub(crate) fn next_leader(&mut self) -> Option<Waiter> {
         let key = *self.by_version.iter().find(|(_, waiter)| matches!(waiter, Waiter::Thread(_)))?.0;
         self.by_version.remove(&key)
     }
 
-    /// Takes out everybody.
+    /// Removes and returns all waiters.
     pub(crate) fn all(&mut self) -> Vec<Waiter> {
         std::mem::take(&mut self.by_version).into_values().collect()
     }

@@ -10,7 +10,7 @@ use super::no_thread;
 use crate::error::{Error, Result};
 use crate::mvcc::{FullPart, IndexPart};
 
-/// So many batches may wait: memory does not grow with the log when reading is faster.
+/// Batches that may wait: memory must not grow with the log when reading is faster.
 const BATCHES_MAX: usize = 8;
 
 /// A thread that fills one part.
@@ -29,9 +29,9 @@ struct Inbox {
 #[derive(Debug, Default)]
 struct Queue {
     batches: VecDeque<Batch>,
-    /// No more batches come.
+    /// No more batches will come.
     ended: bool,
-    /// Nothing is taken any more.
+    /// The worker failed and takes no more batches.
     failed: bool,
 }
 
@@ -46,8 +46,8 @@ impl Worker {
         Ok(Self { inbox, thread: Some(thread) })
     }
 
-    /// Gives it a batch, waiting while it has too many. After a failure, which [`join`](Self::join) returns, batches are
-    /// dropped.
+    /// Gives the worker a batch, waiting while it has too many. After a failure, which [`join`](Self::join)
+    /// returns, batches are dropped.
     pub(super) fn give(&self, batch: Batch) {
         let mut queue = self.inbox.queue.lock();
         while queue.batches.len() >= BATCHES_MAX && !queue.failed {
@@ -58,16 +58,16 @@ impl Worker {
         self.inbox.changed.notify_all();
     }
 
-    /// Says that no more comes.
+    /// Says that no more batches will come.
     pub(super) fn end(&self) {
         self.inbox.queue.lock().ended = true;
         self.inbox.changed.notify_all();
     }
 
-    /// The full part, once all was restored.
+    /// Waits for the full part.
     ///
     /// # Errors
-    /// The first that a batch gave.
+    /// The first error of a batch.
     pub(super) fn join(&mut self) -> Result<FullPart> {
         let thread = self.thread.take().ok_or(Error::Closed)?;
         // A panic has been reported where it happened.
@@ -76,7 +76,7 @@ impl Worker {
 }
 
 impl Drop for Worker {
-    /// When reading failed: nothing that runs on is left behind.
+    /// Ends the thread when reading failed, so that none is left running.
     fn drop(&mut self) {
         self.end();
         if let Some(thread) = self.thread.take() {

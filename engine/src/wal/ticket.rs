@@ -6,16 +6,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use rt::sync::{Arc, Condvar};
-use rt::time::Instant;
+use rt::sync::Arc;
 
-use super::Waiter;
-use crate::error::{Error, Result};
+use super::log::Log;
+use super::waiters::Waiter;
+use crate::error::Result;
 use crate::types::Version;
-use crate::wal::Log;
 
-/// Tells when a commit is durable. Wait for it, poll it, or `.await` it; dropping it does nothing. Tickets are
-/// fulfilled in commit order.
+/// Tells when a commit is durable. Wait for it, poll it, or `.await` it; dropping it does nothing. Tickets
+/// are fulfilled in commit order.
 ///
 /// ```
 /// # let dir = tempfile::tempdir().unwrap();
@@ -37,12 +36,13 @@ use crate::wal::Log;
 /// ```
 #[derive(Clone)]
 pub struct Ticket {
-    /// `None`: durable from the beginning, or in memory only, where nothing ever is more durable than now.
+    /// `None` in memory.
     log: Option<Arc<Log>>,
     version: Version,
 }
 
 impl Ticket {
+    /// The ticket of a commit; without a log it is in memory only, and never becomes more durable than it is.
     pub(crate) const fn new(log: Option<Arc<Log>>, version: Version) -> Self {
         Self { log, version }
     }
@@ -52,23 +52,24 @@ impl Ticket {
         self.version
     }
 
-    /// Whether the commit is durable. Does not wait.
+    /// Returns whether the commit is durable. Does not wait.
     ///
     /// # Errors
-    /// [`Error::Poisoned`] and [`Error::Closed`] if it will not be any more, or nobody will know.
+    /// [`crate::Error::Poisoned`] and [`crate::Error::Closed`]: it never will be, or only the next open can
+    /// tell.
     pub fn is_durable(&self) -> Result<bool> {
         let Some(log) = &self.log else { return Ok(true) };
         if log.durable_version() >= self.version {
             return Ok(true);
         }
-        log.state.lock().durability_of(self.version)
+        log.core.state.lock().durability_of(self.version)
     }
 
     /// Waits until the commit is durable.
     ///
     /// # Errors
-    /// As [`Ticket::is_durable`]. Also the error of a write that failed: the commit is not durable yet; waiting
-    /// again tries again.
+    /// As [`Ticket::is_durable`]. Also the error of a write that failed: the commit is not durable yet;
+    /// waiting again tries again.
     pub fn wait(&self) -> Result<()> {
         self.log.as_ref().map_or(Ok(()), |log| log.wait_durable(self.version, None).map(drop))
     }
@@ -110,7 +111,7 @@ impl Future for TicketFuture {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
         let Some(log) = self.ticket.log.clone() else { return Poll::Ready(Ok(())) };
-        let mut state = log.state.lock();
+        let mut state = log.core.state.lock();
         match state.durability_of(self.ticket.version) {
             Ok(true) => return Poll::Ready(Ok(())),
             Err(error) => return Poll::Ready(Err(error)),
@@ -126,7 +127,7 @@ impl Future for TicketFuture {
         let wake = std::mem::take(&mut state.flusher_waits);
         drop(state);
         if wake {
-            log.work.notify_one();
+            log.core.work.notify_one();
         }
         Poll::Pending
     }
@@ -135,65 +136,7 @@ impl Future for TicketFuture {
 impl Drop for TicketFuture {
     fn drop(&mut self) {
         if let (Some(log), Some(key)) = (&self.ticket.log, self.waiting) {
-            log.state.lock().waiters.remove(key);
+            log.core.state.lock().waiters.remove(key);
         }
-    }
-}
-
-impl Log {
-    /// Waits until `version` is durable, or until `deadline`; returns whether it is. Whoever finds nobody flushing
-    /// flushes, and so saves the hand-off to another thread.
-    ///
-    /// # Errors
-    /// [`Error::Poisoned`], [`Error::Closed`], [`Error::Invalid`] for a version that nobody committed; the error
-    /// of a write that failed.
-    pub(crate) fn wait_durable(&self, version: Version, deadline: Option<Instant>) -> Result<bool> {
-        if self.durable_version() >= version {
-            return Ok(true);
-        }
-        let mut condvar = None;
-        loop {
-            let mut state = self.state.lock();
-            if state.durability_of(version)? {
-                return Ok(true);
-            }
-            if deadline.is_some_and(|deadline| deadline <= rt::time::now()) {
-                return Ok(false);
-            }
-            if !self.durability().is_strict() && !state.leading {
-                state.leading = true;
-                drop(state);
-                self.flush_once()?;
-                continue;
-            }
-            let condvar = condvar.get_or_insert_with(|| Arc::new(Condvar::new("wal.ticket")));
-            let key = state.waiters.add(version, Waiter::Thread(Arc::clone(condvar)));
-            match deadline {
-                Some(deadline) => {
-                    condvar.wait_until(&mut state, deadline);
-                }
-                None => condvar.wait(&mut state),
-            }
-            state.waiters.remove(key);
-        }
-    }
-}
-
-impl crate::wal::State {
-    /// Whether `version` is durable, or why it will not be.
-    fn durability_of(&self, version: Version) -> Result<bool> {
-        if self.durable() >= version {
-            return Ok(true);
-        }
-        if let Some(error) = self.poisoned() {
-            return Err(error);
-        }
-        if self.is_closed() {
-            return Err(Error::Closed);
-        }
-        if version > self.appended() {
-            return Err(Error::Invalid(format!("nobody has committed {version}: wait for one that exists")));
-        }
-        Ok(false)
     }
 }

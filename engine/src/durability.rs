@@ -1,8 +1,8 @@
-//! The four durability modes.
+//! The durability modes: when a commit is durable (contract §4).
 
 use std::time::Duration;
 
-/// When commits become durable (the contract's table in full: SEMANTICS §4).
+/// When commits become durable (contract §4 has the whole table).
 ///
 /// ```
 /// use std::time::Duration;
@@ -13,12 +13,12 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// Every commit is durable before anybody sees it and before it is acked. Commits that arrive during a sync
+    /// Every commit is durable before it is visible and before it is acked. Commits that arrive during a sync
     /// share the next.
     #[default]
     Strict,
-    /// Commits are visible and acked at once, and synced as fast as the disk can. A ticket tells when; tickets are
-    /// fulfilled in commit order.
+    /// Commits are visible and acked at once, and synced as fast as the disk can. A ticket tells when;
+    /// tickets are fulfilled in commit order.
     Pipelined,
     /// Commits are visible and acked at once. A crash loses fewer than `max_commits` of them, and less than
     /// `interval` of work.

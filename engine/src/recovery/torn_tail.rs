@@ -1,11 +1,11 @@
 //! Tells a torn tail from corruption, in the last segment, behind the last valid record.
 //!
-//! Unsynced writes survive a power cut in any subset and order, so a valid record behind a bad one proves nothing. What
-//! proves something is what the record carries: the LSN that was durable when it was written. If that lies behind the
-//! bad place, the bad place had been synced, and is damaged.
+//! Unsynced writes survive a power cut in any subset and order, so a valid record behind a bad one proves
+//! nothing. What proves something is what the record carries: the LSN that was durable when it was written.
+//! If that lies behind the bad place, the bad place had been synced, and is damaged.
 //!
-//! Rot in the very last record, with nothing written after it, can't be told from a tear. Neither can rot that hits
-//! every record of the later groups too.
+//! Rot in the very last record, with nothing written after it, can't be told from a torn tail. Neither can
+//! rot that hits every record of the later groups too.
 
 use env::{File, read_up_to_at};
 
@@ -14,7 +14,7 @@ use crate::types::Lsn;
 use crate::wal::format::Frame;
 use crate::wal::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 
-/// What lies behind the last valid record.
+/// What lies behind the last valid record of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tail {
     /// Up to the last byte that is not zero.
@@ -25,14 +25,14 @@ pub(crate) struct Tail {
     pub(crate) durable: Lsn,
 }
 
-/// Checksums are computed over at most this many times the bytes of the tail: garbage that looks like a record at
-/// every byte would take for ever.
+/// How many times the bytes of the tail checksums are computed over at most: garbage that looks like a record
+/// at every byte would take forever.
 const EFFORT: u64 = 64;
 
-/// Looks through all that follows `from`, where no valid record is.
+/// Examines all that follows `from`, where no valid record is.
 ///
 /// # Errors
-/// [`Error::Io`]; [`Error::Corruption`] for garbage made to look like records, which no tear leaves.
+/// [`Error::Io`]; [`Error::Corruption`] for garbage made to look like records, which no power cut leaves.
 pub(crate) fn examine(header: &SegmentHeader, file: &dyn File, from: Lsn) -> Result<Tail> {
     let name = header.name();
     let start = SEGMENT_HEADER_BYTES + (from.get() - header.first_lsn.get());
@@ -52,7 +52,7 @@ pub(crate) fn examine(header: &SegmentHeader, file: &dyn File, from: Lsn) -> Res
     while at < used {
         let lsn = Lsn::new(from.get() + at as u64);
         let rest = &bytes[at..];
-        // What was cut off with the zeros may belong to the last record.
+        // The zeros that were cut off may belong to the last record.
         let frame = Frame::parse(lsn, rest, (read - at) as u64).ok();
         let valid = frame.filter(|frame| {
             effort = effort.saturating_sub(frame.total() as u64);

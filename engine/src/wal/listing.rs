@@ -1,48 +1,48 @@
-//! What files there are, read-only.
+//! The files of a directory, by kind.
 
 use env::{Disk, File, OpenMode};
 
-use crate::checkpoint::CheckpointReader;
+use super::files::{FileName, MANIFEST};
+use super::manifest::Manifest;
+use super::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::error::{Error, Result};
 use crate::types::Lsn;
-use crate::wal::files::{FileName, MANIFEST};
-use crate::wal::manifest::Manifest;
-use crate::wal::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 
-/// The files of a directory.
+/// The files of a directory, by kind.
 #[derive(Debug, Default)]
-pub(crate) struct Survey {
-    /// In log order.
+pub(crate) struct DirectoryListing {
+    /// Segments, in log order.
     pub(crate) segments: Vec<String>,
-    /// Oldest first.
+    /// Checkpoints, oldest first.
     pub(crate) checkpoints: Vec<(u64, String)>,
     pub(crate) manifest: bool,
-    /// Left by crashes.
+    /// Files that a crash left unfinished.
     pub(crate) unfinished: Vec<String>,
-    /// Put aside by salvages.
-    pub(crate) salvaged: Vec<String>,
+    /// Files that a salvage quarantined.
+    pub(crate) quarantined: Vec<String>,
 }
 
-impl Survey {
+impl DirectoryListing {
+    /// Lists the directory.
     pub(crate) fn of(disk: &dyn Disk) -> Result<Self> {
-        let mut survey = Self::default();
+        let mut listing = Self::default();
         let names = disk.list().map_err(|error| Error::io("list the directory", disk.describe(), error))?;
         // Sorted names are in order, as their numbers have a fixed width.
         for name in names {
             match FileName::parse(&name) {
-                FileName::Segment(_) => survey.segments.push(name),
-                FileName::Checkpoint(number) => survey.checkpoints.push((number, name)),
-                FileName::Manifest => survey.manifest = true,
-                FileName::Unfinished => survey.unfinished.push(name),
-                FileName::Salvaged => survey.salvaged.push(name),
+                FileName::Segment(_) => listing.segments.push(name),
+                FileName::Checkpoint(number) => listing.checkpoints.push((number, name)),
+                FileName::Manifest => listing.manifest = true,
+                FileName::Unfinished => listing.unfinished.push(name),
+                FileName::Quarantined => listing.quarantined.push(name),
                 FileName::Lock | FileName::Foreign => {}
             }
         }
-        Ok(survey)
+        Ok(listing)
     }
 
-    /// The manifest of the database; `None` if the directory provably never held one. The manifest is created last, so
-    /// what is there without one is at most a first segment without records.
+    /// Reads the manifest of the database; returns `None` if the directory provably never held one. The
+    /// manifest is created last, so without one there is at most a first segment without records.
     ///
     /// # Errors
     /// [`Error::Missing`] when there is data and no manifest; those of reading the manifest.
@@ -57,7 +57,7 @@ impl Survey {
         if let Some((_, name)) = self.checkpoints.first() {
             return Err(missing(name));
         }
-        if let Some(name) = self.salvaged.first() {
+        if let Some(name) = self.quarantined.first() {
             return Err(missing(name));
         }
         match self.segments.as_slice() {
@@ -74,14 +74,9 @@ impl Survey {
             [name, ..] => Err(missing(name)),
         }
     }
-
-    /// The newest checkpoint, opened.
-    pub(crate) fn newest_checkpoint(&self, disk: &dyn Disk) -> Result<Option<CheckpointReader>> {
-        self.checkpoints.last().map(|(_, name)| CheckpointReader::open(disk, name)).transpose()
-    }
 }
 
-/// Whether a segment has nothing but zeros behind its header.
+/// Returns whether a segment has nothing but zeros behind its header.
 fn is_blank(file: &dyn File, name: &str) -> Result<bool> {
     let mut buffer = vec![0; 64 << 10];
     let mut offset = SEGMENT_HEADER_BYTES;

@@ -1,0 +1,82 @@
+//! What committers, waiters and background threads share about an open log.
+//!
+//! Two locks, `wal.io` before `wal.state`: the first is held for a whole write and sync, the second for
+//! moments, so that the next group is encoded while the last one is synced.
+
+use env::Disk;
+use rt::sync::atomic::{AtomicU64, Ordering};
+use rt::sync::{Arc, Condvar, Mutex};
+
+use super::options::LogOptions;
+use super::pending::Pending;
+use super::state::LogState;
+use super::writer::{SealedSegment, SegmentWriter};
+use crate::types::{Lsn, Version};
+
+/// The shared part of a log: its end on disk, what is pending, and who waits for it.
+#[derive(Debug)]
+pub(crate) struct LogCore {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) options: LogOptions,
+    pub(super) io: Mutex<LogIo>,
+    pub(super) state: Mutex<LogState>,
+    /// The flusher waits here for something to do.
+    pub(super) work: Condvar,
+    /// The checkpointer waits here for its time.
+    pub(super) checkpoint_work: Condvar,
+    durable_version: AtomicU64,
+}
+
+/// What a flush works with.
+#[derive(Debug)]
+pub(super) struct LogIo {
+    pub(super) writer: SegmentWriter,
+    /// The group that is being written; empty between flushes.
+    pub(super) group: Pending,
+}
+
+impl LogCore {
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        options: LogOptions,
+        writer: SegmentWriter,
+        last_version: Version,
+        sealed: Vec<SealedSegment>,
+        checkpoint_lsn: Lsn,
+    ) -> Self {
+        let durable_lsn = writer.end_lsn();
+        Self {
+            disk,
+            options,
+            io: Mutex::new("wal.io", LogIo { writer, group: Pending::default() }),
+            state: Mutex::new("wal.state", LogState::new(last_version, durable_lsn, sealed, checkpoint_lsn)),
+            work: Condvar::new("wal.work"),
+            checkpoint_work: Condvar::new("wal.checkpoint_work"),
+            durable_version: AtomicU64::new("wal.durable_version", last_version.get()),
+        }
+    }
+
+    /// The newest version that is durable.
+    #[inline]
+    pub(super) fn durable_version(&self) -> Version {
+        Version::new(self.durable_version.load(Ordering::Acquire))
+    }
+
+    /// Shows a new durable version to those who look without the lock. Called with the state locked.
+    pub(super) fn set_durable_version(&self, version: Version) {
+        self.durable_version.store(version.get(), Ordering::Release);
+    }
+
+    /// Pending bytes at which it is time to write them.
+    pub(super) const fn flush_bytes(&self) -> usize {
+        self.options.buffer_bytes_max / 4
+    }
+
+    /// Whether the oldest commit that is not durable has reached the age that the mode allows.
+    pub(super) fn is_too_old(&self, state: &LogState) -> bool {
+        match (self.options.durability.interval(), state.oldest()) {
+            (Some(interval), Some(oldest)) => rt::time::now().saturating_since(oldest) >= interval,
+            _ => false,
+        }
+    }
+}
