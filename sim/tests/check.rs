@@ -1,4 +1,4 @@
-//! `stormproof check` in each format that it reads: what holds, what is violated, what nobody can decide, and what is no history.
+//! `stormproof check` in each format: files that hold, are violated, stay undecided, or are damaged.
 
 mod support;
 
@@ -34,8 +34,7 @@ const GOOD: Sessions<'_> = &[&[&[('w', 1, 1), ('w', 2, 1)]], &[&[('r', 1, 1), ('
 const SKEW: Sessions<'_> =
     &[&[&[('r', 1, 0), ('r', 2, 0), ('w', 1, 1)]], &[&[('r', 1, 0), ('r', 2, 0), ('w', 2, 2)]]];
 
-/// A fractured read whichever of two writers it was of, among so many reads that could be of either of two that not all
-/// ways to explain them are tried.
+/// A fractured read with two possible writers, among more ambiguous reads than there are steps to explain them.
 fn puzzle() -> Vec<Vec<Vec<Operation>>> {
     let mut sessions = vec![
         vec![vec![('w', 1, 5), ('w', 2, 1)]],
@@ -145,7 +144,7 @@ fn lists(second: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The same element is appended twice, so nobody knows whose was seen.
+/// The same element is appended twice, so the writer of the element that was read is unknown.
 const LISTS_UNDECIDED: &str = "{:type :ok, :process 0, :value [[:append 1 1]]}\n\
      {:type :ok, :process 1, :value [[:append 1 1]]}\n\
      {:type :ok, :process 2, :value [[:r 1 [1]]]}\n";

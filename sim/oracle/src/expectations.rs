@@ -1,9 +1,9 @@
-//! What a store promised its clients.
+//! The promises of a store to its clients.
 
 use serde::{Deserialize, Serialize};
 use stormproof_workloads::store::Isolation;
 
-/// When an ack means that a crash can't take the commit back.
+/// The durability of acked commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {
@@ -15,39 +15,39 @@ pub enum Durability {
     Pipelined,
     /// Commits recorded as durable are, and fewer than `commits_max` acked ones are lost (D4).
     Batched {
-        /// The bound.
+        /// Exclusive upper bound of the acked commits that a crash may lose.
         commits_max: Option<u64>,
     },
     /// Commits recorded as durable are.
     Async,
 }
 
-/// How new a transaction's snapshot has to be.
+/// The required recency of snapshots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recency {
     /// Any consistent snapshot.
     Any,
-    /// What its own session committed before is in it.
+    /// It includes the earlier commits of its session.
     Session,
-    /// All that was acked before it began is in it (V5).
+    /// It includes everything acked before it began (V5).
     RealTime,
 }
 
-/// What a store promised its clients.
+/// The promises of a store to its clients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expectations {
-    /// The strongest isolation that it gives; a transaction that asked for less is judged by what it asked for.
+    /// The strongest isolation level; a transaction that asked for less is judged by what it asked for.
     pub isolation: Isolation,
-    /// What survives a crash.
+    /// What survives a crash (contract §4).
     pub durability: Durability,
-    /// How new snapshots are.
+    /// The recency of snapshots.
     pub recency: Recency,
-    /// Whether the black-box judge looks as well.
+    /// Whether the black-box checker runs as well.
     pub blackbox: bool,
-    /// How many steps the black box may take to decide orders that clients could not see.
+    /// Maximum number of steps to decide orders that clients could not observe.
     pub search_steps_max: u64,
-    /// How many violations are described; the rest is counted.
+    /// Maximum number of violations described; the rest is counted.
     pub findings_max: usize,
 }
 

@@ -16,21 +16,22 @@ use crate::expectations::{Expectations, Recency};
 ///                                                      └─ serializable ──────────────────────── strict-serializable
 /// ```
 ///
-/// Without "session" or "strict" in its name, and but for causal, a level says nothing about the order of sessions.
+/// Without "session" or "strict" in its name, and but for causal, a level says nothing about the order of
+/// sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// Adya's PL-2: no aborted or intermediate reads, no cycle of writes and reads-from.
     ReadCommitted,
-    /// All of a transaction is seen, or nothing (Bailis et al., RAMP).
+    /// All writes of a transaction are seen, or none (Bailis et al., RAMP).
     ReadAtomic,
-    /// What was seen by whom one saw, one sees too, with convergence (Biswas and Enea's CC).
+    /// Reads include everything that their sources depend on, with convergence (Biswas and Enea's CC).
     Causal,
     /// One snapshot, the first committer wins (Adya's PL-SI).
     SnapshotIsolation,
-    /// And the snapshot has what the own session did.
+    /// Snapshot isolation whose snapshots include the session's earlier commits.
     StrongSessionSnapshotIsolation,
-    /// And the snapshot has what was acked before the begin.
+    /// Snapshot isolation whose snapshots include everything acked before they were taken.
     StrictSnapshotIsolation,
     /// A serial order.
     Serializable,
@@ -39,7 +40,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// All, each behind those that it implies.
+    /// All levels, weaker ones first.
     pub const ALL: [Self; 8] = [
         Self::ReadCommitted,
         Self::ReadAtomic,
@@ -51,7 +52,7 @@ impl Level {
         Self::StrictSerializable,
     ];
 
-    /// Its name, as on the command line.
+    /// The name, as on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::ReadCommitted => "read-committed",
@@ -83,7 +84,7 @@ impl Level {
         self == other || self.weaker().iter().any(|weaker| weaker.implies(other))
     }
 
-    /// What a store promised, as a level.
+    /// The level that a store promised.
     pub fn promised(expectations: &Expectations) -> Self {
         match (expectations.isolation, expectations.recency) {
             (Isolation::ReadCommitted, _) => Self::ReadCommitted,
@@ -102,7 +103,7 @@ impl fmt::Display for Level {
     }
 }
 
-/// The name is not that of a level.
+/// An unknown name of a level.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there is no level \"{0}\"; the levels are {names}", names = Level::ALL.map(Level::name).join(", "))]
 pub struct UnknownLevel(pub String);

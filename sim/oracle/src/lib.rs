@@ -1,20 +1,23 @@
 //! Isolation and durability checkers that see recorded histories only.
 //!
-//! Job: given what clients saw ([`History`]) and what they were promised ([`Expectations`]), say whether the promise
-//! was kept, and if not, which row of the contract broke, how, and by which transactions. Two independent judges:
+//! Job: given what clients saw ([`History`]) and what they were promised ([`Expectations`]), say whether the
+//! promise was kept, and if not, which row of the contract broke, how, and by which transactions. Two
+//! independent judges:
 //!
-//! - the *witness* replays the versions that the store reported (start and commit versions) and compares every read,
-//!   scan, conflict and survivor of a crash with what must have been there: near linear, and exact;
-//! - the *black box* trusts only values: it infers who read from whom and who overwrote whom, and looks for cycles.
+//! - the *witness* replays the versions that the store reported (start and commit versions) and compares
+//!   every read, scan, conflict and survivor of a crash with what must have been there: near linear, and
+//!   exact;
+//! - the *black box* trusts only values: it infers who read from whom and who overwrote whom, and looks for
+//!   cycles.
 //!
-//! Not its job: running anything, or knowing any engine. Architecture invariant: this crate imports no engine; an
-//! oracle must not inherit the bugs of what it judges.
+//! Not its job: running anything, or knowing any engine. Architecture invariant: this crate imports no
+//! engine; an oracle must not inherit the bugs of what it judges.
 
 mod blackbox;
+mod blackbox_driver;
 mod expectations;
 pub mod formats;
 mod graph;
-mod inside;
 mod level;
 mod lives;
 mod report;
@@ -39,7 +42,7 @@ pub fn check(history: &History, expectations: &Expectations) -> Verdict {
     view.report_internal(expectations.isolation, &mut findings);
     let explanation = witness::check(&view, expectations, &mut findings);
     if expectations.blackbox {
-        inside::look(&view, expectations, explanation.as_ref(), &mut findings);
+        blackbox_driver::judge_promised(&view, expectations, explanation.as_ref(), &mut findings);
     }
     findings.into_verdict(history)
 }

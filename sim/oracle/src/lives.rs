@@ -1,8 +1,10 @@
-//! One life at a time, for the black box: where a crash may take acked commits back, values of one life say nothing
-//! about the order of another. The last transaction before a life stands for what recovery found: what survived by the
-//! witness's account, or, of a store without versions, what the life read and did not write.
+//! Slices a history into lives for the black box: where a crash may take back acked commits, the values of
+//! one life say nothing about the order of another. In a slice, the last transaction before the life stands
+//! for the recovered state: what survived according to the witness or, for a store without versions, what the
+//! life read and did not write.
 //!
-//! Invariant INV-LIFE-1: transactions keep their numbers, so what is said about a slice is said about the history.
+//! Invariant INV-SLICE-1: transactions keep their indexes, so a finding about a slice is a finding about the
+//! history.
 
 use stormproof_workloads::History;
 use stormproof_workloads::history::{Life, Op, Outcome, Txn, TxnIndex};
@@ -11,15 +13,15 @@ use stormproof_workloads::store::{Bytes, Isolation, Key, Version};
 use crate::view::{Content, KeyId, Map, View};
 use crate::witness::Explanation;
 
-/// What recovery found.
+/// The state that recovery found.
 #[derive(Debug, Default)]
 pub(crate) struct Recovered {
     ops: Vec<Op>,
     version: Option<Version>,
 }
 
-/// The history as `life` saw it: the transactions of other lives are emptied, and the last one before stands for what
-/// recovery found.
+/// The history as `life` saw it: the transactions of other lives are emptied, and the last one before stands
+/// for the recovered state.
 pub(crate) fn slice(history: &History, life: Life, recovered: Recovered) -> History {
     let mut txns: Vec<Txn> =
         history.txns.iter().map(|txn| if txn.life == life { txn.clone() } else { shell(txn) }).collect();
@@ -39,7 +41,7 @@ fn shell(txn: &Txn) -> Txn {
     Txn { index, session, life, begun, start_version, isolation, ops: Vec::new(), outcome: Outcome::Running }
 }
 
-/// The state that survived from life to life, by the witness's account.
+/// The state that survived from life to life, according to the witness.
 #[derive(Debug)]
 pub(crate) struct Survived<'h> {
     view: &'h View<'h>,
@@ -55,7 +57,7 @@ impl<'h> Survived<'h> {
         Self { view, explanation, life: 0, version: 0, state: Map::default() }
     }
 
-    /// What `life` found; lives must be asked for in order.
+    /// The state that `life` found; lives must be requested in order.
     pub(crate) fn before(&mut self, life: Life) -> Recovered {
         while self.life < life {
             for (txn, version) in self.explanation.survivors(self.life) {
@@ -94,7 +96,7 @@ impl<'h> Survived<'h> {
     }
 }
 
-/// Writes of everything that `life` read and did not write.
+/// The values that `life` read and did not write, as writes.
 pub(crate) fn by_values(history: &History, life: Life) -> Recovered {
     let mut earlier: Map<(&Key, &Bytes), ()> = Map::default();
     let mut here = earlier.clone();
@@ -154,7 +156,7 @@ pub(crate) fn lives(history: &History) -> Vec<Life> {
     lives
 }
 
-/// The last transaction before `life`, which stands for recovery in its slice.
+/// The last transaction before `life`, which stands for the recovered state in its slice.
 pub(crate) fn stands_for_recovery(history: &History, life: Life) -> Option<TxnIndex> {
     history.txns.iter().rev().find(|txn| txn.life < life).map(|txn| txn.index)
 }

@@ -1,4 +1,4 @@
-//! What was found: rows of the contract, kinds of anomaly, violations in words.
+//! Findings: rows of the contract, kinds of anomaly, violations in words.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use stormproof_workloads::History;
 use stormproof_workloads::history::TxnIndex;
 use stormproof_workloads::store::Key;
 
-/// A row of the contract that a history can break.
+/// A row of the contract that a history can violate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Invariant {
@@ -21,11 +21,11 @@ pub enum Invariant {
     Repeatable,
     /// V5: what was acked before begin is visible.
     RealTime,
-    /// Section 2: versions are unique, rise, and are never reused.
+    /// Contract §2: versions are unique, rise, and are never reused.
     Versions,
-    /// Section 3: the first committer wins, conditions hold, aborts have a cause.
+    /// Contract §3: the first committer wins, conditions hold, aborts have a cause.
     Conflicts,
-    /// Section 3: serializable transactions have a serial order.
+    /// Contract §3: serializable transactions have a serial order.
     Serializable,
     /// D1: acked means that it survives.
     AckedSurvives,
@@ -118,11 +118,11 @@ impl fmt::Display for Invariant {
     }
 }
 
-/// What kind of thing went wrong: with the invariant it makes two failures "the same".
+/// The kind of an anomaly; two failures with the same kind and invariant are the same failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AnomalyClass {
-    /// A value was read that nobody wrote.
+    /// A value was read that no transaction wrote.
     GarbageRead,
     /// A list holds an element twice.
     DuplicateElement,
@@ -158,19 +158,19 @@ pub enum AnomalyClass {
     VersionReused,
     /// A later commit has a lower version.
     VersionOrder,
-    /// A version was reported that does not fit to the write.
+    /// A reported version does not fit the write.
     VersionMismatch,
     /// A durable commit is gone.
     LostAck,
-    /// Of one commit a part survived.
+    /// A part of a commit survived.
     TornCommit,
     /// A commit survived and an earlier one did not.
     PrefixHole,
-    /// What recovery had discarded came back.
+    /// A commit that recovery had discarded came back.
     Resurrected,
     /// An unanswered commit appeared after recovery had ended.
     LateAppearance,
-    /// What a recovery had kept was gone later.
+    /// A commit that recovery had kept was gone later.
     Vanished,
     /// A commit that had been read is gone.
     LostVisible,
@@ -206,23 +206,23 @@ impl fmt::Display for AnomalyClass {
     }
 }
 
-/// One broken promise.
+/// One violated promise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
-    /// Which promise.
+    /// The promise.
     pub invariant: Invariant,
-    /// In which way.
+    /// The kind of anomaly.
     pub class: AnomalyClass,
-    /// Who took part, the victim first.
+    /// The transactions involved, the victim first.
     pub txns: Vec<TxnIndex>,
-    /// On which keys.
+    /// The keys involved.
     pub keys: Vec<Key>,
     /// What happened, in words.
     pub message: String,
 }
 
 impl Violation {
-    /// What makes two failures the same failure.
+    /// The signature by which two failures count as the same.
     pub fn signature(&self) -> (Invariant, AnomalyClass) {
         (self.invariant, self.class)
     }
@@ -234,29 +234,29 @@ impl fmt::Display for Violation {
     }
 }
 
-/// The judgement on a history.
+/// The verdict on a history.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// What was broken, worst evidence first.
+    /// The violations found, worst evidence first.
     pub violations: Vec<Violation>,
-    /// How many more were found and not described.
+    /// The number of further violations, not described.
     pub more: u64,
-    /// How many transactions were looked at.
+    /// The number of transactions examined.
     pub txns: u64,
-    /// How many reads were compared.
+    /// The number of reads compared.
     pub reads: u64,
-    /// What could not be decided, in words; empty if all could.
+    /// What could not be decided, in words; empty if everything was.
     pub undecided: Vec<String>,
 }
 
 impl Verdict {
-    /// Whether nothing was broken.
+    /// Whether no violation was found.
     pub fn holds(&self) -> bool {
         self.violations.is_empty()
     }
 }
 
-/// Violations while they are collected.
+/// A bounded collection of violations.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Findings {
     violations: Vec<Violation>,
@@ -275,7 +275,7 @@ impl Findings {
         self.violations.is_empty()
     }
 
-    /// How many there are in all.
+    /// The total number of violations.
     pub(crate) fn count(&self) -> u64 {
         self.violations.len() as u64 + self.more
     }
@@ -284,12 +284,12 @@ impl Findings {
         self.violations.first()
     }
 
-    /// Those that are described.
+    /// The violations that are described.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Violation> {
         self.violations.iter()
     }
 
-    /// Adds what another judge has found.
+    /// Adds the findings of another checker.
     pub(crate) fn append(&mut self, other: Self) {
         self.more += other.more;
         for violation in other.violations {
@@ -297,7 +297,7 @@ impl Findings {
         }
     }
 
-    /// Adds a violation; the words are made only if there is room.
+    /// Adds a violation; its text is built only if there is room.
     pub(crate) fn add(&mut self, violation: impl FnOnce() -> Violation) {
         if self.violations.len() < self.max {
             self.violations.push(violation());

@@ -1,8 +1,9 @@
-//! Verdicts beside those of the crate `adya`, a young reimplementation of Elle, on list-append and register histories.
+//! Verdicts beside those of the crate `adya`, a young reimplementation of Elle, on list-append and register
+//! histories.
 //!
-//! Where the two differ, brute force decides (on histories that it can try), and [`OF_LISTS`] says why it may be so. What
-//! `adya` 0.1 calls violated is never called anything else here.
-//! `cargo test -p stormproof-oracle --test agree_with_adya -- --nocapture` prints how often each was the case.
+//! Where the two differ, brute force decides (on histories that it can try), and [`OF_LISTS`] says why it may
+//! be so. What `adya` 0.1 calls violated is never called anything else here. `cargo test -p stormproof-oracle
+//! --test agree_with_adya -- --nocapture` prints how often each was the case.
 
 #[path = "support/clients.rs"]
 mod clients;
@@ -19,7 +20,7 @@ use stormproof_oracle::formats::{Format, read};
 use stormproof_oracle::{AnomalyClass, Level, Standing, check_input};
 
 const HISTORIES: u64 = 800;
-/// Up to so many transactions brute force has the last word.
+/// Maximum number of transactions for which brute force has the last word.
 const BRUTE_MAX: usize = 7;
 
 /// Levels that both know, with their names over there.
@@ -116,7 +117,7 @@ fn grow_old(read: &mut Operation, rng: &mut ChaCha8Rng) {
 }
 
 /// Here some order of them has to be right.
-const UNSEEN: &str = "appends that nobody saw are in no order, over there";
+const UNSEEN: &str = "appends that were never read are in no order, over there";
 
 /// Classes of lists that are called violated here and valid over there, and why.
 const OF_LISTS: [(AnomalyClass, &str); 6] = [
@@ -131,8 +132,8 @@ const OF_LISTS: [(AnomalyClass, &str); 6] = [
     (AnomalyClass::GNonadjacent, UNSEEN),
 ];
 
-/// Of registers any class may be: the order of their writes follows there from fewer facts (that nothing comes before the first
-/// write, and little else), and values that nobody wrote are not looked for.
+/// Of registers any class may be: the order of their writes follows there from fewer facts (that nothing
+/// comes before the first write, and little else), and values that no transaction wrote are not looked for.
 fn is_explained(kind: Kind, class: AnomalyClass) -> bool {
     kind == Kind::Registers || OF_LISTS.iter().any(|(other, _)| *other == class)
 }

@@ -1,7 +1,7 @@
 //! The fast checkers and the one that tries every order must agree on every small history.
 //!
-//! 100,000 histories of two to six transactions, each judged at all eight levels:
-//! `cargo test -p stormproof-oracle --test agree_with_brute_force -- --nocapture` prints how many of each origin hold and
+//! 100,000 histories of two to six transactions, each judged at all eight levels: `cargo test -p
+//! stormproof-oracle --test agree_with_brute_force -- --nocapture` prints how many of each origin hold and
 //! are violated at each level.
 
 mod support;

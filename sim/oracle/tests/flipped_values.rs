@@ -1,7 +1,7 @@
-//! One observed value of a valid history is falsified: whoever must notice, notices.
+//! One observed value of a valid history is falsified: every checker that must notice does.
 //!
-//! A flipped value is no longer what the transaction saw, so a history made by a serial store is no longer one, unless
-//! another order happens to explain the false value (then brute force says so too).
+//! A flipped value is no longer what the transaction saw, so a history made by a serial store is no longer
+//! one, unless another order happens to explain the false value (then brute force says so too).
 //!
 //! `cargo test -p stormproof-oracle --test flipped_values -- --nocapture` prints the shares.
 
@@ -66,7 +66,7 @@ fn serial(seed: u64, txns: u64) -> History {
 }
 
 #[test]
-fn a_flipped_value_goes_unnoticed_by_nobody_who_must_notice() {
+fn a_flipped_value_is_noticed_by_every_checker_that_must_notice() {
     let mut noticed: BTreeMap<Flip, [u32; 10]> = BTreeMap::new();
     let alone = Expectations { blackbox: false, ..Expectations::default() };
     for seed in 0..2_000 {

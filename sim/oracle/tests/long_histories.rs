@@ -20,9 +20,9 @@ fn edn(kind: Kind, seed: u64, clients: usize) -> String {
     text
 }
 
-/// A list is retired with appends at its end that nobody read: their order is open, for hundreds of lists at once.
+/// A list is retired with unread appends at its end: their order is open, for hundreds of lists at once.
 #[test]
-fn appends_that_nobody_saw_leave_no_long_history_open() {
+fn unread_appends_leave_no_long_history_undecided() {
     for seed in 0..4 {
         let text = edn(Kind::Lists, seed, 32);
         let input = read(text.as_bytes(), Format::Edn).expect("well formed");
@@ -33,9 +33,9 @@ fn appends_that_nobody_saw_leave_no_long_history_open() {
     }
 }
 
-/// Half of all writes are blind, of 32 clients at once: what must come before what is worked out, the rest is played.
+/// Half of all writes are blind, of 32 concurrent clients: forced orders are inferred, the rest is scheduled.
 #[test]
-fn blind_writes_leave_no_long_history_open() {
+fn blind_writes_leave_no_long_history_undecided() {
     for seed in 0..4 {
         let text = edn(Kind::Registers, seed, 32);
         let input = read(text.as_bytes(), Format::Edn).expect("well formed");

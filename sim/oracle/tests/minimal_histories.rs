@@ -11,7 +11,8 @@ use stormproof_workloads::History;
 use stormproof_workloads::history::Op;
 use stormproof_workloads::store::Expected;
 
-/// The histories that every judge of isolation and crashes has to know, by the names under which people know them.
+/// The histories that every judge of isolation and crashes has to know, by the names under which people know
+/// them.
 const NAMED: [(&str, &str); 16] = [
     ("long fork", "long_fork"),
     ("write skew", "write_skew"),
@@ -141,8 +142,8 @@ fn brute_force_says_the_same_of_every_minimal_history_that_it_can_read() {
     assert!(tried >= 30, "only {tried} scripts");
 }
 
-/// Whether it has only what brute force knows: no expiry, no limits, no conditions on versions, and no more than eight
-/// transactions.
+/// Whether it has only what brute force knows: no expiry, no limits, no conditions on versions, and no more
+/// than eight transactions.
 fn is_plain(history: &History) -> bool {
     history.txns.len() <= 8
         && history.txns.iter().flat_map(|txn| &txn.ops).all(|op| match op {

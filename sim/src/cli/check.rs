@@ -20,7 +20,7 @@ pub(super) struct Arguments {
     /// edn, jsonl, dbcop, text or script [default: by ending and content]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
-    /// Give up on orders that clients could not see after so many steps
+    /// Number of search steps after which the order of unobserved writes stays undecided
     #[arg(long, value_name = "N", default_value_t = Expectations::default().search_steps_max)]
     steps: u64,
     /// Write the cycles that were found to this file, for Graphviz

@@ -2,17 +2,21 @@
 //!
 //! `cargo run --release -p stormproof-oracle --example speed -- [--max N] [--only KIND] [--alone]`
 //!
-//! Histories are valid and come from 32 clients at once (`tests/support/clients.rs`, `tests/support/versioned.rs`). Kinds:
+//! Histories are valid and come from 32 clients at once (`tests/support/clients.rs`,
+//! `tests/support/versioned.rs`). Kinds:
 //!
-//! - `lists`: EDN, appends to and reads of 8 lists at a time, each retired after 32 elements, as Elle's generators do;
+//! - `lists`: EDN, appends to and reads of 8 lists at a time, each retired after 32 elements, as Elle's
+//!   generators do;
 //! - `long-lists`: the same with 100 lists of up to 256 elements, which is sixteen times as much to read;
 //! - `registers`: EDN, blind writes and reads;
-//! - `versioned`: our own JSON lines, gets, puts and scans of 10,000 keys with the versions that a store reported.
+//! - `versioned`: our own JSON lines, gets, puts and scans of 10,000 keys with the versions that a store
+//!   reported.
 //!
-//! The first three are judged for strict serializability by values alone; `versioned` by witness and black box both,
-//! as a simulated run is. Every row is a process of its own: the file is made by one, read and checked by the next, so the
-//! memory stated is the peak of reading and checking, the file in memory included. Times are of this process's
-//! processor, which tells the truth on a busy machine, in hundredths of a second.
+//! The first three are judged for strict serializability by values alone; `versioned` by witness and black
+//! box both, as a simulated run is. Every row is a process of its own: the file is made by one, read and
+//! checked by the next, so the memory stated is the peak of reading and checking, the file in memory
+//! included. Times are of this process's processor, which tells the truth on a busy machine, in hundredths of
+//! a second.
 
 #[path = "../../tests/support/clients.rs"]
 mod clients;

@@ -1,13 +1,13 @@
 //! The graph whose cycles decide a level.
 //!
-//! For snapshot isolation every transaction is two events, its start and its commit. A dependency runs from a commit
-//! to a start, an anti-dependency from a start to a commit; so a path can't take two anti-dependencies in a row, and
-//! a cycle is exactly one without adjacent anti-dependencies: A. Cerone and A. Gotsman, "Analysing snapshot
-//! isolation", JACM 65(2), 2018, theorem 9. For serializability both events are one: A. Adya, "Weak consistency",
-//! PhD thesis, MIT 1999.
+//! For snapshot isolation every transaction is two events, its start and its commit. A dependency runs from a
+//! commit to a start, an anti-dependency from a start to a commit; so a path can't take two anti-dependencies
+//! in a row, and a cycle is exactly one without adjacent anti-dependencies: A. Cerone and A. Gotsman,
+//! "Analysing snapshot isolation", JACM 65(2), 2018, theorem 9. For serializability both events are one: A.
+//! Adya, "Weak consistency", PhD thesis, MIT 1999.
 //!
-//! Invariant INV-EVT-1: the number of edges is linear in the number of operations. Where many readers meet many next
-//! writers, and in real time, edges run through hubs.
+//! Invariant INV-EVT-1: the number of edges is linear in the number of operations. Where many readers meet
+//! many next writers, and in real time, edges run through hubs.
 
 use stormproof_workloads::history::{Outcome, TxnIndex};
 
@@ -20,7 +20,7 @@ use crate::view::{KeyId, is_committed};
 /// Which edges a level has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rule {
-    /// Start and commit apart.
+    /// Start and commit are two events.
     pub(super) split: bool,
     /// Anti-dependencies count.
     pub(super) anti: bool,
@@ -87,7 +87,7 @@ impl Events {
         self.split
     }
 
-    /// Whose event it is; nobody's, if it is a hub.
+    /// The transaction of an event; none for a hub.
     pub(super) fn txn(&self, event: u32) -> Option<TxnIndex> {
         let txn = if self.split { event / 2 } else { event };
         (txn < self.txns).then_some(txn)
@@ -132,14 +132,15 @@ impl Builder<'_, '_, '_> {
         }
     }
 
-    /// `first` took effect before `second` began.
+    /// Adds: `first` took effect before `second` began.
     fn depends(&mut self, first: TxnIndex, second: TxnIndex, key: KeyId, kind: Kind) {
         if first != second {
             self.edge(self.commit(first), self.start(second), key, kind);
         }
     }
 
-    /// `first` wrote what `second` overwrote, so it took effect before `second` began; of appends, before it took effect.
+    /// Adds: `second` overwrote `first`, so `first` took effect before `second` began (appends: before it
+    /// took effect).
     fn overwrites(&mut self, first: TxnIndex, second: TxnIndex, key: KeyId) {
         if first != second && self.problem.commutes(key) {
             self.edge(self.commit(first), self.commit(second), key, Kind::Ww);
@@ -148,7 +149,7 @@ impl Builder<'_, '_, '_> {
         }
     }
 
-    /// `reader` did not see what `writer` wrote.
+    /// Adds: `reader` did not see the write of `writer`.
     fn anti(&mut self, reader: TxnIndex, writer: TxnIndex, key: KeyId) {
         if self.rule.anti && reader != writer && !self.problem.weak[reader as usize] {
             self.edge(self.start(reader), self.commit(writer), key, Kind::Rw);
@@ -175,7 +176,7 @@ impl Builder<'_, '_, '_> {
         }
     }
 
-    /// The writers of a key in a known order; those not in it come last, in no known order.
+    /// Adds the writers of a key in a known order; writers that are not in it come last, unordered.
     fn chain(&mut self, key: KeyId, order: &[TxnIndex], writers: &[TxnIndex], reads: &[KeyRead]) {
         for &writer in writers {
             self.place[writer as usize] = u32::MAX;
@@ -201,7 +202,7 @@ impl Builder<'_, '_, '_> {
         }
     }
 
-    /// The writers of a register in the order that those show who read it first.
+    /// Adds the writers of a register, ordered by the writers that read it before they wrote.
     fn forest(&mut self, key: KeyId, writers: &[TxnIndex], reads: &[KeyRead]) {
         // 1: writes the key; 2: and has read it.
         for &writer in writers {
@@ -235,8 +236,8 @@ impl Builder<'_, '_, '_> {
         }
     }
 
-    /// `source` left a version that `readers` read, and all of `next` wrote later ones. One of them that read it is
-    /// the very next: the first committer wins, so nobody can have come between. Two of them are a lost update.
+    /// Orders the writers that follow `source`, whose version `readers` read: one that read that version
+    /// itself is the direct successor, because the first committer wins. Two such writers are a lost update.
     fn successors(&mut self, key: KeyId, source: Source, readers: &[TxnIndex], next: &[TxnIndex]) {
         if !self.rule.anti {
             for &writer in next {
@@ -245,7 +246,7 @@ impl Builder<'_, '_, '_> {
             return;
         }
         if self.rule.split && self.problem.commutes(key) {
-            // Nobody has to see anybody else's append.
+            // Appends do not have to see each other.
             self.fan(key, source, readers, next);
             return;
         }
@@ -256,7 +257,7 @@ impl Builder<'_, '_, '_> {
         let (first, second) = (updaters.next(), updaters.next());
         match (first, second) {
             (Some(first), Some(second)) => {
-                // Neither saw the other, so either order is a cycle; the likelier one is told.
+                // Either order closes a cycle, because neither saw the other; report the likelier one.
                 let (first, second) = match self.problem.acked(first) <= self.problem.acked(second) {
                     true => (first, second),
                     false => (second, first),
@@ -287,7 +288,8 @@ impl Builder<'_, '_, '_> {
         }
     }
 
-    /// All readers before all writers. Who is both is so only where start and commit are apart.
+    /// Adds: all readers before all writers. A transaction is in both lists only where start and commit are
+    /// two events.
     fn fan(&mut self, key: KeyId, source: Source, readers: &[TxnIndex], next: &[TxnIndex]) {
         for &writer in next {
             self.after(source, writer, key);
@@ -320,14 +322,16 @@ impl Builder<'_, '_, '_> {
             if let Some(before) = last.get(&txn.session) {
                 self.depends(*before, txn.index, u32::MAX, Kind::Session);
             }
-            // An unanswered commit may take effect after its session has gone on.
+            // An unanswered commit may take effect after the next transaction of its session, so it orders
+            // nothing.
             if is_committed(txn) {
                 last.insert(txn.session, txn.index);
             }
         }
     }
 
-    /// A line of hubs through time: an ack leads to the next hub on it, and to a begin from the last hub before.
+    /// Adds real time as a line of hubs: an ack leads to the next hub, and the last hub before a begin leads
+    /// to it.
     fn time(&mut self) {
         let mut moments: Vec<(u64, bool, TxnIndex)> = Vec::new();
         for txn in &self.problem.view.history.txns {

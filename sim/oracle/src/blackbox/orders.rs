@@ -1,4 +1,4 @@
-//! The order of the versions of each key: what is known of it, and guesses at the rest.
+//! Version orders of keys: the known part, and guesses at the rest.
 
 use stormproof_workloads::history::{Outcome, TxnIndex};
 
@@ -15,21 +15,22 @@ pub(super) enum Orders<'o> {
     Total(&'o [Vec<TxnIndex>]),
 }
 
-/// By which a guess orders what nobody saw in order.
+/// The criterion by which a guess orders unobserved writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Guess {
-    /// Reported versions. A guess may trust them: an order that explains everything is a proof, whoever proposed it.
+    /// Reported versions. A guess may use them: an order that explains everything is a proof, wherever it
+    /// came from.
     Version,
-    /// When the commit was answered.
+    /// Time of the ack.
     Acked,
-    /// When the transaction began.
+    /// Time of begin.
     Begun,
 }
 
 impl Guess {
     pub(super) const ALL: [Self; 3] = [Self::Version, Self::Acked, Self::Begun];
 
-    /// Rises in the guessed order.
+    /// A rank that rises in the guessed order.
     pub(super) fn rank(self, problem: &Problem<'_, '_>, txn: TxnIndex) -> (u64, u64) {
         let record = problem.view.txn(txn);
         let acked = problem.acked(txn);
@@ -49,7 +50,7 @@ impl Guess {
     }
 
     fn choice(self, problem: &Problem<'_, '_>, choice: &super::resolve::Choice) -> Source {
-        // The newest version that the snapshot of the reader shows; of a condition, that its commit found.
+        // The newest version in the reader's snapshot; for a condition, the one that its commit found.
         let reader = problem.view.txn(choice.reader);
         let condition = problem.view.read_at(choice.place).how == How::Condition;
         let found = problem.version(choice.reader).filter(|_| condition).map(|version| version - 1);
@@ -75,7 +76,7 @@ impl Guess {
     }
 }
 
-/// One order of all writers of each key: what lists show, and behind it, or in place of it, by rank.
+/// One order of all writers of each key: the order that lists show, then by rank.
 pub(super) fn orders_by<R: Ord>(
     problem: &Problem<'_, '_>,
     by_key: &ByKey,
@@ -105,7 +106,7 @@ fn order_by<R: Ord>(
     writers
 }
 
-/// Whether reads alone leave the order of some key's writers open.
+/// The keys whose writers are not ordered by reads alone.
 pub(super) fn undecided_keys(problem: &Problem<'_, '_>, by_key: &ByKey) -> Vec<KeyId> {
     let keys = u32::try_from(problem.view.keys.len()).unwrap_or(u32::MAX);
     (0..keys).filter(|&key| is_undecided(problem, by_key, key)).collect()
@@ -119,7 +120,7 @@ fn is_undecided(problem: &Problem<'_, '_>, by_key: &ByKey, key: KeyId) -> bool {
     if let Some(shown) = problem.lists.get(&key) {
         return writers.len() > shown.len() + 1;
     }
-    // Decided if every writer read the key: then the reads are the chain.
+    // If every writer read the key, its reads are the chain.
     let mut readers: Vec<TxnIndex> = by_key.reads(key).iter().map(|read| read.reader).collect();
     readers.sort_unstable();
     !writers.iter().all(|writer| readers.binary_search(writer).is_ok())

@@ -1,10 +1,10 @@
-//! A history as the level checks want it: who counts, who read which key from whom, who wrote which key.
+//! A history in the form that the level checks need: included transactions, sources of reads, writers by key.
 
 use stormproof_workloads::history::{Outcome, Time, TxnIndex};
 use stormproof_workloads::store::{Isolation, Version};
 
-use super::Terms;
-use super::resolve::{Choice, NOBODY, OPEN, Resolved, Source};
+use super::resolve::{Choice, NO_SOURCE, OPEN, Resolved, Source};
+use super::terms::Terms;
 use crate::view::{KeyId, Map, Seen, View};
 
 /// One read of a key.
@@ -14,7 +14,7 @@ pub(super) struct KeyRead {
     pub(super) reader: TxnIndex,
 }
 
-/// What all level checks of one history share.
+/// The input that all level checks of one history share.
 #[derive(Debug)]
 pub(super) struct Problem<'v, 'h> {
     pub(super) view: &'v View<'h>,
@@ -22,12 +22,12 @@ pub(super) struct Problem<'v, 'h> {
     pub(super) choices: Vec<Choice>,
     pub(super) sources: Vec<Source>,
     pub(super) included: Vec<bool>,
-    /// Whether a transaction asked for less than serializable, so that what it read may change.
+    /// By transaction: whether it asked for less than serializable, so that its reads may be overwritten.
     pub(super) weak: Vec<bool>,
     /// Whether appends to one list do not conflict with each other.
     appends_commute: bool,
     hints: &'v Map<TxnIndex, Version>,
-    /// Those that did not see their own writes, or two answers to one question.
+    /// Transactions that contradict their own writes or reads.
     inconsistent: Map<TxnIndex, ()>,
 }
 
@@ -41,8 +41,8 @@ impl<'v, 'h> Problem<'v, 'h> {
         Self { view, lists, choices, sources, included, weak, appends_commute, hints, inconsistent }
     }
 
-    /// The problem with the open reads explained as `chosen` says. Unanswered commits whose writes are thereby read
-    /// count, and so on with what they read.
+    /// The problem with the open reads explained as `chosen` says. Unanswered commits whose writes are
+    /// thereby read are included, and so on with their reads.
     pub(super) fn with_choices(&self, chosen: &[Source]) -> Assigned {
         let mut assigned = self.without_choices();
         for (choice, &source) in self.choices.iter().zip(chosen) {
@@ -54,11 +54,11 @@ impl<'v, 'h> Problem<'v, 'h> {
             let late = !self.included[reader as usize];
             for (place, read) in self.view.read_places(reader).zip(self.view.reads(reader)) {
                 let source = assigned.sources[place];
-                if source < NOBODY && !assigned.included[source as usize] {
+                if source < NO_SOURCE && !assigned.included[source as usize] {
                     assigned.included[source as usize] = true;
                     queue.push(source);
                 }
-                if source == NOBODY && late {
+                if source == NO_SOURCE && late {
                     match read.seen {
                         Seen::List(_) => assigned.unsure = true,
                         _ => assigned.broken = true,
@@ -70,18 +70,18 @@ impl<'v, 'h> Problem<'v, 'h> {
         assigned
     }
 
-    /// The problem with the open reads left out.
+    /// The problem without the open reads.
     pub(super) fn without_choices(&self) -> Assigned {
         let (sources, included) = (self.sources.clone(), self.included.clone());
         Assigned { sources, included, broken: false, unsure: false }
     }
 
-    /// Whether writers of this key do not have to see each other.
+    /// Whether writers of this key need not see each other.
     pub(super) fn commutes(&self, key: KeyId) -> bool {
         self.appends_commute && self.lists.contains_key(&key)
     }
 
-    /// The version of a commit as it was reported, or as it may have been.
+    /// The reported version of a commit, or the one that it may have had.
     pub(super) fn version(&self, txn: TxnIndex) -> Option<Version> {
         match self.view.txn(txn).outcome {
             Outcome::Committed { version, .. } => version,
@@ -89,7 +89,7 @@ impl<'v, 'h> Problem<'v, 'h> {
         }
     }
 
-    /// When it was acked; never, if it was not.
+    /// Time of the ack; `Time::MAX` means never.
     pub(super) fn acked(&self, txn: TxnIndex) -> Time {
         match self.view.txn(txn).outcome {
             Outcome::Committed { acked, .. } => acked,
@@ -98,14 +98,14 @@ impl<'v, 'h> Problem<'v, 'h> {
     }
 }
 
-/// One way to explain the reads.
+/// One explanation of the reads.
 #[derive(Clone, Debug)]
 pub(super) struct Assigned {
     pub(super) sources: Vec<Source>,
     pub(super) included: Vec<bool>,
-    /// An unanswered commit that counts here saw what nobody left, or not what it wrote itself.
+    /// An included unanswered commit read a value that no transaction left, or misses its own writes.
     pub(super) broken: bool,
-    /// An unanswered commit that counts here read a list whose order was not worked out with it.
+    /// An included unanswered commit read a list whose order was computed without it.
     pub(super) unsure: bool,
 }
 
@@ -136,7 +136,7 @@ impl ByKey {
             read_heads[key + 1] += read_heads[key];
         }
         let mut writers = vec![0; writer_heads[keys] as usize];
-        let mut reads = vec![KeyRead { source: NOBODY, reader: 0 }; read_heads[keys] as usize];
+        let mut reads = vec![KeyRead { source: NO_SOURCE, reader: 0 }; read_heads[keys] as usize];
         let (mut next_writer, mut next_read) = (writer_heads.clone(), read_heads.clone());
         each(
             problem,
@@ -176,7 +176,7 @@ fn each(
         }
         for (place, observed) in problem.view.read_places(txn.index).zip(problem.view.reads(txn.index)) {
             let source = assigned.sources[place];
-            if source != OPEN && source != NOBODY {
+            if source != OPEN && source != NO_SOURCE {
                 read(observed.key, KeyRead { source, reader: txn.index });
             }
         }

@@ -1,27 +1,30 @@
-//! Who read from whom, as values tell.
+//! Resolves each read to the transaction that wrote the value.
 //!
-//! Job: the writer of every value that was read, the order of list elements, and the anomalies that need no graph:
-//! garbage, aborted and intermediate reads, duplicate elements, incompatible orders. Not its job: cycles.
+//! Job: the writer of every value that was read, the order of list elements, and the anomalies that need no
+//! graph: garbage, aborted and intermediate reads, duplicate elements, incompatible orders. Not its job:
+//! cycles.
 //!
 //! List order from reads: K. Kingsbury and P. Alvaro, "Elle: inferring isolation anomalies from experimental
-//! observations", VLDB 2020, section 4. Unanswered commits count as soon as somebody who counts saw what they wrote.
+//! observations", VLDB 2020, section 4. An unanswered commit counts as
+//! committed once a committed transaction read one of its writes.
 
 use stormproof_workloads::history::{Outcome, TxnIndex};
 use stormproof_workloads::store::{Bytes, Version};
 
-use super::{Anomaly, Level};
+use super::table::Anomaly;
+use crate::level::Level;
 use crate::verdict::AnomalyClass;
 use crate::view::{Content, KeyId, Map, Observed, Seen, View, show, show_seen};
 
-/// The writer of what was read, as a number: a transaction, or one of the constants.
+/// The writer of a value that was read: the index of a transaction, or one of the constants below.
 pub(super) type Source = u32;
 
 /// The state before all transactions.
 pub(super) const INIT: Source = u32::MAX;
-/// More than one could be it; [`Resolved::choices`] says which.
+/// Several writers are possible; [`Resolved::choices`] lists them.
 pub(super) const OPEN: Source = u32::MAX - 1;
-/// Nobody: the read is an anomaly by itself.
-pub(super) const NOBODY: Source = u32::MAX - 2;
+/// No transaction wrote the value: the read is an anomaly by itself.
+pub(super) const NO_SOURCE: Source = u32::MAX - 2;
 
 /// A read that several writers could explain.
 #[derive(Clone, Debug)]
@@ -29,7 +32,7 @@ pub(super) struct Choice {
     /// Where the read is among all reads.
     pub(super) place: usize,
     pub(super) reader: TxnIndex,
-    /// Who could have written it, unanswered commits last.
+    /// The possible writers, unanswered commits last.
     pub(super) candidates: Vec<Source>,
 }
 
@@ -38,13 +41,13 @@ pub(super) struct Choice {
 struct ListOrder<'h> {
     longest: &'h [Bytes],
     reader: TxnIndex,
-    /// By element: who appended it.
+    /// By element: the transaction that appended it.
     owners: Vec<Source>,
     /// By element: whether it is the last that its owner appended.
     finals: Vec<bool>,
 }
 
-/// What is known of who read from whom.
+/// The reads-from relation, as far as it is known.
 #[derive(Debug)]
 pub(super) struct Resolved {
     /// By place of the read.
@@ -52,16 +55,16 @@ pub(super) struct Resolved {
     pub(super) choices: Vec<Choice>,
     /// Whether a transaction counts as committed.
     pub(super) included: Vec<bool>,
-    /// By key, for lists: the writers of the elements that somebody saw, in order.
+    /// By key, for lists: the writers of the elements that were read, in list order.
     pub(super) lists: Map<KeyId, Vec<TxnIndex>>,
     pub(super) anomalies: Vec<Anomaly>,
-    /// What stays open whatever the search does, in words.
+    /// Why no level can be decided, whatever the search finds.
     pub(super) vague: Option<String>,
-    /// What was assumed, in words: a history that holds under it holds, and one that does not stays open.
+    /// The assumption made, in words: a history that holds under it holds; one that does not stays undecided.
     pub(super) assumed: Option<String>,
 }
 
-/// How many anomalies of this kind are described.
+/// Maximum number of anomalies of this kind that are described.
 const ANOMALIES_MAX: usize = 64;
 
 pub(super) fn resolve(view: &View<'_>, hints: &Map<TxnIndex, Version>) -> Resolved {
@@ -75,12 +78,13 @@ struct Resolver<'v, 'h> {
     view: &'v View<'h>,
     /// Writers of a value; more than one if it is not unique.
     values: Map<(KeyId, &'h [u8]), Vec<TxnIndex>>,
-    /// Who appended an element, as its how-many-th to that list, and whether it was the last.
+    /// By element: its writer, its position among the writer's appends to that list, and whether it is the
+    /// last one.
     elements: Map<(KeyId, &'h [u8]), (TxnIndex, u32, bool)>,
-    /// Who could have made a key absent.
+    /// The transactions that may have made a key absent.
     removers: Map<KeyId, Vec<TxnIndex>>,
     lists: Map<KeyId, ListOrder<'h>>,
-    /// Unanswered commits that are assumed to have had no effect: another one did the same again.
+    /// Unanswered commits that are assumed to have had no effect, because the same append was retried.
     given_up: Map<TxnIndex, ()>,
     resolved: Resolved,
 }
@@ -89,7 +93,7 @@ impl<'v, 'h> Resolver<'v, 'h> {
     fn new(view: &'v View<'h>, hints: &Map<TxnIndex, Version>) -> Self {
         let txns = &view.history.txns;
         let resolved = Resolved {
-            sources: vec![NOBODY; view.read_count()],
+            sources: vec![NO_SOURCE; view.read_count()],
             choices: Vec::new(),
             included: txns.iter().map(crate::view::is_committed).collect(),
             lists: Map::default(),
@@ -135,8 +139,8 @@ impl<'v, 'h> Resolver<'v, 'h> {
         }
     }
 
-    /// A client whose append was not answered may append the same element again. If the first append had an effect,
-    /// the element stands there twice, so it is assumed that it had none; a history that makes sense that way holds.
+    /// Assumes that an unanswered append had no effect if the same element was appended again: with both in
+    /// effect the list would show the element twice. A history that holds under that assumption holds.
     fn give_up_repeated(&mut self, hints: &Map<TxnIndex, Version>) {
         let view = self.view;
         let unanswered = |txn: TxnIndex| !crate::view::is_committed(view.txn(txn)) && self.may_count(txn);
@@ -167,13 +171,13 @@ impl<'v, 'h> Resolver<'v, 'h> {
         self.resolved.assumed = assumed;
     }
 
-    /// Whether it committed or may have.
+    /// Whether the transaction committed or may have committed.
     fn may_count(&self, txn: TxnIndex) -> bool {
         matches!(self.view.txn(txn).outcome, Outcome::Committed { .. } | Outcome::Unknown { .. })
             && !self.given_up.contains_key(&txn)
     }
 
-    /// Counts unanswered commits in, as far as those who count saw what they wrote.
+    /// Includes unanswered commits whose writes a counted transaction read.
     fn include(&mut self) {
         let mut queue: Vec<TxnIndex> = (0..self.resolved.included.len())
             .filter(|&txn| self.resolved.included[txn])
@@ -208,13 +212,13 @@ impl<'v, 'h> Resolver<'v, 'h> {
     }
 
     fn count_in(&mut self, txn: Source, queue: &mut Vec<TxnIndex>) {
-        if txn < NOBODY && !self.resolved.included[txn as usize] && self.may_count(txn) {
+        if txn < NO_SOURCE && !self.resolved.included[txn as usize] && self.may_count(txn) {
             self.resolved.included[txn as usize] = true;
             queue.push(txn);
         }
     }
 
-    /// Who could have written what a register read saw.
+    /// The possible writers of a register value that was read.
     fn candidates(&self, reader: TxnIndex, read: &Observed<'h>) -> Vec<Source> {
         let none = Vec::new();
         let (first, writers) = match read.seen {
@@ -224,7 +228,7 @@ impl<'v, 'h> Resolver<'v, 'h> {
         };
         let others = writers.iter().copied().filter(|&txn| txn != reader && self.may_count(txn));
         let mut candidates: Vec<Source> = first.into_iter().chain(others).collect();
-        candidates.sort_by_key(|&txn| txn < NOBODY && !crate::view::is_committed(self.view.txn(txn)));
+        candidates.sort_by_key(|&txn| txn < NO_SOURCE && !crate::view::is_committed(self.view.txn(txn)));
         candidates
     }
 
@@ -232,9 +236,9 @@ impl<'v, 'h> Resolver<'v, 'h> {
         self.order_lists();
         let view = self.view;
         for txn in 0..view.history.txns.len() {
-            let reader = u32::try_from(txn).unwrap_or(NOBODY);
+            let reader = u32::try_from(txn).unwrap_or(NO_SOURCE);
             if !self.resolved.included[txn] {
-                // It counts only if an open read turns out to be of what it wrote.
+                // An unanswered commit may count later: an open read may turn out to be of its write.
                 if !matches!(view.txn(reader).outcome, Outcome::Unknown { .. }) {
                     continue;
                 }
@@ -257,7 +261,7 @@ impl<'v, 'h> Resolver<'v, 'h> {
                 if counts {
                     self.orphan(reader, read);
                 }
-                NOBODY
+                NO_SOURCE
             }
             _ => {
                 self.resolved.choices.push(Choice { place, reader, candidates });
@@ -266,7 +270,7 @@ impl<'v, 'h> Resolver<'v, 'h> {
         }
     }
 
-    /// A value that nobody who counts left.
+    /// Reports a value that no counted transaction left.
     fn orphan(&mut self, reader: TxnIndex, read: &Observed<'h>) {
         let Seen::Value(value) = read.seen else { return };
         let view = self.view;
@@ -288,7 +292,7 @@ impl<'v, 'h> Resolver<'v, 'h> {
                 Some(dead),
                 format!("it was written by T{dead}, which did not commit"),
             ),
-            (None, None) => (AnomalyClass::GarbageRead, None, "nobody wrote that".to_owned()),
+            (None, None) => (AnomalyClass::GarbageRead, None, "no transaction wrote that value".to_owned()),
         };
         let message = format!("T{reader} read {name} and saw {}: {why}", show_seen(read.seen));
         self.anomaly(class, [reader].into_iter().chain(other).collect(), read.key, message);
@@ -319,7 +323,7 @@ impl<'v, 'h> Resolver<'v, 'h> {
                 self.anomaly(AnomalyClass::DuplicateElement, vec![reader], key, message);
             }
             let found = self.elements.get(&(key, element.as_slice())).copied();
-            list.owners.push(found.map_or(NOBODY, |(owner, ..)| owner));
+            list.owners.push(found.map_or(NO_SOURCE, |(owner, ..)| owner));
             list.finals.push(found.is_none_or(|(.., last)| last));
             let (continues, follows) = match (before, found) {
                 (Some((owner, at, false)), Some((next, place, _))) => {
@@ -352,7 +356,8 @@ impl<'v, 'h> Resolver<'v, 'h> {
                     self.anomaly(AnomalyClass::AbortedRead, vec![reader, owner], key, message);
                 }
                 None => {
-                    let message = format!("T{reader} read list {name} and saw {text}, which nobody appended");
+                    let message =
+                        format!("T{reader} read list {name} and saw {text}, which no transaction appended");
                     self.anomaly(AnomalyClass::GarbageRead, vec![reader], key, message);
                 }
             }
@@ -363,7 +368,7 @@ impl<'v, 'h> Resolver<'v, 'h> {
     fn list_source(&mut self, reader: TxnIndex, read: &Observed<'h>, elements: &'h [Bytes]) -> Source {
         let counts = self.resolved.included[reader as usize];
         let Some(last) = elements.len().checked_sub(1) else { return INIT };
-        let Some(list) = self.lists.get(&read.key) else { return NOBODY };
+        let Some(list) = self.lists.get(&read.key) else { return NO_SOURCE };
         let same = elements.len() <= list.longest.len()
             && (std::ptr::eq(elements, &raw const list.longest[..elements.len()])
                 || elements == &list.longest[..elements.len()]);
@@ -377,11 +382,11 @@ impl<'v, 'h> Resolver<'v, 'h> {
                 );
                 self.anomaly(AnomalyClass::IncompatibleOrder, vec![reader, other], read.key, message);
             }
-            return NOBODY;
+            return NO_SOURCE;
         }
         let (owner, complete) = (list.owners[last], list.finals[last]);
-        if owner >= NOBODY || !self.may_count(owner) {
-            return NOBODY;
+        if owner >= NO_SOURCE || !self.may_count(owner) {
+            return NO_SOURCE;
         }
         if !complete && counts {
             let name = self.view.key_name(read.key);

@@ -1,13 +1,14 @@
-//! What follows of the order of register writes that nobody saw in order, in histories of any length.
+//! Infers the order of unobserved register writes, in histories of any length.
 //!
-//! Job: edges that must be there, or a read has no explanation. If `reader` read a register from `writer`, any third
-//! one who wrote it comes before `writer` or after `reader`; as soon as one of the two is ruled out by a path, the other is
-//! an edge, which makes paths, and so on (the pruning of C. Tan et al., "Cobra: making transactional key-value stores
-//! verifiably serializable", OSDI 2020). Not its job: choosing where both are possible.
+//! Job: edges without which a read has no explanation. If `reader` read a register from `writer`, any third
+//! one who wrote it comes before `writer` or after `reader`; as soon as one of the two is ruled out by a
+//! path, the other is an edge, which makes paths, and so on (the pruning of C. Tan et al., "Cobra: making
+//! transactional key-value stores verifiably serializable", OSDI 2020). Not its job: choosing where both are
+//! possible.
 //!
-//! Invariants: INV-SAT-1: every edge is a proof. INV-SAT-2: time and memory are linear in the history: paths are
-//! followed between events that are at most [`WINDOW`] apart in an order by urgency, and, where real time counts, from
-//! an answer to whatever began later. Longer ones may be missed, and so may be an edge.
+//! Invariants: INV-SAT-1: every edge is a proof. INV-SAT-2: time and memory are linear in the history: paths
+//! are followed between events that are at most [`WINDOW`] apart in an order by urgency, and, where real time
+//! counts, from an answer to whatever began later. Longer ones may be missed, and so may be an edge.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -16,18 +17,19 @@ use stormproof_workloads::history::TxnIndex;
 
 use super::events::Events;
 use super::problem::{ByKey, Problem};
-use super::resolve::NOBODY;
-use super::schedule::{due, topological, waits};
-use crate::graph::{Edge, Graph, Kind};
+use super::resolve::NO_SOURCE;
+use super::schedule::due;
+use crate::graph::{Edge, Graph, Kind, topological, waits};
 use crate::view::{KeyId, Map};
 
-/// How far apart two events may be for a path between them to be seen.
+/// Maximum distance of two events for a path between them to be seen.
 const WINDOW: usize = 512;
 const WORDS: usize = WINDOW / 64;
-/// Edges make edges so many times.
+/// Maximum number of rounds in which new edges imply further edges.
 const PASSES_MAX: usize = 32;
 
-/// The edges that follow; `open` are the keys whose order is not known, `timed` says whether real time counts.
+/// The edges that follow; `open` are the keys whose order is not known, `timed` says whether real time
+/// counts.
 pub(super) fn saturate(
     problem: &Problem<'_, '_>,
     events: &Events,
@@ -61,7 +63,7 @@ pub(super) fn saturate(
     found
 }
 
-/// What follows for one register.
+/// Adds the edges that follow for one register.
 fn follow(paths: &Paths<'_, '_, '_>, by_key: &ByKey, key: KeyId, add: &mut impl FnMut(u32, Edge)) {
     let events = paths.events;
     let place = |txn: TxnIndex| paths.place[events.commit(txn) as usize] as usize;
@@ -70,7 +72,7 @@ fn follow(paths: &Paths<'_, '_, '_>, by_key: &ByKey, key: KeyId, add: &mut impl 
     writers.sort_unstable();
     for read in by_key.reads(key) {
         let (writer, reader) = (read.source, read.reader);
-        if writer >= NOBODY || writer == reader || paths.problem.weak[reader as usize] {
+        if writer >= NO_SOURCE || writer == reader || paths.problem.weak[reader as usize] {
             continue;
         }
         let (from, to) = (place(writer).min(place(reader)), place(writer).max(place(reader)));
@@ -94,7 +96,7 @@ fn follow(paths: &Paths<'_, '_, '_>, by_key: &ByKey, key: KeyId, add: &mut impl 
     }
 }
 
-/// An order along the edges, the most urgent first of those that could be next: what is near in time is near in it.
+/// A topological order, the most urgent event first, so that events near in time are near in the order.
 fn by_urgency(graph: &Graph, due: &[u64]) -> Vec<u32> {
     let mut waits = waits(graph);
     let nodes = 0..u32::try_from(graph.nodes()).unwrap_or(u32::MAX);
@@ -113,7 +115,7 @@ fn by_urgency(graph: &Graph, due: &[u64]) -> Vec<u32> {
     order
 }
 
-/// Which event leads to which, as far as the window shows.
+/// Reachability between events, within the window.
 struct Paths<'p, 'v, 'h> {
     problem: &'p Problem<'v, 'h>,
     events: &'p Events,
@@ -166,7 +168,7 @@ impl<'p, 'v, 'h> Paths<'p, 'v, 'h> {
     }
 }
 
-/// Whatever leads to an event leads to the one `distance` places later as well, and so does the event itself.
+/// Adds an event and its predecessors to the predecessors of an event `distance` places later.
 fn lead(later: &mut [u64; WORDS], earlier: &[u64; WORDS], distance: usize) {
     if distance > WINDOW {
         return;

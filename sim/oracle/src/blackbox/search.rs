@@ -1,10 +1,11 @@
-//! Decides orders that nobody saw: which of two blind writers came first.
+//! Searches for an order of blind writes that no read reveals.
 //!
-//! Every two writers of a key must be in some order, and each of the two orders adds edges; the history is fine if
-//! some choice for all pairs leaves the graph without a cycle (a polygraph: C. Papadimitriou, "The serializability
-//! of concurrent database updates", JACM 26(4), 1979). Pairs of which one order would close a cycle are decided at
-//! once, as in C. Tan et al., "Cobra: making transactional key-value stores verifiably serializable", OSDI 2020; the rest is
-//! tried. Exact, exponential at worst, and bounded: past the bound the answer is that it is not known.
+//! Every two writers of a key must be in some order, and each of the two orders adds edges; the history is
+//! fine if some choice for all pairs leaves the graph without a cycle (a polygraph: C. Papadimitriou, "The
+//! serializability of concurrent database updates", JACM 26(4), 1979). Pairs of which one order would close a
+//! cycle are decided at once, as in C. Tan et al., "Cobra: making transactional key-value stores verifiably
+//! serializable", OSDI 2020; the rest is tried. Exact, exponential at worst, and bounded: past the bound the
+//! answer is that it is not known.
 
 use stormproof_workloads::history::TxnIndex;
 
@@ -136,7 +137,8 @@ impl Solver<'_, '_, '_> {
         self.edges(pair).all(|(from, to)| reach.add(from, to, steps))
     }
 
-    /// What it means that the first came first: the second depends on it, and those who read it did not see the second.
+    /// What it means that the first came first: the second depends on it, and those who read it did not see
+    /// the second.
     fn edges(&self, pair: Pair) -> impl Iterator<Item = (u32, u32)> {
         let events = self.events;
         let commit = events.commit(pair.second);

@@ -1,19 +1,20 @@
-//! What read-atomic and causal consistency add to the graph: writes that must come before those that were read.
+//! What read-atomic and causal consistency add to the graph: writes that must come before those that were
+//! read.
 //!
-//! R. Biswas and C. Enea, "On the complexity of checking transactional consistency", OOPSLA 2019, figure 2: if a
-//! reader sees a transaction that wrote a key, and read that key from another, then that other is the later one. For
-//! read-atomic "sees" is reads-from; for causal, any path of sessions and reads-from. Only the last such writer of
-//! each session has to be looked at: J. Liu et al., "Plume: efficient and complete black-box checking of weak isolation levels",
-//! OOPSLA 2024.
+//! R. Biswas and C. Enea, "On the complexity of checking transactional consistency", OOPSLA 2019, figure 2:
+//! if a reader sees a transaction that wrote a key, and read that key from another, then that other is the
+//! later one. For read-atomic "sees" is reads-from; for causal, any path of sessions and reads-from. Only the
+//! last such writer of each session has to be looked at: J. Liu et al., "Plume: efficient and complete
+//! black-box checking of weak isolation levels", OOPSLA 2024.
 
 use stormproof_workloads::history::TxnIndex;
 
 use super::problem::{Assigned, ByKey, Problem};
-use super::resolve::{INIT, NOBODY, Source};
+use super::resolve::{INIT, NO_SOURCE, Source};
 use crate::graph::{Edge, Kind};
 use crate::view::{KeyId, Map, is_committed};
 
-/// Sessions times transactions that causal checks hold in memory.
+/// Maximum product of sessions and transactions for causal checks, which bounds their memory.
 const CLOCKS_MAX: usize = 200_000_000;
 
 pub(super) type Forced = Vec<(u32, Edge)>;
@@ -25,17 +26,20 @@ fn before(earlier: TxnIndex, source: Source, reader: TxnIndex, key: KeyId) -> (u
     }
 }
 
-/// The transactions that each one read from.
+/// The transactions that a transaction read from.
 fn sources_of(problem: &Problem<'_, '_>, assigned: &Assigned, txn: TxnIndex) -> Vec<TxnIndex> {
     let places = problem.view.read_places(txn);
-    let mut sources: Vec<_> =
-        assigned.sources[places].iter().copied().filter(|&source| source < NOBODY && source != txn).collect();
+    let mut sources: Vec<_> = assigned.sources[places]
+        .iter()
+        .copied()
+        .filter(|&source| source < NO_SOURCE && source != txn)
+        .collect();
     sources.sort_unstable();
     sources.dedup();
     sources
 }
 
-/// Of every transaction that it read from, a reader sees all.
+/// Read atomicity: a reader sees all writes of every transaction that it read from.
 pub(super) fn read_atomic(problem: &Problem<'_, '_>, assigned: &Assigned) -> Forced {
     let view = problem.view;
     let mut forced = Vec::new();
@@ -52,7 +56,7 @@ pub(super) fn read_atomic(problem: &Problem<'_, '_>, assigned: &Assigned) -> For
             for write in view.writes(seen) {
                 let from = read.partition_point(|(key, _)| *key < write.key);
                 let of_key = read[from..].iter().take_while(|(key, _)| *key == write.key);
-                for &(_, source) in of_key.filter(|(_, source)| *source < NOBODY || *source == INIT) {
+                for &(_, source) in of_key.filter(|(_, source)| *source < NO_SOURCE || *source == INIT) {
                     if source != seen {
                         forced.push(before(seen, source, reader, write.key));
                     }
@@ -63,8 +67,11 @@ pub(super) fn read_atomic(problem: &Problem<'_, '_>, assigned: &Assigned) -> For
     forced
 }
 
-/// Of everything that it depends on, a reader sees all. Nothing is added if somebody depends on itself: then the graph
-/// has a cycle already. An error says that it takes too much memory.
+/// Causality: a reader sees all writes of every transaction that it depends on. Adds nothing if a transaction
+/// depends on itself, because the graph has that cycle already.
+///
+/// # Errors
+/// When it would take too much memory.
 pub(super) fn causal(
     problem: &Problem<'_, '_>,
     assigned: &Assigned,
@@ -90,7 +97,8 @@ pub(super) fn causal(
             place[txn.index as usize] = (session, counts[session as usize]);
             counts[session as usize] += 1;
         } else {
-            // Unanswered, so its session may have gone on before it took effect: in a session of its own.
+            // An unanswered commit may take effect after its session went on, so it gets a session of its
+            // own.
             place[txn.index as usize] = (u32::try_from(counts.len()).unwrap_or(u32::MAX), 0);
             counts.push(1);
             last.push(None);
@@ -115,7 +123,7 @@ pub(super) fn causal(
         }
         for (at, observed) in view.read_places(reader).zip(view.reads(reader)) {
             let source = assigned.sources[at];
-            if source >= NOBODY && source != INIT {
+            if source >= NO_SOURCE && source != INIT {
                 continue;
             }
             for group in writers[observed.key as usize].chunk_by(|one, other| one.0 == other.0) {

@@ -1,9 +1,10 @@
-//! dbcop's histories: sessions of transactions of reads and writes of numbered variables, as bincode 1 or JSON.
+//! dbcop's histories: sessions of transactions of reads and writes of numbered variables, as bincode 1 or
+//! JSON.
 //!
-//! Bincode, little-endian, lengths and numbers in eight bytes: the parameters (id, nodes, variables, transactions,
-//! events), three strings (info, start, end), then sessions × transactions × events, each event
-//! {write: u8, variable: u64, value: u64, success: u8}, each transaction ending in {success: u8}. JSON has the same fields
-//! by name. Nothing says when a transaction ran.
+//! Bincode, little-endian, lengths and numbers in eight bytes: the parameters (id, nodes, variables,
+//! transactions, events), three strings (info, start, end), then sessions × transactions × events, each event
+//! {write: u8, variable: u64, value: u64, success: u8}, each transaction ending in {success: u8}. JSON has
+//! the same fields by name. Nothing says when a transaction ran.
 
 use serde::Deserialize;
 use stormproof_workloads::History;

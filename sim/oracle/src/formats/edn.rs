@@ -1,4 +1,5 @@
-//! A reader for EDN (<https://github.com/edn-format/edn>): enough for histories, with positions in its errors.
+//! A reader for EDN (<https://github.com/edn-format/edn>): enough for histories, with positions in its
+//! errors.
 
 use super::FormatError;
 

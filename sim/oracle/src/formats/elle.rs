@@ -1,9 +1,10 @@
 //! Jepsen's operations, for Elle's list-append and rw-register workloads.
 //!
-//! Each operation is a map with `:type` (`:invoke`, `:ok`, `:fail`, `:info`), `:process` and `:value`, a list of
-//! `[:append k v]`, `[:w k v]` and `[:r k v]`. Their order in the file is real time. A process that is no number (the
-//! nemesis) is skipped, and so is every operation whose value is no transaction. `:info` and an invocation without an
-//! end are unanswered commits. Any `:append` in the file makes all its reads reads of lists.
+//! Each operation is a map with `:type` (`:invoke`, `:ok`, `:fail`, `:info`), `:process` and `:value`, a list
+//! of `[:append k v]`, `[:w k v]` and `[:r k v]`. Their order in the file is real time. A process that is no
+//! number (the nemesis) is skipped, and so is every operation whose value is no transaction. `:info` and an
+//! invocation without an end are unanswered commits. Any `:append` in the file makes all its reads reads of
+//! lists.
 
 use stormproof_workloads::History;
 use stormproof_workloads::history::{Op, Outcome, Session, Time, Txn, TxnIndex};

@@ -1,6 +1,7 @@
 //! Histories of other systems, and ours, as files.
 //!
-//! Job: a file to a [`History`], or an error with line and column. Not its job: judging it ([`crate::check_file`]).
+//! Job: a file to a [`History`], or an error with line and column. Not its job: judging it
+//! ([`crate::check_file`]).
 
 mod dbcop;
 mod edn;

@@ -1,20 +1,20 @@
 //! A graph in compressed rows: one array of edges, sorted by their origin.
 
-/// Why one transaction comes before another.
+/// The kind of a dependency edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub(crate) enum Kind {
-    /// It wrote what the other overwrote.
+    /// Write dependency: the second overwrote the first.
     Ww = 1,
-    /// It wrote what the other read.
+    /// Read dependency: the second read the first's write.
     Wr = 2,
-    /// It read what the other overwrote.
+    /// Anti-dependency: the second overwrote what the first read.
     Rw = 4,
-    /// It came before in the same session.
+    /// Session order.
     Session = 8,
-    /// It was acked before the other began.
+    /// Real time: the first was acked before the second began.
     Time = 16,
-    /// It must, or what a third saw has no explanation.
+    /// Inferred: the reads of a third transaction have no other explanation.
     Forced = 32,
     /// The second half of an edge through a hub.
     Pass = 64,

@@ -11,11 +11,11 @@ pub(crate) struct Step {
     pub(crate) edge: Edge,
 }
 
-/// How many starting points are tried in a large component: shortest among them is short enough.
+/// Maximum number of starting points in a component: the shortest cycle through one of them is short enough.
 const STARTS_MAX: usize = 64;
 
-/// A shortest cycle within `component` over edges of `kinds`, that takes `first` as one of its edges if given. Of
-/// equally short ones the one that begins at the least node.
+/// A shortest cycle within `component` over edges of `kinds`, that takes `first` as one of its edges if
+/// given. Of equally short ones the one that begins at the least node.
 pub(crate) fn shortest_cycle(
     graph: &Graph,
     component: &[u32],

@@ -3,7 +3,9 @@
 mod csr;
 mod cycle;
 mod tarjan;
+mod topological;
 
 pub(crate) use csr::{Edge, Graph, Kind, Kinds};
 pub(crate) use cycle::{Step, shortest_cycle};
 pub(crate) use tarjan::components;
+pub(crate) use topological::{nodes, topological, waits};

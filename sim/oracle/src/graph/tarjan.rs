@@ -30,13 +30,13 @@ pub(crate) fn components(graph: &Graph, kinds: Kinds) -> Vec<Vec<u32>> {
 struct Search<'g> {
     graph: &'g Graph,
     kinds: Kinds,
-    /// When a node was found, from 1; 0 if it was not.
+    /// Discovery number of a node, from 1; 0 if it is undiscovered.
     order: Vec<u32>,
     low: Vec<u32>,
     next: u32,
     stack: Vec<u32>,
     on_stack: Vec<bool>,
-    /// Nodes on the way, each with the number of its edges that were followed.
+    /// The current path: nodes with the number of their edges followed so far.
     path: Vec<(u32, u32)>,
     found: Vec<Vec<u32>>,
 }

@@ -1,4 +1,4 @@
-//! Operations to [`View`].
+//! Builds a [`View`] from the operations of a history.
 
 use stormproof_workloads::History;
 use stormproof_workloads::history::{Op, Outcome, Txn, TxnIndex};
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::verdict::{AnomalyClass, Invariant, Violation};
 
-/// How many internal violations are described.
+/// Maximum number of internal violations described.
 const INTERNAL_MAX: usize = 256;
 
 pub(super) fn build(history: &History) -> View<'_> {
@@ -69,11 +69,11 @@ fn sorted_keys(history: &History) -> Vec<&[u8]> {
 
 struct Builder<'h> {
     ids: Map<&'h [u8], KeyId>,
-    /// By key: which transaction wrote it last, and where its write is in `view.writes`.
+    /// By key: the transaction that wrote it last, and the place of that write in `view.writes`.
     own: Vec<(TxnIndex, usize)>,
-    /// By key: which transaction read it last, and where its first read is in `view.reads`.
+    /// By key: the transaction that read it last, and the place of its first read in `view.reads`.
     read: Vec<(TxnIndex, usize)>,
-    /// Appended by the transaction at hand.
+    /// Elements appended by the current transaction.
     appended: Vec<(KeyId, &'h [u8])>,
     view: View<'h>,
 }
@@ -140,7 +140,7 @@ impl<'h> Builder<'h> {
         self.appended.push((id, element));
     }
 
-    /// Gives the appended elements their place, those of one key side by side.
+    /// Places the appended elements, those of one key side by side.
     fn place_appended(&mut self, writes: usize) {
         if self.appended.is_empty() {
             return;
@@ -204,7 +204,7 @@ impl<'h> Builder<'h> {
         self.external(txn, Observed { key: id, seen: Seen::List(others), version, how: How::Get });
     }
 
-    /// A key, seen by a get or by a scan.
+    /// Adds a read of a key by a get or a scan.
     fn see(&mut self, txn: &'h Txn, key: KeyId, seen: Seen<'h>, version: Option<Version>, how: How) {
         let (owner, at) = self.own[key as usize];
         if owner != txn.index {

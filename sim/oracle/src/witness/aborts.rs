@@ -1,18 +1,19 @@
-//! Section 3: an abort has a cause, and it is the one that the store tells.
+//! Contract §3: an abort has a cause, the one that the store reports.
 //!
-//! Job: whoever was aborted for a conflict lost to a commit that took effect. Not its job: commits that should have been
-//! aborted ([`super::conflicts`]).
+//! Job: every transaction aborted for a conflict lost to a commit that took effect. Not its job: commits that
+//! should have been aborted ([`super::conflicts`]).
 //!
-//! A conflict names the version of the winner. If an acked commit has that version, that one has to have written the key,
-//! and to have been called before the loser was told. If none has it, it can be that of an unanswered commit that wrote the
-//! key, whatever else is known of it, or of the store itself, which sweeps what has expired: its deletes are nobody's in
-//! the history. So a commit that failed, and was taken back, is no cause (INV-ABORT-1), and a rule that holds for every
-//! choice of versions for unanswered commits needs no search (INV-UNA-1).
+//! A conflict names the version of the winner. If an acked commit has that version, it must have written the
+//! key and have been called before the loser was told. If no acked commit has it, it may belong to an
+//! unanswered commit that wrote the key, or to the store itself, which sweeps expired values by deletes that
+//! are no transaction of the history. So a commit that failed and was rolled back is no cause (INV-ABORT-1).
+//! This rule holds for every choice of versions for unanswered commits and therefore needs no search
+//! (INV-UNA-1).
 
 use stormproof_workloads::history::{Life, Outcome, Time, TxnIndex};
 use stormproof_workloads::store::{Conflict, ConflictKind, Version};
 
-use super::Witness;
+use super::context::Witness;
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
 use crate::view::{Content, Map, show};
 
@@ -21,12 +22,12 @@ struct Loser<'h> {
     txn: TxnIndex,
     life: Life,
     start: Version,
-    /// When it was told.
+    /// Time at which it was told.
     at: Time,
     conflicts: &'h [Conflict],
 }
 
-/// What speaks for a conflict.
+/// Evidence for a conflict.
 enum Cause {
     Real,
     /// The version belongs to an acked commit that is no cause.
@@ -35,7 +36,7 @@ enum Cause {
 }
 
 impl<'h> Witness<'_, 'h> {
-    /// Whoever was aborted lost to somebody.
+    /// Checks that every aborted transaction lost to a commit.
     pub(super) fn aborts(&self, findings: &mut Findings) {
         let mut writers: Option<Writers<'_>> = None;
         for loser in self.losers() {
@@ -48,7 +49,7 @@ impl<'h> Witness<'_, 'h> {
                     false
                 }
             };
-            // One real conflict is cause enough.
+            // One real conflict is a sufficient cause.
             if !loser.conflicts.iter().any(&mut is_real) {
                 findings.add(|| baseless(&loser, held_by));
             }
@@ -65,11 +66,11 @@ impl<'h> Witness<'_, 'h> {
         })
     }
 
-    /// What acked commits say of a conflict.
+    /// The evidence of acked commits for a conflict.
     fn winner(&self, loser: &Loser<'_>, conflict: &Conflict) -> Cause {
         let Some(version) = conflict.winner else { return Cause::None };
         if version <= loser.start {
-            // A condition can be wrong at the snapshot already; nothing else can.
+            // Only a condition can fail at the snapshot already.
             return if conflict.kind == ConflictKind::Cas { Cause::Real } else { Cause::None };
         }
         let commit = self.commits.at(version).filter(|commit| commit.acked.is_some());
@@ -77,7 +78,7 @@ impl<'h> Witness<'_, 'h> {
         let wrote = |key: &[u8]| {
             self.view.writes(commit.txn).iter().any(|write| self.view.keys[write.key as usize] == key)
         };
-        // Of a range only the start is told.
+        // A range conflict reports only the start of the range.
         let fits = conflict.kind == ConflictKind::Range || wrote(&conflict.key);
         if fits && commit.invoked < loser.at { Cause::Real } else { Cause::Others(commit.txn) }
     }
@@ -108,22 +109,22 @@ impl<'h> Witness<'_, 'h> {
     }
 }
 
-/// Who may have written a key.
+/// The possible writers of a key.
 #[derive(Debug, Default)]
 struct Writer {
-    /// Acked commits: their versions, and when they were called.
+    /// Versions and call times of acked commits.
     acked: Vec<(Version, Time)>,
-    /// Commits without an answer: in which life, and when they were called.
+    /// Lives and call times of unanswered commits.
     unanswered: Vec<(Life, Time)>,
-    /// The first commit of a value that expires, if there is one: the store may have swept it later.
+    /// Call time of the first commit of an expiring value, which the store may have swept later.
     expires: Option<Time>,
 }
 
-/// Those of every key, for what acked commits do not explain.
+/// The possible writers of all keys, for conflicts that acked commits do not explain.
 #[derive(Debug, Default)]
 struct Writers<'v> {
     by_key: Map<&'v [u8], Writer>,
-    /// Of any key: a range has many.
+    /// The writers of any key, for ranges.
     any: Writer,
 }
 
@@ -133,7 +134,7 @@ impl Writers<'_> {
             return false;
         }
         let writer = match (conflict.kind, conflict.winner) {
-            // Which version the condition met is not told.
+            // The version that the condition met is not reported.
             (ConflictKind::Cas, None) => return true,
             (ConflictKind::Range, _) => &self.any,
             _ => match self.by_key.get(conflict.key.as_slice()) {
@@ -158,7 +159,7 @@ fn baseless(loser: &Loser<'_>, held_by: Option<TxnIndex>) -> Violation {
                 "with version {version} of {key}, which is that of T{txn}, and no write of it from before"
             )
         }
-        _ => format!("on {key}, which nobody had written since"),
+        _ => format!("on {key}, which no transaction had written since"),
     };
     Violation {
         invariant: Invariant::Conflicts,

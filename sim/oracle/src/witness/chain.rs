@@ -1,4 +1,4 @@
-//! The versions of each key that a life can see.
+//! Version chains: the versions of each key that a life can see.
 
 use stormproof_workloads::history::Life;
 use stormproof_workloads::store::Version;
@@ -14,9 +14,9 @@ pub(super) struct Entry<'h> {
     pub(super) version: Version,
     pub(super) txn: u32,
     pub(super) content: Content<'h>,
-    /// For lists: how many elements there are up to this version.
+    /// For lists: the number of elements up to this version.
     pub(super) length: usize,
-    /// A delete of what was absent: the store may have kept no trace of it.
+    /// A delete of an absent key, of which the store may have kept no trace.
     pub(super) empty: bool,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Chain<'h> {
 }
 
 impl<'h> Chain<'h> {
-    /// Adds what `commit` left behind what is there.
+    /// Adds the version that `commit` left.
     pub(super) fn push(&mut self, view: &View<'h>, commit: &Commit, content: Content<'h>) {
         let absent = self.entries.last().is_none_or(|entry| entry.content == Content::Absent);
         match content {
@@ -46,12 +46,12 @@ impl<'h> Chain<'h> {
         });
     }
 
-    /// Where the latest version at or before `version` is.
+    /// The place of the latest version at or before `version`.
     pub(super) fn latest(&self, version: Version) -> Option<usize> {
         self.entries.partition_point(|entry| entry.version <= version).checked_sub(1)
     }
 
-    /// The first version inside `(after, before)` that is more than a delete of nothing.
+    /// The first version inside `(after, before)` that is not a delete of an absent key.
     pub(super) fn first_between(&self, after: Version, before: Version) -> Option<&Entry<'h>> {
         let from = self.entries.partition_point(|entry| entry.version <= after);
         self.entries[from..].iter().take_while(|entry| entry.version < before).find(|entry| !entry.empty)
@@ -75,7 +75,7 @@ impl<'h> Chains<'h> {
         &self.by_key[key as usize]
     }
 
-    /// Takes back what the crash before `life` took.
+    /// Removes the versions that the crash before `life` lost.
     pub(super) fn crash(&mut self, view: &View<'h>, commits: &Commits, life: Life, cuts: &Cuts) {
         let Some(before) = life.checked_sub(1) else { return };
         let lost = &commits.list[commits.of_life(before)];
@@ -100,7 +100,7 @@ impl<'h> Chains<'h> {
     }
 }
 
-/// Whether a read saw the version at `at` of the chain, or, without one, that there was none.
+/// Whether a read fits the version at `at` of the chain or, without one, an absent key.
 pub(super) fn matches(chain: &Chain<'_>, at: Option<usize>, read: &Observed<'_>) -> bool {
     let right_version = |version: Version| read.version.is_none_or(|seen| seen == version);
     let Some(at) = at else {
@@ -113,7 +113,8 @@ pub(super) fn matches(chain: &Chain<'_>, at: Option<usize>, read: &Observed<'_>)
         (Content::Value(value), Seen::Value(seen)) => value == seen && right_version(entry.version),
         (Content::Expiring(value), Seen::Value(seen)) => value == seen && right_version(entry.version),
         (Content::Expiring(_), Seen::Absent) => {
-            // At its own version as long as nobody has swept it, at that of the sweep then, and at none later.
+            // Absence is reported at the value's own version until it is swept, then at the version of the
+            // sweep.
             read.version.is_none_or(|seen| seen == 0 || seen >= entry.version)
         }
         (Content::Absent, Seen::List([])) => right_version(0) || in_run_of_deletes(chain, at, read.version),
@@ -126,8 +127,8 @@ pub(super) fn matches(chain: &Chain<'_>, at: Option<usize>, read: &Observed<'_>)
     }
 }
 
-/// Whether `version` is that of a delete since which the key stayed absent, or of what had expired before it was
-/// deleted, or of the sweep of that, which is nobody's: deletes of nothing may leave no trace.
+/// Whether `version` may be reported for a key that has been absent since: the version of a delete, of a
+/// value that had expired before it was deleted, or of its sweep. Deletes of absent keys may leave no trace.
 fn in_run_of_deletes(chain: &Chain<'_>, at: usize, version: Option<Version>) -> bool {
     let Some(version) = version else { return true };
     for entry in chain.entries[..=at].iter().rev() {

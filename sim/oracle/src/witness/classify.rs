@@ -1,10 +1,10 @@
-//! Names what is wrong with a read that does not fit to its snapshot. Runs only when something is.
+//! Classifies a read that does not fit its snapshot; runs only for violations.
 
 use stormproof_workloads::history::{Outcome, TxnIndex};
 use stormproof_workloads::store::Version;
 
-use super::Witness;
 use super::chain::{Chain, Entry};
+use super::context::Witness;
 use crate::verdict::{AnomalyClass, Invariant, Violation};
 use crate::view::{Content, How, Observed, Seen, show, show_seen};
 
@@ -46,7 +46,7 @@ impl Witness<'_, '_> {
         format!("T{} {what} at version {}", entry.txn, entry.version)
     }
 
-    /// Which promise is broken, how, by whom else, and why.
+    /// The violated promise, the kind of anomaly, the other transaction, and the reason.
     fn reason(
         &self,
         chain: &Chain<'_>,
@@ -155,7 +155,7 @@ impl Witness<'_, '_> {
             return Some((AnomalyClass::IntermediateRead, Some(middle.txn), why));
         }
         let inside = self.view.elements.contains(&seen) && matches!(read.seen, Seen::List(_));
-        (!inside).then(|| (AnomalyClass::GarbageRead, None, "nobody wrote that".to_owned()))
+        (!inside).then(|| (AnomalyClass::GarbageRead, None, "no transaction wrote that value".to_owned()))
     }
 
     /// A key by which the reader saw the commit of `entry`.

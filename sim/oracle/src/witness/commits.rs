@@ -1,9 +1,9 @@
-//! Which transactions took effect, at which versions.
+//! The commits that took effect, with their versions.
 
 use stormproof_workloads::history::{Life, LifeEnd, Outcome, Time, TxnIndex};
 use stormproof_workloads::store::Version;
 
-use super::Witness;
+use super::context::Witness;
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
 use crate::view::{Content, Map, View};
 
@@ -14,7 +14,7 @@ pub(super) struct Commit {
     pub(super) life: Life,
     pub(super) version: Version,
     pub(super) invoked: Time,
-    /// When it was acked; never, if it is assumed to have taken effect all the same.
+    /// Time of the ack; none for an unanswered commit that is assumed to have taken effect.
     pub(super) acked: Option<Time>,
 }
 
@@ -26,16 +26,16 @@ pub(super) struct Commits {
     by_version: Map<Version, usize>,
     /// By transaction: its place in `list`.
     by_txn: Vec<Option<u32>>,
-    /// Where each life begins in `list`; one more at the end.
+    /// Start of each life in `list`, and the end of the last one.
     starts: Vec<usize>,
-    /// By life: when it ended in a crash or close.
+    /// By life: time and kind of its end.
     pub(super) ends: Vec<Option<(Time, LifeEnd)>>,
     /// By life: its transactions, in the order in which they began.
     txns: Vec<Vec<TxnIndex>>,
 }
 
 impl Commits {
-    /// Those in `list`, in any order.
+    /// The commits of `list`, given in any order.
     pub(super) fn new(view: &View<'_>, mut list: Vec<Commit>) -> Self {
         let history = view.history;
         let lives = history.txns.iter().map(|txn| txn.life as usize + 1).max().unwrap_or(1);
@@ -80,7 +80,7 @@ impl Commits {
     }
 }
 
-/// Those that were answered.
+/// The answered commits.
 pub(super) fn acked(view: &View<'_>, findings: &mut Findings) -> Vec<Commit> {
     let mut list = Vec::new();
     for txn in &view.history.txns {
@@ -90,7 +90,7 @@ pub(super) fn acked(view: &View<'_>, findings: &mut Findings) -> Vec<Commit> {
             continue;
         }
         let Some(version) = version else {
-            // A delete of an absent key may have been nothing to commit.
+            // A delete of an absent key may be no write at all, and then gets no version.
             if writes.iter().any(|write| write.content != Content::Absent) {
                 findings.add(|| Violation {
                     invariant: Invariant::Versions,
@@ -108,7 +108,7 @@ pub(super) fn acked(view: &View<'_>, findings: &mut Findings) -> Vec<Commit> {
 }
 
 impl Witness<'_, '_> {
-    /// Section 2: one commit, one version; rising, never used twice.
+    /// Checks contract §2: one commit, one version; rising, never used twice.
     pub(super) fn version_rules(&self, findings: &mut Findings) {
         for pair in self.commits.list.windows(2) {
             let (first, second) = (&pair[0], &pair[1]);
@@ -148,11 +148,11 @@ impl Witness<'_, '_> {
         }
     }
 
-    /// What was acked before another commit was called has the lower version.
+    /// Checks that a commit acked before another was called has the lower version.
     fn acked_order(&self, commits: &[Commit], findings: &mut Findings) {
         let mut latest: Option<&Commit> = None;
         for commit in commits {
-            // By rising version: nobody before may have been called after this one was acked.
+            // Versions rise here, so no earlier commit may have been called after this one was acked.
             if let Some((acked, before)) = commit.acked.zip(latest)
                 && acked < before.invoked
             {

@@ -1,10 +1,10 @@
-//! Section 3: the first committer wins, conditions hold at the commit.
+//! Contract §3: the first committer wins, and conditions hold at the commit.
 
 use stormproof_workloads::history::Life;
 use stormproof_workloads::store::{Expected, Isolation};
 
-use super::Witness;
 use super::chain::Chains;
+use super::context::Witness;
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
 use crate::view::{Content, show};
 
@@ -16,7 +16,7 @@ impl<'h> Witness<'_, 'h> {
                 continue;
             }
             for write in self.view.writes(commit.txn) {
-                // Appends keep what was there, so two of them do not take anything from each other.
+                // Appends keep what was there, so two of them lose nothing.
                 if matches!(write.content, Content::Appended { .. }) {
                     continue;
                 }
@@ -41,7 +41,7 @@ impl<'h> Witness<'_, 'h> {
         }
     }
 
-    /// Conditions of committed transactions held just before they took effect.
+    /// Checks that conditions of committed transactions held just before the commit.
     pub(super) fn conditions(&self, chains: &Chains<'h>, life: Life, findings: &mut Findings) {
         for condition in &self.view.conditions {
             let Some(commit) = self.commits.of_txn(condition.txn).filter(|commit| commit.life == life) else {
@@ -52,7 +52,7 @@ impl<'h> Witness<'_, 'h> {
             let version = current.map_or(0, |entry| entry.version);
             let absent = current.is_none_or(|entry| entry.content == Content::Absent);
             let holds = match (condition.expected, current.map(|entry| entry.content)) {
-                // Tombstones are collected some day, and deletes of nothing may leave none.
+                // Tombstones are garbage-collected eventually, and deletes of absent keys may leave none.
                 (Expected::Version(expected), _) if absent => *expected <= version,
                 (Expected::Version(expected), _) => *expected == version,
                 (Expected::Absent, content) => absent || matches!(content, Some(Content::Expiring(_))),

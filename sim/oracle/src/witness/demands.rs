@@ -1,25 +1,26 @@
-//! What later lives demand of the state that a crash left, and how far the crash must have cut to meet it.
+//! Demands of later lives on the state that a crash left, and the cuts that meet them.
 //!
-//! Job: the highest cuts under which every read of an inherited key is right. Not its job: whether those cuts are allowed.
+//! Job: the highest cuts under which every read of an inherited key is right. Not its job: whether those cuts
+//! are allowed.
 //!
-//! A life reads what earlier ones left as long as nobody in it has written the key. Such a read demands that the newest
-//! surviving version of the key is the one that it saw, by version where it was told one, else by value. If the newest
-//! one is another, that one did not survive, and nothing behind it in its life did either: there is no other way to meet the
-//! demand. So cuts only ever come down, and where they come to rest they are the highest that all demands allow; a
-//! higher cut is never worse, for whatever had to survive survives under it too.
+//! A life reads inherited values of a key until it writes the key itself. Such a read demands that the newest
+//! surviving version of the key is the one that it saw, by version where it was told one, otherwise by value.
+//! If the newest one is another, that version did not survive, and neither did anything after it in its life:
+//! no other cut meets the demand. So cuts are only ever lowered, and the fixpoint is the highest cut that all
+//! demands allow. A higher cut is never worse, because everything that had to survive survives under it too.
 //!
-//! Invariant INV-DEM-1: a demand that no cut meets lowers none, but by versions that it proves gone: it is for the
-//! comparison of reads to name what is wrong with it.
+//! Invariant INV-DEM-1: a demand that no cut meets lowers a cut only by versions that it proves lost; the
+//! comparison of reads reports what is wrong with it.
 
 use stormproof_workloads::history::{Life, TxnIndex};
 use stormproof_workloads::store::{Bytes, Expected, Isolation, Version};
 
-use super::Witness;
 use super::chain::{Chain, Entry, matches};
+use super::context::Witness;
 use super::survival::{AllVersions, Evidence, Owned, Proof};
 use crate::view::{Content, How, KeyId, Observed, Seen};
 
-/// Something that the state had to be when a life opened.
+/// A condition on the state of a key when a life opened.
 #[derive(Clone, Copy, Debug)]
 struct Demand<'v, 'h> {
     life: Life,
@@ -28,19 +29,19 @@ struct Demand<'v, 'h> {
     test: Test<'v, 'h>,
 }
 
-/// What has to hold of a key.
+/// The test that the state of a key must pass.
 #[derive(Clone, Copy, Debug)]
 enum Test<'v, 'h> {
-    /// This is what it looked like.
+    /// The state fits this read.
     Read(&'v Observed<'h>),
-    /// These were its elements, as a read tells that found more behind them.
+    /// These are its elements: a read found them, with later elements behind them.
     Elements(&'h [Bytes]),
-    /// It was at this version, the condition of a conditional write.
+    /// Its version is this one, the condition of a conditional write.
     Version(Version),
 }
 
 impl Test<'_, '_> {
-    /// Whether the version at `at`, or none, looks like this.
+    /// Whether the version at `at`, or none, passes.
     fn holds(&self, chain: &Chain<'_>, at: Option<usize>) -> bool {
         match self {
             Test::Read(read) => matches(chain, at, read),
@@ -52,14 +53,14 @@ impl Test<'_, '_> {
             Test::Version(expected) => {
                 let entry = at.map(|at| &chain.entries[at]);
                 let version = entry.map_or(0, |entry| entry.version);
-                // Tombstones are collected some day.
+                // Tombstones are garbage-collected eventually.
                 let absent = entry.is_none_or(|entry| entry.content == Content::Absent);
                 if absent { *expected <= version } else { *expected == version }
             }
         }
     }
 
-    /// Whether it says that an entry is gone, even if nothing explains all that it says.
+    /// Whether it proves that an entry is lost, even if no cut meets the demand.
     fn misses(&self, entry: &Entry<'_>, elements: &[&[u8]]) -> bool {
         let lacks = |seen: &[Bytes]| {
             !elements.iter().all(|element| seen.iter().any(|other| other.as_slice() == *element))
@@ -78,7 +79,7 @@ impl Test<'_, '_> {
     }
 }
 
-/// What a life itself had written to a key up to a version: nothing, or so many elements, or something else.
+/// What a life itself had written to a key up to a version: nothing, a number of elements, or something else.
 fn own(all: &AllVersions<'_>, life: Life, key: KeyId, at: Version) -> Option<Option<usize>> {
     let versions = &all[key as usize];
     let end = versions.partition_point(|one| (one.commit.life, one.commit.version) <= (life, at));
@@ -87,7 +88,7 @@ fn own(all: &AllVersions<'_>, life: Life, key: KeyId, at: Version) -> Option<Opt
 }
 
 impl<'v, 'h> Witness<'v, 'h> {
-    /// Lowers the cuts until all demands are met that can be; returns the keys that lowered one.
+    /// Lowers the cuts until all demands are met that any cut can meet; returns the keys that lowered one.
     pub(super) fn demands(&self, all: &AllVersions<'h>, evidence: &mut [Evidence]) -> Vec<KeyId> {
         let demands = self.all_demands(all);
         let mut decided_by: Vec<KeyId> = Vec::new();
@@ -110,12 +111,12 @@ impl<'v, 'h> Witness<'v, 'h> {
         }
     }
 
-    /// All demands, those on one key in one life side by side.
+    /// All demands, grouped by life and key.
     fn all_demands(&self, all: &AllVersions<'h>) -> Vec<Demand<'v, 'h>> {
         let mut demands = Vec::new();
         for txn in self.view.history.txns.iter().filter(|txn| txn.life > 0) {
             let (life, reader) = (txn.life, txn.index);
-            // A condition held when its transaction committed, a read when it began.
+            // A condition is checked at the commit, a read at the start.
             let committed = self.commits.of_txn(reader).map(|commit| commit.version - 1);
             for read in self.view.reads(reader) {
                 let at = if read.how == How::Condition { committed } else { txn.start_version };
@@ -123,7 +124,7 @@ impl<'v, 'h> Witness<'v, 'h> {
                 let Some(at) = at.filter(|_| checked) else { continue };
                 let test = match (own(all, life, read.key, at), read.seen) {
                     (None, _) => Test::Read(read),
-                    // Behind what was inherited stands what this life has appended.
+                    // The elements that this life appended follow the inherited ones.
                     (Some(Some(appended)), Seen::List(elements)) => {
                         let Some(inherited) = elements.len().checked_sub(appended) else { continue };
                         Test::Elements(&elements[..inherited])
@@ -147,7 +148,7 @@ impl<'v, 'h> Witness<'v, 'h> {
         demands
     }
 
-    /// What is left of a key when the life of `demand` opens, under the cuts so far.
+    /// The versions of a key that are left when the life of `demand` opens, under the current cuts.
     fn inherited(&self, all: &AllVersions<'h>, demand: &Demand<'_, '_>, evidence: &[Evidence]) -> Chain<'h> {
         let mut chain = Chain::default();
         let before = all[demand.key as usize].iter().take_while(|one| one.commit.life < demand.life);
@@ -160,7 +161,7 @@ impl<'v, 'h> Witness<'v, 'h> {
         chain
     }
 
-    /// Takes back what contradicts a demand; returns whether that was anything.
+    /// Lowers the cut below whatever contradicts a demand; returns whether it changed.
     fn lower(&self, chain: &Chain<'h>, demand: &Demand<'_, '_>, evidence: &mut [Evidence]) -> bool {
         let met = (0..=chain.entries.len()).rev().find(|kept| demand.test.holds(chain, kept.checked_sub(1)));
         let lost: Vec<&Entry<'_>> = match met {

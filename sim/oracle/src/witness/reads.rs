@@ -1,10 +1,10 @@
-//! V1: every external read against the latest version at or before the snapshot.
+//! V1: compares every external read with the latest version at or before the snapshot.
 
 use stormproof_workloads::history::{Life, Outcome, Time, Txn, TxnIndex};
 use stormproof_workloads::store::{Isolation, Version};
 
-use super::Witness;
 use super::chain::{Chain, Chains, matches};
+use super::context::Witness;
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
 use crate::view::{Content, How, Observed, Seen};
 
@@ -44,9 +44,9 @@ impl<'h> Witness<'_, 'h> {
 }
 
 impl<'h> Witness<'_, 'h> {
-    /// Whether a deleted key read as one that never existed (version 0) while a transaction from before the delete was
-    /// running: the tombstone must be there as long as that one may see what was deleted. Returns who deleted, and who
-    /// was running.
+    /// Whether a deleted key was reported as one that never existed (version 0) while a transaction from
+    /// before the delete was running: the tombstone must be kept as long as a snapshot may see the deleted
+    /// value. Returns the deleter and the running transaction.
     fn forgotten_too_early(
         &self,
         chain: &Chain<'h>,
@@ -75,7 +75,7 @@ impl<'h> Witness<'_, 'h> {
     }
 }
 
-/// When a transaction called commit: until then its snapshot was in use.
+/// Time at which a transaction called commit; its snapshot was in use until then.
 fn invoked(txn: &Txn) -> Option<Time> {
     match txn.outcome {
         Outcome::Committed { invoked, .. } | Outcome::Unknown { invoked } => Some(invoked),

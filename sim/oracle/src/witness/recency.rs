@@ -1,9 +1,9 @@
-//! V5: what was acked before a transaction began is in its snapshot.
+//! V5: a snapshot includes everything acked before its transaction began.
 
 use stormproof_workloads::history::{Session, TxnIndex};
 
-use super::Witness;
 use super::commits::Commit;
+use super::context::Witness;
 use super::survival::Cuts;
 use crate::expectations::Recency;
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};

@@ -1,10 +1,11 @@
-//! Serializable transactions: nothing that they read changed before they committed; or else there still is an order.
+//! Serializable transactions: their reads did not change before they committed, or a serial order exists
+//! anyway.
 
 use stormproof_workloads::history::{Life, TxnIndex};
 use stormproof_workloads::store::Isolation;
 
-use super::Witness;
 use super::chain::Chains;
+use super::context::Witness;
 use crate::graph::{Edge, Graph, Kind, Kinds, Step, components, shortest_cycle};
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
 use crate::view::How;
@@ -26,7 +27,7 @@ impl<'h> Witness<'_, 'h> {
         }
     }
 
-    /// A changed read alone breaks nothing: only a cycle in the true order does.
+    /// Looks for cycles in the true order: an overwritten read alone is no violation.
     fn cycles(&self, chains: &Chains<'h>, life: Life, findings: &mut Findings) {
         let graph = Graph::new(self.view.history.txns.len(), &self.edges(chains, life));
         let kinds = Kinds::WW.and(Kinds::WR).and(Kinds::RW);

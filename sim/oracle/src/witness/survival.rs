@@ -1,23 +1,23 @@
-//! What each crash took: the cut between what survived and what did not, from what later lives read.
+//! The cut of each crash: which commits survived and which did not, from the reads of later lives.
 
 use stormproof_workloads::history::{Life, LifeEnd, Outcome, TxnIndex};
 use stormproof_workloads::store::Version;
 
-use super::Witness;
 use super::commits::Commit;
+use super::context::Witness;
 use crate::expectations::Durability;
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
 use crate::view::{Content, KeyId};
 
-/// What survived: of each life all versions up to its cut.
+/// The cuts: of each life, all versions up to its cut survived.
 #[derive(Debug)]
 pub(super) struct Cuts {
     cuts: Vec<Version>,
     /// By life: the highest version that must be there when the next life opens.
     pub(super) floors: Vec<Version>,
-    /// The first life at whose end the cut can't be right.
+    /// The first life whose cut is inconsistent.
     pub(super) wrong_before: Option<Life>,
-    /// The keys whose reads decided where the cuts are.
+    /// The keys whose reads decided the cuts.
     pub(super) decided_by: Vec<KeyId>,
 }
 
@@ -27,7 +27,7 @@ impl Cuts {
     }
 }
 
-/// A reader and a key that prove something.
+/// A version with the reader and the key that prove something about it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Proof {
     pub(super) version: Version,
@@ -35,7 +35,7 @@ pub(super) struct Proof {
     pub(super) key: KeyId,
 }
 
-/// What is known about the end of one life.
+/// Evidence about the end of one life.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Evidence {
     /// The highest version that a later life saw.
@@ -44,7 +44,7 @@ pub(super) struct Evidence {
     pub(super) missed: Option<Proof>,
     /// The highest version that had to survive.
     durable: Option<Version>,
-    /// The highest version that anybody had read, and who.
+    /// The highest version that was read, with its reader.
     visible: Option<Proof>,
 }
 
@@ -60,11 +60,11 @@ fn raise(old: &mut Option<Proof>, new: Proof) {
 pub(super) struct Owned<'h> {
     pub(super) commit: Commit,
     pub(super) content: Content<'h>,
-    /// How many elements its life has appended up to here, if it did nothing else to the key.
+    /// Number of elements that its life appended up to here, if it only appended to the key.
     pub(super) appended: Option<usize>,
 }
 
-/// For each key its versions over all lives, lost or not.
+/// By key: its versions over all lives, lost or not.
 pub(super) type AllVersions<'h> = Vec<Vec<Owned<'h>>>;
 
 impl<'h> Witness<'_, 'h> {
@@ -74,6 +74,8 @@ impl<'h> Witness<'_, 'h> {
         self.must_survive(&mut evidence);
         let mut decided_by = Vec::new();
         if lives > 1 {
+            // What reads prove to have survived is gathered before demands lower any cut, so that a cut below a
+            // survivor is reported as a hole and not taken for the end of the prefix.
             let all = self.all_versions();
             self.gather(&all, &mut evidence);
             decided_by = self.demands(&all, &mut evidence);
@@ -92,7 +94,7 @@ impl<'h> Witness<'_, 'h> {
         cuts
     }
 
-    /// Collects what reads say that survived the ends of lives before theirs, and what was visible before them.
+    /// Collects evidence from reads: versions that survived earlier lives, and versions that were visible.
     fn gather(&self, all: &AllVersions<'h>, evidence: &mut [Evidence]) {
         for reader in &self.view.history.txns {
             for read in self.view.reads(reader.index) {
@@ -118,7 +120,7 @@ impl<'h> Witness<'_, 'h> {
         }
     }
 
-    /// The version of its own life that a read without a version must have seen.
+    /// The version of the reader's own life that a read without a version must have seen.
     fn own_version(
         &self,
         all: &AllVersions<'h>,
@@ -163,14 +165,14 @@ impl<'h> Witness<'_, 'h> {
         }
     }
 
-    /// Whether no crash may take it back.
+    /// Whether the commit must survive every crash.
     fn is_durable(&self, commit: &Commit) -> bool {
         let Outcome::Committed { durable, .. } = self.view.txn(commit.txn).outcome else { return false };
         let closed = matches!(self.commits.ends[commit.life as usize], Some((_, LifeEnd::Closed)));
         durable.is_some() || closed || self.expectations.durability == Durability::Strict
     }
 
-    /// Compares what must be there after a life with what was; returns whether there is no right cut.
+    /// Compares what must survive a life with what did; returns whether the cut is inconsistent.
     fn judge(&self, life: usize, evidence: &Evidence, findings: &mut Findings) -> bool {
         let Some(missed) = evidence.missed else { return false };
         let mut wrong = false;
@@ -295,7 +297,7 @@ impl<'h> Witness<'_, 'h> {
         keys
     }
 
-    /// D4: fewer acked commits are lost than the bound.
+    /// Checks D4: fewer acked commits are lost than the bound.
     fn bounded_loss(&self, cuts: &Cuts, findings: &mut Findings) {
         let Durability::Batched { commits_max: Some(bound) } = self.expectations.durability else { return };
         for life in 0..self.commits.lives() {

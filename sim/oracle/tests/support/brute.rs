@@ -1,8 +1,8 @@
 //! The slow, obviously correct checker: tries every order of the transactions and replays states.
 //!
 //! Definitions by states: N. Crooks et al., "Seeing is believing: a client-centric specification of database
-//! isolation", PODC 2017; read-atomic and causal by commit orders: R. Biswas and C. Enea, OOPSLA 2019. Shares no code
-//! with the checkers that it judges.
+//! isolation", PODC 2017; read-atomic and causal by commit orders: R. Biswas and C. Enea, OOPSLA 2019. Shares
+//! no code with the checkers that it judges.
 
 use std::collections::{BTreeMap, BTreeSet};
 

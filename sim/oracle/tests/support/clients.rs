@@ -1,6 +1,7 @@
-//! Histories of many clients at once over a store that is strictly serializable, as Elle's generators make them:
-//! transactions of one to four operations on a few hot keys, each key retired after so many writes, so that reads stay
-//! short; values are unique per key. Nothing is kept but what the store holds, so files of any length can be made.
+//! Histories of many clients at once over a store that is strictly serializable, as Elle's generators make
+//! them: transactions of one to four operations on a few hot keys, each key retired after a number of writes,
+//! so that reads stay short; values are unique per key. Nothing is kept but what the store holds, so files of
+//! any length can be made.
 //!
 //! A transaction begins, takes effect and is answered at three moments between which others go on.
 
@@ -27,7 +28,7 @@ pub(crate) struct Shape {
     pub(crate) clients: usize,
     /// How many keys are in use at a time.
     pub(crate) keys: usize,
-    /// After so many writes a key is retired for a fresh one.
+    /// Number of writes after which a key is retired for a fresh one.
     pub(crate) writes_per_key: u64,
     /// Of a hundred transactions, how many the store refuses.
     pub(crate) refused: u64,

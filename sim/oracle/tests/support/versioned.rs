@@ -1,5 +1,5 @@
-//! Key-value histories of our own format, with versions: what many clients see of a store with optimistic transactions
-//! over snapshots, first committer wins.
+//! Key-value histories of our own format, with versions: what many clients see of a store with optimistic
+//! transactions over snapshots, first committer wins.
 
 use std::collections::BTreeMap;
 
@@ -132,7 +132,7 @@ impl World {
                         version: Some(*version),
                     })
                     .collect();
-                // Whoever adds one of the keys that were absent is in its way as well.
+                // A writer of one of the absent keys conflicts as well.
                 one.read.extend(names.map(self::key));
                 Op::Scan { range, limit: None, reverse: false, entries }
             }

@@ -1,4 +1,4 @@
-//! The versions at which an unanswered commit can have been.
+//! The possible versions of an unanswered commit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::expectations::Expectations;
 use crate::view::{Content, KeyId, Map, Observed, View};
 use crate::witness::commits::Commit;
 
-/// How many versions are tried of one commit.
+/// Maximum size of a domain.
 const VERSIONS_MAX: usize = 64;
 
 /// All unanswered commits with their domains.
@@ -29,22 +29,23 @@ pub(super) fn domains(view: &View<'_>, expectations: &Expectations, acked: &[Com
     open.into_iter().map(|txn| surroundings.domain(txn)).collect()
 }
 
-/// What is known about the keys and lives of unanswered commits.
+/// The keys and lives of unanswered commits, and their neighbours.
 struct Surroundings<'v, 'h> {
     view: &'v View<'h>,
     expectations: &'v Expectations,
     acked: &'v [Commit],
-    /// The versions that have an owner.
+    /// The versions of acked commits.
     owned: BTreeMap<Version, Commit>,
-    /// By life: versions at which somebody began or committed, between which one place is as good as another.
+    /// By life: versions at which a transaction began or committed; between two of them all versions are
+    /// equivalent.
     marks: BTreeMap<Life, BTreeSet<Version>>,
-    /// By life: how many are unanswered.
+    /// By life: the number of unanswered commits.
     open: BTreeMap<Life, usize>,
     /// By key: its answered commits, in version order.
     writers: Map<KeyId, Vec<(Commit, Content<'h>)>>,
     /// By key: its reads, with the lives of their readers.
     reads: Map<KeyId, Vec<(Life, &'v Observed<'h>)>>,
-    /// By life: where its first snapshot stands, above everything that it inherited.
+    /// By life: its first snapshot version, which is above everything that it inherited.
     opened_at: BTreeMap<Life, Version>,
 }
 
@@ -117,7 +118,8 @@ impl<'v, 'h> Surroundings<'v, 'h> {
         Unanswered { txn, life, domain, cut_short }
     }
 
-    /// It was called after these acks, and the first committer wins: its version lies between the two, exclusively.
+    /// Exclusive bounds of the version: above every commit acked before it was called, and below the first
+    /// conflicting one.
     fn bounds(&self, txn: TxnIndex) -> (Version, Version) {
         let own = self.view.txn(txn);
         let Outcome::Unknown { invoked } = own.outcome else { return (0, 0) };
@@ -128,7 +130,7 @@ impl<'v, 'h> Surroundings<'v, 'h> {
         let mut before = Version::MAX;
         if own.isolation.min(self.expectations.isolation) >= Isolation::Snapshot {
             for write in self.view.writes(txn) {
-                // Appends take nothing from each other, and a delete of nothing is no write to lose against.
+                // Appends do not conflict, and a delete of an absent key is no write to lose against.
                 if matches!(write.content, Content::Appended { .. }) {
                     continue;
                 }
@@ -141,7 +143,8 @@ impl<'v, 'h> Surroundings<'v, 'h> {
         (start.max(floor.unwrap_or(0)), before)
     }
 
-    /// The versions at which reads saw what it wrote. What a later life has inherited is older than all of its snapshots.
+    /// The versions at which reads saw its writes. Inherited versions are older than all snapshots of a later
+    /// life.
     fn versions_read(&self, txn: TxnIndex) -> BTreeSet<Version> {
         let life = self.view.txn(txn).life;
         let inherited = |reader: &Life, version: Option<Version>| {
@@ -157,8 +160,8 @@ impl<'v, 'h> Surroundings<'v, 'h> {
         versions
     }
 
-    /// Whether something may betray it other than its version: that a key is gone, an element that others stand behind,
-    /// a value that was read without its version.
+    /// Whether it may be revealed by something other than its version: an absent key, an element with later
+    /// ones behind it, a value that was read without a version.
     fn may_be_seen_without_version(&self, txn: TxnIndex) -> bool {
         self.view.writes(txn).iter().any(|write| match write.content {
             Content::Absent | Content::Expiring(_) | Content::Appended { .. } => true,
@@ -168,8 +171,8 @@ impl<'v, 'h> Surroundings<'v, 'h> {
         })
     }
 
-    /// Versions of a life that nobody has. Between two marks one is as good as another, so as many will do as there are
-    /// commits to place.
+    /// Versions of a life that no acked commit has. Between two marks all are equivalent, so as many suffice
+    /// as there are unanswered commits.
     fn versions_between(&self, life: Life, after: Version, before: Version) -> Vec<Version> {
         let count = self.open.get(&life).copied().unwrap_or(1);
         let none = BTreeSet::new();

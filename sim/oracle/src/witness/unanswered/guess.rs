@@ -1,7 +1,8 @@
-//! A first guess: what reads tell of unanswered commits at once.
+//! A first guess: the versions of unanswered commits that reads reveal.
 //!
-//! A version that was read and that nobody else has belongs to the unanswered commit whose work was seen there; of
-//! several, to the one whose story holds best. Elements that were read in lists tell of those whose version nobody saw.
+//! A version that was read and that no acked commit has belongs to the unanswered commit whose write was seen
+//! there; of several, to the most plausible one. List elements reveal the commits whose versions were not
+//! read.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use super::{Choice, Unanswered, commit_at, fits};
 use crate::view::{Content, Map, Observed, Seen, View};
 use crate::witness::commits::Commit;
 
-/// Where the unanswered commits are, as far as reads tell.
+/// The versions of the unanswered commits, as far as reads reveal them.
 pub(super) fn guess(view: &View<'_>, acked: &[Commit], unanswered: &[Unanswered]) -> Choice {
     let mut guess = Guess::new(view, acked, unanswered);
     if !unanswered.is_empty() {
@@ -28,7 +29,7 @@ type Writers<'h> = Map<u32, Vec<(usize, Content<'h>)>>;
 struct Guess<'v, 'h> {
     view: &'v View<'h>,
     unanswered: &'v [Unanswered],
-    /// Who has which version.
+    /// The known commits by version.
     known: BTreeMap<Version, Commit>,
     writers: Writers<'h>,
     choice: Choice,
@@ -53,7 +54,7 @@ impl<'v, 'h> Guess<'v, 'h> {
         }
     }
 
-    /// Those whose versions were read.
+    /// Places the commits whose versions were read.
     fn by_version(&mut self) {
         let view = self.view;
         let mut unclaimed: BTreeMap<Version, Vec<(Life, &Observed<'h>)>> = BTreeMap::new();
@@ -78,7 +79,7 @@ impl<'v, 'h> Guess<'v, 'h> {
                 .map(|at| (self.plausibility(at, version, &reads), at))
                 .max();
             let Some((likelihood, at)) = likeliest else { continue };
-            // A sweep of what has expired leaves such a version too, and is nobody's.
+            // A sweep of an expired value leaves such a version too, and belongs to no transaction.
             let only_absences = reads.iter().all(|(_, read)| matches!(read.seen, Seen::Absent));
             if !only_absences || likelihood.0 {
                 self.place(at, version);
@@ -86,8 +87,8 @@ impl<'v, 'h> Guess<'v, 'h> {
         }
     }
 
-    /// Of an unanswered append others may have read the elements only behind those of later ones: its version is then
-    /// the first that nobody else has, behind the one of the element before.
+    /// Places commits by list elements: an unanswered append may have been read only with later elements
+    /// behind it. Its version is then the first free one after the version of the element before.
     fn by_element(&mut self) {
         let view = self.view;
         let mut owners: Map<(u32, &[u8]), TxnIndex> = Map::default();
@@ -126,8 +127,8 @@ impl<'v, 'h> Guess<'v, 'h> {
         }
     }
 
-    /// How well it fits that an unanswered commit got this version. Only the best of several counts, so a store that breaks
-    /// one of these rules is found all the same.
+    /// Plausibility of this version for an unanswered commit. Only the best of several is used, so a store
+    /// that breaks one of these rules is still found.
     fn plausibility(&self, at: usize, version: Version, reads: &[(Life, &Observed<'_>)]) -> Plausibility {
         let (view, known, txn) = (self.view, &self.known, self.unanswered[at].txn);
         let unanswered = view.txn(txn);
@@ -144,11 +145,11 @@ impl<'v, 'h> Guess<'v, 'h> {
             || !known.range(started + 1..version).any(|(_, between)| {
                 view.writes(between.txn).iter().any(|theirs| writes.iter().any(|own| own.key == theirs.key))
             });
-        // All that was read at that version must be its work.
+        // Everything read at that version must be its write.
         let whole = reads
             .iter()
             .all(|(_, read)| writes.iter().any(|own| own.key == read.key && fits(view, own.content, read)));
-        // Whoever saw a later state saw all of its work, or what came after it.
+        // A reader of a later state saw all of its writes, or later ones.
         let complete =
             view.history.txns.iter().filter(|reader| reader.start_version >= Some(version)).all(|reader| {
                 let mut own = view

@@ -1,9 +1,9 @@
-//! Looks for versions of unanswered commits under which the history makes sense.
+//! Searches for versions of unanswered commits under which the history holds.
 //!
-//! Depth first, led by what is wrong: a violation depends on some of the unanswered commits, and as long as those stay
-//! where they are it stays too. If none of them may move any more, this branch is dead; and if a branch died for
-//! reasons that have nothing to do with the last move, no other move of the same commit helps (conflict-directed
-//! backjumping: P. Prosser, "Hybrid algorithms for the constraint satisfaction problem", 1993).
+//! Depth first, guided by violations: a violation depends on some of the unanswered commits and stays as long
+//! as their versions do. If none of them may change any more, the branch is refuted; if the refutation does
+//! not depend on the last change, no other version of that commit helps (conflict-directed backjumping: P.
+//! Prosser, "Hybrid algorithms for the constraint satisfaction problem", 1993).
 
 use std::collections::BTreeSet;
 
@@ -14,16 +14,16 @@ use crate::expectations::Expectations;
 use crate::verdict::{Findings, Invariant, Violation};
 use crate::view::{KeyId, View};
 use crate::witness::commits::{Commit, acked};
-use crate::witness::{Explanation, judge};
+use crate::witness::replay::{Explanation, judge};
 
-/// How often a history is replayed at most.
+/// Maximum number of replays.
 const ATTEMPTS_MAX: usize = 4_096;
-/// How many reads are compared in all of that, about.
+/// Approximate maximum number of reads compared in all replays.
 const READS_MAX: usize = 20_000_000;
-/// Of so many violations the one that leaves the fewest ways out leads the search.
+/// Maximum number of violations among which the one with the fewest open commits guides the search.
 const FINDINGS_MAX: usize = 32;
 
-/// Judges a history under the choice that explains it best, and returns that.
+/// Judges a history under the assignment that explains it best, and returns that.
 pub(in crate::witness) fn decide(
     view: &View<'_>,
     expectations: &Expectations,
@@ -65,22 +65,22 @@ fn decide_within(
     judged.explanation
 }
 
-/// The choice with the fewest violations so far.
+/// The assignment with the fewest violations so far.
 struct Best {
     count: u64,
     choice: Choice,
 }
 
-/// What came of a branch.
+/// The result of a branch.
 enum Found {
-    /// The history makes sense under the choice as it is now.
+    /// The history holds under the current assignment.
     Explained,
-    /// It does not, as long as these commits stay where they are.
+    /// It does not, as long as these commits keep their versions.
     Refuted(BTreeSet<usize>),
     OutOfAttempts,
 }
 
-/// What is wrong under one choice.
+/// The findings under one assignment.
 struct Judged {
     findings: Findings,
     explanation: Explanation,
@@ -92,7 +92,7 @@ struct Solver<'v, 'h> {
     acked: Vec<Commit>,
     unanswered: Vec<Unanswered>,
     attempts: usize,
-    /// Whether a version may have been missed that was not tried.
+    /// Whether some domain was cut short, so that not every version was tried.
     gave_up: bool,
 }
 
@@ -111,7 +111,7 @@ impl Solver<'_, '_> {
             *best = Best { count: judged.findings.count(), choice: choice.clone() };
         }
         let decided_by = &judged.explanation.cuts.decided_by;
-        // The violation that leaves the fewest ways out.
+        // The violation with the fewest open commits leaves the fewest branches.
         let blamed = judged.findings.iter().map(|violation| self.blamed(violation, decided_by));
         let open = |blamed: &BTreeSet<usize>| blamed.iter().filter(|&&one| !fixed[one]).count();
         let Some(blamed) = blamed.min_by_key(open) else { return Found::Explained };
@@ -124,7 +124,7 @@ impl Solver<'_, '_> {
         found.unwrap_or(Found::Refuted(reasons))
     }
 
-    /// Tries every other place of each of these in turn, while those before it stay.
+    /// Tries every other version of each of these in turn, while the earlier ones keep theirs.
     fn move_one(
         &mut self,
         choice: &mut Choice,
@@ -133,7 +133,7 @@ impl Solver<'_, '_> {
         reasons: &mut BTreeSet<usize>,
         best: &mut Best,
     ) -> Option<Found> {
-        // Why those before it cannot move: that they stay is a reason together with these only.
+        // The reasons of earlier refutations apply only together with the commits that stay fixed.
         let mut moved = BTreeSet::new();
         for &one in movable {
             fixed[one] = true;
@@ -163,8 +163,8 @@ impl Solver<'_, '_> {
         None
     }
 
-    /// The unanswered commits that this violation depends on: those that took part, and those that wrote a key that it
-    /// is about or that decided what a crash took.
+    /// The unanswered commits that this violation depends on: the ones involved, and the writers of its keys
+    /// and of keys that decided a cut.
     fn blamed(&self, violation: &Violation, decided_by: &[KeyId]) -> BTreeSet<usize> {
         let about = |key: KeyId| {
             let name = self.view.keys[key as usize];
@@ -195,7 +195,7 @@ mod tests {
     use crate::formats::script::parse;
     use crate::view::View;
 
-    /// How many violations there are, and how many things were left open, within so many attempts.
+    /// The number of violations and of undecided points within a number of attempts.
     fn judged(text: &str, attempts: usize) -> (u64, usize) {
         let script = parse(text).expect("parses");
         let mut findings = Findings::new(8);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn without_attempts_it_stays_open_and_convicts_nobody() {
+    fn without_attempts_it_stays_undecided_without_a_violation() {
         assert_eq!(judged(ONE_OF_TWO, 0), (0, 1));
     }
 

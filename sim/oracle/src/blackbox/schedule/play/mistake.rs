@@ -1,13 +1,13 @@
-//! When everybody waits for somebody: who went first by mistake, and how that is taken back.
+//! Deadlocks of the schedule: finds the event that went too early, and undoes it.
 
-use super::super::super::resolve::{INIT, NOBODY};
-use super::super::nodes;
+use super::super::super::resolve::{INIT, NO_SOURCE};
 use super::{Obstacle, Play, Slot};
-use crate::graph::{Edge, Graph, Kind};
+use crate::graph::{Edge, Graph, Kind, nodes};
 use crate::view::Map;
 
 impl Play<'_, '_, '_> {
-    /// Everybody waits: finds who waits for whom in a circle, who in it went first by mistake, and takes that back.
+    /// Resolves a deadlock: finds the circle of waiting events, the event in it that went too early, and
+    /// undoes it.
     pub(super) fn learn(&mut self) -> Option<()> {
         let (first, last) = self.mistake()?;
         let place = self.done[first as usize] as usize - 1;
@@ -52,7 +52,7 @@ impl Play<'_, '_, '_> {
             for at in (0..self.writes.of(txn).len()).rev() {
                 let slot = &mut self.slots[self.writes.of(txn)[at] as usize];
                 slot.holds = self.held.pop()?;
-                slot.taken = if slot.exclusive { txn } else { NOBODY };
+                slot.taken = if slot.exclusive { txn } else { NO_SOURCE };
             }
         }
         if let Some(txn) = start {
@@ -60,13 +60,13 @@ impl Play<'_, '_, '_> {
                 *self.pending.entry(self.reads.of(txn)[at]).or_default() += 1;
             }
             for at in 0..self.writes.of(txn).len() {
-                self.slots[self.writes.of(txn)[at] as usize].taken = NOBODY;
+                self.slots[self.writes.of(txn)[at] as usize].taken = NO_SOURCE;
             }
         }
         Some(node)
     }
 
-    /// The event that was taken too early, and the one that had to come before it.
+    /// The event that was scheduled too early, and the one that had to come before it.
     fn mistake(&mut self) -> Option<(u32, u32)> {
         let mut node = *self.waiting().iter().min_by_key(|&&node| (self.due[node as usize], node))?;
         let mut path: Vec<(u32, Option<(u32, u32)>)> = Vec::new();
@@ -83,8 +83,8 @@ impl Play<'_, '_, '_> {
         }
     }
 
-    /// For whom an event waits, and, if that is so only because one writer of a key went first, which one, and which
-    /// had to.
+    /// The event that this one waits for and, if the cause is the order of two writers, the writer that went
+    /// first and the one that should have.
     fn blocker(&mut self, node: u32) -> Option<(u32, Option<(u32, u32)>)> {
         if self.waits[node as usize] > 0 {
             return Some((self.missing(node)?, None));
@@ -93,7 +93,7 @@ impl Play<'_, '_, '_> {
         let txn = events.txn(node)?;
         match self.obstacle(node)? {
             Obstacle::Source(_, source) => {
-                let writer = (source < NOBODY).then(|| events.commit(source));
+                let writer = (source < NO_SOURCE).then(|| events.commit(source));
                 writer.filter(|&writer| self.done[writer as usize] == 0).map(|writer| (writer, None))
             }
             Obstacle::Taken(_, owner) => {
@@ -114,7 +114,7 @@ impl Play<'_, '_, '_> {
         }
     }
 
-    /// An event that has to come before this one and has not.
+    /// A predecessor that is not yet scheduled.
     fn missing(&mut self, node: u32) -> Option<u32> {
         let events = self.events;
         let backwards = self.backwards.get_or_insert_with(|| {

@@ -1,12 +1,12 @@
-//! A history in the form that both judges read: keys as numbers, scans as reads of every key they cover, and of each
-//! transaction what it saw of others apart from what it saw of itself.
+//! A history in the form that both checkers read: keys as numbers, scans as reads of every key that they
+//! cover, and for each transaction its external reads and final writes.
 //!
-//! Job: the one place that turns operations into external reads and final writes, and that checks what needs no
-//! other transaction: read-your-writes, repeatable reads, the shape of scans.
+//! Job: the one place that turns operations into external reads and final writes, and that checks what needs
+//! no other transaction: read-your-writes, repeatable reads, the shape of scans.
 //!
-//! Invariants: INV-VIEW-1: key numbers rise in key order, so a key range is a range of numbers. INV-VIEW-2: a scan
-//! stands for one read of each key in the range it covered (up to its last entry if its limit cut it off), of those
-//! that occur anywhere in the history; an absent key is a read of its absence.
+//! Invariants: INV-VIEW-1: key numbers rise in key order, so a key range is a range of numbers. INV-VIEW-2: a
+//! scan stands for one read of each key in the range it covered (up to its last entry if its limit cut it
+//! off), of those that occur anywhere in the history; an absent key is a read of its absence.
 
 mod build;
 
@@ -29,11 +29,11 @@ pub(crate) type KeyId = u32;
 pub(crate) enum Seen<'h> {
     Absent,
     Value(&'h [u8]),
-    /// Without the elements that the reader appended itself.
+    /// The elements, without those that the reader appended itself.
     List(&'h [Bytes]),
 }
 
-/// A read of what others wrote.
+/// An external read: of a write of another transaction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observed<'h> {
     pub(crate) key: KeyId,
@@ -42,22 +42,22 @@ pub(crate) struct Observed<'h> {
     pub(crate) how: How,
 }
 
-/// How it was read.
+/// The kind of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
     Get,
     Scan,
-    /// The condition of a committed conditional write: it held at the commit.
+    /// The condition of a committed conditional write, which held at the commit.
     Condition,
 }
 
-/// What a transaction left in a key.
+/// The final state that a transaction left in a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content<'h> {
     Absent,
     Value(&'h [u8]),
     Expiring(&'h [u8]),
-    /// Elements `first..first + count` of [`View::elements`], behind what was there.
+    /// Elements `first..first + count` of [`View::elements`], appended to the list.
     Appended {
         first: u32,
         count: u32,
@@ -79,7 +79,7 @@ pub(crate) struct Condition<'h> {
     pub(crate) expected: &'h Expected,
 }
 
-/// A value that its own writer overwrote, or a list position that it passed.
+/// A value that its own writer overwrote or appended to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Intermediate<'h> {
     pub(crate) txn: TxnIndex,
@@ -87,7 +87,7 @@ pub(crate) struct Intermediate<'h> {
     pub(crate) value: &'h [u8],
 }
 
-/// The whole.
+/// A history with numbered keys, external reads and final writes.
 #[derive(Debug)]
 pub(crate) struct View<'h> {
     pub(crate) history: &'h History,
@@ -110,17 +110,17 @@ impl<'h> View<'h> {
         &self.history.txns[index as usize]
     }
 
-    /// What a transaction saw of others, in order.
+    /// The external reads of a transaction, in order.
     pub(crate) fn reads(&self, txn: TxnIndex) -> &[Observed<'h>] {
         &self.reads[self.spans[txn as usize].0.clone()]
     }
 
-    /// Where those reads are among all reads.
+    /// The places of those reads among all reads.
     pub(crate) fn read_places(&self, txn: TxnIndex) -> Span<usize> {
         self.spans[txn as usize].0.clone()
     }
 
-    /// How many reads there are in all.
+    /// The total number of external reads.
     pub(crate) fn read_count(&self) -> usize {
         self.reads.len()
     }
@@ -133,12 +133,12 @@ impl<'h> View<'h> {
         &self.internal
     }
 
-    /// What it left in each key that it wrote.
+    /// The final write to each key that the transaction wrote.
     pub(crate) fn writes(&self, txn: TxnIndex) -> &[Written<'h>] {
         &self.writes[self.spans[txn as usize].1.clone()]
     }
 
-    /// The elements that it appended.
+    /// The elements of an append.
     pub(crate) fn appended(&self, content: Content<'h>) -> &[&'h [u8]] {
         match content {
             Content::Appended { first, count } => &self.elements[first as usize..(first + count) as usize],
@@ -150,7 +150,8 @@ impl<'h> View<'h> {
         show(self.keys[key as usize])
     }
 
-    /// Reports what transactions did not see of themselves, and reads that did not repeat where a snapshot was promised.
+    /// Reports transactions that miss their own writes, and reads that did not repeat where a snapshot was
+    /// promised.
     pub(crate) fn report_internal(&self, promised: Isolation, findings: &mut Findings) {
         let snapshot = |txn: &TxnIndex| self.txn(*txn).isolation.min(promised) >= Isolation::Snapshot;
         for violation in &self.internal {
@@ -162,14 +163,14 @@ impl<'h> View<'h> {
     }
 }
 
-/// Bytes for people: as text where they are.
+/// Bytes as text, shortened.
 pub(crate) fn show(bytes: &[u8]) -> String {
     const LENGTH_MAX: usize = 48;
     let text = bytes[..bytes.len().min(LENGTH_MAX)].escape_ascii().to_string();
     if bytes.len() > LENGTH_MAX { format!("{text}… ({} bytes)", bytes.len()) } else { text }
 }
 
-/// What was seen, for people.
+/// A value that was read, as text.
 pub(crate) fn show_seen(seen: Seen<'_>) -> String {
     match seen {
         Seen::Absent => "nothing".to_owned(),
@@ -186,7 +187,7 @@ pub(crate) fn show_seen(seen: Seen<'_>) -> String {
     }
 }
 
-/// Whether a transaction's effects are certain.
+/// Whether a transaction is known to be committed.
 pub(crate) fn is_committed(txn: &Txn) -> bool {
     matches!(txn.outcome, Outcome::Committed { .. })
 }

@@ -1,4 +1,4 @@
-//! The play itself: which transaction is next, and what each key holds then.
+//! The scheduler's state: which transaction is next, and what each key holds.
 
 mod mistake;
 
@@ -9,12 +9,11 @@ use stormproof_workloads::history::TxnIndex;
 
 use super::super::events::Events;
 use super::super::problem::{Assigned, ByKey, Problem};
-use super::super::resolve::{INIT, NOBODY, Source};
-use super::{nodes, waits};
-use crate::graph::Graph;
+use super::super::resolve::{INIT, NO_SOURCE, Source};
+use crate::graph::{Graph, nodes, waits};
 use crate::view::{KeyId, Map};
 
-/// How many times each event may be looked at, on average.
+/// Maximum number of visits per event, on average.
 const LOOKS_MAX: usize = 64;
 
 /// Items in groups, by the number of their group.
@@ -42,24 +41,24 @@ impl<T> Grouped<T> {
 #[derive(Debug)]
 struct Slot {
     key: KeyId,
-    /// Who wrote what it holds.
+    /// The writer of the value that it holds.
     holds: Source,
-    /// Who has begun and will write it, where nobody else may come between.
+    /// The transaction that has begun and will write it, where no other writer may come between.
     taken: Source,
-    /// Whether those who write it have to see each other.
+    /// Whether its writers have to see each other.
     exclusive: bool,
-    /// Who waits to write it.
+    /// The events that wait to write it.
     writers: Vec<u32>,
 }
 
-/// What an event waits for.
+/// The reason why an event waits.
 #[derive(Clone, Copy, Debug)]
 enum Obstacle {
-    /// That this slot holds what this source writes.
+    /// Until this slot holds the value of this source.
     Source(u32, Source),
-    /// That all have read what this slot holds.
+    /// Until all readers have read the value that this slot holds.
     Readers(u32),
-    /// That this transaction, which has begun, writes this slot.
+    /// Until this transaction, which has begun, writes this slot.
     Taken(u32, TxnIndex),
 }
 
@@ -67,30 +66,30 @@ pub(super) struct Play<'p, 'v, 'h> {
     problem: &'p Problem<'v, 'h>,
     by_key: &'p ByKey,
     events: &'p Events,
-    /// By event: how urgent it is.
+    /// By event: its urgency, least first.
     due: Vec<u64>,
     slots: Vec<Slot>,
-    /// By transaction: slots that it reads, and from whom.
+    /// By transaction: slots that it reads, and the sources.
     reads: Grouped<(u32, Source)>,
     /// By transaction: slots that it writes.
     writes: Grouped<u32>,
-    /// By event: how many before it are missing.
+    /// By event: the number of predecessors that are not yet scheduled.
     waits: Vec<u32>,
-    /// By event: its place in the order, from 1; 0 if it has none yet.
+    /// By event: its place in the schedule, from 1; 0 if it is not yet scheduled.
     done: Vec<u32>,
     order: Vec<u32>,
-    /// What the slots held before each write, in the order of writes.
+    /// The value that each write replaced, in the order of writes, to undo them.
     held: Vec<Source>,
-    /// How many have not yet read what a source left in a slot.
+    /// By slot and source: the number of readers still to come.
     pending: Map<(u32, Source), u32>,
     ready: BinaryHeap<Reverse<(u64, u32)>>,
     readers: Map<(u32, Source), Vec<u32>>,
-    /// Who was told to wait since something was learned, and to write which slot if it was to write.
+    /// The events parked since the last conflict, with the slot if it is a write that waits.
     parked: Vec<(u32, Option<u32>)>,
-    /// Edges that circles taught.
+    /// Edges learned from deadlocks.
     learned: Map<u32, Vec<u32>>,
     learned_backwards: Map<u32, Vec<u32>>,
-    /// The graph backwards, once it is needed.
+    /// The reversed graph, built on demand.
     backwards: Option<Graph>,
     looks: usize,
 }
@@ -110,7 +109,7 @@ impl<'p, 'v, 'h> Play<'p, 'v, 'h> {
             .map(|&key| Slot {
                 key,
                 holds: INIT,
-                taken: NOBODY,
+                taken: NO_SOURCE,
                 exclusive: exclusive(key),
                 writers: Vec::new(),
             })
@@ -164,8 +163,8 @@ impl<'p, 'v, 'h> Play<'p, 'v, 'h> {
         }
         for (place, read) in view.read_places(txn).zip(view.reads(txn)) {
             let (slot, source) = (slot_of[read.key as usize], assigned.sources[place]);
-            // The edges of lists say all that there is to say about their reads.
-            let counts = source < NOBODY || source == INIT;
+            // The order of list elements is known, so edges cover their reads.
+            let counts = source < NO_SOURCE || source == INIT;
             if slot != u32::MAX && counts && source != txn && !self.problem.lists.contains_key(&read.key) {
                 self.reads.items.push((slot, source));
                 *self.pending.entry((slot, source)).or_default() += 1;
@@ -211,7 +210,7 @@ impl<'p, 'v, 'h> Play<'p, 'v, 'h> {
         }
     }
 
-    /// Of which transaction an event is the start, and of which the commit; both may be one.
+    /// The transaction that an event starts and the one that it commits; both may be the same.
     fn halves(&self, node: u32) -> (Option<TxnIndex>, Option<TxnIndex>) {
         let Some(txn) = self.events.txn(node) else { return (None, None) };
         let half = |is: bool| is.then_some(txn);
@@ -228,7 +227,7 @@ impl<'p, 'v, 'h> Play<'p, 'v, 'h> {
             }
             for &slot in self.writes.of(txn) {
                 let taken = self.slots[slot as usize].taken;
-                if taken != NOBODY {
+                if taken != NO_SOURCE {
                     return Some(Obstacle::Taken(slot, taken));
                 }
             }
@@ -286,7 +285,7 @@ impl<'p, 'v, 'h> Play<'p, 'v, 'h> {
             let slot = self.writes.of(txn)[at];
             let state = &mut self.slots[slot as usize];
             self.held.push(state.holds);
-            (state.holds, state.taken) = (txn, NOBODY);
+            (state.holds, state.taken) = (txn, NO_SOURCE);
             self.wake_writers(slot);
             if let Some(readers) = self.readers.remove(&(slot, txn)) {
                 self.make_ready(readers);

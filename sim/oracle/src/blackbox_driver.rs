@@ -1,12 +1,12 @@
-//! Has the black box judge a history by what its clients were promised.
+//! Runs the black-box checker at each promised level.
 //!
 //! Job: which transactions are judged together, at which levels, on which terms. Not its job: judging.
 //!
-//! Where no crash may take acked commits back, all lives are judged as one; else each is judged apart ([`crate::lives`]),
-//! and none if the witness could not tell what survived.
-//! Transactions that ask for snapshots and transactions that ask for more may be mixed: all of them are judged at the
-//! level of snapshots, and those that asked for more once again among the others, who may miss what came later.
-//! Appends to one list do not conflict by contract; only who reads a list may conflict with them.
+//! Where no crash may take back acked commits, all lives are judged as one. Otherwise each life is judged on
+//! its own ([`crate::lives`]), and none if the witness could not tell what survived. Transactions may ask for
+//! different levels: all are judged at the snapshot level, and those that asked for serializability once
+//! more, with the others allowed to miss later writes. Appends to one list do not conflict by contract §3;
+//! only a read of the list conflicts with them.
 
 use stormproof_workloads::History;
 use stormproof_workloads::history::{Outcome, TxnIndex};
@@ -20,8 +20,8 @@ use crate::verdict::{AnomalyClass, Findings, Violation};
 use crate::view::View;
 use crate::witness::Explanation;
 
-/// Judges all that there is.
-pub(crate) fn look(
+/// Judges a history at each promised level and adds what is violated to `findings`.
+pub(crate) fn judge_promised(
     view: &View<'_>,
     expectations: &Expectations,
     explanation: Option<&Explanation>,
@@ -46,7 +46,7 @@ pub(crate) fn look(
             Some(survived) => survived.before(life),
             None => lives::by_values(history, life),
         };
-        // One transaction alone has nobody to contradict.
+        // A single transaction cannot contradict another.
         if history.txns.iter().filter(|txn| txn.life == life && counts(txn)).nth(1).is_none() {
             continue;
         }
@@ -63,7 +63,7 @@ fn counts(txn: &stormproof_workloads::history::Txn) -> bool {
 struct Judge<'v, 'h> {
     view: &'v View<'h>,
     expectations: &'v Expectations,
-    /// The transaction that stands for what recovery found.
+    /// The transaction that stands for the recovered state.
     recovery: Option<TxnIndex>,
 }
 
@@ -84,7 +84,7 @@ impl Judge<'_, '_> {
         if let Some(level) = weak {
             self.judge_at(level, &terms, findings);
         }
-        // Among weaker ones, those that only read are not judged apart: a cycle needs a second anti-dependency.
+        // Readers among weaker transactions need no second pass: a cycle needs a second anti-dependency.
         if promised == Isolation::Serializable && (weak.is_none() || asked(Isolation::Serializable, true)) {
             self.judge_at(Isolation::Serializable, &Terms { mixed: weak.is_some(), ..terms }, findings);
         }
@@ -94,7 +94,7 @@ impl Judge<'_, '_> {
         let level = Level::promised(&Expectations { isolation, ..self.expectations.clone() });
         let table = blackbox::judge(self.view, Some(level), terms);
         for anomaly in table.anomalies {
-            // Said already, by the view.
+            // Reported by the view already.
             let internal = [
                 AnomalyClass::InternalInconsistency,
                 AnomalyClass::NonRepeatableRead,

@@ -1,62 +1,16 @@
-//! Names and explains a cycle.
+//! Classifies a cycle and explains each of its edges.
 
-use serde::{Deserialize, Serialize};
 use stormproof_workloads::history::{Outcome, TxnIndex};
 
+use super::cycle_edge::{CycleEdge, Dependency};
 use super::events::Events;
-use super::{Anomaly, Level};
+use super::table::Anomaly;
 use crate::graph::{Kind, Kinds, Step, shortest_cycle};
+use crate::level::Level;
 use crate::verdict::AnomalyClass;
 use crate::view::{How, KeyId, View, show, show_seen};
 
-/// Why one transaction comes before the next in a cycle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Dependency {
-    /// The second overwrote what the first wrote.
-    WriteWrite,
-    /// The second read what the first wrote.
-    WriteRead,
-    /// The second overwrote what the first read.
-    ReadWrite,
-    /// The same session, one after the other.
-    Session,
-    /// The first was acked before the second began.
-    RealTime,
-    /// What a third transaction saw leaves no other order.
-    Inferred,
-}
-
-impl Dependency {
-    /// Its short name: ww, wr, rw, session, time, inferred.
-    pub fn short(self) -> &'static str {
-        match self {
-            Self::WriteWrite => "ww",
-            Self::WriteRead => "wr",
-            Self::ReadWrite => "rw",
-            Self::Session => "session",
-            Self::RealTime => "time",
-            Self::Inferred => "inferred",
-        }
-    }
-}
-
-/// One edge of a cycle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CycleEdge {
-    /// Who comes first.
-    pub from: TxnIndex,
-    /// Who comes after it.
-    pub to: TxnIndex,
-    /// Why.
-    pub why: Dependency,
-    /// On which key, if on one.
-    pub key: Option<Vec<u8>>,
-    /// The operations and values that prove it.
-    pub sentence: String,
-}
-
-/// An edge between transactions, hubs and halves left out.
+/// An edge between two transactions, with hubs and start-to-commit edges contracted.
 #[derive(Clone, Copy, Debug)]
 struct Link {
     from: TxnIndex,
@@ -160,7 +114,7 @@ fn is_long_fork(links: &[Link]) -> bool {
         && !has_adjacent_anti(links)
 }
 
-/// Whether the reader of an anti-dependency knows of the key only that a scan did not show it.
+/// Whether the reader of an anti-dependency saw the key by scans only (a predicate anti-dependency).
 fn is_predicate(view: &View<'_>, link: &Link) -> bool {
     let mut reads = view.reads(link.from).iter().filter(|read| read.key == link.key);
     reads.all(|read| read.how == How::Scan)
@@ -197,9 +151,7 @@ fn explain(view: &View<'_>, link: &Link) -> CycleEdge {
         }
         Kind::Forced => (
             Dependency::Inferred,
-            format!(
-                "somebody saw T{from} and read {name} from T{to} all the same, so T{to} is the later one"
-            ),
+            format!("a reader saw T{from} but read {name} from T{to}, so T{to} is the later one"),
         ),
         _ => {
             let how = if is_predicate(view, link) { "scanned" } else { "read" };

@@ -1,0 +1,96 @@
+//! The answer of the black box: a standing for each level, and the anomalies that explain it.
+
+use serde::{Deserialize, Serialize};
+use stormproof_workloads::history::TxnIndex;
+use stormproof_workloads::store::Key;
+
+use super::cycle_edge::CycleEdge;
+use crate::level::Level;
+use crate::verdict::{AnomalyClass, Invariant};
+
+/// The answer for one level.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Some order explains the history.
+    Holds,
+    /// No order does.
+    Violated,
+    /// Undecided, for this reason.
+    Unknown(String),
+}
+
+/// An anomaly that a level forbids.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anomaly {
+    /// Its kind.
+    pub class: AnomalyClass,
+    /// The weakest level that forbids it.
+    pub level: Level,
+    /// The transactions involved; for a cycle, in its order.
+    pub txns: Vec<TxnIndex>,
+    /// The keys involved.
+    pub keys: Vec<Key>,
+    /// What happened, in words.
+    pub message: String,
+    /// The cycle; empty if the anomaly is none.
+    pub cycle: Vec<CycleEdge>,
+}
+
+impl Anomaly {
+    /// The row of the contract that it violates.
+    pub fn invariant(&self) -> Invariant {
+        match (self.class, self.level) {
+            (
+                AnomalyClass::GarbageRead
+                | AnomalyClass::DuplicateElement
+                | AnomalyClass::AbortedRead
+                | AnomalyClass::IntermediateRead
+                | AnomalyClass::IncompatibleOrder,
+                _,
+            ) => Invariant::CommittedOnly,
+            (AnomalyClass::InternalInconsistency, _) => Invariant::ReadYourWrites,
+            (AnomalyClass::NonRepeatableRead, _) => Invariant::Repeatable,
+            (AnomalyClass::LostUpdate, _) => Invariant::Conflicts,
+            (AnomalyClass::StaleRead | AnomalyClass::CausalReverse, _) => Invariant::RealTime,
+            (_, Level::StrongSessionSnapshotIsolation | Level::StrictSnapshotIsolation) => {
+                Invariant::RealTime
+            }
+            (_, Level::Serializable | Level::StrictSerializable) => Invariant::Serializable,
+            _ => Invariant::Snapshot,
+        }
+    }
+}
+
+/// The answers for all levels asked for, with the anomalies that explain them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// Levels, weaker ones first.
+    pub levels: Vec<(Level, Standing)>,
+    /// The anomalies found, weakest level first, shortest cycle first.
+    pub anomalies: Vec<Anomaly>,
+}
+
+impl Table {
+    /// The answer for a level, if it was asked for.
+    pub fn standing(&self, level: Level) -> Option<&Standing> {
+        self.levels.iter().find(|(other, _)| *other == level).map(|(_, standing)| standing)
+    }
+
+    /// The weakest level that is violated.
+    pub fn weakest_violated(&self) -> Option<Level> {
+        self.levels.iter().find(|(_, standing)| *standing == Standing::Violated).map(|(level, _)| *level)
+    }
+
+    /// The strongest levels that hold: those that no other level that holds implies.
+    pub fn strongest_satisfied(&self) -> Vec<Level> {
+        let holds: Vec<Level> = self
+            .levels
+            .iter()
+            .filter(|(_, standing)| *standing == Standing::Holds)
+            .map(|(level, _)| *level)
+            .collect();
+        let beaten = |level: Level| holds.iter().any(|other| *other != level && other.implies(level));
+        holds.iter().copied().filter(|level| !beaten(*level)).collect()
+    }
+}
