@@ -70,7 +70,7 @@ impl SimClock {
         }
     }
 
-    /// Sets the clock forwards, or backwards, by so many milliseconds.
+    /// Sets the clock forwards, or backwards, by this many milliseconds.
     pub fn jump(&self, by_ms: i64) {
         let mut shift = self.shift.lock().unwrap_or_else(PoisonError::into_inner);
         *shift = shift.saturating_add(by_ms);
@@ -98,7 +98,7 @@ impl SimClock {
         past.map(|at| self.at(at.saturating_sub(1))).chain([self.now()]).max().unwrap_or(UnixMillis(0))
     }
 
-    /// What it shows when so many nanoseconds have passed.
+    /// Returns what it shows after this many nanoseconds.
     fn at(&self, elapsed_ns: u64) -> UnixMillis {
         let elapsed = i128::from(elapsed_ns);
         let drift = elapsed * i128::from(self.plan.skew_ppm) / 1_000_000;

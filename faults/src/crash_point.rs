@@ -18,7 +18,7 @@ pub enum Side {
     After,
 }
 
-/// A place for a power cut: before or after the how-many-th operation of some sort.
+/// A place for a power cut: before or after the n-th operation of a kind.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CrashPoint {
     /// Before or after.
@@ -29,7 +29,7 @@ pub struct CrashPoint {
     /// On which class of file, see [`crate::class_of`]; `None` for any.
     #[serde(default)]
     pub class: Option<String>,
-    /// The how-many-th of these in this life; counts from 1.
+    /// Its number among these in this life, counted from 1.
     pub nth: u64,
 }
 

@@ -4,46 +4,21 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use stormproof_env::Disk;
 
 use crate::crash::{CrashOdds, CrashReport, draw_survival};
-use crate::enumerate::Recording;
+use crate::device::{Device, Shared};
 use crate::fault::FiredFault;
 use crate::hook::DiskHook;
-use crate::injector::Injector;
 use crate::mount::Mount;
+use crate::options::DiskOptions;
 use crate::plan::FaultPlan;
+use crate::recording::DiskRecording;
 use crate::report::{DiskStatistics, Doubt, doubts};
 use crate::snapshot::DiskSnapshot;
 use crate::volume::Volume;
-use crate::world::World;
-
-/// What makes a name durable besides a sync of the directory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EntryPolicy {
-    /// Nothing: what POSIX promises.
-    #[default]
-    DirSyncOnly,
-    /// A sync of the file, as with ext4: a store that relies on it loses data elsewhere, one that does not must
-    /// work here, too.
-    FileSync,
-}
-
-/// How a disk is made.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct DiskOptions {
-    /// The faults while the power is on.
-    pub faults: FaultPlan,
-    /// What makes names durable.
-    pub entries: EntryPolicy,
-    /// Bytes that fit, in whole pages of 4 KiB; `None` for no limit.
-    pub capacity: Option<u64>,
-}
 
 /// A simulated disk: one directory of files that loses, on a power cut, what real ones lose.
 ///
@@ -66,25 +41,7 @@ struct Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.shared.with(World::clear);
-    }
-}
-
-/// What mounts and the simulator's end have in common.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    #[expect(
-        clippy::disallowed_types,
-        reason = "part of the simulated world, not of the simulated program: it must not be a scheduling point, \
-                  and is never held across one"
-    )]
-    world: std::sync::Mutex<World>,
-}
-
-impl Shared {
-    /// Works on the world. `body` calls nothing that is not the disk's own.
-    pub(crate) fn with<T>(&self, body: impl FnOnce(&mut World) -> T) -> T {
-        body(&mut self.world.lock().unwrap_or_else(PoisonError::into_inner))
+        self.shared.with(Device::clear);
     }
 }
 
@@ -112,26 +69,11 @@ impl SimDisk {
     }
 
     fn with_volume(volume: Volume, options: DiskOptions) -> Self {
-        let world = World {
-            volume,
-            injector: Injector::new(options.faults),
-            hook: None,
-            life: 1,
-            powered: true,
-            operations: 0,
-            locks: Default::default(),
-            capacity: options.capacity,
-            entries: options.entries,
-            fired: Vec::new(),
-            crashes: Vec::new(),
-            statistics: DiskStatistics::default(),
-            recording: None,
-            decayed: BTreeMap::new(),
-        };
-        Self { owner: Arc::new(Owner { shared: Arc::new(Shared { world: world.into() }) }) }
+        let shared = Arc::new(Shared::new(Device::new(volume, options)));
+        Self { owner: Arc::new(Owner { shared }) }
     }
 
-    fn with<T>(&self, body: impl FnOnce(&mut World) -> T) -> T {
+    fn with<T>(&self, body: impl FnOnce(&mut Device) -> T) -> T {
         self.owner.shared.with(body)
     }
 
@@ -142,36 +84,36 @@ impl SimDisk {
 
     /// Calls `hook` around every operation from now on.
     pub fn set_hook(&self, hook: Arc<dyn DiskHook>) {
-        self.with(|world| world.hook = Some(hook));
+        self.with(|device| device.hook = Some(hook));
     }
 
     /// Calls no hook from now on.
     pub fn clear_hook(&self) {
-        let hook = self.with(|world| world.hook.take());
+        let hook = self.with(|device| device.hook.take());
         drop(hook);
     }
 
     /// The power goes out: handles and locks are dead at once, and nothing changes until
     /// [`Self::restore_power`] decides what survived.
     pub fn cut_power(&self) {
-        self.with(|world| world.powered = false);
+        self.with(|device| device.powered = false);
     }
 
     /// Whether the power is on.
     pub fn is_powered(&self) -> bool {
-        self.with(|world| world.powered)
+        self.with(|device| device.powered)
     }
 
     /// The power comes back, and a new life begins: what was not synced has survived as `odds` and `seed` say.
     pub fn restore_power(&self, odds: &CrashOdds, seed: u64) -> CrashReport {
-        self.with(|world| {
-            let (survival, mut report) = draw_survival(&world.volume, odds, seed);
-            report.life = world.life;
-            report.after_operation = world.operations;
-            world.volume = world.volume.after_power_cut(&survival);
-            world.begin_life();
-            world.statistics.count_crash(&report);
-            world.crashes.push(report.clone());
+        self.with(|device| {
+            let (survival, mut report) = draw_survival(&device.volume, odds, seed);
+            report.life = device.life;
+            report.after_operation = device.operations;
+            device.volume = device.volume.after_power_cut(&survival);
+            device.begin_life();
+            device.statistics.count_crash(&report);
+            device.crashes.push(report.clone());
             report
         })
     }
@@ -179,9 +121,9 @@ impl SimDisk {
     /// The power comes back, and a new life begins on exactly what `left` holds: a state that a recording of this life gave
     /// ([`crate::CrashState`]), in the place of one that is drawn.
     pub fn restore_power_to(&self, left: &DiskSnapshot) {
-        self.with(|world| {
-            world.volume = left.volume().closed();
-            world.begin_life();
+        self.with(|device| {
+            device.volume = left.volume().closed();
+            device.begin_life();
         });
     }
 
@@ -194,84 +136,84 @@ impl SimDisk {
     /// The process ends and the machine goes on: handles are dead and locks free, the cache stays, and what was
     /// not synced is still not durable.
     pub fn end_process(&self) {
-        self.with(|world| {
-            world.volume = world.volume.closed();
-            world.begin_life();
+        self.with(|device| {
+            device.volume = device.volume.closed();
+            device.begin_life();
         });
     }
 
     /// Which life the disk is in; counts from 1, each crash begins another.
     pub fn life(&self) -> u64 {
-        self.with(|world| world.life)
+        self.with(|device| device.life)
     }
 
     /// How many operations there were, over all lives.
     pub fn operations(&self) -> u64 {
-        self.with(|world| world.operations)
+        self.with(|device| device.operations)
     }
 
     /// Follows another plan from now on; counts of operations go on, budgets begin anew.
     pub fn set_faults(&self, plan: FaultPlan) {
-        self.with(|world| world.injector.replace(plan));
+        self.with(|device| device.injector.replace(plan));
     }
 
     /// The plan that is followed.
     pub fn faults(&self) -> FaultPlan {
-        self.with(|world| world.injector.plan().clone())
+        self.with(|device| device.injector.plan().clone())
     }
 
     /// Shrinks or grows the space, in bytes; content that is there stays.
     pub fn set_capacity(&self, capacity: Option<u64>) {
-        self.with(|world| world.capacity = capacity);
+        self.with(|device| device.capacity = capacity);
     }
 
     /// Bytes in use, in whole pages.
     pub fn used(&self) -> u64 {
-        self.with(|world| world.volume.used())
+        self.with(|device| device.volume.used())
     }
 
     /// Undoes decay: the content under it is pristine.
     pub fn heal(&self) {
-        self.with(|world| {
-            world.volume.heal();
-            world.decayed.clear();
+        self.with(|device| {
+            device.volume.heal();
+            device.decayed.clear();
         });
     }
 
     /// The faults that fired, oldest first, over all lives.
     pub fn fired(&self) -> Vec<FiredFault> {
-        self.with(|world| world.fired.clone())
+        self.with(|device| device.fired.clone())
     }
 
     /// What the power cuts did, oldest first.
     pub fn crashes(&self) -> Vec<CrashReport> {
-        self.with(|world| world.crashes.clone())
+        self.with(|device| device.crashes.clone())
     }
 
     /// Counts over all lives.
     pub fn statistics(&self) -> DiskStatistics {
-        self.with(|world| world.statistics.clone())
+        self.with(|device| device.statistics.clone())
     }
 
     /// Which outcomes the faults so far have put beyond judgement. A sector that is written anew is sound again, but what
     /// a store concluded from its damage stays in doubt: a recovery that took rot for a torn tail has cut it off.
     pub fn doubts(&self) -> Vec<Doubt> {
-        self.with(|world| {
-            let decayed: Vec<_> = (world.decayed.iter())
+        self.with(|device| {
+            let decayed: Vec<_> = (device.decayed.iter())
                 .map(|((_, sector), (file, behind))| (file.clone(), *sector, *behind))
                 .collect();
-            doubts(&world.fired, &world.crashes, &decayed)
+            doubts(&device.fired, &device.crashes, &decayed)
         })
     }
 
     /// The state now, unsynced changes included; cheap.
     pub fn snapshot(&self) -> DiskSnapshot {
-        self.with(|world| DiskSnapshot::new(world.volume.clone()))
+        self.with(|device| DiskSnapshot::new(device.volume.clone()))
     }
 
     /// The content of every file as a store would read it, without damage.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        self.with(|world| world.volume.files())
+        self.with(|device| device.volume.files())
     }
 
     /// Writes every file, as a store would read it, into a directory that exists, to be looked at.
@@ -284,27 +226,18 @@ impl SimDisk {
 
     /// Records the state now and after every operation that changes something, until the life ends.
     pub fn start_recording(&self) {
-        self.with(|world| world.recording = Some(Recording::new(world.volume.clone())));
+        self.with(|device| device.recording = Some(DiskRecording::new(device.volume.clone())));
     }
 
     /// Ends the recording that [`Self::start_recording`] began; `None` if there is none, or a crash ended it.
-    pub fn take_recording(&self) -> Option<Recording> {
-        self.with(|world| world.recording.take())
-    }
-}
-
-impl World {
-    fn begin_life(&mut self) {
-        self.life += 1;
-        self.powered = true;
-        self.locks.clear();
-        self.recording = None;
+    pub fn take_recording(&self) -> Option<DiskRecording> {
+        self.with(|device| device.recording.take())
     }
 }
 
 impl fmt::Debug for SimDisk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (life, operations) = self.with(|world| (world.life, world.operations));
+        let (life, operations) = self.with(|device| (device.life, device.operations));
         f.debug_struct("SimDisk")
             .field("life", &life)
             .field("operations", &operations)

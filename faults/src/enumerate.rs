@@ -28,34 +28,20 @@ use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 
 use crate::crash::whole;
-use crate::operation::Operation;
+use crate::recording::DiskRecording;
 use crate::snapshot::DiskSnapshot;
 use crate::volume::Volume;
 use crate::volume::directory::EntryChange;
-use crate::volume::inode::{Inode, InodeId, What};
+use crate::volume::inode::{ChangeKind, Inode, InodeId};
 use crate::volume::pages::{SECTOR, cut};
 use crate::volume::survival::{FileSurvival, Fill, Kept, KeptEntry, Survival};
-
-/// One operation that changed something, and the disk right after it.
-#[derive(Clone, Debug)]
-pub(crate) struct Step {
-    pub(crate) operation: Operation,
-    pub(crate) volume: Volume,
-}
-
-/// The states that one life of a disk went through.
-#[derive(Clone, Debug, Default)]
-pub struct Recording {
-    start: Volume,
-    steps: Vec<Step>,
-}
 
 /// How far an enumeration goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EnumerationLimits {
-    /// Up to so many pieces, every subset is tried: 2 to the power of it.
+    /// The number of pieces up to which every subset is tried: 2 to the power of it.
     pub subset_max: u32,
-    /// Up to so many states at a boundary, files and names are combined in full.
+    /// The number of states at a boundary up to which files and names are combined in full.
     pub states_max: usize,
 }
 
@@ -91,35 +77,7 @@ pub struct EnumerationSummary {
     pub boundaries_reduced: usize,
 }
 
-impl Recording {
-    pub(crate) fn new(start: Volume) -> Self {
-        Self { start, steps: Vec::new() }
-    }
-
-    pub(crate) fn push(&mut self, operation: &Operation, volume: &Volume) {
-        self.steps.push(Step { operation: operation.clone(), volume: volume.clone() });
-    }
-
-    /// The operations that changed something, oldest first.
-    pub fn operations(&self) -> impl Iterator<Item = &Operation> {
-        self.steps.iter().map(|step| &step.operation)
-    }
-
-    /// The disk after so many operations that changed something.
-    pub fn snapshot(&self, boundary: usize) -> Option<DiskSnapshot> {
-        self.volume(boundary).map(|volume| DiskSnapshot::new(volume.clone()))
-    }
-
-    /// How many operations there are.
-    pub fn len(&self) -> usize {
-        self.steps.len()
-    }
-
-    /// Whether nothing changed.
-    pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
-    }
-
+impl DiskRecording {
     /// Every state that a power cut may leave, boundary by boundary.
     pub fn crash_states(&self, limits: EnumerationLimits) -> CrashStates<'_> {
         CrashStates {
@@ -132,19 +90,12 @@ impl Recording {
             summary: EnumerationSummary::default(),
         }
     }
-
-    fn volume(&self, boundary: usize) -> Option<&Volume> {
-        match boundary.checked_sub(1) {
-            None => Some(&self.start),
-            Some(step) => self.steps.get(step).map(|step| &step.volume),
-        }
-    }
 }
 
-/// Gives out the states of [`Recording::crash_states`], built one by one.
+/// Gives out the states of [`DiskRecording::crash_states`], built one by one.
 #[derive(Debug)]
 pub struct CrashStates<'a> {
-    recording: &'a Recording,
+    recording: &'a DiskRecording,
     limits: EnumerationLimits,
     next_boundary: usize,
     choices: Choices,
@@ -224,8 +175,7 @@ impl Iterator for CrashStates<'_> {
                 continue;
             }
             self.summary.states += 1;
-            let last = boundary.checked_sub(1).map(|step| &self.recording.steps[step]);
-            let after_operation = last.map_or(0, |step| step.operation.number);
+            let after_operation = self.recording.operation(boundary).map_or(0, |last| last.number);
             return Some(CrashState { boundary, after_operation, disk: DiskSnapshot::new(after), what });
         }
     }
@@ -233,8 +183,8 @@ impl Iterator for CrashStates<'_> {
 
 fn describe(name: &str, inode: &Inode, survival: &FileSurvival) -> String {
     let kept = survival.kept.iter().map(|kept| match inode.dirty[kept.change].what {
-        What::Write { .. } => format!("{}..{}", kept.range.start, kept.range.end),
-        What::SetLen { to, .. } => format!("cut to {to}"),
+        ChangeKind::Write { .. } => format!("{}..{}", kept.range.start, kept.range.end),
+        ChangeKind::SetLen { to, .. } => format!("cut to {to}"),
     });
     let kept: Vec<_> = kept.collect();
     let kept = if kept.is_empty() { "nothing".to_owned() } else { kept.join(", ") };
@@ -277,8 +227,8 @@ fn subsets_of_changes(inode: &Inode, everything: &[Kept], limits: EnumerationLim
     let pieces: Vec<Kept> = everything
         .iter()
         .flat_map(|kept| match inode.dirty[kept.change].what {
-            What::Write { .. } => sectors(kept),
-            What::SetLen { .. } => vec![kept.clone()],
+            ChangeKind::Write { .. } => sectors(kept),
+            ChangeKind::SetLen { .. } => vec![kept.clone()],
         })
         .collect();
     if pieces.len() <= limits.subset_max as usize {
@@ -315,7 +265,7 @@ fn tears(everything: &[Kept], inode: &Inode) -> Vec<Vec<Kept>> {
     let mut sets = Vec::new();
     for (index, kept) in everything.iter().enumerate() {
         let Range { start, end } = kept.range;
-        if end - start < 2 || !matches!(inode.dirty[kept.change].what, What::Write { .. }) {
+        if end - start < 2 || !matches!(inode.dirty[kept.change].what, ChangeKind::Write { .. }) {
             continue;
         }
         let middle = start + (end - start) / 2;
@@ -347,15 +297,15 @@ fn length(inode: &Inode, kept: &[Kept], growth: Growth) -> u64 {
     for (index, change) in inode.dirty.iter().enumerate() {
         let survivors = || kept.iter().filter(|kept| kept.change == index);
         match (&change.what, growth) {
-            (What::SetLen { from, to }, _) if to < from => {
+            (ChangeKind::SetLen { from, to }, _) if to < from => {
                 if survivors().next().is_some() {
                     len = *to;
                 }
             }
-            (_, Growth::None) | (What::Write { grew: false, .. }, _) => {}
-            (What::SetLen { to, .. }, _) => len = len.max(*to),
-            (What::Write { offset, data, .. }, Growth::All) => len = len.max(offset + data.len()),
-            (What::Write { .. }, Growth::OfKept) => {
+            (_, Growth::None) | (ChangeKind::Write { grew: false, .. }, _) => {}
+            (ChangeKind::SetLen { to, .. }, _) => len = len.max(*to),
+            (ChangeKind::Write { offset, data, .. }, Growth::All) => len = len.max(offset + data.len()),
+            (ChangeKind::Write { .. }, Growth::OfKept) => {
                 len = survivors().map(|kept| kept.range.end).fold(len, u64::max);
             }
         }

@@ -173,7 +173,7 @@ pub struct FaultKey {
     pub class: String,
     /// The call that it happens to.
     pub operation: OperationKind,
-    /// To the how-many-th of these calls on this class of file, over all lives; counts from 1.
+    /// Which of these calls on this class of file, counted from 1 over all lives.
     pub nth: u64,
 }
 
@@ -186,7 +186,7 @@ impl fmt::Display for FaultKey {
 /// The text is not the name of a fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "\"{0}\" is not a fault: write it as `sync-drops-pages wal sync-data 3` (kind, class of file, call, how-many-th)"
+    "\"{0}\" is not a fault: write it as `sync-drops-pages wal sync-data 3` (kind, class of file, call, its number)"
 )]
 pub struct NotAFault(String);
 

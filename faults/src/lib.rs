@@ -6,7 +6,7 @@
 //! * [`SimDisk`] is the simulator's end of a disk; what it [mounts](SimDisk::mount) is the store's end. A
 //!   [`DiskHook`] sees every operation before and after it takes effect.
 //! * [`FaultPlan`] says which faults fire while the power is on, [`CrashOdds`] what survives when it goes out,
-//!   [`CrashPoint`] where that is worth trying. A [`Recording`] gives every crash of a run.
+//!   [`CrashPoint`] where that is worth trying. A [`DiskRecording`] gives every crash of a run.
 //! * [`SimClock`] and [`SimEntropy`] are wall time and random bits by plan.
 //!
 //! Not its job: threads and virtual time. Nothing here waits; a stall is only reported, for the simulator to sleep.
@@ -23,11 +23,13 @@ mod streams;
 mod fault;
 mod hook;
 mod operation;
+mod options;
 mod plan;
 
+mod device;
 mod injector;
+mod recording;
 mod volume;
-mod world;
 
 mod crash;
 mod crash_point;
@@ -43,14 +45,16 @@ mod entropy;
 pub use clock::{ClockJump, ClockPlan, SimClock};
 pub use crash::{CrashOdds, CrashReport, CrashStyle};
 pub use crash_point::{CrashPoint, CrashTrigger, Side};
-pub use disk::{DiskOptions, EntryPolicy, SimDisk};
+pub use disk::SimDisk;
 pub use entropy::SimEntropy;
-pub use enumerate::{CrashState, CrashStates, EnumerationLimits, EnumerationSummary, Recording};
+pub use enumerate::{CrashState, CrashStates, EnumerationLimits, EnumerationSummary};
 pub use fault::{ExactFault, FaultKey, FaultKind, FiredFault, NotAFault};
 pub use hook::{Completion, Decision, DiskHook};
 pub use mount::DeadHandle;
 pub use odds::Odds;
 pub use operation::{Operation, OperationKind, class_of};
+pub use options::{DiskOptions, EntryPolicy};
 pub use plan::{FaultPlan, FaultRule};
+pub use recording::DiskRecording;
 pub use report::{DiskStatistics, Doubt};
 pub use snapshot::DiskSnapshot;

@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use stormproof_env::{Disk, DiskLock, File, OpenMode};
 
-use crate::disk::Shared;
+use crate::device::{Device, Effect, Request, Shared};
 use crate::hook::{Completion, Decision};
 use crate::operation::OperationKind;
 use crate::volume::inode::InodeId;
-use crate::world::{Effect, Request, World};
 
 /// Files may not grow beyond what a signed 64-bit offset reaches, as with POSIX.
 const OFFSET_MAX: u64 = i64::MAX as u64;
@@ -42,38 +41,38 @@ impl Mount {
         request: Request,
         body: impl FnOnce(&mut Effect<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
-        let (operation, hook) = self.shared.with(|world| {
-            self.check(world)?;
-            Ok::<_, io::Error>((world.begin(request), world.hook.clone()))
+        let (operation, hook) = self.shared.with(|device| {
+            self.check(device)?;
+            Ok::<_, io::Error>((device.begin(request), device.hook.clone()))
         })?;
         match hook.as_ref().map_or(Decision::Proceed, |hook| hook.before(&operation)) {
             Decision::Proceed => {}
             Decision::Fail(kind) => return Err(kind.into()),
             Decision::CutPower => {
-                self.shared.with(|world| {
-                    if world.life == self.life {
-                        world.powered = false;
+                self.shared.with(|device| {
+                    if device.life == self.life {
+                        device.powered = false;
                     }
                 });
                 return Err(self.dead());
             }
         }
-        let (result, faults, stall) = self.shared.with(|world| {
-            self.check(world)?;
-            Ok::<_, io::Error>(world.effect(&operation, body))
+        let (result, faults, stall) = self.shared.with(|device| {
+            self.check(device)?;
+            Ok::<_, io::Error>(device.effect(&operation, body))
         })?;
         if let Some(hook) = hook {
             if stall > 0 {
                 hook.stall(&operation, stall);
             }
             hook.after(&operation, &Completion { error: result.as_ref().err().map(io::Error::kind), faults });
-            self.shared.with(|world| self.check(world))?;
+            self.shared.with(|device| self.check(device))?;
         }
         result
     }
 
-    fn check(&self, world: &World) -> io::Result<()> {
-        if world.powered && world.life == self.life { Ok(()) } else { Err(self.dead()) }
+    fn check(&self, device: &Device) -> io::Result<()> {
+        if device.powered && device.life == self.life { Ok(()) } else { Err(self.dead()) }
     }
 
     fn dead(&self) -> io::Error {
@@ -191,9 +190,9 @@ impl File for SimFile {
 
 impl Drop for SimFile {
     fn drop(&mut self) {
-        self.mount.shared.with(|world| {
-            if self.mount.check(world).is_ok() {
-                world.close(self.inode);
+        self.mount.shared.with(|device| {
+            if self.mount.check(device).is_ok() {
+                device.close(self.inode);
             }
         });
     }
@@ -218,10 +217,10 @@ impl DiskLock for SimLock {}
 
 impl Drop for SimLock {
     fn drop(&mut self) {
-        self.mount.shared.with(|world| {
-            if self.mount.check(world).is_ok() {
-                world.locks.remove(&self.inode);
-                world.close(self.inode);
+        self.mount.shared.with(|device| {
+            if self.mount.check(device).is_ok() {
+                device.locks.remove(&self.inode);
+                device.close(self.inode);
             }
         });
     }

@@ -17,7 +17,7 @@ use crate::odds::Odds;
 pub struct FaultPlan {
     /// Seeds the draws of the rules.
     pub seed: u64,
-    /// At most so many faults by rules in the run, over all rules and lives; `None` for no limit.
+    /// The most faults by rules in the run, over all rules and lives; `None` for no limit.
     pub budget: Option<u32>,
     /// What may happen by chance.
     pub rules: Vec<FaultRule>,
@@ -73,7 +73,7 @@ pub struct FaultRule {
     pub odds: Odds,
     /// At most so often in the run.
     pub budget: u32,
-    /// Leaves the first so many operations that it applies to (of a class) alone.
+    /// The number of operations (of a class) that it leaves alone first.
     #[serde(default)]
     pub skip: u64,
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use stormproof_env::{OpenMode, write_all_at};
 use stormproof_faults::{
-    CrashOdds, CrashState, CrashStyle, DiskOptions, EnumerationLimits, Odds, Recording, SimDisk,
+    CrashOdds, CrashState, CrashStyle, DiskOptions, DiskRecording, EnumerationLimits, Odds, SimDisk,
 };
 
 /// Appends two records in one file: the second write is only synced at the very end.
-fn recording() -> Recording {
+fn recording() -> DiskRecording {
     let disk = SimDisk::default();
     disk.start_recording();
     let mount = disk.mount();
@@ -21,7 +21,7 @@ fn recording() -> Recording {
     disk.take_recording().unwrap()
 }
 
-fn states(recording: &Recording) -> Vec<CrashState> {
+fn states(recording: &DiskRecording) -> Vec<CrashState> {
     recording.crash_states(EnumerationLimits::default()).collect()
 }
 

@@ -13,7 +13,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashSet;
 use serde::Serialize;
-use stormproof_rt_shuttle::life::Nudges;
+use stormproof_rt_shuttle::life::InjectedEvents;
 use stormproof_rt_shuttle::strategy::Bounded;
 
 use crate::plan::{LifePlan, Plan, StrategyPlan};
@@ -113,8 +113,8 @@ fn tame(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     for life in &mut plan.lives {
         *life = LifePlan {
-            strategy: StrategyPlan::Directed { forces: Vec::new() },
-            nudges: Nudges::Only(Vec::new()),
+            strategy: StrategyPlan::Directed { forced_switches: Vec::new() },
+            injected_events: InjectedEvents::Only(Vec::new()),
             ..life.clone()
         };
     }

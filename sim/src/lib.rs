@@ -20,6 +20,7 @@ pub mod seed;
 pub mod options;
 pub mod plan;
 
+mod landmarks;
 pub mod registry;
 pub mod run;
 pub mod workload_params;

@@ -1,21 +1,20 @@
 //! A failure as a file: the plan, made explicit, and every decision that was taken.
 //!
 //! Job: stay useful. The decisions are kept twice: raw, which replays to the last bit on the same code, and by name
-//! (task, operation, how-many-th), which still finds its way when the code around it has changed, and says where it
+//! (task, operation, occurrence), which still finds its way when the code around it has changed, and says where it
 //! did not.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use stormproof_faults::FaultPlan;
-use stormproof_rt_shuttle::life::{Decisions, Nudges};
+use stormproof_rt_shuttle::life::{Decisions, InjectedEvents};
 
 use crate::digest::DigestValue;
 use crate::finding::Finding;
 use crate::plan::{Plan, StrategyPlan};
 use crate::registry::Registry;
 use crate::run::{Run, RunError, Watched, run, run_watched};
-use crate::shrink::rescheduled;
 
 /// The version of the format that this code writes. It reads this one only.
 pub const FORMAT: u32 = 1;
@@ -119,7 +118,7 @@ impl Trace {
             return Ok(replayed);
         }
         for attempt in 0..schedules {
-            let again = run(&rescheduled(&self.plan, attempt), registry)?;
+            let again = run(&self.plan.rescheduled(attempt), registry)?;
             let again = self.replayed(again, false);
             if again.same_failure {
                 return Ok(Replayed { divergences: replayed.divergences, ..again });
@@ -136,7 +135,7 @@ impl Trace {
         Ok(self.replay_by(|plan| Ok((run(plan, registry)?, ())))?.0)
     }
 
-    /// As [`Self::replay`], while somebody looks on, for a report.
+    /// As [`Self::replay`], observed, for a report.
     ///
     /// # Errors
     /// As [`run`].
@@ -211,8 +210,8 @@ pub fn explicit(plan: &Plan, run: &Run) -> Plan {
     let fired = FaultPlan::replaying(&run.faults);
     plan.disk.faults = FaultPlan { seed: plan.disk.faults.seed, ..fired };
     for (life, ran) in plan.lives.iter_mut().zip(&run.lives) {
-        life.strategy = StrategyPlan::Directed { forces: ran.life.schedule.forces() };
-        life.nudges = Nudges::Only(ran.life.schedule.nudges());
+        life.strategy = StrategyPlan::Directed { forced_switches: ran.life.schedule.forced_switches() };
+        life.injected_events = InjectedEvents::Only(ran.life.schedule.injected_events());
     }
     plan
 }

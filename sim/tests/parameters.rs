@@ -10,7 +10,7 @@ use stormproof_sim::runner::SeedRunner;
 use stormproof_sim::seed::Seed;
 use stormproof_workloads::catalogue;
 use stormproof_workloads::history::Op;
-use stormproof_workloads::notebook::What;
+use stormproof_workloads::notebook::NoteKind;
 use stormproof_workloads::plan::{Action, Step};
 
 /// Runs of a workload with these settings, which hold.
@@ -35,7 +35,7 @@ fn runs(workload: &str, settings: &[&str], seeds: std::ops::Range<u64>) -> Vec<R
 /// Virtual seconds that clients needed for what they did, all together.
 fn seconds(runs: &[Run]) -> u64 {
     let micros = runs.iter().flat_map(|run| &run.notes).map(|note| match note.what {
-        What::Finished { micros, .. } => micros,
+        NoteKind::Finished { micros, .. } => micros,
         _ => 0,
     });
     micros.sum::<u64>() / 1_000_000

@@ -9,9 +9,9 @@ use stormproof_rt::sync::Arc;
 use stormproof_sim::invariants;
 use stormproof_tests::engine_store::engine_store;
 use stormproof_tests::real::{Lives, assert_holds, run};
+use stormproof_workloads::crashing_store::CrashingStore;
 use stormproof_workloads::history::{LifeEnd, Outcome, Txn};
 use stormproof_workloads::memory_store::{Flaw, MemoryStore};
-use stormproof_workloads::mortal::Mortal;
 use stormproof_workloads::store::Isolation;
 use stormproof_workloads::{Scale, Store, Workload, catalogue};
 
@@ -63,7 +63,7 @@ fn every_workload_goes_on_after_the_database_was_dropped_and_opened_again() {
         for operations in [60, 60, u64::MAX] {
             let database = Database::open(folder.path().join("main")).expect("it opens again");
             let store = engine_store(database, folder.path()).expect("a run begins");
-            if lives.live(Mortal::new(store, operations)) {
+            if lives.live(CrashingStore::new(store, operations)) {
                 break;
             }
             lives.end(LifeEnd::Crashed);

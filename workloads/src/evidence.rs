@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::history::{History, LifeEnd, Op, Outcome, Time, Txn};
-use crate::notebook::{Note, What};
+use crate::notebook::{Note, NoteKind};
 use crate::plan::{AUDIT, Plan, SETUP};
 use crate::store::{Bytes, Entry, Expected, Isolation, Key, Range};
 use crate::workload::Finding;
@@ -113,7 +113,7 @@ impl<'a> Evidence<'a> {
     pub fn broken_assertions(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         for note in self.notes {
-            let What::Broken { rule, message } = &note.what else { continue };
+            let NoteKind::Broken { rule, message } = &note.what else { continue };
             // Under weaker isolation than a snapshot, a client can't trust its own eyes.
             let weak =
                 note.txn.is_some_and(|txn| self.history.txns[txn as usize].isolation < Isolation::Snapshot);
@@ -129,7 +129,7 @@ impl<'a> Evidence<'a> {
         let crash = self.history.lives.iter().filter_map(|life| life.ended).map(|(at, _)| at).min();
         let mut findings = Vec::new();
         for note in self.notes {
-            let What::Refused { action, error, expected: false } = &note.what else { continue };
+            let NoteKind::Refused { action, error, expected: false } = &note.what else { continue };
             if crash.is_none_or(|crash| note.at < crash) {
                 let message = format!("action {action} of session {} was refused: {error}", note.session);
                 findings.push(Finding::violation("refuses nothing without a reason", message, note.txn));

@@ -30,10 +30,10 @@ pub mod catalogue;
 pub mod recorded;
 
 pub mod memory_store;
-pub mod mortal;
+pub mod crashing_store;
 
 #[cfg(test)]
-mod trials;
+mod self_tests;
 
 pub use client::Runner;
 pub use environment::Environment;

@@ -101,7 +101,7 @@ impl Notebook {
 }
 
 impl Pages {
-    /// A sink that fails has to end the process by itself: there is nobody left to tell.
+    /// A sink that fails has to end the process by itself: no caller is left to tell.
     fn write(&mut self, page: impl FnOnce() -> Page) {
         if let Some(sink) = &mut self.sink {
             let done: io::Result<()> = serde_json::to_writer(&mut *sink, &page())
@@ -148,13 +148,13 @@ pub struct Note {
     /// When, in the order of events.
     pub at: Time,
     /// What.
-    pub what: What,
+    pub what: NoteKind,
 }
 
 /// What a [`Note`] says. Times are in microseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum What {
+pub enum NoteKind {
     /// A client saw by itself that a promise was broken.
     Broken {
         /// Which promise.

@@ -165,7 +165,7 @@ pub enum Step {
         start: String,
         /// … up to and without this one, or to the end.
         end: Option<String>,
-        /// At most so many.
+        /// The most entries.
         limit: Option<usize>,
         /// From the end.
         reverse: bool,
@@ -325,7 +325,7 @@ pub enum Step {
     PutTtl {
         /// Where.
         key: String,
-        /// So many milliseconds later.
+        /// This many milliseconds later.
         ttl_ms: u64,
     },
     /// Reads a key that may expire, twice, with a wait between.
@@ -350,7 +350,7 @@ pub enum Step {
 pub enum Payload {
     /// This text.
     Text(String),
-    /// Bytes that no other step of the history writes (another attempt of the same step included), at least so many.
+    /// Bytes that no other step of the history writes (another attempt of the same step included), at least this many.
     Unique {
         /// Bytes.
         len: usize,

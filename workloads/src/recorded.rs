@@ -224,7 +224,7 @@ impl Workload for Recorded {
             crate::history::Op::Get { key, .. } => Some(key),
             _ => None,
         });
-        // What expires may be gone at the end, whoever wrote it last.
+        // What expires may be gone at the end, whichever client wrote it last.
         let expiring = |key: &[u8]| {
             evidence.effective().flat_map(|txn| &txn.ops).any(
                 |op| matches!(op, crate::history::Op::PutExpiring { key: written, .. } if written == key),

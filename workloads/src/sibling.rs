@@ -1,16 +1,16 @@
 //! One visit to a small database beside the store: open, add 1 to its counter, close.
 
-use crate::notebook::What;
+use crate::notebook::NoteKind;
 use crate::store::{Result, Store, StoreError, TxnOptions};
 
 const COUNTER: &[u8] = b"visits";
 
 /// Visits the database `name`. What it does is not part of the history, which is that of one store.
-pub(crate) fn visit(store: &dyn Store, name: &str) -> What {
+pub(crate) fn visit(store: &dyn Store, name: &str) -> NoteKind {
     let mut visit = Visit::default();
     let error = visit.run(store, name).err().map(|error| error.to_string());
     let Visit { found, invoked, acked } = visit;
-    What::Sibling { name: name.into(), found, invoked, acked, error }
+    NoteKind::Sibling { name: name.into(), found, invoked, acked, error }
 }
 
 #[derive(Default)]

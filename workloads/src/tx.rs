@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::client::{Runner, micros};
 use crate::history::{Op, Session, TxnIndex};
-use crate::notebook::What;
+use crate::notebook::NoteKind;
 use crate::store::{
     Bytes, Entry, Expected, Range, Read, Result, StoreError, StoreTxn, StreamEvent, machine_key, stream_key,
 };
@@ -267,7 +267,7 @@ impl<'a> Tx<'a> {
         self.session
     }
 
-    /// At least `len` bytes that nobody else has or will ever write.
+    /// At least `len` bytes that no other write has or will ever have.
     pub fn unique(&mut self, len: usize) -> Bytes {
         let mut bytes = format!("t{}.{}", self.index, self.uniques).into_bytes();
         self.uniques += 1;
@@ -280,7 +280,7 @@ impl<'a> Tx<'a> {
     /// Reports a violation of `rule` unless `holds`. The transaction goes on.
     pub fn assert(&self, rule: &str, holds: bool, message: impl FnOnce() -> String) {
         if !holds {
-            self.note(What::Broken { rule: rule.into(), message: message() });
+            self.note(NoteKind::Broken { rule: rule.into(), message: message() });
         }
     }
 
@@ -291,11 +291,11 @@ impl<'a> Tx<'a> {
     fn note_clock(&mut self) {
         if !self.clocked {
             self.clocked = true;
-            self.note(What::Begun { wall: self.begun_wall.map(micros) });
+            self.note(NoteKind::Begun { wall: self.begun_wall.map(micros) });
         }
     }
 
-    fn note(&self, what: What) {
+    fn note(&self, what: NoteKind) {
         self.runner.note(self.session, Some(self.index), what);
     }
 

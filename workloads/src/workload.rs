@@ -97,7 +97,7 @@ pub trait Workload: Send + Sync {
         Err(StoreError::Refused(format!("the workload has no step of its own named {step}")))
     }
 
-    /// What the evidence has against the store. Broken assertions, refusals that nobody expected and reads that
+    /// What the evidence has against the store. Broken assertions, refusals that were not expected and reads that
     /// changed within a transaction need no check here: [`verdict`] adds them.
     fn check(&self, evidence: &Evidence<'_>) -> Vec<Finding>;
 }

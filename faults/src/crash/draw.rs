@@ -11,7 +11,7 @@ use crate::odds::pick;
 use crate::streams::stream;
 use crate::volume::Volume;
 use crate::volume::directory::EntryChange;
-use crate::volume::inode::{Change, Inode, What};
+use crate::volume::inode::{Change, ChangeKind, Inode};
 use crate::volume::pages::{Data, PAGE, SECTOR, cut};
 use crate::volume::survival::{FileSurvival, Fill, Kept, KeptEntry, Survival};
 
@@ -103,7 +103,7 @@ impl Draw<'_> {
         if lost > 0 {
             self.report.files_torn.push(inode.name.to_string());
         }
-        if let Some(Change { what: What::Write { offset, data, .. }, .. }) = inode.dirty.get(done)
+        if let Some(Change { what: ChangeKind::Write { offset, data, .. }, .. }) = inode.dirty.get(done)
             && data.len() > 1
             && self.rng.random_bool(0.5)
         {
@@ -177,12 +177,12 @@ impl Draw<'_> {
 
     fn survives(&mut self, change: &Change, range: &Range<u64>, newest: bool) -> bool {
         let odds = match change.what {
-            What::SetLen { .. } => self.odds.truncation_survives,
-            What::Write { .. } if range.start < SECTOR => {
+            ChangeKind::SetLen { .. } => self.odds.truncation_survives,
+            ChangeKind::Write { .. } if range.start < SECTOR => {
                 self.odds.header_survives.unwrap_or(self.odds.write_survives)
             }
-            What::Write { .. } if newest => self.odds.tail_survives.unwrap_or(self.odds.write_survives),
-            What::Write { .. } => self.odds.write_survives,
+            ChangeKind::Write { .. } if newest => self.odds.tail_survives.unwrap_or(self.odds.write_survives),
+            ChangeKind::Write { .. } => self.odds.write_survives,
         };
         odds.draw(&mut self.rng)
     }
@@ -216,13 +216,13 @@ impl Draw<'_> {
         let mut len = inode.durable.len();
         for (index, change) in inode.dirty.iter().enumerate() {
             let (grows_to, in_part) = match &change.what {
-                What::Write { offset, data, grew: true, .. } => {
+                ChangeKind::Write { offset, data, grew: true, .. } => {
                     let end = offset + data.len();
                     let came = kept.iter().find(|kept| kept.change == index).map(|kept| kept.range.end);
                     (end, came.unwrap_or(end))
                 }
-                What::Write { .. } => continue,
-                What::SetLen { from, to } if to < from => {
+                ChangeKind::Write { .. } => continue,
+                ChangeKind::SetLen { from, to } if to < from => {
                     let truncated = match self.style {
                         CrashStyle::LoseAll => false,
                         CrashStyle::KeepAll => true,
@@ -234,7 +234,7 @@ impl Draw<'_> {
                     }
                     continue;
                 }
-                What::SetLen { to, .. } => (*to, *to),
+                ChangeKind::SetLen { to, .. } => (*to, *to),
             };
             let grown = match self.style {
                 CrashStyle::LoseAll => None,
@@ -297,12 +297,13 @@ pub(crate) fn whole(changes: &[Change]) -> Vec<Kept> {
 }
 
 fn is_write(change: &Change) -> bool {
-    matches!(change.what, What::Write { .. })
+    matches!(change.what, ChangeKind::Write { .. })
 }
 
 /// Whether a change writes zeros over nothing, as preallocation does: then its pieces need no draws of their own.
 fn is_void(inode: &Inode, index: usize) -> bool {
-    let Change { what: What::Write { offset, data: Data::Zeros(len), .. }, .. } = &inode.dirty[index] else {
+    let Change { what: ChangeKind::Write { offset, data: Data::Zeros(len), .. }, .. } = &inode.dirty[index]
+    else {
         return false;
     };
     let range = *offset..offset + len;

@@ -31,11 +31,11 @@ pub(crate) struct Inode {
 pub(crate) struct Change {
     /// The number of the operation that made it.
     pub(crate) operation: u64,
-    pub(crate) what: What,
+    pub(crate) what: ChangeKind,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum What {
+pub(crate) enum ChangeKind {
     Write {
         offset: u64,
         data: Data,
@@ -107,7 +107,7 @@ impl Inode {
             let sectors = offset / SECTOR..end.div_ceil(SECTOR);
             self.decay.retain(|sector, _| !sectors.contains(sector));
         }
-        self.dirty.push(Change { operation, what: What::Write { offset, data, grew, fate } });
+        self.dirty.push(Change { operation, what: ChangeKind::Write { offset, data, grew, fate } });
     }
 
     pub(crate) fn set_len(&mut self, operation: u64, to: u64) {
@@ -117,7 +117,7 @@ impl Inode {
         }
         self.cached.set_len(to);
         self.decay.retain(|sector, _| sector * SECTOR < to);
-        self.dirty.push(Change { operation, what: What::SetLen { from, to } });
+        self.dirty.push(Change { operation, what: ChangeKind::SetLen { from, to } });
     }
 
     /// Reads with the damage applied: the bytes read, or the first sector that can't be.
@@ -167,14 +167,14 @@ impl Inode {
         let mut withheld = Vec::new();
         for change in &changes {
             match &change.what {
-                What::Write { offset, data, fate, .. } => {
+                ChangeKind::Write { offset, data, fate, .. } => {
                     let end = offset + data.len();
                     dirty.extend(offset / PAGE..end.div_ceil(PAGE));
                     if *fate != Fate::Sound {
                         withheld.push((*offset, self.durable_at(*offset, data.len()), data.clone(), *fate));
                     }
                 }
-                What::SetLen { to, .. } => shortest = shortest.min(*to),
+                ChangeKind::SetLen { to, .. } => shortest = shortest.min(*to),
             }
         }
         let whole = matches!(persist, Persist::All);
@@ -218,8 +218,8 @@ impl Change {
     /// The bytes that the change touched.
     pub(crate) fn range(&self) -> Option<Range<u64>> {
         match &self.what {
-            What::Write { offset, data, .. } => Some(*offset..offset + data.len()),
-            What::SetLen { from, to } => (to < from).then_some(*to..*from),
+            ChangeKind::Write { offset, data, .. } => Some(*offset..offset + data.len()),
+            ChangeKind::SetLen { from, to } => (to < from).then_some(*to..*from),
         }
     }
 }

@@ -23,7 +23,7 @@ const RECYCLED_PAGES_MAX: usize = 64;
 pub(crate) struct Volume {
     pub(crate) inodes: BTreeMap<InodeId, Arc<Inode>>,
     pub(crate) directory: Directory,
-    /// Content that is no longer anybody's, by the place that it had in its file.
+    /// Content that belongs to no file any more, by the place that it had in its file.
     pub(crate) recycled: Vec<(u64, Arc<Page>)>,
     inodes_ever: u64,
 }

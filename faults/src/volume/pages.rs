@@ -18,7 +18,7 @@ pub(crate) type Page = [u8; PAGE_BYTES];
 /// The bytes of a write.
 #[derive(Clone, Debug)]
 pub(crate) enum Data {
-    /// So many zeros: files are often zeroed in advance, and zeros cost nothing here.
+    /// This many zeros: files are often zeroed in advance, and zeros cost nothing here.
     Zeros(u64),
     /// These.
     Bytes(Arc<[u8]>),

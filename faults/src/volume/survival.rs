@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rand::Rng;
 
 use super::Volume;
-use super::inode::{Change, Fate, Inode, InodeId, What};
+use super::inode::{Change, ChangeKind, Fate, Inode, InodeId};
 use super::pages::{Data, PAGE, Page, Pages, SECTOR, cut, to_usize};
 use crate::streams::stream;
 
@@ -106,8 +106,8 @@ fn surviving_content(inode: &Inode, survival: &FileSurvival, recycled: &[(u64, A
 
 fn apply(content: &mut Pages, change: &Change, range: &Range<u64>) {
     match &change.what {
-        What::Write { fate: Fate::Lost, .. } => {}
-        What::Write { offset, data, fate, .. } => {
+        ChangeKind::Write { fate: Fate::Lost, .. } => {}
+        ChangeKind::Write { offset, data, fate, .. } => {
             let to = if let Fate::Misdirected(to) = fate { to + (range.start - offset) } else { range.start };
             match data {
                 Data::Zeros(_) => content.clear(to..to + (range.end - range.start)),
@@ -116,7 +116,7 @@ fn apply(content: &mut Pages, change: &Change, range: &Range<u64>) {
                 }
             }
         }
-        What::SetLen { .. } => content.clear(range.clone()),
+        ChangeKind::SetLen { .. } => content.clear(range.clone()),
     }
 }
 
@@ -130,7 +130,7 @@ fn fill_unwritten(
     if survival.fill == Fill::Zeros || survival.len <= inode.durable.len() {
         return;
     }
-    for range in inode.dirty.iter().filter(|change| matches!(change.what, What::Write { .. })) {
+    for range in inode.dirty.iter().filter(|change| matches!(change.what, ChangeKind::Write { .. })) {
         let Some(range) = range.range() else { continue };
         let start = range.start.max(inode.durable.len());
         let end = range.end.min(survival.len);

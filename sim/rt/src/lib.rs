@@ -1,6 +1,6 @@
 //! The simulating runtime: every lock, atomic, wait and spawn is a scheduling point of a seeded scheduler.
 //!
-//! It has the interface of the production runtime (`engine/rt`), to the letter, and takes its place when the engine
+//! It has exactly the interface of the production runtime (`engine/rt`), and takes its place when the engine
 //! is compiled for simulations. On top of that it has what a simulator needs: [`life::run`] runs one *life* of a
 //! program under a [`strategy`], and [`mutants`] is the table of deliberate bugs.
 //!
@@ -12,8 +12,8 @@
 //! Not its job: disks and wall time (`faults`), what is run and what must hold (`sim`).
 //!
 //! Invariants:
-//! * INV-RT-1: all that differs between two lives with the same settings, strategy and body is nothing: decisions depend on
-//!   labels, counts and seeds, never on addresses, time or randomly seeded maps.
+//! * INV-RT-1: the same settings, strategy and body give the identical execution: decisions depend on labels, counts and
+//!   seeds, never on addresses, time or randomly seeded maps.
 //! * INV-RT-2: a kill runs no code of the program: no destructor, no panic, no closure of a task that never ran. Unless that
 //!   is asked for, to get the memory back: then it runs when the world has been closed (`life::Remains`).
 //! * INV-RT-3: what this crate cannot find: mistakes that only a weak memory model shows. All atomics are sequentially

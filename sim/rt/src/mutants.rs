@@ -131,7 +131,7 @@ mutants! {
         contract: "D1"
     }
     HandOverMissed {
-        breaks: "looks whether somebody waits before it gives up the lead, and not again",
+        breaks: "checks for waiters before it gives up the lead, and not again",
         bug: "a lost wake-up between two looks at a queue",
         contract: "liveness"
     }
@@ -161,7 +161,7 @@ mutants! {
         contract: "V4"
     }
     TombstoneGoesUnseen {
-        breaks: "asks once whether nobody reads, and then drops tombstones one after the other",
+        breaks: "asks once whether there are readers, and then drops tombstones one after the other",
         bug: "check and act in separate steps, in collection",
         contract: "V4"
     }

@@ -93,7 +93,7 @@ impl OpKind {
         }
     }
 
-    /// Whether two operations of such kinds on one object may be swapped without anybody noticing.
+    /// Whether two operations of these kinds on one object commute.
     pub const fn commutes_with(self, other: Self) -> bool {
         matches!(
             (self, other),
@@ -120,7 +120,7 @@ impl Op {
         Self { kind, label, object }
     }
 
-    /// Whether this and `other` could be swapped without anybody noticing. Operations without an object commute with
+    /// Whether this and `other` commute. Operations without an object commute with
     /// all others.
     pub const fn commutes_with(&self, other: &Self) -> bool {
         self.object == 0 || self.object != other.object || self.kind.commutes_with(other.kind)
@@ -175,9 +175,9 @@ const RECENT: usize = 512;
 impl Default for OpTable {
     fn default() -> Self {
         // No label lies at address 0.
-        let nobody = ((0, 0, OpKind::Start), OpId(0));
+        let none = ((0, 0, OpKind::Start), OpId(0));
         Self {
-            recent: Box::new([nobody; RECENT]),
+            recent: Box::new([none; RECENT]),
             by_address: HashMap::default(),
             by_content: HashMap::default(),
             names: Vec::new(),

@@ -20,7 +20,7 @@ enum Inner<T> {
     Os(std::thread::JoinHandle<T>),
 }
 
-#[expect(clippy::disallowed_types, reason = "nobody switches while it is locked")]
+#[expect(clippy::disallowed_types, reason = "no task switches while it is locked")]
 type Slot<T> = parking_lot::Mutex<Option<std::thread::Result<T>>>;
 
 impl<T> JoinHandle<T> {
@@ -86,7 +86,7 @@ pub fn spawn<T: Send + 'static>(
             if Arc::strong_count(&slot) > 1 {
                 *slot.lock() = Some(outcome);
             } else {
-                // Nobody can ask for it any more: it goes while the task is still there for its destructor.
+                // No handle is left to ask for it: it is dropped while the task still exists, as its destructor may need one.
                 drop(outcome);
             }
             life::task_ended();

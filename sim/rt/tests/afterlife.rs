@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use rt::life::{KillAt, Life, LifeEnd, OnEnd, Remains, Settings, run};
+use rt::life::{KillAt, LifeEnd, LifeOutcome, OnEnd, Remains, Settings, run};
 use rt::strategy::Uniform;
 use rt::sync::{Arc, Condvar, Mutex};
 use stormproof_rt_shuttle as rt;
@@ -15,7 +15,7 @@ fn spawn<T: Send + 'static>(
     rt::thread::spawn(name, body).expect("a life starts any number of tasks")
 }
 
-fn unwound(settings: Settings, body: impl FnOnce() + Send + 'static) -> Life {
+fn unwound(settings: Settings, body: impl FnOnce() + Send + 'static) -> LifeOutcome {
     run(Settings { remains: Remains::Unwind, ..settings }, Box::new(Uniform), body)
 }
 

@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering;
 use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::time::Duration;
 
-use rt::life::{KillAt, Life, LifeEnd, Progress, Settings, Starvation, Step, Watch, Watcher, run};
+use rt::life::{KillAt, LifeEnd, LifeOutcome, Progress, Settings, Starvation, Step, Watch, Watcher, run};
 use rt::strategy::{RoundRobin, Uniform};
 use rt::sync::{Arc, Condvar, Mutex, atomic};
 use stormproof_rt_shuttle as rt;
 
-fn life(settings: Settings, body: impl FnOnce() + Send + 'static) -> Life {
+fn life(settings: Settings, body: impl FnOnce() + Send + 'static) -> LifeOutcome {
     run(settings, Box::new(Uniform), body)
 }
 
@@ -353,7 +353,7 @@ fn whoever_is_forgotten_while_others_go_on_is_starved_and_the_wait_graph_names_i
     let starvation = Some(Starvation { tasks: "client-", points_max: 5_000 });
     let settings = Settings { starvation, spurious_wakeups_per_mille: 0, ..seed(1) };
     let LifeEnd::Starved(starved) = life(settings.clone(), forgotten_body).end else {
-        panic!("nobody was starved");
+        panic!("no task was starved");
     };
     assert_eq!(starved.task, "client-forgotten");
     assert!((5_000..8_000).contains(&starved.points), "{} points", starved.points);
@@ -367,7 +367,7 @@ fn whoever_is_forgotten_while_others_go_on_is_starved_and_the_wait_graph_names_i
 
 #[test]
 fn an_unfair_schedule_alone_starves_nobody() {
-    // Round robin in turns of a million points: whoever polls keeps the holder of the lock off, until turns are enforced.
+    // Round robin in turns of a million points: the polling task keeps the holder of the lock off, until turns are enforced.
     let body = || {
         let lock = Arc::new((Mutex::new("lock", ()), atomic::AtomicU64::new("polls", 0)));
         let guard = lock.0.lock();

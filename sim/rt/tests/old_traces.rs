@@ -1,6 +1,6 @@
 //! A trace by names still reproduces after the code around it has changed; a list of raw decisions does not.
 
-use rt::life::{Life, LifeEnd, Nudges, Settings, run};
+use rt::life::{InjectedEvents, LifeEnd, LifeOutcome, Settings, run};
 use rt::strategy::{Directed, Kind, Replay, stream};
 use rt::sync::atomic::{AtomicU64, Ordering};
 use rt::sync::{Arc, Mutex};
@@ -43,12 +43,12 @@ fn program(release: Release) {
     assert_eq!(balance.load(Ordering::SeqCst), 10, "money came from nowhere");
 }
 
-fn is_found(life: &Life) -> bool {
+fn is_found(life: &LifeOutcome) -> bool {
     matches!(&life.end, LifeEnd::Panicked(panic) if panic.message.contains("money came from nowhere"))
 }
 
 /// Failures of the old release under PCT, which preempts little.
-fn failures() -> impl Iterator<Item = Life> {
+fn failures() -> impl Iterator<Item = LifeOutcome> {
     let lives = (0..400).map(|seed| {
         let kind = Kind::Pct { depth: 1 + seed as u32 % 3, steps: 60 };
         let quiet = Settings { seed, early_timeouts_per_mille: 0, ..Settings::default() };
@@ -62,8 +62,11 @@ fn a_trace_of_the_old_release_reproduces_on_the_new_one() {
     let (mut by_name, mut raw, mut all) = (0, 0, 0);
     for failure in failures().take(20) {
         all += 1;
-        let listed = Settings { nudges: Nudges::Only(failure.schedule.nudges()), ..Settings::default() };
-        let directed = Directed::new(failure.schedule.forces());
+        let listed = Settings {
+            injected_events: InjectedEvents::Only(failure.schedule.injected_events()),
+            ..Settings::default()
+        };
+        let directed = Directed::new(failure.schedule.forced_switches());
         by_name += u32::from(is_found(&run(listed.clone(), Box::new(directed), || program(Release::New))));
         let replay = Replay::new(failure.schedule.decisions.clone());
         raw += u32::from(is_found(&run(listed, Box::new(replay), || program(Release::New))));

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use rt::life::{Decisions, KillAt, Life, LifeEnd, Nudges, Settings, run};
+use rt::life::{Decisions, InjectedEvents, KillAt, LifeEnd, LifeOutcome, Settings, run};
 use rt::strategy::{Directed, Replay, Strategy, Uniform};
 use rt::sync::atomic::{AtomicU64, Ordering};
 use rt::sync::{Arc, Condvar, Mutex};
@@ -13,7 +13,7 @@ fn settings(seed: u64) -> Settings {
     Settings { seed, stalls_per_million: 5_000, ..Settings::default() }
 }
 
-fn life(seed: u64, strategy: impl Strategy) -> Life {
+fn life(seed: u64, strategy: impl Strategy) -> LifeOutcome {
     run(settings(seed), Box::new(strategy), body)
 }
 
@@ -74,7 +74,7 @@ fn raw_decisions_replay_exactly() {
 fn decisions_by_name_replay_exactly() {
     for seed in 0..300 {
         let first = life(seed, Uniform);
-        let again = life(seed, Directed::new(first.schedule.forces()));
+        let again = life(seed, Directed::new(first.schedule.forced_switches()));
         assert_eq!(again.digest, first.digest, "seed {seed}: {:?}", again.report);
         assert_eq!((again.report.diverged, again.report.unmet), (None, Vec::new()));
     }
@@ -87,23 +87,31 @@ fn decisions_and_nudges_by_name_need_no_seed() {
         let stormy =
             Settings { spurious_wakeups_per_mille: 200, early_timeouts_per_mille: 300, ..settings(seed) };
         let first = run(stormy.clone(), Box::new(Uniform), body);
-        let nudges = first.schedule.nudges();
-        nudged += nudges.len();
-        kinds.extend(nudges.iter().map(std::mem::discriminant).map(|kind| format!("{kind:?}")));
-        let listed = Settings { seed: seed + 1_000, nudges: Nudges::Only(nudges.clone()), ..stormy };
-        let again = run(listed, Box::new(Directed::new(first.schedule.forces())), body);
+        let injected_events = first.schedule.injected_events();
+        nudged += injected_events.len();
+        kinds.extend(injected_events.iter().map(std::mem::discriminant).map(|kind| format!("{kind:?}")));
+        let listed = Settings {
+            seed: seed + 1_000,
+            injected_events: InjectedEvents::Only(injected_events.clone()),
+            ..stormy
+        };
+        let again = run(listed, Box::new(Directed::new(first.schedule.forced_switches())), body);
         assert_eq!(again.digest, first.digest, "seed {seed}: {:?}", again.report);
-        assert_eq!(again.schedule.nudges(), nudges);
+        assert_eq!(again.schedule.injected_events(), injected_events);
     }
-    assert!(nudged > 300, "the test was about {nudged} nudges");
-    assert_eq!(kinds.len(), 4, "some kind of nudge never came up: {kinds:?}");
+    assert!(nudged > 300, "the test was about {nudged} injected_events");
+    assert_eq!(kinds.len(), 4, "some kind of injected_event never came up: {kinds:?}");
 }
 
 #[test]
 fn a_kill_by_name_hits_the_point_of_a_kill_by_number() {
     let first = life(7, Uniform);
-    let force =
-        first.schedule.forces().into_iter().find(|force| force.at.op == "at pushed").expect("is forced");
+    let force = first
+        .schedule
+        .forced_switches()
+        .into_iter()
+        .find(|force| force.at.op == "at pushed")
+        .expect("is forced");
     let by_name = Settings { kill: Some(KillAt::Point(force.at.clone())), ..settings(7) };
     let killed = run(by_name, Box::new(Uniform), body);
     assert_eq!(killed.end, LifeEnd::Killed);
@@ -113,8 +121,8 @@ fn a_kill_by_name_hits_the_point_of_a_kill_by_number() {
 
 #[test]
 fn decisions_that_do_not_fit_say_where() {
-    let forces = life(1, Uniform).schedule.forces();
-    let elsewhere = run(settings(1), Box::new(Directed::new(forces)), || {
+    let forced_switches = life(1, Uniform).schedule.forced_switches();
+    let elsewhere = run(settings(1), Box::new(Directed::new(forced_switches)), || {
         rt::thread::spawn("giver", rt::thread::yield_now).expect("starts").join().expect("does not panic");
     });
     assert!(!elsewhere.report.unmet.is_empty());

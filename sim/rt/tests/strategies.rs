@@ -155,7 +155,7 @@ fn load(shared: &AtomicU64, times: u64) {
     }
 }
 
-/// The main task and one other take steps; returns how many interleavings there are with at most so many preemptions.
+/// The main task and one other take steps; returns how many interleavings there are with at most `preemptions` preemptions.
 fn interleavings(main_steps: u64, other_steps: u64, preemptions_max: u32) -> u64 {
     let settings = Settings::default();
     let mut all = Exhaustive::new(settings, preemptions_max);
@@ -189,7 +189,7 @@ fn exhaustive_search_runs_every_interleaving_of_two_tasks_once() {
     }
     assert_eq!(interleavings(4, 4, 0), 1);
     // One preemption: of the main task at any of its points, after which the other runs to its end (nothing else is
-    // free), or of the other, once the main task waits for it: that leaves nobody to go on.
+    // free), or of the other, once the main task waits for it: that leaves no other task to run.
     assert_eq!(interleavings(4, 4, 1), 1 + 5);
 }
 
@@ -208,11 +208,11 @@ fn exhaustive_search_finds_all_outcomes() {
         y.store(1, Ordering::SeqCst);
         let read_x = x.load(Ordering::SeqCst);
         let read_y = other.join().expect("does not panic");
-        OUTCOMES.lock().expect("nobody panicked").insert((read_x, read_y));
+        OUTCOMES.lock().expect("no task panicked").insert((read_x, read_y));
     }) {
         assert_eq!(life.end, LifeEnd::Completed);
     }
-    let outcomes = OUTCOMES.lock().expect("nobody panicked");
+    let outcomes = OUTCOMES.lock().expect("no task panicked");
     assert_eq!(outcomes.iter().copied().collect::<Vec<_>>(), [(0, 1), (1, 0), (1, 1)]);
 }
 
@@ -222,7 +222,7 @@ fn exhaustive_search_says_when_the_program_is_not_the_same_each_time() {
     let mut all = Exhaustive::new(Settings::default(), u32::MAX);
     let mut last = None;
     while let Some(life) = all.next_life(|| {
-        let mut lives = LIVES.lock().expect("nobody panicked");
+        let mut lives = LIVES.lock().expect("no task panicked");
         *lives += 1;
         let tasks = 1 + *lives % 3;
         drop(lives);

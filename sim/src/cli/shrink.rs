@@ -140,8 +140,8 @@ fn schedule(plan: &Plan) -> String {
         if let Some(crash) = &life.crash {
             text += &format!("life {number}: power cut at {crash:?}\n");
         }
-        if let StrategyPlan::Directed { forces } = &life.strategy {
-            for force in forces {
+        if let StrategyPlan::Directed { forced_switches } = &life.strategy {
+            for force in forced_switches {
                 text += &format!("life {number}: {force}\n");
             }
         }

@@ -19,7 +19,7 @@ pub use coverage::{Coverage, Crash};
 use crate::finding::Finding;
 use crate::plan::{Ending, LifePlan, Plan, Storage};
 use crate::registry::Registry;
-use crate::run::{Cut, GivenLife, Role, Run, RunError, run_given};
+use crate::run::{Cut, Role, Run, RunError, ScriptedLife, run_scripted};
 
 /// How far an enumeration goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +161,7 @@ impl Search<'_> {
     /// All crashes of one life. Returns whether to go on.
     fn life(&mut self, life: usize) -> Result<bool, EnumerationError> {
         let before = self.before(life);
-        let (run, recording) = run_given(self.plan, &before, self.registry)?;
+        let (run, recording) = run_scripted(self.plan, &before, self.registry)?;
         self.seen.coverage.lives += 1;
         let Some(recording) = recording.filter(|_| run.lives.len() == before.len()) else { return Ok(true) };
         self.seen.coverage.boundaries_total += recording.len() + 1;
@@ -190,7 +190,7 @@ impl Search<'_> {
     /// One crash only.
     fn only(&mut self, crash: &Crash, run: &mut Option<Run>) -> Result<(), EnumerationError> {
         let before = self.before(crash.life);
-        let (_, recording) = run_given(self.plan, &before, self.registry)?;
+        let (_, recording) = run_scripted(self.plan, &before, self.registry)?;
         let Some(recording) = recording else { return Ok(()) };
         let at_boundary = |state: &CrashState| state.boundary == crash.boundary;
         let found = recording.crash_states(self.limits.states).filter(at_boundary).nth(crash.state);
@@ -211,8 +211,8 @@ impl Search<'_> {
     }
 
     /// The lives up to the one that is enumerated, as the plan has them; that one without its crash.
-    fn before(&self, life: usize) -> Vec<GivenLife> {
-        let storm = |plan: &LifePlan| GivenLife { plan: plan.clone(), role: Role::Storm, cut: None };
+    fn before(&self, life: usize) -> Vec<ScriptedLife> {
+        let storm = |plan: &LifePlan| ScriptedLife { plan: plan.clone(), role: Role::Storm, cut: None };
         let mut lives: Vec<_> = self.plan.lives[..=life].iter().map(storm).collect();
         lives[life].plan.crash = None;
         lives
@@ -226,7 +226,7 @@ impl Search<'_> {
     /// Cuts the recovery that follows a crash at each of its boundaries.
     fn nested(
         &mut self,
-        before: &[GivenLife],
+        before: &[ScriptedLife],
         crash: &Crash,
         state: &CrashState,
     ) -> Result<bool, EnumerationError> {
@@ -252,20 +252,20 @@ impl Search<'_> {
     /// What an opening does to the disk after a cut.
     fn recovery(
         &self,
-        before: &[GivenLife],
+        before: &[ScriptedLife],
         first: &Cut,
-    ) -> Result<Option<stormproof_faults::Recording>, EnumerationError> {
+    ) -> Result<Option<stormproof_faults::DiskRecording>, EnumerationError> {
         let mut lives = before.to_vec();
         if let Some(last) = lives.last_mut() {
             last.cut = Some(first.clone());
         }
-        lives.push(GivenLife { plan: opening(self.plan, 3), role: Role::Reopen, cut: None });
-        Ok(run_given(self.plan, &lives, self.registry)?.1)
+        lives.push(ScriptedLife { plan: opening(self.plan, 3), role: Role::Reopen, cut: None });
+        Ok(run_scripted(self.plan, &lives, self.registry)?.1)
     }
 
     fn try_crash(
         &mut self,
-        before: &[GivenLife],
+        before: &[ScriptedLife],
         crash: &Crash,
         left: &DiskSnapshot,
     ) -> Result<bool, EnumerationError> {
@@ -273,7 +273,12 @@ impl Search<'_> {
     }
 
     /// Runs with these cuts; returns whether to go on.
-    fn judge(&mut self, before: &[GivenLife], crash: &Crash, cuts: &[Cut]) -> Result<bool, EnumerationError> {
+    fn judge(
+        &mut self,
+        before: &[ScriptedLife],
+        crash: &Crash,
+        cuts: &[Cut],
+    ) -> Result<bool, EnumerationError> {
         let run = self.run(before, cuts)?;
         self.seen.coverage.runs += 1;
         if !run.findings().is_empty() {
@@ -285,7 +290,7 @@ impl Search<'_> {
 
     /// The lives before, the last of them cut; an opening, if there is a second cut, which ends it; and the
     /// calm.
-    fn run(&self, before: &[GivenLife], cuts: &[Cut]) -> Result<Run, EnumerationError> {
+    fn run(&self, before: &[ScriptedLife], cuts: &[Cut]) -> Result<Run, EnumerationError> {
         let mut lives = before.to_vec();
         let stormy = lives.len() - 1;
         lives[stormy].cut = cuts.first().cloned();
@@ -293,16 +298,16 @@ impl Search<'_> {
             // The recorded life ends here; without the cut, clients would start and the run would differ from
             // it.
             let plan = opening(self.plan, 3);
-            lives.push(GivenLife { plan, role: Role::Storm, cut: Some(second.clone()) });
+            lives.push(ScriptedLife { plan, role: Role::Storm, cut: Some(second.clone()) });
         }
         let last = self.plan.lives.last().expect("a prepared plan has two lives or more");
         let last = LifePlan { crash: None, ending: Ending::Close, ..last.clone() };
-        lives.push(GivenLife { plan: last, role: Role::Last, cut: None });
+        lives.push(ScriptedLife { plan: last, role: Role::Last, cut: None });
         let again = LifePlan { ending: Ending::Close, ..opening(self.plan, 2) };
         for plan in [opening(self.plan, 1), again] {
-            lives.push(GivenLife { plan, role: Role::Reopen, cut: None });
+            lives.push(ScriptedLife { plan, role: Role::Reopen, cut: None });
         }
-        let run = run_given(self.plan, &lives, self.registry)?.0;
+        let run = run_scripted(self.plan, &lives, self.registry)?.0;
         for (life, given) in lives.iter().enumerate() {
             if let (Some(cut), Some(lived)) = (&given.cut, run.lives.get(life))
                 && !lived.crashed()

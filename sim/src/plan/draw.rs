@@ -10,12 +10,12 @@ use stormproof_faults::{
     ClockJump, ClockPlan, CrashOdds, DiskOptions, EntryPolicy, FaultKind, FaultPlan, FaultRule, Odds,
 };
 use stormproof_rt::sync::Arc;
-use stormproof_rt_shuttle::life::Nudges;
+use stormproof_rt_shuttle::life::InjectedEvents;
 use stormproof_workloads::store::Isolation;
 use stormproof_workloads::workload::{Scale, Workload};
 
 use super::parameters::vary;
-use super::theme;
+use super::scenario;
 use super::{
     CrashAt, DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage, StrategyPlan, TIMEOUTS_AT_WILL,
 };
@@ -57,7 +57,7 @@ pub fn draw(
         clock: draw_clock(&mut streams.stream("clock")),
         mutants: options.mutant.clone(),
     };
-    theme::apply(&mut plan, options, &mut streams.stream("theme"));
+    scenario::apply(&mut plan, options, &mut streams.stream("theme"));
     plan
 }
 
@@ -172,7 +172,7 @@ fn draw_life(options: &Options, stream: &mut Stream) -> LifePlan {
         schedule_seed: stream.random(),
         crash: None,
         ending: Ending::Close,
-        nudges: Nudges::Random,
+        injected_events: InjectedEvents::Random,
         spurious_wakeups_per_mille: stream.weighted(&[(2, 0), (1, 20), (1, 200)]),
         early_timeouts_per_mille: stream.weighted(&[(3, 0), (2, 20), (2, 200), (2, TIMEOUTS_AT_WILL)]),
         stalls_per_million: stream.weighted(&[(3, 0), (1, 200)]),
@@ -292,5 +292,5 @@ fn draw_clock(stream: &mut Stream) -> ClockPlan {
     ClockPlan { start_ms: EPOCH_MILLIS, skew_ppm, jumps }
 }
 
-/// When worlds begin: a date that nobody takes for a counter.
+/// When worlds begin: a date that can't be taken for a counter.
 const EPOCH_MILLIS: u64 = 1_700_000_000_000;

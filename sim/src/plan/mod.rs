@@ -9,12 +9,12 @@
 mod draw;
 mod parameters;
 mod strategy;
-mod theme;
+mod scenario;
 
 use serde::{Deserialize, Serialize};
 use stormproof_faults::{ClockPlan, CrashOdds, DiskOptions};
 use stormproof_oracle::Durability;
-use stormproof_rt_shuttle::life::{Nudges, PointKey};
+use stormproof_rt_shuttle::life::{InjectedEvents, PointKey};
 use stormproof_workloads::store::Isolation;
 
 pub use draw::{draw, fault_kinds};
@@ -65,7 +65,7 @@ pub struct EnginePlan {
     pub checkpoint_bytes: u64,
     /// How far ahead the log allocates space.
     pub allocate_bytes: u64,
-    /// Clients wait for every so many-th of their commits to be durable; 0 for never.
+    /// Clients wait for every n-th of their commits to be durable; 0 for never.
     pub wait_durable_every: u64,
     /// Shards of the index.
     pub index_shards: usize,
@@ -108,16 +108,16 @@ pub enum DurabilityPlan {
     Strict,
     /// As soon as possible after the ack.
     Pipelined,
-    /// After so many commits or so long.
+    /// After a number of commits or an interval.
     Batched {
-        /// So long.
+        /// The interval.
         interval_micros: u64,
-        /// So many.
+        /// The number of commits.
         commits_max: u64,
     },
-    /// After so long.
+    /// After an interval.
     Async {
-        /// So long.
+        /// The interval.
         interval_micros: u64,
     },
 }
@@ -147,8 +147,8 @@ pub struct LifePlan {
     /// What happens when all clients are done, or the store is closed for writing, before the crash.
     pub ending: Ending,
     /// What else chance does: drawn by the rates below, or listed by name.
-    #[serde(default)]
-    pub nudges: Nudges,
+    #[serde(default, alias = "nudges")]
+    pub injected_events: InjectedEvents,
     /// How many of 1,000 waits end for no reason.
     pub spurious_wakeups_per_mille: u16,
     /// How many of 1,000 timeouts may run out early.
@@ -171,7 +171,7 @@ impl LifePlan {
             schedule_seed,
             crash: None,
             ending: Ending::Close,
-            nudges: Nudges::Only(Vec::new()),
+            injected_events: InjectedEvents::Only(Vec::new()),
             spurious_wakeups_per_mille: 0,
             early_timeouts_per_mille: 0,
             stalls_per_million: 0,
@@ -182,13 +182,13 @@ impl LifePlan {
 }
 
 impl LifePlan {
-    /// How many switches and nudges it lists.
+    /// How many switches and injected_events it lists.
     pub(crate) fn switches(&self) -> usize {
-        let nudges = match &self.nudges {
-            Nudges::Random => 0,
-            Nudges::Only(nudges) => nudges.len(),
+        let injected_events = match &self.injected_events {
+            InjectedEvents::Random => 0,
+            InjectedEvents::Only(injected_events) => injected_events.len(),
         };
-        self.strategy.preemptions() + nudges
+        self.strategy.preemptions() + injected_events
     }
 }
 
@@ -214,12 +214,12 @@ pub enum CrashAt {
         /// Whether it still happens.
         after: bool,
     },
-    /// Before the how-many-th sync of a log file that has grown since its last one.
+    /// Before the n-th sync of a log file that has grown since its last one.
     Growth {
         /// Which, counted from 1.
         nth: u64,
     },
-    /// When the disk is used next after a client was told for the how-many-th time that something is durable: what was
+    /// When the disk is used next after a client was told for the n-th time that something is durable: what was
     /// promised has to be there, and what may still be lost is.
     Promise {
         /// Which, counted from 1.
@@ -237,7 +237,7 @@ pub enum Ending {
     Crash,
 }
 
-/// Of 1,000 sleeps and waits, so many may run out while others can still run: all of them. Time passes as the schedule likes, and a
+/// The rate, of 1,000 sleeps and waits, at which all of them may run out while others can still run. Time passes as the schedule likes, and a
 /// task that is kept off misses whole transactions of others, whatever pauses these make.
 pub(crate) const TIMEOUTS_AT_WILL: u16 = 1_000;
 
@@ -245,6 +245,17 @@ impl Plan {
     /// Which plan it is: equal digests, equal plans.
     pub fn digest(&self) -> DigestValue {
         DigestValue::of_text(&serde_json::to_string(self).unwrap_or_default())
+    }
+
+    /// The plan with its `attempt`th other schedule, drawn among strategies that differ much.
+    pub fn rescheduled(&self, attempt: u64) -> Self {
+        let mut plan = self.clone();
+        for (number, life) in (1..).zip(&mut plan.lives) {
+            life.schedule_seed = self.seed.0 ^ ((attempt << 32) | number);
+            life.strategy = StrategyPlan::for_search(attempt);
+            life.injected_events = InjectedEvents::Random;
+        }
+        plan
     }
 
     /// How large a plan is: what shrinking makes smaller.

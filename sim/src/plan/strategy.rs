@@ -1,7 +1,7 @@
 //! Scheduling strategies as data: those that are drawn, and those that follow a trace.
 
 use serde::{Deserialize, Serialize};
-use stormproof_rt_shuttle::life::{Decisions, Force};
+use stormproof_rt_shuttle::life::{Decisions, ForcedSwitch};
 use stormproof_rt_shuttle::strategy::{Directed, Kind, Replay, Strategy};
 
 use crate::seed::Stream;
@@ -15,7 +15,8 @@ pub enum StrategyPlan {
     /// Only the switches that are listed, by name: what shrunk traces hold. Survives changes of the code.
     Directed {
         /// The switches.
-        forces: Vec<Force>,
+        #[serde(alias = "forces")]
+        forced_switches: Vec<ForcedSwitch>,
     },
     /// Decision by decision, for exact replay on the same code.
     Replay {
@@ -44,7 +45,7 @@ impl StrategyPlan {
         Self::Drawn(Kind::draw(&weights, STEPS, stream.generator()))
     }
 
-    /// One that switches after so many scheduling points.
+    /// One that switches after `quantum` scheduling points.
     pub const fn round_robin(quantum: u32) -> Self {
         Self::Drawn(Kind::RoundRobin { quantum })
     }
@@ -75,7 +76,7 @@ impl StrategyPlan {
     pub fn build(&self) -> Box<dyn Strategy> {
         match self {
             Self::Drawn(kind) => kind.build(),
-            Self::Directed { forces } => Box::new(Directed::new(forces.clone())),
+            Self::Directed { forced_switches } => Box::new(Directed::new(forced_switches.clone())),
             Self::Replay { decisions } => Box::new(Replay::new(decisions.clone())),
         }
     }
@@ -89,11 +90,11 @@ impl StrategyPlan {
         }
     }
 
-    /// How many switches it forces; 0 for one that draws them.
+    /// How many switches it forced_switches; 0 for one that draws them.
     pub fn preemptions(&self) -> usize {
         match self {
             Self::Drawn(_) => 0,
-            Self::Directed { forces } => forces.len(),
+            Self::Directed { forced_switches } => forced_switches.len(),
             Self::Replay { decisions } => decisions.0.len(),
         }
     }

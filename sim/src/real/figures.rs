@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use stormproof_workloads::history::{History, Outcome};
-use stormproof_workloads::notebook::{Ending, Note, What};
+use stormproof_workloads::notebook::{Ending, Note, NoteKind};
 
 use super::round::Played;
 use crate::report;
@@ -129,7 +129,7 @@ impl Figures {
     }
 
     fn note(&mut self, note: &Note) {
-        let What::Finished { attempts, micros, ending, .. } = note.what else { return };
+        let NoteKind::Finished { attempts, micros, ending, .. } = note.what else { return };
         self.retries += u64::from(attempts.saturating_sub(1));
         self.given_up += u64::from(ending == Ending::GaveUp);
         self.worst_micros = self.worst_micros.max(micros);

@@ -6,11 +6,11 @@ use stormproof_rt_shuttle::sync::atomic::{AtomicBool, Ordering};
 use stormproof_rt_shuttle::{probe, thread, time};
 use stormproof_twin::{DatabaseBuilder, RecoveryReport};
 use stormproof_workloads::client::Stop;
-use stormproof_workloads::history::{Life as LifeNumber, LifeEnd};
+use stormproof_workloads::history::{Life, LifeEnd};
 use stormproof_workloads::store::Store;
 use stormproof_workloads::{Runner, Workload};
 
-use super::world::{Phase, Refusal, World};
+use super::world::{Phase, Refusal, SimWorld};
 use crate::inspector::{self, Names};
 use crate::plan::{DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage, TIMEOUTS_AT_WILL};
 use crate::store::simulated::{self, EngineStore};
@@ -23,17 +23,17 @@ pub enum Role {
     Storm,
     /// Clients finish, the audit reads.
     Last,
-    /// Nobody writes: does the store open to the same state again?
+    /// No client runs: does the store open to the same state again?
     Reopen,
 }
 
 /// What the main task of a life does. Never returns if the power goes out.
 pub(super) fn live(
-    world: &Arc<World>,
+    world: &Arc<SimWorld>,
     plan: &Arc<Plan>,
     life_plan: &LifePlan,
     workload: Arc<dyn Workload>,
-    number: LifeNumber,
+    number: Life,
     role: Role,
 ) {
     world.enter(Phase::Recovery);
@@ -75,14 +75,14 @@ fn time_passes(life_plan: &LifePlan) -> bool {
 
 /// Does nothing for longer than the interval in which the mode promises to sync. Then all that was acked before is durable,
 /// as if it had been flushed (D4: an idle database syncs on time too); unless something went wrong with the disk.
-fn idle(world: &World, durability: &DurabilityPlan) {
+fn idle(world: &SimWorld, durability: &DurabilityPlan) {
     let (DurabilityPlan::Batched { interval_micros, .. } | DurabilityPlan::Async { interval_micros }) =
         *durability
     else {
         return;
     };
     let called = world.recorder.tick();
-    // A schedule may let time pass while somebody is about to sync, and timeouts may come early, but hardly ever so
+    // A schedule may let time pass while a thread is about to sync, and timeouts may come early, but hardly ever so
     // often in a row: with four intervals, two seeds in 100,000 were blamed for what had only not been scheduled yet.
     for _ in 0..32 {
         time::sleep(std::time::Duration::from_micros(interval_micros));
@@ -94,7 +94,7 @@ fn idle(world: &World, durability: &DurabilityPlan) {
     }
 }
 
-fn open(world: &Arc<World>, engine: &EnginePlan) -> stormproof_twin::Result<EngineStore> {
+fn open(world: &Arc<SimWorld>, engine: &EnginePlan) -> stormproof_twin::Result<EngineStore> {
     let database = builder(world, engine, &world.disk).open()?;
     let (world, plan) = (Arc::clone(world), engine.clone());
     let plan = EnginePlan { storage: Storage::Disk, ..plan };
@@ -102,7 +102,7 @@ fn open(world: &Arc<World>, engine: &EnginePlan) -> stormproof_twin::Result<Engi
     Ok(EngineStore::new(database, engine.wait_durable_every)?.with_siblings(siblings))
 }
 
-fn builder(world: &World, engine: &EnginePlan, disk: &SimDisk) -> DatabaseBuilder {
+fn builder(world: &SimWorld, engine: &EnginePlan, disk: &SimDisk) -> DatabaseBuilder {
     let mut builder = simulated::builder(engine)
         .clock(Arc::new(world.clock.clone()))
         .entropy(Arc::clone(&world.entropy) as _);
@@ -139,14 +139,14 @@ fn recovery(report: &RecoveryReport) -> Vec<String> {
     words
 }
 
-/// Everybody who works in this life; returns when all are done or the store is closed for writing.
+/// Runs all clients of this life; returns when all are done or the store is closed for writing.
 fn run_clients(
-    world: &Arc<World>,
+    world: &Arc<SimWorld>,
     plan: &Arc<Plan>,
     life_plan: &LifePlan,
     workload: &Arc<dyn Workload>,
     store: &Arc<EngineStore>,
-    number: LifeNumber,
+    number: Life,
     role: Role,
 ) {
     let run = |session: usize| {
@@ -196,8 +196,8 @@ fn run_clients(
     }
 }
 
-/// Leaves as little room on the disk as the plan says, until somebody cleans up.
-fn cramp(world: &Arc<World>, life_plan: &LifePlan) {
+/// Leaves as little room on the disk as the plan says, until the janitor cleans up.
+fn cramp(world: &Arc<SimWorld>, life_plan: &LifePlan) {
     world.leave_room(life_plan.room_bytes);
     if life_plan.room_bytes.is_none() {
         return;
@@ -232,7 +232,7 @@ fn start_checkpointer(
 }
 
 /// Puts the whole store on record. Returns whether that worked.
-fn inspect(world: &World, store: &dyn Store, number: LifeNumber) -> bool {
+fn inspect(world: &SimWorld, store: &dyn Store, number: Life) -> bool {
     let names = world.recorder.with_events(Names::of);
     let Some(state) = inspector::inspect(&world.recorder, store, number, &names) else { return false };
     world.note(|now| now.states.push(state));

@@ -2,7 +2,7 @@
 //!
 //! `plan → world → lives → history → verdict`. Everything in here is a function of the plan and the code.
 
-mod given;
+mod scripted;
 mod hook;
 mod life;
 mod verdict;
@@ -14,10 +14,10 @@ use std::collections::BTreeMap;
 use std::hash::Hash;
 
 use serde::{Deserialize, Serialize};
-use stormproof_faults::{CrashReport, FiredFault, Recording};
+use stormproof_faults::{CrashReport, DiskRecording, FiredFault};
 use stormproof_rt::sync::Arc;
 use stormproof_rt_shuttle::life::{
-    Force, KillAt, Life, LifeEnd, OnEnd, Progress, Remains, Settings, Starvation,
+    ForcedSwitch, KillAt, LifeEnd, LifeOutcome, OnEnd, Progress, Remains, Settings, Starvation,
 };
 use stormproof_rt_shuttle::mutants::{Mutant, MutantSet};
 use stormproof_rt_shuttle::strategy::{Bounded, Strategy};
@@ -26,17 +26,18 @@ use stormproof_workloads::history::{Event, LifeEnd as HistoryEnd};
 use stormproof_workloads::notebook::Note;
 use stormproof_workloads::{History, Workload};
 
-pub(crate) use given::{Cut, GivenLife, run_given};
 pub use hook::WorldHook;
 pub use life::Role;
+pub(crate) use scripted::{Cut, ScriptedLife, run_scripted};
 
 pub use crate::inspector::INSPECTOR;
 pub use verdict::{Verdict, expectations};
 pub use watch::{Watched, WatchedFrontier, WatchedStep};
-pub use world::{Now, Phase, State, World};
+pub use world::{Contents, Now, Phase, SimWorld};
 
 use crate::digest::{Digest, DigestValue};
 use crate::finding::Finding;
+use crate::landmarks;
 use crate::plan::{CrashAt, Ending, LifePlan, Plan, Storage, StrategyPlan};
 use crate::registry::Registry;
 use crate::task_names;
@@ -72,7 +73,7 @@ pub struct LifeRun {
     /// The strategy that decided it, by name.
     pub strategy: &'static str,
     /// What the runtime says of it.
-    pub life: Life,
+    pub life: LifeOutcome,
     /// What the world says of it.
     pub now: Now,
     /// How many operations the disk had.
@@ -104,8 +105,8 @@ impl Run {
     }
 
     /// The switches that made the lives what they were, by name.
-    pub fn forces(&self) -> Vec<Vec<Force>> {
-        self.lives.iter().map(|run| run.life.schedule.forces()).collect()
+    pub fn forced_switches(&self) -> Vec<Vec<ForcedSwitch>> {
+        self.lives.iter().map(|run| run.life.schedule.forced_switches()).collect()
     }
 
     /// Where lives first differed from what was to be replayed.
@@ -145,7 +146,7 @@ pub enum Keep {
     Verdict,
     /// [`Run::events`].
     Events,
-    /// These, and every draw of every life ([`Life::trail`]): for comparing two runs.
+    /// These, and every draw of every life ([`LifeOutcome::trail`]): for comparing two runs.
     Trail,
 }
 
@@ -162,7 +163,7 @@ pub fn run(plan: &Plan, registry: &Registry) -> Result<Run, RunError> {
 /// # Errors
 /// As [`run`].
 pub fn run_keeping(plan: &Plan, registry: &Registry, keep: Keep) -> Result<Run, RunError> {
-    stage(plan, registry, World::new(plan), keep, None)?.perform()
+    stage(plan, registry, SimWorld::new(plan), keep, None)?.perform()
 }
 
 /// As [`run`], but that the interleaving of the life with this number is the one that `search` is at.
@@ -175,7 +176,8 @@ pub(crate) fn run_exploring(
     life: usize,
     search: Bounded,
 ) -> Result<(Run, Option<Bounded>), RunError> {
-    let mut run = stage(plan, registry, World::new(plan), Keep::Verdict, Some((life, search)))?.perform()?;
+    let mut run =
+        stage(plan, registry, SimWorld::new(plan), Keep::Verdict, Some((life, search)))?.perform()?;
     let search = run.lives.get_mut(life).and_then(|run| {
         let used = std::mem::replace(&mut run.life.strategy, StrategyPlan::round_robin(1).build());
         let used: Box<dyn Any> = used;
@@ -184,12 +186,12 @@ pub(crate) fn run_exploring(
     Ok((run, search.map(|search| *search)))
 }
 
-/// As [`run`], with somebody who looks on: the same run, and what was seen of it.
+/// As [`run`], observed: the same run, and what was seen of it.
 ///
 /// # Errors
 /// As [`run`].
 pub fn run_watched(plan: &Plan, registry: &Registry) -> Result<(Run, Watched), RunError> {
-    let world = World::watched(plan);
+    let world = SimWorld::watched(plan);
     let run = stage(plan, registry, Arc::clone(&world), Keep::Events, None)?.perform()?;
     Ok((run, world.watched_so_far()))
 }
@@ -197,26 +199,26 @@ pub fn run_watched(plan: &Plan, registry: &Registry) -> Result<(Run, Watched), R
 fn stage(
     plan: &Plan,
     registry: &Registry,
-    world: Arc<World>,
+    world: Arc<SimWorld>,
     keep: Keep,
     search: Option<(usize, Bounded)>,
 ) -> Result<Stage, RunError> {
     Ok(Stage { keep, search, ..Stage::new(plan, registry, world)? })
 }
 
-/// A life in which nobody is told anything for so many scheduling points goes round in circles. Long ones get on; the
-/// longest that the store works alone, collecting what large transactions have deleted, takes less than half of this.
+/// The number of scheduling points without an event of the history after which a life makes no progress (livelock bound).
+/// The longest that the store works alone, collecting what large transactions have deleted, takes less than half of this.
 const IDLE_POINTS_MAX: u64 = 100_000;
 
-/// No life has so many scheduling points, whatever comes of them.
+/// A bound on the scheduling points of a life, with or without progress.
 const STEPS_MAX: u64 = 20_000_000;
 
-/// So many scheduling points of the calm life are more than any client has to wait while others go on.
+/// A bound, in scheduling points of the calm life, on the time that a client waits while others run.
 const STARVATION: Starvation = Starvation { tasks: task_names::CLIENT, points_max: 40_000 };
 
 /// A run under way.
 struct Stage {
-    world: Arc<World>,
+    world: Arc<SimWorld>,
     workload: Arc<dyn Workload>,
     mutants: MutantSet,
     plan: Arc<Plan>,
@@ -225,11 +227,11 @@ struct Stage {
     search: Option<(usize, Bounded)>,
     lives: Vec<LifeRun>,
     /// What the last life did to the disk, if that was to be recorded.
-    recorded: Option<Recording>,
+    recorded: Option<DiskRecording>,
 }
 
 impl Stage {
-    fn new(plan: &Plan, registry: &Registry, world: Arc<World>) -> Result<Self, RunError> {
+    fn new(plan: &Plan, registry: &Registry, world: Arc<SimWorld>) -> Result<Self, RunError> {
         let workload = registry
             .find(&plan.workload.workload, &plan.workload.parameters)
             .ok_or_else(|| RunError::UnknownWorkload(plan.workload.workload.clone()))?;
@@ -256,7 +258,7 @@ impl Stage {
                 return Ok(());
             }
         }
-        // After the storm nothing goes wrong any more: whoever does not finish now never will.
+        // After the storm nothing goes wrong any more: a client that does not finish now never will.
         let calm = stormproof_faults::FaultPlan::none();
         self.world.disk.set_faults(calm);
         self.world.disk.set_capacity(None);
@@ -304,7 +306,7 @@ impl Stage {
             life,
         };
         if let LifeEnd::Panicked(panic) = &run.life.end
-            && !panic.place.contains("engine/src")
+            && !landmarks::is_in_engine(&panic.place)
         {
             return Err(RunError::Panicked(panic.to_string()));
         }
@@ -325,7 +327,7 @@ impl Stage {
         Ok(goes_on)
     }
 
-    fn execute(&mut self, life_plan: &LifePlan, number: u32, role: Role) -> Life {
+    fn execute(&mut self, life_plan: &LifePlan, number: u32, role: Role) -> LifeOutcome {
         let second = std::time::Duration::from_secs(1);
         let start =
             self.lives.last().map_or(Instant::from_nanos(0), |run| run.life.time.saturating_add(second));
@@ -339,7 +341,7 @@ impl Stage {
             },
             mutants: self.mutants,
             start,
-            nudges: life_plan.nudges.clone(),
+            injected_events: life_plan.injected_events.clone(),
             spurious_wakeups_per_mille: life_plan.spurious_wakeups_per_mille,
             early_timeouts_per_mille: life_plan.early_timeouts_per_mille,
             stalls_per_million: life_plan.stalls_per_million,

@@ -14,10 +14,11 @@ use stormproof_workloads::plan::{Action, Step};
 use stormproof_workloads::store::Isolation;
 use stormproof_workloads::{Evidence, History, Workload};
 
-use super::world::{Phase, Refusal, State};
+use super::world::{Contents, Phase, Refusal};
 use super::{LifeRun, Role};
 use crate::finding::Finding;
 use crate::invariants;
+use crate::landmarks::file_of;
 use crate::plan::{DurabilityPlan, Plan};
 
 /// What came of judging a run.
@@ -54,7 +55,7 @@ impl Case<'_> {
         verdict
     }
 
-    /// Opening, closing, panics, deadlocks, and whether everybody finished.
+    /// Opening, closing, panics, deadlocks, and whether all clients finished.
     fn judge_lives(&self, verdict: &mut Verdict) {
         for (number, run) in self.lives.iter().enumerate() {
             let disturbed = run.faults.0 != run.faults.1 || !self.doubts.is_empty();
@@ -66,7 +67,7 @@ impl Case<'_> {
             match &run.life.end {
                 LifeEnd::Completed | LifeEnd::Killed => {}
                 LifeEnd::Deadlock(graph) => {
-                    let message = format!("life {number}: nobody can go on\n{graph}");
+                    let message = format!("life {number}: no task can go on\n{graph}");
                     verdict.violation(invariants::LIVENESS, "deadlock", message);
                 }
                 LifeEnd::StepLimit(limit) => {
@@ -119,12 +120,12 @@ impl Case<'_> {
         }
     }
 
-    /// Nobody wrote between the last client and the lives that only open the store: one state, three times.
+    /// There are no writes between the last client and the lives that only open the store: one state, three times.
     fn judge_reopening(&self, verdict: &mut Verdict) {
         if self.uses_ttl() {
             return;
         }
-        let states: Vec<(&LifeRun, &State)> = self
+        let states: Vec<(&LifeRun, &Contents)> = self
             .lives
             .iter()
             .filter(|run| run.role != Role::Storm)
@@ -239,16 +240,10 @@ pub fn expectations(plan: &Plan, doubts: &[Doubt]) -> Expectations {
 /// How far the black box looks for an order that neither values nor versions tell.
 const SEARCH_STEPS_MAX: u64 = 100_000;
 
-/// The file of `file:line:column`: lines move, files seldom do.
-fn file_of(place: &str) -> &str {
-    let path = place.split(':').next().unwrap_or(place);
-    path.rsplit_once("engine/src/").map_or(path, |(_, file)| file)
-}
-
 /// The first key in which two states differ, in words.
-fn difference(old: &State, new: &State) -> String {
+fn difference(old: &Contents, new: &Contents) -> String {
     let show = stormproof_reports::show_bytes;
-    let find = |state: &'_ State, key: &[u8]| state.iter().find(|entry| entry.key == key).cloned();
+    let find = |state: &'_ Contents, key: &[u8]| state.iter().find(|entry| entry.key == key).cloned();
     for entry in old.iter().chain(new) {
         let (before, after) = (find(old, &entry.key), find(new, &entry.key));
         if before != after {
@@ -258,7 +253,7 @@ fn difference(old: &State, new: &State) -> String {
                 })
             };
             return format!(
-                "\"{}\" was {} before, and is {} after opening again, though nobody wrote",
+                "\"{}\" was {} before, and is {} after opening again, though nothing was written",
                 show(&entry.key),
                 word(before),
                 word(after)

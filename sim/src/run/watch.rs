@@ -1,4 +1,4 @@
-//! A run as somebody sees it who looks on: every step of every task, in one order with the recorded events.
+//! An observer of a run: every step of every task, in one order with the recorded events.
 //!
 //! Job: what reports need beyond the history: the interleaving, and when something happened that is no event (a fault,
 //! a version that was published). Not its job: a part in the run (INV-WATCH-1 of `stormproof_rt_shuttle`).
@@ -14,12 +14,9 @@ use stormproof_rt_shuttle::life::{Step, Watcher};
 use stormproof_rt_shuttle::op::OpKind;
 use stormproof_workloads::history::{Recorder, Time};
 
-/// The label of the engine's published version.
-const PUBLISHED: &str = "published";
-/// The label of the newest version that is durable.
-const DURABLE: &str = "wal.durable_version";
+use crate::landmarks::{DURABLE, PUBLISHED};
 
-/// Looks on.
+/// Observes a run.
 #[derive(Debug)]
 pub(super) struct Onlooker {
     recorder: Recorder,
@@ -64,9 +61,9 @@ pub struct WatchedFrontier {
     pub steps: usize,
     /// The last point in the order of the history before.
     pub after: Time,
-    /// The newest version that a new transaction sees; `None` before anybody looked.
+    /// The newest version that a new transaction sees; `None` before the first look.
     pub published: Option<u64>,
-    /// The newest version that a crash can't take back; `None` before anybody looked.
+    /// The newest version that a crash can't take back; `None` before the first look.
     pub durable: Option<u64>,
 }
 

@@ -1,6 +1,6 @@
 //! What outlives executions: the disk, the clocks, the entropy, and everything that was written down.
 //!
-//! Job: one [`World`] per run; lives come and go in it.
+//! Job: one [`SimWorld`] per run; lives come and go in it.
 //! INV-WORLD-1: none of its locks is held across a scheduling point, since a life may end at any.
 
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use crate::plan::{CrashAt, Plan};
 
 /// What outlives executions.
 #[derive(Debug)]
-pub struct World {
+pub struct SimWorld {
     /// The history.
     pub recorder: Recorder,
     /// What workloads want to remember.
@@ -118,19 +118,19 @@ pub struct Now {
     /// What recovery did, in words.
     pub recovery: Vec<String>,
     /// What the inspector saw after opening, and after the last client: whole states.
-    pub states: Vec<State>,
+    pub states: Vec<Contents>,
 }
 
 /// The whole content of the store: keys, values and versions, in order.
-pub type State = Vec<stormproof_workloads::store::Entry>;
+pub type Contents = Vec<stormproof_workloads::store::Entry>;
 
-impl World {
+impl SimWorld {
     /// The world of a plan, before anything has happened.
     pub fn new(plan: &Plan) -> Arc<Self> {
         Self::with(plan, Recorder::new(), None)
     }
 
-    /// As [`Self::new`], with somebody who looks on.
+    /// As [`Self::new`], observed.
     pub fn watched(plan: &Plan) -> Arc<Self> {
         let recorder = Recorder::new();
         let onlooker = Arc::new(Onlooker::new(recorder.clone()));
@@ -199,12 +199,12 @@ impl World {
         }
     }
 
-    /// Whoever looks on, for the next life.
+    /// The observer, for the next life.
     pub fn watch(&self) -> Option<Watch> {
         self.onlooker.clone().map(|onlooker| Watch(onlooker as _))
     }
 
-    /// What was seen since the last call; nothing if nobody looks on.
+    /// What was seen since the last call; nothing if it is not observed.
     pub fn watched_so_far(&self) -> Watched {
         self.onlooker.as_ref().map(|onlooker| onlooker.take()).unwrap_or_default()
     }

@@ -12,11 +12,11 @@
 //! INV-SHRINK-1: the result fails in the same way when it is replayed, since it was run that way. INV-SHRINK-2: where it is
 //! a deliberate bug that fails it, it holds without that.
 
-mod elsewhere;
+mod move_crash_points;
 mod names;
 mod passes;
 
-use stormproof_rt_shuttle::life::Nudges;
+use stormproof_rt_shuttle::life::InjectedEvents;
 
 use crate::finding::{Finding, Identity};
 use crate::plan::{Plan, PlanSize, StrategyPlan};
@@ -27,7 +27,7 @@ use crate::trace::explicit;
 /// How much to spend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// At most so many runs.
+    /// The most runs.
     pub runs: u64,
     /// Other schedules and crash points that are tried, in the end, for a plan that no longer fails with those it has.
     pub schedules: u64,
@@ -151,10 +151,10 @@ impl Search<'_> {
             return true;
         }
         for attempt in 0..self.effort {
-            let other = match elsewhere::moved(candidate, attempt / 2) {
+            let other = match move_crash_points::moved(candidate, attempt / 2) {
                 Some(moved) if attempt.is_multiple_of(2) => moved,
-                Some(_) => rescheduled(candidate, attempt / 2),
-                None => rescheduled(candidate, attempt),
+                Some(_) => candidate.rescheduled(attempt / 2),
+                None => candidate.rescheduled(attempt),
             };
             if let Some(run) = self.fails(&other) {
                 let direct = explicit(&other, &run);
@@ -176,7 +176,7 @@ impl Search<'_> {
         let Some(changed) = other.lives.get_mut(life) else { return false };
         changed.schedule_seed ^= (attempt + 1) << 32;
         changed.strategy = StrategyPlan::with_few_switches(attempt);
-        changed.nudges = Nudges::Only(Vec::new());
+        changed.injected_events = InjectedEvents::Only(Vec::new());
         let Some(run) = self.fails(&other) else { return false };
         let direct = explicit(&other, &run);
         direct.lives[life].switches() * 2 <= before && self.try_exactly(&direct)
@@ -218,17 +218,6 @@ impl Search<'_> {
         let healthy = Plan { mutants: Vec::new(), ..plan.clone() };
         run(&healthy, self.registry).is_ok_and(|run| run.findings().is_empty())
     }
-}
-
-/// The plan with its `attempt`th other schedule, drawn among strategies that differ much.
-pub fn rescheduled(plan: &Plan, attempt: u64) -> Plan {
-    let mut plan = plan.clone();
-    for (number, life) in (1..).zip(&mut plan.lives) {
-        life.schedule_seed = plan.seed.0 ^ ((attempt << 32) | number);
-        life.strategy = StrategyPlan::for_search(attempt);
-        life.nudges = Nudges::Random;
-    }
-    plan
 }
 
 /// What a person has to read: structure weighs more than switches.

@@ -1,7 +1,7 @@
 //! The passes of a reduction, coarse before fine.
 
 use stormproof_faults::{ClockPlan, CrashOdds, CrashStyle, EntryPolicy};
-use stormproof_rt_shuttle::life::Nudges;
+use stormproof_rt_shuttle::life::InjectedEvents;
 use stormproof_workloads::plan::{Action, Client, Payload, Step};
 
 use super::Search;
@@ -9,7 +9,7 @@ use crate::plan::{CrashAt, DurabilityPlan, Ending, LifePlan, Plan, StrategyPlan}
 
 /// Less of everything that is there.
 pub(super) fn structure(search: &mut Search<'_>) {
-    // If only every so many-th commit looks for old versions, none of those can go.
+    // As long as only every n-th commit collects old versions, none of those commits can be left out.
     attempt(search, |plan| plan.engine.collect_every = 1);
     lives(search);
     clients(search);
@@ -161,18 +161,18 @@ const SIMPLER_SCHEDULES: u64 = 48;
 fn switches(search: &mut Search<'_>) {
     for number in 0..search.plan().lives.len() {
         if !matches!(search.plan().lives[number].strategy, StrategyPlan::Directed { .. }) {
-            let quiet = StrategyPlan::Directed { forces: Vec::new() };
+            let quiet = StrategyPlan::Directed { forced_switches: Vec::new() };
             attempt_exactly(search, |plan| plan.lives[number].strategy = quiet.clone());
             continue;
         }
         list_exactly(search, |plan| match &mut plan.lives[number].strategy {
-            StrategyPlan::Directed { forces } => forces,
+            StrategyPlan::Directed { forced_switches } => forced_switches,
             _ => unreachable!("checked above"),
         });
-        if matches!(search.plan().lives[number].nudges, Nudges::Only(_)) {
-            list_exactly(search, |plan| match &mut plan.lives[number].nudges {
-                Nudges::Only(nudges) => nudges,
-                Nudges::Random => unreachable!("checked above"),
+        if matches!(search.plan().lives[number].injected_events, InjectedEvents::Only(_)) {
+            list_exactly(search, |plan| match &mut plan.lives[number].injected_events {
+                InjectedEvents::Only(injected_events) => injected_events,
+                InjectedEvents::Random => unreachable!("checked above"),
             });
         }
     }

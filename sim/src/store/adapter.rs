@@ -306,12 +306,12 @@ fn policy(retry: Retry) -> RetryPolicy {
     }
 }
 
-/// A commit, of which every so many-th waits until it is durable.
+/// A commit; every n-th waits until it is durable.
 fn committed(commit: &Commit, wait_durable_every: u64) -> Committed {
     let version = commit.version().map(Version::get);
     let waits =
         version.is_some_and(|version| wait_durable_every > 0 && version.is_multiple_of(wait_durable_every));
-    // An ack stays an ack when nobody can say any more whether it is durable.
+    // An ack stays an ack when it is no longer known whether it is durable.
     let durable =
         if waits { commit.wait_durable().is_ok() } else { commit.ticket().is_durable().unwrap_or(false) };
     Committed { version, durable }

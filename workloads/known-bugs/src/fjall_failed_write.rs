@@ -2,7 +2,7 @@
 //!
 //! A file can't grow beyond the limit that the system sets (`RLIMIT_FSIZE`): the write that crosses it is cut short, the
 //! next one fails, as on a disk that is full. Then there is room again. This happens in a process of its own, which says what
-//! was acked and ends without closing anything; whoever started it opens the database and compares.
+//! was acked and ends without closing anything; its parent opens the database and compares.
 //!
 //! The seed decides sizes and the limit, and fjall's journal is written by the committing thread, so a seed finds the same
 //! again.
@@ -39,7 +39,7 @@ pub struct Found {
 /// Plays a seed in `folder`. `worker` is a program that calls [`work`], with its arguments before folder and seed.
 ///
 /// # Errors
-/// When the process can't be started, or says what nobody understands.
+/// When the process can't be started, or its output can't be parsed.
 pub fn play(folder: &Path, seed: u64, worker: &[&str]) -> io::Result<Found> {
     // A shell can tell the system that the signal of a file that is too large is not deadly: a write fails instead.
     let mut process = Command::new("sh")
@@ -92,7 +92,7 @@ const SEED: &str = "KNOWN_BUGS_SEED";
 /// [`play`].
 ///
 /// # Errors
-/// When the limit can't be set, or nobody listens.
+/// When the limit can't be set, or there is no listener.
 pub fn work() -> Result<(), Box<dyn std::error::Error>> {
     let (Ok(folder), Ok(seed)) = (std::env::var(FOLDER), std::env::var(SEED)) else { return Ok(()) };
     let seed: u64 = seed.parse()?;

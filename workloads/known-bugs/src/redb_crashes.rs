@@ -25,7 +25,7 @@ const TABLE: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("data")
 const LAST: u64 = 0;
 /// Lives that end in a power cut, at the latest.
 const CUTS_MAX: u32 = 4;
-/// A life draws its power cut among so many operations.
+/// The number of operations among which a life draws its power cut.
 const HORIZON: u64 = 150;
 const COMMITS_MAX: u64 = 12;
 
@@ -141,7 +141,7 @@ struct Model {
 fn live(disk: &SimDisk, model: &mut Model, rng: &mut ChaCha8Rng, aim: Aim) -> Result<(), Found> {
     let database = match open(disk) {
         Ok(database) => database,
-        // A creation that was cut off leaves a file that is no database yet: whoever creates one begins anew.
+        // A creation that was cut off leaves a file that is no database yet: creating one begins anew.
         Err(_) if !model.created && disk.is_powered() => {
             let anew = disk.mount().remove(NAME).map_err(|error| error.to_string()).and_then(|()| open(disk));
             anew.map_err(Found::DoesNotOpen)?

@@ -32,7 +32,7 @@ pub struct Played {
     pub violations: Vec<String>,
 }
 
-/// Plays a seed in `folder`, which must be empty: so many clients, each on a thread, with so many increments each.
+/// Plays a seed in `folder`, which must be empty: `clients` threads with `increments` increments each.
 ///
 /// # Errors
 /// When the store does not open, or what clients recorded does not add up.
@@ -67,7 +67,7 @@ pub fn play(
     Ok(crew.judge()?)
 }
 
-/// Everybody who works on the store.
+/// All clients of the store.
 struct Crew {
     store: Surreal,
     workload: Hotspot,

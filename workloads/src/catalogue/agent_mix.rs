@@ -113,7 +113,7 @@ fn shared(rng: &mut ChaCha8Rng) -> Transaction {
     }
 }
 
-/// Replays an agent's own memory, which nobody else writes: each read must show the agent's own last write. What a
+/// Replays an agent's own memory, which no other agent writes: each read must show the agent's own last write. What a
 /// crash or an unanswered commit leaves open is open until it is written again.
 fn forgetful(evidence: &Evidence<'_>, session: Session) -> Option<Finding> {
     let prefix = memory(session - FIRST_CLIENT);

@@ -30,7 +30,7 @@ pub struct Bank {
     pub balance: i64,
     /// Skew of the accounts that transfers touch, in quarters (see [`Zipf`]).
     pub skew_quarters: u32,
-    /// One transaction in so many is a scan of all accounts; 0 for none.
+    /// One transaction in this many is a scan of all accounts; 0 for none.
     pub scan_every: u32,
     /// The longest think time inside of a transaction.
     pub think_micros_max: u64,

@@ -27,7 +27,7 @@ pub struct EventLog {
     pub streams: u32,
     /// Bytes of payload, at most.
     pub bytes_max: usize,
-    /// One transaction in so many reads a stream; 0 for none.
+    /// One transaction in this many reads a stream; 0 for none.
     pub read_every: u32,
 }
 

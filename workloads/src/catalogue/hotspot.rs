@@ -1,4 +1,4 @@
-//! Hotspot counter: everybody raises the same few numbers.
+//! Hotspot counter: all clients increment the same few numbers.
 
 use std::collections::BTreeMap;
 

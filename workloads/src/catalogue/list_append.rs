@@ -17,7 +17,7 @@ use crate::workload::{About, Finding, Scale, Workload};
 
 pub(super) const NAME: &str = "list-append";
 
-/// Clients append elements that nobody else appends, and read whole lists, a few of each in one transaction.
+/// Clients append elements that no other client appends, and read whole lists, a few of each in one transaction.
 ///
 /// Stresses: everything that isolation promises, in the form that black-box checkers see best.
 /// Invariant: the final list holds each element that must survive exactly once, and none of an abort; whatever a
@@ -31,9 +31,9 @@ pub struct ListAppend {
     pub steps_max: u32,
     /// Skew of the lists, in quarters (see [`Zipf`]).
     pub skew_quarters: u32,
-    /// One transaction in so many is aborted on purpose; 0 for none.
+    /// One transaction in this many is aborted on purpose; 0 for none.
     pub abort_every: u32,
-    /// One action in so many is a flush, after which nothing that was acked may be lost; 0 for none.
+    /// One action in this many is a flush, after which nothing that was acked may be lost; 0 for none.
     pub flush_every: u32,
 }
 

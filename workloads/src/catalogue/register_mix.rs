@@ -21,8 +21,8 @@ const KEYS: &str = "register/";
 /// Clients write blindly, delete, create again, swap, read and scan; some abort on purpose. Some values are empty.
 ///
 /// Stresses: blind writes, tombstones and their versions, read-your-writes, limits and direction of scans, sizes.
-/// Invariant: whatever is read was written by somebody who did not abort; what is there at the end was the last write
-/// of somebody who may have committed, and what is absent may have been deleted.
+/// Invariant: whatever is read was written by a transaction that did not abort; what is there at the end was the last
+/// write of one that may have committed, and what is absent may have been deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RegisterMix {
@@ -34,7 +34,7 @@ pub struct RegisterMix {
     pub steps_max: u32,
     /// Sizes of values.
     pub sizes: Sizes,
-    /// One transaction in so many is aborted on purpose; 0 for none.
+    /// One transaction in this many is aborted on purpose; 0 for none.
     pub abort_every: u32,
     /// The rhythm of clients.
     pub burst: Burst,
@@ -134,7 +134,7 @@ fn empty(client: u32, number: u32) -> Transaction {
     Transaction::of([Step::Put { key, value: Payload::Text(String::new()) }])
 }
 
-/// Reads of values that nobody wrote, or that only an abort wrote. Every value is written once.
+/// Reads of values that were never written, or only by an aborted transaction. Every value is written once.
 pub(crate) fn garbage(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut writers: BTreeMap<(&Key, &Bytes), &Txn> = BTreeMap::new();
     for txn in &evidence.history.txns {
@@ -151,7 +151,7 @@ pub(crate) fn garbage(evidence: &Evidence<'_>) -> Vec<Finding> {
         for (key, value) in reads(txn) {
             let shown = |value: &[u8]| String::from_utf8_lossy(&value[..value.len().min(24)]).into_owned();
             let (what, other) = match writers.get(&(key, value)) {
-                None => ("nobody wrote", None),
+                None => ("no transaction wrote", None),
                 Some(writer) if writer.index == txn.index => continue,
                 Some(writer) if evidence.fate(writer) == Fate::Never => {
                     ("only an abort wrote", Some(writer.index))

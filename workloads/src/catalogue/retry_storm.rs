@@ -1,4 +1,4 @@
-//! Retry storm: everybody wants the same few keys for as long as possible.
+//! Retry storm: all clients hold the same few keys for as long as possible.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -18,8 +18,8 @@ pub(super) const NAME: &str = "retry-storm";
 /// store to run them again, with the loop that it has for applications.
 ///
 /// Stresses: long conflict sets, retries, fairness, whatever spins.
-/// Invariant: liveness: nobody is aborted unless somebody else, running at the same time, may have won the key that the
-/// conflict names. So the number of aborts is bounded by commits times clients, and somebody always gets through.
+/// Invariant: liveness: no transaction is aborted unless another one, running at the same time, may have won the key that the
+/// conflict names. So the number of aborts is bounded by commits times clients, and one always gets through.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RetryStorm {
@@ -47,7 +47,7 @@ impl Workload for RetryStorm {
     fn about(&self) -> About {
         About {
             stresses: "retries (half of them by the store's own loop), long conflict sets, fairness",
-            invariant: "nobody is aborted without a winner",
+            invariant: "no transaction is aborted without a winner",
         }
     }
 
@@ -90,7 +90,7 @@ fn key(number: u32) -> String {
     format!("storm/{number}")
 }
 
-/// Aborts that name a conflict which nobody can have won.
+/// Aborts that name a conflict which no transaction can have won.
 pub(super) fn without_winner(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for txn in evidence.clients() {
@@ -101,8 +101,10 @@ pub(super) fn without_winner(evidence: &Evidence<'_>) -> Vec<Finding> {
             };
             if !evidence.effective().any(won) {
                 let key = String::from_utf8_lossy(&conflict.key);
-                let message =
-                    format!("a {:?} conflict on {key}, which nobody else wrote meanwhile", conflict.kind);
+                let message = format!(
+                    "a {:?} conflict on {key}, which no other transaction wrote meanwhile",
+                    conflict.kind
+                );
                 findings.push(Finding::violation("no abort without a winner", message, [txn.index]));
             }
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{clients, parameters_of};
 use crate::evidence::Evidence;
-use crate::notebook::{Note, What};
+use crate::notebook::{Note, NoteKind};
 use crate::plan::{Action, Plan, Step, Transaction};
 use crate::store::Capabilities;
 use crate::workload::{About, Finding, Scale, Workload};
@@ -66,7 +66,7 @@ impl Workload for TinyDatabases {
     fn check(&self, evidence: &Evidence<'_>) -> Vec<Finding> {
         let mut visits: BTreeMap<&str, Vec<&Note>> = BTreeMap::new();
         for note in evidence.notes {
-            if let What::Sibling { name, .. } = &note.what {
+            if let NoteKind::Sibling { name, .. } = &note.what {
                 visits.entry(name).or_default().push(note);
             }
         }
@@ -79,7 +79,7 @@ impl Workload for TinyDatabases {
 fn forgotten(name: &str, notes: &[&Note], cut: i64) -> Option<Finding> {
     let (mut must, mut may) = (0, cut);
     for note in notes {
-        let What::Sibling { found, invoked, acked, error, .. } = &note.what else { continue };
+        let NoteKind::Sibling { found, invoked, acked, error, .. } = &note.what else { continue };
         match found {
             Some(found) if !(must..=must + may).contains(found) => {
                 let message = format!("{name} was at {found}; {must} visits must count, {may} more may");

@@ -22,7 +22,7 @@ pub(super) const NAME: &str = "tool-calls";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ToolCalls {
-    /// One transaction in so many observes another agent; 0 for none.
+    /// One transaction in this many observes another agent; 0 for none.
     pub observe_every: u32,
 }
 

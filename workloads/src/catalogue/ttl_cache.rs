@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::{clients, parameters_of};
 use crate::evidence::{Evidence, Fate, ended, written};
 use crate::history::{Op, Txn};
-use crate::notebook::What;
+use crate::notebook::NoteKind;
 use crate::plan::{Action, Payload, Plan, Step, Transaction};
 use crate::store::{Bytes, Capabilities};
 use crate::workload::{About, Finding, Scale, Workload};
 
 pub(super) const NAME: &str = "ttl-cache";
 
-/// Rounding of lifetimes that is nobody's fault.
+/// Rounding of lifetimes that is no violation.
 const SLACK_MICROS: u64 = 1_000;
 
 /// Clients fill a small cache with values that live a few milliseconds, replace some by values that stay, delete some,
@@ -100,7 +100,7 @@ fn key(number: u32) -> String {
 /// Between which times the store's clock stood when a transaction began.
 fn begun(evidence: &Evidence<'_>, txn: &Txn) -> Option<[u64; 2]> {
     evidence.notes.iter().filter(|note| note.txn == Some(txn.index)).find_map(|note| match note.what {
-        What::Begun { wall } => Some(wall),
+        NoteKind::Begun { wall } => Some(wall),
         _ => None,
     })
 }
@@ -108,7 +108,7 @@ fn begun(evidence: &Evidence<'_>, txn: &Txn) -> Option<[u64; 2]> {
 /// The latest that the store's clock can have shown at the ack of a transaction.
 fn acked(evidence: &Evidence<'_>, txn: &Txn) -> Option<u64> {
     evidence.notes.iter().filter(|note| note.txn == Some(txn.index)).find_map(|note| match note.what {
-        What::Acked { wall } => Some(wall),
+        NoteKind::Acked { wall } => Some(wall),
         _ => None,
     })
 }

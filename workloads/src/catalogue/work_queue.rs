@@ -20,7 +20,7 @@ const QUEUE: &str = "jobs";
 
 /// Clients put jobs in, take leases, think, and complete what they hold; some leases run out first.
 ///
-/// Stresses: scans of a range whose head everybody wants, deletes and re-creation of neighbours, moves between ranges.
+/// Stresses: scans of a range whose head all clients want, deletes and re-creation of neighbours, moves between ranges.
 /// Invariant: in every snapshot a job is in exactly one place; none that was acked is lost; none is done twice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -44,7 +44,7 @@ impl Workload for WorkQueue {
 
     fn about(&self) -> About {
         About {
-            stresses: "scans of a range whose head everybody wants, moves between ranges",
+            stresses: "scans of a range whose head all clients want, moves between ranges",
             invariant: "no job is lost, none is done twice",
         }
     }

@@ -48,7 +48,7 @@ struct Attempts<'a> {
     last: Option<Last>,
 }
 
-/// The last attempt of which nobody has said how it ended.
+/// The last attempt whose end is not known.
 struct Last {
     index: TxnIndex,
     did: Did,
@@ -93,12 +93,12 @@ mod tests {
     use crate::environment::Environment;
     use crate::history::{Outcome, Recorder};
     use crate::memory_store::MemoryStore;
-    use crate::notebook::{Ending, Notebook, What};
+    use crate::notebook::{Ending, NoteKind, Notebook};
     use crate::plan::{Client, Plan, Step, Transaction};
     use crate::store::{Body, Committed, Result, Retry, Store, StoreTxn, TxnOptions};
     use crate::{Runner, catalogue};
 
-    /// Somebody else is always faster, so many times.
+    /// Another client is always faster, this many times.
     struct Rivalry {
         inner: MemoryStore,
         rivals: u32,
@@ -166,7 +166,7 @@ mod tests {
         };
         runner.run(&plan.clients[0]);
         let finished = notebook.notes().into_iter().find_map(|note| match note.what {
-            What::Finished { attempts, ending, .. } => Some((attempts, ending)),
+            NoteKind::Finished { attempts, ending, .. } => Some((attempts, ending)),
             _ => None,
         });
         let history = recorder.history().expect("it adds up");

@@ -3,8 +3,8 @@
 //! Job: give every event its place in the global order, cheaply, from many clients at once. Not its job: calling the
 //! store.
 //!
-//! Invariants: INV-REC-1: the internal lock is held for one push and never across a call to a store, so it is no
-//! scheduling point and can't be held when a simulated life is cut off. INV-REC-2: an invocation gets its time
+//! Invariants: INV-RECORDER-1: the internal lock is held for one push and never across a call to a store, so it is no
+//! scheduling point and can't be held when a simulated life is cut off. INV-RECORDER-2: an invocation gets its time
 //! before the call, an answer after it, so recorded intervals contain the true ones.
 
 #![expect(

@@ -31,7 +31,7 @@ pub enum Flaw {
     EarlyExpiry,
     /// An ended run still writes.
     ZombieRun,
-    /// Every third commit is aborted though nobody else wrote.
+    /// Every third commit is aborted though no other transaction wrote.
     SpuriousConflict,
     /// A small database beside the store opens empty every time.
     SiblingForgets,
@@ -45,7 +45,7 @@ pub enum Flaw {
     HoleInStream,
     /// A stream proves one event less than it has.
     BrokenChain,
-    /// Some transitions of a state machine lead to a state that nobody asked for.
+    /// Some transitions of a state machine lead to a state that was not asked for.
     StrayState,
     /// A run that is alive is refused now and then.
     RefusesLiveRuns,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::table::Value;
-use super::{Flaw, MemoryStore, State};
+use super::{Data, Flaw, MemoryStore};
 use crate::store::{
     Bytes, Committed, Conflict, ConflictKind, Entry, Expected, Isolation, Key, Range, Read, Result,
     StoreError, StoreTxn, StreamEvent, TxnOptions, Version, stream_key,
@@ -69,7 +69,7 @@ impl<'a> MemoryTxn<'a> {
     }
 
     /// Every conflict with the newest committed state.
-    fn validate(&self, state: &State) -> Vec<Conflict> {
+    fn validate(&self, state: &Data) -> Vec<Conflict> {
         let mut conflicts = Vec::new();
         let table = &state.table;
         let newer =
@@ -117,7 +117,7 @@ impl<'a> MemoryTxn<'a> {
         conflicts
     }
 
-    fn install(&mut self, state: &mut State) -> Version {
+    fn install(&mut self, state: &mut Data) -> Version {
         state.version += 1;
         let version = state.version;
         let seventh = state.commits.is_multiple_of(7);

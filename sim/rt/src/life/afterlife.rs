@@ -7,8 +7,8 @@
 //!
 //! Invariants:
 //! * INV-AFTER-1: `on_end` has been called before the first destructor runs.
-//! * INV-AFTER-2: nothing that tasks do here shows in the [`Life`](super::Life).
-//! * INV-AFTER-3: nobody is thrown anything while a task unwinds from a panic of its own: a second panic on one stack
+//! * INV-AFTER-2: nothing that tasks do here shows in the [`LifeOutcome`](super::LifeOutcome).
+//! * INV-AFTER-3: no task is unwound while one unwinds from a panic of its own: a second panic on one stack
 //!   aborts the process. Such a life leaks.
 
 use std::panic::resume_unwind;

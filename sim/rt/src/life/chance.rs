@@ -1,7 +1,7 @@
-//! What is due at a certain step, and what happens by chance (see [`nudge`](super::nudge)).
+//! What is due at a certain step, and what happens by chance (see [`injected_event`](super::injected_event)).
 
 use super::core::{Core, below};
-use super::nudge::{RawNudge, STALL, What};
+use super::injected_event::{RawEventKind, RawInjectedEvent, STALL};
 use super::trail::Draw;
 use super::{KillAt, LifeEnd, StepLimit};
 use crate::op::mix;
@@ -27,7 +27,7 @@ impl Core {
     }
 
     fn stall(&mut self, nanos: u64, blocked: bool) {
-        self.note(What::Stall { nanos }, blocked);
+        self.note(RawEventKind::Stall { nanos }, blocked);
         self.now += nanos;
         self.fire_timers();
     }
@@ -79,18 +79,18 @@ impl Core {
         mix(mix(self.settings.seed, purpose), self.point_hash(false))
     }
 
-    pub(super) fn is_nudged(&self, kind: u64, per_mille: u16) -> bool {
+    pub(super) fn is_injected(&self, kind: u64, per_mille: u16) -> bool {
         match &self.listed {
             None => self.keyed(kind) % 1000 < u64::from(per_mille),
             Some(listed) => listed.get(self.point_hash(false), kind).is_some(),
         }
     }
 
-    pub(super) fn note(&mut self, what: What, blocked: bool) {
+    pub(super) fn note(&mut self, what: RawEventKind, blocked: bool) {
         let me = &self.tasks[self.current.index()];
         let (op, nth) = (me.pending_id, me.nth(blocked));
         self.keep(|| Draw::Chance { what });
-        self.nudges.push(RawNudge { task: self.current, op, nth, blocked, what });
+        self.injected_events.push(RawInjectedEvent { task: self.current, op, nth, blocked, what });
     }
 
     pub(super) fn point_hash(&self, blocked: bool) -> u64 {

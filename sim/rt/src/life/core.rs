@@ -2,21 +2,21 @@
 //! chance does in `chance`, what happens after the end in `afterlife`.
 //!
 //! Invariants:
-//! * INV-LIFE-1: `runnable` holds, sorted, the tasks that may be chosen: those with [`Status::Runnable`], and those that
+//! * INV-CORE-1: `runnable` holds, sorted, the tasks that may be chosen: those with [`Status::Runnable`], and those that
 //!   wait with a deadline and were drawn to time out early.
-//! * INV-LIFE-2: `current` is the task that runs, from the moment at which it was chosen.
-//! * INV-LIFE-3: once `over` is set it stays, and no task runs any more, but for the main task's way out.
+//! * INV-CORE-2: `current` is the task that runs, from the moment at which it was chosen.
+//! * INV-CORE-3: once `over` is set it stays, and no task runs any more, but for the main task's way out.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::afterlife::Stage;
-use super::nudge::{Listed, RawNudge};
-use super::schedule::{Decision, Decisions, RawForce, Schedule};
+use super::injected_event::{Listed, RawInjectedEvent};
+use super::schedule::{Decision, Decisions, RawForcedSwitch, Schedule};
 use super::starvation::Patience;
 use super::task::{Status, Task};
 use super::trail::Draw;
-use super::{KillAt, Life, LifeEnd, Nudges, Panic, Settings, Step, TaskId, Watch};
+use super::{InjectedEvents, KillAt, LifeEnd, LifeOutcome, Panic, Settings, Step, TaskId, Watch};
 use crate::op::{FNV_START, Op, OpId, OpKind, OpTable, mix, stable_hash};
 use crate::strategy::{Choice, Strategy, point_hash_of};
 use crate::time::Instant;
@@ -78,10 +78,10 @@ pub(crate) struct Core {
     pub(super) preemptions: u64,
     pub(super) decisions: Vec<Decision>,
     pub(super) decided_at: u64,
-    pub(super) forces: Vec<RawForce>,
-    /// The nudges that are listed, if they are.
+    pub(super) forced_switches: Vec<RawForcedSwitch>,
+    /// The injected_events that are listed, if they are.
     pub(super) listed: Option<Listed>,
-    pub(super) nudges: Vec<RawNudge>,
+    pub(super) injected_events: Vec<RawInjectedEvent>,
     /// All that went into the digest, if it is kept.
     pub(super) trail: Option<Vec<Draw>>,
     pub(super) marks: Vec<(&'static str, u64)>,
@@ -97,9 +97,9 @@ impl Core {
             Some(KillAt::Point(key)) => Some(point_hash_of(key)),
             _ => None,
         };
-        let listed = match &settings.nudges {
-            Nudges::Random => None,
-            Nudges::Only(nudges) => Some(Listed::new(nudges)),
+        let listed = match &settings.injected_events {
+            InjectedEvents::Random => None,
+            InjectedEvents::Only(injected_events) => Some(Listed::new(injected_events)),
         };
         let mut core = Self {
             tasks: vec![Task::new("main", start)],
@@ -130,9 +130,9 @@ impl Core {
             preemptions: 0,
             decisions: Vec::new(),
             decided_at: 0,
-            forces: Vec::new(),
+            forced_switches: Vec::new(),
             listed,
-            nudges: Vec::new(),
+            injected_events: Vec::new(),
             trail: settings.trail.then(Vec::new),
             marks: Vec::new(),
             panics: Vec::new(),
@@ -220,7 +220,7 @@ impl Core {
         self.panics.push(panic);
     }
 
-    /// The current task ends. The life is over with the main task; else somebody else is chosen.
+    /// The current task ends. The life is over with the main task; else another task is chosen.
     pub(crate) fn task_ended(&mut self) {
         if self.over.is_some() {
             self.tasks[self.current.index()].status = Status::Ended;
@@ -252,10 +252,10 @@ impl Core {
         }
     }
 
-    pub(crate) fn into_life(mut self) -> (Life, OpTable) {
+    pub(crate) fn into_life(mut self) -> (LifeOutcome, OpTable) {
         self.marks.sort_unstable();
         self.strategy.end(&self.tasks);
-        let life = Life {
+        let life = LifeOutcome {
             end: self.over.unwrap_or(LifeEnd::Killed),
             digest: mix(self.digest, self.now),
             interleaving: self.interleaving,
@@ -268,8 +268,8 @@ impl Core {
             unfinished: self.unfinished,
             schedule: Schedule {
                 decisions: Decisions(self.decisions),
-                forces: self.forces,
-                nudges: self.nudges,
+                forced_switches: self.forced_switches,
+                injected_events: self.injected_events,
                 tasks: self.tasks.into_iter().map(|task| task.path).collect(),
                 ops: self.ops.shared(),
             },
@@ -334,7 +334,7 @@ impl Core {
         if to != default {
             let me = &self.tasks[self.current.index()];
             let (op, nth) = (me.pending_id, me.nth(blocked));
-            self.forces.push(RawForce { task: self.current, op, nth, blocked, to });
+            self.forced_switches.push(RawForcedSwitch { task: self.current, op, nth, blocked, to });
         }
         if to != self.current || !can_stay {
             self.decisions.push(Decision { after: self.step - self.decided_at, to });

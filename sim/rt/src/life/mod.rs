@@ -1,6 +1,6 @@
 //! One life of a program: from its first step to its end, its crash or the limit of its steps.
 //!
-//! [`run`] starts the program's main task in a fresh life on the calling OS thread, and returns a [`Life`] that says
+//! [`run`] starts the program's main task in a fresh life on the calling OS thread, and returns a [`LifeOutcome`] that says
 //! how it ended and what was decided on the way. Everything else in here serves that; what is public beside it are
 //! the plain data that go in ([`Settings`]) and come out.
 //!
@@ -11,7 +11,7 @@ mod afterlife;
 mod bridge;
 mod chance;
 mod core;
-mod nudge;
+mod injected_event;
 mod outcome;
 mod panic_hook;
 mod run;
@@ -24,10 +24,10 @@ mod wait_graph;
 mod waits;
 mod watch;
 
-pub use nudge::{Nudge, Nudges};
-pub use outcome::{Life, LifeEnd, Panic, Starved, StepLimit};
+pub use injected_event::{InjectedEvent, InjectedEvents};
+pub use outcome::{LifeEnd, LifeOutcome, Panic, Starved, StepLimit};
 pub use run::{run, run_with};
-pub use schedule::{Decision, Decisions, Force, PointKey, Schedule};
+pub use schedule::{Decision, Decisions, ForcedSwitch, PointKey, Schedule};
 pub use settings::{KillAt, OnEnd, Progress, Remains, Settings, Starvation};
 pub(crate) use task::Task;
 pub use task::TaskId;
@@ -89,14 +89,14 @@ pub(crate) fn acquired(op: Op) {
 
 /// Notes that the current task holds the lock of `op` no longer, and lets those that wait for it try again.
 ///
-/// This is no scheduling point. Whoever could run behind it can run before the task's next operation, and sees the same:
-/// a third of all points were these, and told nothing.
+/// This is no scheduling point. A task that could run after it can run before this task's next operation, and sees the
+/// same: a third of all points were these, and led to no new state.
 #[inline]
 pub(crate) fn released(op: Op) {
     with_core(|core| core.released(&op));
 }
 
-/// Waits until somebody has released the lock of `op`.
+/// Waits until the lock of `op` is released.
 pub(crate) fn block_on_lock(op: Op) {
     if let Some(flow) = with_core(|core| core.block_on_lock(op)) {
         follow(flow);
@@ -181,7 +181,7 @@ pub(crate) fn crash() -> ! {
     afterlife::leave()
 }
 
-/// Tells whoever watches the current life what an atomic integer is now.
+/// Tells the watcher of the current life the new value of an atomic integer.
 #[inline]
 pub(crate) fn saw(label: &'static str, value: impl FnOnce() -> u64) {
     with_core(|core| {

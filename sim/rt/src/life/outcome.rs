@@ -35,7 +35,7 @@ pub struct StepLimit {
     pub tasks: WaitGraph,
 }
 
-/// A task that waited while others went on, and nobody woke it.
+/// A task that waited while others ran, and was not woken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Starved {
     /// Its path.
@@ -53,7 +53,7 @@ pub enum LifeEnd {
     Completed,
     /// It was killed: by [`crate::probe::crash`], or by [`super::Settings::kill`].
     Killed,
-    /// Nobody can run, and no timeout will change that.
+    /// No task can run, and no timeout will change that.
     Deadlock(WaitGraph),
     /// It came to [`super::Settings::steps_max`], or got nowhere for longer than [`super::Settings::progress`] allows.
     StepLimit(StepLimit),
@@ -95,10 +95,10 @@ impl fmt::Display for LifeEnd {
 
 /// How a life went.
 #[derive(Debug)]
-pub struct Life {
+pub struct LifeOutcome {
     /// How it ended.
     pub end: LifeEnd,
-    /// A hash over every scheduling point (task, operation, how-many-th) and every decision, in order: two lives with
+    /// A hash over every scheduling point (task, operation, occurrence) and every decision, in order: two lives with
     /// the same digest did the same. The same in every process and on every machine.
     pub digest: u64,
     /// A hash over the switches only: lives that differ in it interleaved differently.
@@ -119,7 +119,7 @@ pub struct Life {
     pub unfinished: usize,
     /// All that was decided.
     pub schedule: Schedule,
-    /// See [`Life::trail`].
+    /// See [`LifeOutcome::trail`].
     pub(crate) trail: Vec<Draw>,
     /// What the strategy has to say.
     pub report: Report,

@@ -2,7 +2,7 @@
 //!
 //! Shuttle installs a panic hook of its own with the first execution of a process, which prints. [`install`] lets it do
 //! so and then puts another one in its place: it stays silent inside of a life, and calls the hook that was there before
-//! for everybody else.
+//! everywhere else.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -23,7 +23,7 @@ pub(crate) fn install() {
         panic::set_hook(Box::new(|_| {}));
         bridge::run_nothing();
         panic::set_hook(Box::new(move |info| {
-            // In the afterlife a panic aborts the process: whoever looks for the reason has to see it.
+            // In the afterlife a panic aborts the process, so its message has to be printed.
             if is_alive() {
                 remember(info);
             } else {

@@ -6,7 +6,7 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::core::Core;
-use super::{CORE, Life, Settings, bridge, catch, is_inside, panic_hook, task_ended};
+use super::{CORE, LifeOutcome, Settings, bridge, catch, is_inside, panic_hook, task_ended};
 use crate::op::OpTable;
 use crate::strategy::Strategy;
 
@@ -22,7 +22,11 @@ thread_local! {
 ///
 /// # Panics
 /// Inside of a life.
-pub fn run(settings: Settings, strategy: Box<dyn Strategy>, body: impl FnOnce() + Send + 'static) -> Life {
+pub fn run(
+    settings: Settings,
+    strategy: Box<dyn Strategy>,
+    body: impl FnOnce() + Send + 'static,
+) -> LifeOutcome {
     assert!(!is_inside(), "a life runs inside of a life");
     panic_hook::install();
     if SPOILT.get() {
@@ -40,14 +44,18 @@ pub fn run_with<S: Strategy>(
     settings: Settings,
     strategy: S,
     body: impl FnOnce() + Send + 'static,
-) -> (Life, S) {
+) -> (LifeOutcome, S) {
     let mut life = run(settings, Box::new(strategy), body);
     let strategy = std::mem::replace(&mut life.strategy, Box::new(crate::strategy::RoundRobin::new(1)));
     let strategy: Box<dyn Any> = strategy;
     (life, *strategy.downcast().expect("the strategy that went in comes out"))
 }
 
-fn run_here(settings: Settings, strategy: Box<dyn Strategy>, body: impl FnOnce() + Send + 'static) -> Life {
+fn run_here(
+    settings: Settings,
+    strategy: Box<dyn Strategy>,
+    body: impl FnOnce() + Send + 'static,
+) -> LifeOutcome {
     let stack_bytes = settings.stack_bytes;
     let core = Core::new(settings, strategy, OPS.take());
     CORE.set(Some(Box::new(core)));
@@ -69,6 +77,6 @@ fn run_here(settings: Settings, strategy: Box<dyn Strategy>, body: impl FnOnce()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the caller waits for the thread: nothing runs beside it")]
-fn on_fresh_thread(run: impl FnOnce() -> Life + Send) -> Life {
+fn on_fresh_thread(run: impl FnOnce() -> LifeOutcome + Send) -> LifeOutcome {
     std::thread::scope(|scope| scope.spawn(run).join()).unwrap_or_else(|payload| resume_unwind(payload))
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::nudge::RawNudge;
-use super::{Nudge, TaskId};
+use super::injected_event::RawInjectedEvent;
+use super::{InjectedEvent, TaskId};
 use crate::op::{OpId, OpKind, OpName, write_op};
 
 /// A scheduling point by names, which stay when code elsewhere changes.
@@ -18,7 +18,7 @@ pub struct PointKey {
     /// The operation that the task is about to do (`lock commit.queue`); with `blocked` before it, the moment at which
     /// it found that it has to wait.
     pub op: String,
-    /// The how-many-th time that this task came to this operation, or had to wait there, from 1.
+    /// How often this task had come to this operation, or had had to wait there, this time included.
     pub nth: u32,
 }
 
@@ -31,14 +31,14 @@ impl fmt::Display for PointKey {
 /// A decision that the default (go on with the same task; if it can't, with the next one in order) would not have
 /// taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Force {
+pub struct ForcedSwitch {
     /// When this task comes to this point …
     pub at: PointKey,
     /// … the task of this path runs next.
     pub to: String,
 }
 
-impl fmt::Display for Force {
+impl fmt::Display for ForcedSwitch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} → {}", self.at, self.to)
     }
@@ -113,22 +113,22 @@ impl From<Decisions> for String {
 pub struct Schedule {
     /// Raw.
     pub decisions: Decisions,
-    pub(crate) forces: Vec<RawForce>,
-    pub(crate) nudges: Vec<RawNudge>,
+    pub(crate) forced_switches: Vec<RawForcedSwitch>,
+    pub(crate) injected_events: Vec<RawInjectedEvent>,
     pub(crate) tasks: Vec<&'static str>,
     pub(crate) ops: Arc<[OpName]>,
 }
 
 impl Schedule {
-    /// The decisions that differ from the default, by name. With the nudges and the same settings, whatever their seed,
+    /// The decisions that differ from the default, by name. With the injected_events and the same settings, whatever their seed,
     /// they determine the life.
-    pub fn forces(&self) -> Vec<Force> {
-        self.forces.iter().map(|raw| self.force(raw)).collect()
+    pub fn forced_switches(&self) -> Vec<ForcedSwitch> {
+        self.forced_switches.iter().map(|raw| self.force(raw)).collect()
     }
 
     /// How many decisions differ from the default.
-    pub fn forces_len(&self) -> usize {
-        self.forces.len()
+    pub fn forced_switches_len(&self) -> usize {
+        self.forced_switches.len()
     }
 
     /// The paths of all tasks, in the order in which they were started.
@@ -137,15 +137,15 @@ impl Schedule {
     }
 
     /// What happened by chance, by name.
-    pub fn nudges(&self) -> Vec<Nudge> {
-        let named = |raw: &RawNudge| {
+    pub fn injected_events(&self) -> Vec<InjectedEvent> {
+        let named = |raw: &RawInjectedEvent| {
             raw.what.named(self.key(raw.task, raw.op, raw.nth, raw.blocked), |task| self.path(task))
         };
-        self.nudges.iter().map(named).collect()
+        self.injected_events.iter().map(named).collect()
     }
 
-    fn force(&self, raw: &RawForce) -> Force {
-        Force { at: self.key(raw.task, raw.op, raw.nth, raw.blocked), to: self.path(raw.to) }
+    fn force(&self, raw: &RawForcedSwitch) -> ForcedSwitch {
+        ForcedSwitch { at: self.key(raw.task, raw.op, raw.nth, raw.blocked), to: self.path(raw.to) }
     }
 
     pub(super) fn key(&self, task: TaskId, op: OpId, nth: u32, blocked: bool) -> PointKey {
@@ -158,9 +158,9 @@ impl Schedule {
     }
 }
 
-/// A [`Force`] in numbers.
+/// A [`ForcedSwitch`] in numbers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RawForce {
+pub(crate) struct RawForcedSwitch {
     pub(crate) task: TaskId,
     pub(crate) op: OpId,
     pub(crate) nth: u32,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Nudges, PointKey, Watch};
+use super::{InjectedEvents, PointKey, Watch};
 use crate::mutants::MutantSet;
 use crate::time::Instant;
 
@@ -29,16 +29,16 @@ pub struct Settings {
     pub kill: Option<KillAt>,
     /// The deliberate bugs that are switched on.
     pub mutants: MutantSet,
-    /// The life ends with [`LifeEnd::StepLimit`](super::LifeEnd::StepLimit) at so many scheduling points.
+    /// The number of scheduling points at which the life ends with [`LifeEnd::StepLimit`](super::LifeEnd::StepLimit).
     pub steps_max: u64,
-    /// A task that comes to so many points in a row while others could run is taken to yield: a loop that waits for
-    /// another task must not wait for ever.
+    /// The number of points in a row, while others could run, after which a task is taken to yield: a loop that waits
+    /// for another task must not wait for ever.
     pub steps_in_a_row_max: u32,
     /// Whose waiting is watched, and for how long it may last; see [`Starvation`].
     pub starvation: Option<Starvation>,
     /// What counts as getting on, and for how long a life may do without; see [`Progress`].
     pub progress: Option<Progress>,
-    /// Whether to keep what [`Life::trail`](super::Life::trail) tells.
+    /// Whether to keep what [`LifeOutcome::trail`](super::LifeOutcome::trail) tells.
     pub trail: bool,
     /// Whether a panic that comes out of any task ends the life. If not, only one of the main task does.
     pub panic_ends_life: bool,
@@ -47,7 +47,7 @@ pub struct Settings {
     /// Virtual time per scheduling point.
     pub step_nanos: u64,
     /// Where spurious wake-ups, early timeouts and stalls come from: the rates below, or a list.
-    pub nudges: Nudges,
+    pub injected_events: InjectedEvents,
     /// How many of 1,000 waits on a condition variable end for no reason.
     pub spurious_wakeups_per_mille: u16,
     /// How many of 1,000 sleeps and waits with a timeout may run out although others can still run: choosing such a
@@ -64,7 +64,7 @@ pub struct Settings {
     /// Called once, at the moment at which the life is over, before anything else happens. This is where a simulator
     /// closes its world: whatever runs afterwards ([`Remains::Unwind`]) must change nothing any more.
     pub on_end: Option<OnEnd>,
-    /// Whoever looks on, for reports.
+    /// Observes the life, for reports.
     pub watch: Option<Watch>,
 }
 
@@ -79,7 +79,7 @@ pub struct Starvation {
     pub points_max: u64,
 }
 
-/// A bound on going round in circles. A life in which `count` stays the same for `points_max` scheduling points ends with
+/// A bound on making no progress (livelock). A life in which `count` stays the same for `points_max` scheduling points ends with
 /// [`LifeEnd::StepLimit`](super::LifeEnd::StepLimit). During the second half of that time tasks take turns, so that it is not
 /// the schedule that gets nowhere.
 #[derive(Clone)]
@@ -135,7 +135,7 @@ impl Default for Settings {
             panic_ends_life: true,
             start: Instant::from_nanos(0),
             step_nanos: 100,
-            nudges: Nudges::Random,
+            injected_events: InjectedEvents::Random,
             spurious_wakeups_per_mille: 20,
             early_timeouts_per_mille: 50,
             stalls_per_million: 0,

@@ -1,8 +1,8 @@
-//! Whether somebody waits too long while others go on, and whether anything comes of it.
+//! Detects starvation and livelock: tasks that wait too long while others run, and lives without progress.
 //!
-//! Deadlock is nobody going on, livelock everybody and to no end; starvation is one who is forgotten. A strategy may keep a
-//! task from running, and with it all that wait for what it holds: so a verdict is passed only after tasks have taken
-//! turns for half of the time.
+//! In a deadlock no task can run, in a livelock tasks run without progress; starvation hits one task that others pass by. A
+//! strategy may keep a task from running, and with it all that wait for what it holds: so a verdict is passed only after
+//! tasks have taken turns for half of the time.
 
 use super::core::Core;
 use super::task::{Status, Task};
@@ -12,7 +12,7 @@ use crate::strategy::Choice;
 /// How many points a task has in its turn.
 const TURN: u32 = 16;
 
-/// How the watch over those that wait, and over those that get nowhere, goes on.
+/// State of the watch over waiting tasks and over progress.
 #[derive(Debug)]
 pub(super) struct Patience {
     /// The step at which to look again.
@@ -50,7 +50,7 @@ impl Patience {
 }
 
 impl Core {
-    /// Looks who has been waiting since when, and whether the life gets on.
+    /// Checks how long tasks have waited, and whether the life makes progress.
     pub(super) fn watch_waiting(&mut self) {
         self.patience.next = self.step.saturating_add(self.patience.every);
         let starves = self.settings.starvation.is_some_and(|bound| self.watch_starvation(bound));
@@ -58,11 +58,11 @@ impl Core {
         self.patience.fair = starves || circles;
     }
 
-    /// Whether somebody has waited for half of the time; ends the life if it was the whole.
+    /// Returns whether a task has waited for half of the bound; ends the life if it was the whole.
     fn watch_starvation(&mut self, bound: Starvation) -> bool {
         let starving = |task: &&Task| {
             let waits = match task.status {
-                // Whoever waits for a task's end waits for its work.
+                // Joining a task means waiting for its work, which may take long.
                 Status::Blocked { object } => object > self.tasks.len(),
                 Status::Waiting { deadline, .. } => deadline.is_none(),
                 Status::Runnable | Status::Ended => false,
@@ -79,7 +79,7 @@ impl Core {
         points >= bound.points_max / 2
     }
 
-    /// Whether nothing has come of half of the time; ends the life if it was the whole.
+    /// Returns whether there was no progress for half of the bound; ends the life if it was the whole.
     fn watch_progress(&mut self) -> bool {
         let Some(bound) = &self.settings.progress else { return false };
         let count = (bound.count)();

@@ -36,7 +36,7 @@ impl fmt::Display for TaskId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Runnable,
-    /// Waits for somebody to release a lock, or to end.
+    /// Waits for a lock to be released, or for a task to end.
     Blocked {
         object: usize,
     },
@@ -97,7 +97,7 @@ impl Task {
         }
     }
 
-    /// Counts an arrival at `op` and returns the how-many-th it is, from 1.
+    /// Counts an arrival at `op` and returns its number, from 1.
     #[inline]
     pub(crate) fn arrive(&mut self, op: Op, id: OpId) -> u32 {
         self.pending = op;
@@ -106,7 +106,7 @@ impl Task {
         count(&mut self.counts, id)
     }
 
-    /// Counts that the task has to wait at `op`, and returns the how-many-th time it is, from 1.
+    /// Counts that the task has to wait at `op`, and returns the number of such waits so far.
     pub(crate) fn stop_at(&mut self, op: Op, id: OpId) -> u32 {
         self.pending = op;
         self.pending_id = id;

@@ -3,9 +3,9 @@
 //! Kept only if it is asked for (`Settings::trail`): a life of 10,000 points takes half a megabyte of it.
 
 use super::core::Core;
-use super::nudge::What;
+use super::injected_event::RawEventKind;
 use super::schedule::Schedule;
-use super::{Life, TaskId};
+use super::{LifeOutcome, TaskId};
 use crate::op::{FNV_START, OpId, mix, stable_hash};
 
 /// One thing that went into the digest.
@@ -16,13 +16,13 @@ pub(crate) enum Draw {
     /// The strategy chose.
     Choice { to: TaskId },
     /// Chance did something where the last point was.
-    Chance { what: What },
+    Chance { what: RawEventKind },
     /// The world drew.
     World { label: &'static str, value: u64 },
 }
 
-impl Life {
-    /// What the life did, draw by draw, in words: points, choices of the strategy, nudges, draws of the world. Empty
+impl LifeOutcome {
+    /// What the life did, draw by draw, in words: points, choices of the strategy, injected_events, draws of the world. Empty
     /// unless `Settings::trail` was set. Two lives differ first where their trails do.
     pub fn trail(&self) -> impl Iterator<Item = String> {
         self.trail.iter().map(|step| tell(&self.schedule, step))
@@ -35,7 +35,9 @@ fn tell(schedule: &Schedule, step: &Draw) -> String {
             format!("{} (at {now} ns)", schedule.key(task, op, nth, blocked))
         }
         Draw::Choice { to } => format!("schedule: {} is chosen", schedule.path(to)),
-        Draw::Chance { what: What::Notify { to } } => format!("schedule: {} is notified", schedule.path(to)),
+        Draw::Chance { what: RawEventKind::Notify { to } } => {
+            format!("schedule: {} is notified", schedule.path(to))
+        }
         Draw::Chance { what } => format!("schedule: {what:?}"),
         Draw::World { label, value } => format!("{label}: {value:#x}"),
     }

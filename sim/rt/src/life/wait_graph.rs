@@ -1,4 +1,4 @@
-//! Who waits for what, when nobody or too many can go on.
+//! Wait-for graph of a life that ended in a deadlock, a livelock or starvation.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ pub struct Waiting {
     /// Whether it could run.
     pub runnable: bool,
     /// Whom it waits for: those that hold the lock, or the task that it joins. Empty for a condition variable, which
-    /// anybody could notify.
+    /// any task could notify.
     pub on: Vec<String>,
     /// The locks that it holds.
     pub holds: Vec<String>,

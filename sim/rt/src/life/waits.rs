@@ -1,11 +1,11 @@
-//! Who waits for what, and who wakes whom.
+//! Waiting and waking: what blocks a task, and what makes it runnable again.
 //!
-//! Those that wait for a lock or an end are all woken when it is released, and try again: whoever is chosen first gets
-//! it. Deadlines fire when time has passed them, and time jumps to the next one when nobody can run.
+//! All tasks that wait for a lock, or for a task's end, are woken when it is released, and try again: the one that is
+//! chosen first gets it. Deadlines fire when time has passed them, and time jumps to the next one when no task can run.
 
 use super::TaskId;
 use super::core::{Core, Flow};
-use super::nudge::{EARLY, NOTIFY, SPURIOUS, What};
+use super::injected_event::{EARLY, NOTIFY, RawEventKind, SPURIOUS};
 use super::task::{Status, Task};
 use crate::op::{Op, OpKind};
 
@@ -61,7 +61,7 @@ impl Core {
             }
         };
         if to != *first {
-            self.note(What::Notify { to }, false);
+            self.note(RawEventKind::Notify { to }, false);
         }
         self.wake(to, false);
     }
@@ -78,8 +78,8 @@ impl Core {
             return self.wait_after(deadline);
         }
         let is_due = deadline.is_some_and(|deadline| deadline <= self.now);
-        if !is_due && self.is_nudged(SPURIOUS, self.settings.spurious_wakeups_per_mille) {
-            self.note(What::SpuriousWakeup, false);
+        if !is_due && self.is_injected(SPURIOUS, self.settings.spurious_wakeups_per_mille) {
+            self.note(RawEventKind::SpuriousWakeup, false);
             return self.go_around(op, false);
         }
         self.wait(op, deadline)
@@ -102,9 +102,9 @@ impl Core {
         if deadline.is_some_and(|deadline| deadline <= self.now) {
             return self.go_around(op, true);
         }
-        let early = deadline.is_some() && self.is_nudged(EARLY, self.settings.early_timeouts_per_mille);
+        let early = deadline.is_some() && self.is_injected(EARLY, self.settings.early_timeouts_per_mille);
         if early {
-            self.note(What::EarlyTimeout, false);
+            self.note(RawEventKind::EarlyTimeout, false);
         }
         self.next_deadline = self.next_deadline.min(deadline.unwrap_or(u64::MAX));
         self.block(op, Status::Waiting { object: op.object, deadline }, early)
@@ -124,7 +124,8 @@ impl Core {
         self.stop_at(op, deadline, |core| {
             let step = core.step;
             let me = &mut core.tasks[core.current.index()];
-            // Whoever is woken only to find the lock taken again has been waiting all the time.
+            // A task that is woken only to find the lock taken again has been waiting all the time: its wait must
+            // not start anew, or a task that always loses would never count as starved.
             if me.waits_at != me.steps {
                 (me.waits_at, me.waits_since) = (me.steps, step);
             }
@@ -149,7 +150,7 @@ impl Core {
         if self.over.is_some() { Flow::Leave } else { pick(self) }
     }
 
-    /// Nobody can run: jumps to the next deadline. Returns whether there is one.
+    /// Jumps to the next deadline, as no task can run. Returns whether there is one.
     pub(super) fn idle(&mut self) -> bool {
         let deadline = self.tasks.iter().filter_map(Task::deadline).min();
         if let Some(deadline) = deadline {

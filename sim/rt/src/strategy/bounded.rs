@@ -1,4 +1,4 @@
-//! One interleaving after the other, with at most so many preemptions: the strategy of exhaustive searches.
+//! Preemption-bounded exhaustive search: one interleaving after the other.
 //!
 //! Depth first: each life repeats the decisions of the one before it up to the last one that has another option left.
 //! Bounding preemptions and nothing else keeps programs of some hundred steps within reach, and most bugs need very
@@ -30,7 +30,7 @@ struct Branch {
 }
 
 impl Bounded {
-    /// The first interleaving: nobody is preempted. Later ones have at most `preemptions_max` preemptions.
+    /// The first interleaving, without preemptions. Later ones have at most `preemptions_max`.
     pub const fn new(preemptions_max: u32) -> Self {
         Self { preemptions_max, preemptions: 0, depth: 0, decisions: Vec::new(), diverged: None }
     }
@@ -54,13 +54,13 @@ impl Bounded {
         self.diverged.as_deref()
     }
 
-    /// Whom to choose from, whoever does not preempt first; nobody if there is no choice.
+    /// The tasks to choose from, the one that needs no preemption first; empty if there is no choice.
     fn options(&self, choice: &Choice<'_>) -> Vec<TaskId> {
         let free = !choice.can_stay || choice.yields;
         let mut options = Vec::new();
         if free || self.preemptions < self.preemptions_max {
             let default = choice.default();
-            // Whoever yields polls: letting it go on at once leads nowhere new.
+            // A task that yields is polling: letting it go on at once leads to no new state.
             let is_new = |task: &TaskId| *task != default && (!choice.yields || *task != choice.current);
             options.push(default);
             options.extend(choice.runnable.iter().copied().filter(is_new));

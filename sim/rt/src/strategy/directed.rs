@@ -5,26 +5,26 @@ use hashbrown::HashMap;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Choice, Report, Strategy, path_hash, point_hash_of};
-use crate::life::{Force, TaskId};
+use crate::life::{ForcedSwitch, TaskId};
 
-/// Takes the decisions of a trace where it meets their points; preempts nobody anywhere else.
+/// Takes the decisions of a trace at the points that they name; preempts no task anywhere else.
 #[derive(Clone, Debug)]
 pub struct Directed {
-    forces: Vec<Force>,
-    /// Indices into `forces` by the hash of their points; several if a point is forced more than once.
+    forced_switches: Vec<ForcedSwitch>,
+    /// Indices into `forced_switches` by the hash of their points; several if a point is forced more than once.
     by_point: HashMap<u64, Vec<usize>, FixedState>,
     met: Vec<bool>,
     diverged: Option<String>,
 }
 
 impl Directed {
-    /// Takes these decisions (see [`Schedule::forces`](crate::life::Schedule::forces)), and no other.
-    pub fn new(forces: Vec<Force>) -> Self {
+    /// Takes these decisions (see [`Schedule::forced_switches`](crate::life::Schedule::forced_switches)), and no other.
+    pub fn new(forced_switches: Vec<ForcedSwitch>) -> Self {
         let mut by_point: HashMap<u64, Vec<usize>, FixedState> = HashMap::default();
-        for (index, force) in forces.iter().enumerate() {
+        for (index, force) in forced_switches.iter().enumerate() {
             by_point.entry(point_hash_of(&force.at)).or_default().push(index);
         }
-        Self { met: vec![false; forces.len()], forces, by_point, diverged: None }
+        Self { met: vec![false; forced_switches.len()], forced_switches, by_point, diverged: None }
     }
 }
 
@@ -40,7 +40,7 @@ impl Strategy for Directed {
             return choice.default();
         };
         self.met[index] = true;
-        let to = &self.forces[index].to;
+        let to = &self.forced_switches[index].to;
         choice.runnable_by_hash(path_hash(to)).unwrap_or_else(|| {
             let diverged =
                 || format!("step {}, {}: {to} was to go on, which can't run", choice.step, choice.point());
@@ -50,7 +50,7 @@ impl Strategy for Directed {
     }
 
     fn report(&self) -> Report {
-        let unmet = self.forces.iter().zip(&self.met).filter(|(_, met)| !**met);
+        let unmet = self.forced_switches.iter().zip(&self.met).filter(|(_, met)| !**met);
         Report { diverged: self.diverged.clone(), unmet: unmet.map(|(force, _)| force.at.clone()).collect() }
     }
 }

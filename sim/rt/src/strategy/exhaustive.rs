@@ -1,9 +1,9 @@
 //! All interleavings of a small program, up to a number of preemptions: the driver around [`Bounded`].
 
 use super::Bounded;
-use crate::life::{Life, Settings, run_with};
+use crate::life::{LifeOutcome, Settings, run_with};
 
-/// All interleavings of a program with at most so many preemptions, one life after the other.
+/// All interleavings of a program up to a number of preemptions, one life after the other.
 #[derive(Clone, Debug)]
 pub struct Exhaustive {
     settings: Settings,
@@ -19,8 +19,8 @@ impl Exhaustive {
     }
 
     /// The next interleaving of `body`, which has to be the same program each time; `None` when all have been run, or
-    /// when the program did not do the same under the same decisions ([`Life::report`] of the last life says where).
-    pub fn next_life(&mut self, body: impl FnOnce() + Send + 'static) -> Option<Life> {
+    /// when the program did not do the same under the same decisions ([`LifeOutcome::report`] of the last life says where).
+    pub fn next_life(&mut self, body: impl FnOnce() + Send + 'static) -> Option<LifeOutcome> {
         if self.exhausted {
             return None;
         }

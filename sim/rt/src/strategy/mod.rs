@@ -71,7 +71,7 @@ pub struct Report {
 /// The situation in which a strategy chooses.
 #[derive(Clone, Copy)]
 pub struct Choice<'a> {
-    /// The how-many-th scheduling point of the life this is.
+    /// The number of this scheduling point in the life.
     pub step: u64,
     /// Who has run until now.
     pub current: TaskId,
@@ -111,7 +111,7 @@ impl Choice<'_> {
         PointKey { task: me.path.to_string(), op, nth: me.nth(self.blocked) }
     }
 
-    /// Whoever does not preempt: the current task, or the one behind it in order if it can't or would rather not go on.
+    /// The choice without preemption: the current task, or the one behind it in order if it can't or would rather not go on.
     pub fn default(&self) -> TaskId {
         if self.can_stay && !self.yields { self.current } else { self.next() }
     }
@@ -121,7 +121,7 @@ impl Choice<'_> {
         crate::life::next_after(self.runnable, self.current)
     }
 
-    /// Anybody but the current task, with the same probability.
+    /// Any task but the current one, with the same probability.
     pub(crate) fn any_other(&self, rng: &mut ChaCha8Rng) -> TaskId {
         let runnable = self.runnable;
         match runnable.binary_search(&self.current) {

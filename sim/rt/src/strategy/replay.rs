@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use super::{Choice, Report, Strategy};
 use crate::life::{Decisions, TaskId};
 
-/// The very decisions of an earlier life. When they no longer fit, or have run out, nobody is preempted.
+/// The very decisions of an earlier life. When they no longer fit, or have run out, no task is preempted.
 #[derive(Clone, Debug)]
 pub struct Replay {
     decisions: Decisions,

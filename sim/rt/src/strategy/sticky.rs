@@ -1,11 +1,11 @@
-//! Bursts: a task goes on for a while before somebody else does.
+//! Bursts: a task runs for a while before another one does.
 
 use rand_chacha::ChaCha8Rng;
 
 use super::{Choice, Strategy};
 use crate::life::{TaskId, below};
 
-/// Lets a task go on for a random number of scheduling points, then anybody else. Finds what needs long undisturbed
+/// Lets a task go on for a random number of scheduling points, then any other task. Finds what needs long undisturbed
 /// stretches of one task inside of another.
 #[derive(Clone, Debug)]
 pub struct Sticky {

@@ -1,11 +1,11 @@
-//! Anybody, at every scheduling point, with the same probability.
+//! Any runnable task, at every scheduling point, with the same probability.
 
 use rand_chacha::ChaCha8Rng;
 
 use super::{Choice, Strategy};
 use crate::life::{TaskId, below};
 
-/// Anybody, at every scheduling point, with the same probability.
+/// Any runnable task, at every scheduling point, with the same probability.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Uniform;
 

@@ -4,8 +4,8 @@
 //! commit needs a read between two installs. Such windows are marked in the engine with `rt::probe::at`. Preempting
 //! there and keeping the victim off for a while, long enough for another's commit, gets there in few lives.
 //!
-//! How long that is, in scheduling points, nobody knows. So in half of the lives a victim is kept off until others have
-//! passed some windows so many times: that counts their transactions, whatever these take.
+//! How long that is, in scheduling points, is unknown. So in half of the lives a victim is kept off until others have
+//! passed some windows a drawn number of times: that counts their transactions, whatever these take.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
@@ -23,7 +23,7 @@ pub struct Windows {
     /// Windows are hot in this life if their hash with this has its lowest bits zero.
     salt: u64,
     cold_bits: u32,
-    /// In a hot window somebody is preempted in one of so many cases, elsewhere in one of so many.
+    /// A preemption happens in one of this many cases in a hot window, and elsewhere.
     one_in_hot: u64,
     one_in: u64,
     /// For how many steps a victim is kept off, on average.
@@ -38,7 +38,7 @@ pub struct Windows {
     off_until_pass: Vec<u64>,
 }
 
-/// Who waits for others to pass a milestone waits for so many steps at most: they may be waiting for it.
+/// The most steps for which a task is kept off until others pass a milestone: they may be waiting for it.
 const STEPS_MAX: u64 = 2_000;
 
 impl Windows {
@@ -75,7 +75,7 @@ impl Windows {
         waits && step < self.off_until[task.index()]
     }
 
-    /// One of those who are not kept off, but for the current task; anybody else if there is nobody like that.
+    /// A task that is not kept off and is not the current one; any other if there is none.
     fn another(&self, choice: &Choice<'_>, rng: &mut ChaCha8Rng) -> TaskId {
         let free = |task: &&TaskId| **task != choice.current && !self.is_kept_off(**task, choice.step);
         match choice.runnable.iter().filter(free).count() as u64 {

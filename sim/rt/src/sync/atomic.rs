@@ -73,7 +73,7 @@ macro_rules! atomic_integer {
                 self.seen(self.value.compare_exchange(current, new, success, failure))
             }
 
-            /// Passes `answer` on, and shows whoever watches what the value is now.
+            /// Passes `answer` on, and shows the new value to the watcher.
             #[inline]
             fn seen<T>(&self, answer: T) -> T {
                 self.shown();

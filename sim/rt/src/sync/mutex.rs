@@ -38,7 +38,7 @@ impl<T: ?Sized> Mutex<T> {
         self.lock()
     }
 
-    /// Locks if nobody holds the lock.
+    /// Locks if the lock is free.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         let op = self.op(OpKind::TryLock);
         life::point(op);
@@ -47,7 +47,7 @@ impl<T: ?Sized> Mutex<T> {
         Some(MutexGuard { mutex: self, data: Some(data) })
     }
 
-    /// The value, without locking: the exclusive borrow proves that nobody holds the lock.
+    /// The value, without locking: the exclusive borrow proves that the lock is free.
     pub fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
     }

@@ -46,7 +46,7 @@ pub enum Op {
     Scan {
         /// Which keys.
         range: Range,
-        /// At most so many.
+        /// The most entries.
         limit: Option<usize>,
         /// From the end.
         reverse: bool,

@@ -9,7 +9,7 @@
 
 #![expect(
     clippy::disallowed_types,
-    reason = "the lock is held within a call only and never while anybody waits, so no interleaving depends on it"
+    reason = "the lock is held within a call only and never while a client waits, so no interleaving depends on it"
 )]
 
 mod flaw;
@@ -40,13 +40,13 @@ pub struct MemoryStore {
 pub type Clock = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<Data>,
     clock: Clock,
     flaw: Option<Flaw>,
 }
 
 #[derive(Default)]
-struct State {
+struct Data {
     table: Table,
     version: Version,
     commits: u64,
@@ -86,7 +86,7 @@ impl MemoryStore {
         (self.shared.clock)()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Data> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -176,7 +176,7 @@ impl Store for MemoryStore {
     }
 }
 
-impl State {
+impl Data {
     fn install_late(&mut self) {
         let begins = self.begins;
         let (due, late) = self.late.drain(..).partition(|(at, ..)| *at <= begins);

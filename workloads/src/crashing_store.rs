@@ -1,9 +1,9 @@
-//! A store that takes no more calls after so many, as if its process had ended there.
+//! A store that refuses all calls after a given number, as if its process had ended there.
 //!
 //! Job: cut a store off in the middle of whatever clients do, so that the next life goes on with what is left.
 //! Not its job: what is left, which is for the store inside.
 //!
-//! INV-MORTAL-1: after the last call nothing reaches the store inside, but for commits that are cut: of these every
+//! INV-CRASHING-1: after the last call nothing reaches the store inside, but for commits that are cut: of these every
 //! second one happens, and none is answered.
 
 #![expect(
@@ -20,40 +20,40 @@ use crate::store::{
     StoreError, StoreTxn, StreamEvent, TxnOptions, Version, run_again,
 };
 
-/// A store that is lost after so many calls.
-pub struct Mortal<S> {
+/// A store that is lost after a given number of calls.
+pub struct CrashingStore<S> {
     inner: S,
-    life: Life,
+    limit: CallLimit,
 }
 
 /// How many calls there were, how many there may be, and what to do before each.
-struct Life {
+struct CallLimit {
     calls: AtomicU64,
     calls_max: u64,
     before: fn(),
 }
 
-impl<S: Store> Mortal<S> {
-    /// Loses `inner` after so many calls.
+impl<S: Store> CrashingStore<S> {
+    /// Loses `inner` after `calls_max` calls.
     pub fn new(inner: S, calls_max: u64) -> Self {
-        Self { inner, life: Life { calls: AtomicU64::new(0), calls_max, before: || {} } }
+        Self { inner, limit: CallLimit { calls: AtomicU64::new(0), calls_max, before: || {} } }
     }
 
     /// Runs `before` ahead of each call: where a host interleaves clients.
     #[must_use]
     pub fn yielding(mut self, before: fn()) -> Self {
-        self.life.before = before;
+        self.limit.before = before;
         self
     }
 }
 
-impl<S> fmt::Debug for Mortal<S> {
+impl<S> fmt::Debug for CrashingStore<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mortal").field("calls", &self.life.calls).finish_non_exhaustive()
+        f.debug_struct("CrashingStore").field("calls", &self.limit.calls).finish_non_exhaustive()
     }
 }
 
-impl Life {
+impl CallLimit {
     /// One more call.
     fn call(&self) -> Result<()> {
         let number = self.count();
@@ -66,10 +66,10 @@ impl Life {
     }
 }
 
-impl<S: Store> Store for Mortal<S> {
+impl<S: Store> Store for CrashingStore<S> {
     fn begin(&self, options: &TxnOptions) -> Result<Box<dyn StoreTxn + '_>> {
-        self.life.call()?;
-        Ok(Box::new(MortalTxn { inner: self.inner.begin(options)?, life: &self.life }))
+        self.limit.call()?;
+        Ok(Box::new(CrashingTxn { inner: self.inner.begin(options)?, limit: &self.limit }))
     }
 
     /// A loop of its own, so that it can be cut.
@@ -78,7 +78,7 @@ impl<S: Store> Store for Mortal<S> {
     }
 
     fn flush(&self) -> Result<()> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.flush()
     }
 
@@ -91,104 +91,104 @@ impl<S: Store> Store for Mortal<S> {
     }
 
     fn begin_run(&self, parent: Option<&RunHandle>) -> Result<RunHandle> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.begin_run(parent)
     }
 
     fn end_run(&self, run: &RunHandle) -> Result<()> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.end_run(run)
     }
 
     fn open_sibling(&self, name: &str) -> Result<Box<dyn Store>> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.open_sibling(name)
     }
 }
 
-struct MortalTxn<'a> {
+struct CrashingTxn<'a> {
     inner: Box<dyn StoreTxn + 'a>,
-    life: &'a Life,
+    limit: &'a CallLimit,
 }
 
-impl StoreTxn for MortalTxn<'_> {
+impl StoreTxn for CrashingTxn<'_> {
     fn start_version(&self) -> Option<Version> {
         self.inner.start_version()
     }
 
     fn get(&mut self, key: &[u8]) -> Result<Read> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.get(key)
     }
 
     fn scan(&mut self, range: &Range, limit: Option<usize>, reverse: bool) -> Result<Vec<Entry>> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.scan(range, limit, reverse)
     }
 
     fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.put(key, value)
     }
 
     fn delete(&mut self, key: &[u8]) -> Result<()> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.delete(key)
     }
 
     fn cas(&mut self, key: &[u8], expected: &Expected, value: &[u8]) -> Result<()> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.cas(key, expected, value)
     }
 
     fn put_with_ttl(&mut self, key: &[u8], value: &[u8], ttl: Duration) -> Result<()> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.put_with_ttl(key, value, ttl)
     }
 
     fn append(&mut self, key: &[u8], element: &[u8]) -> Result<()> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.append(key, element)
     }
 
     fn list(&mut self, key: &[u8]) -> Result<(Vec<Bytes>, Option<Version>)> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.list(key)
     }
 
     fn append_event(&mut self, stream: &str, payload: &[u8]) -> Result<()> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.append_event(stream, payload)
     }
 
     fn events(&mut self, stream: &str) -> Result<Vec<StreamEvent>> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.events(stream)
     }
 
     fn verify_events(&mut self, stream: &str) -> Result<u64> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.verify_events(stream)
     }
 
     fn create_machine(&mut self, machine: &str, state: &str) -> Result<()> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.create_machine(machine, state)
     }
 
     fn machine(&mut self, machine: &str) -> Result<Read> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.machine(machine)
     }
 
     fn transition(&mut self, machine: &str, from: &str, to: &str) -> Result<()> {
-        self.life.call()?;
+        self.limit.call()?;
         self.inner.transition(machine, from, to)
     }
 
     fn commit(self: Box<Self>) -> Result<Committed> {
-        let number = self.life.count();
-        if number < self.life.calls_max {
+        let number = self.limit.count();
+        if number < self.limit.calls_max {
             return self.inner.commit();
         }
         if number.is_multiple_of(2) {
@@ -204,14 +204,14 @@ impl StoreTxn for MortalTxn<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::Mortal;
+    use super::CrashingStore;
     use crate::memory_store::MemoryStore;
     use crate::store::{Store, StoreError, TxnOptions};
 
     #[test]
     fn of_the_commits_that_are_cut_every_second_one_happens_and_none_is_answered() {
         let memory = MemoryStore::with_clock(std::sync::Arc::new(std::time::Duration::default));
-        let store = Mortal::new(memory.clone(), 6);
+        let store = CrashingStore::new(memory.clone(), 6);
         let put = |key: &[u8]| {
             let mut txn = store.begin(&TxnOptions::default()).expect("alive");
             txn.put(key, b"1").expect("alive");

@@ -15,7 +15,7 @@ use crate::strategy::{path_hash, point_hash_of};
 /// Something that happens by chance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Nudge {
+pub enum InjectedEvent {
     /// The wait that begins here ends for no reason.
     SpuriousWakeup {
         /// Where.
@@ -42,42 +42,42 @@ pub enum Nudge {
     },
 }
 
-/// Where nudges come from.
+/// Where injected_events come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Nudges {
+pub enum InjectedEvents {
     /// Drawn, with the rates in [`Settings`](super::Settings).
     #[default]
     Random,
     /// These, and no others.
-    Only(Vec<Nudge>),
+    Only(Vec<InjectedEvent>),
 }
 
-/// A [`Nudge`] in numbers.
+/// A [`InjectedEvent`] in numbers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct RawNudge {
+pub(crate) struct RawInjectedEvent {
     pub(crate) task: TaskId,
     pub(crate) op: OpId,
     pub(crate) nth: u32,
     pub(crate) blocked: bool,
-    pub(crate) what: What,
+    pub(crate) what: RawEventKind,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum What {
+pub(crate) enum RawEventKind {
     SpuriousWakeup,
     EarlyTimeout,
     Stall { nanos: u64 },
     Notify { to: TaskId },
 }
 
-impl What {
-    pub(crate) fn named(self, at: PointKey, path: impl FnOnce(TaskId) -> String) -> Nudge {
+impl RawEventKind {
+    pub(crate) fn named(self, at: PointKey, path: impl FnOnce(TaskId) -> String) -> InjectedEvent {
         match self {
-            Self::SpuriousWakeup => Nudge::SpuriousWakeup { at },
-            Self::EarlyTimeout => Nudge::EarlyTimeout { at },
-            Self::Stall { nanos } => Nudge::Stall { at, nanos },
-            Self::Notify { to } => Nudge::Notify { at, to: path(to) },
+            Self::SpuriousWakeup => InjectedEvent::SpuriousWakeup { at },
+            Self::EarlyTimeout => InjectedEvent::EarlyTimeout { at },
+            Self::Stall { nanos } => InjectedEvent::Stall { at, nanos },
+            Self::Notify { to } => InjectedEvent::Notify { at, to: path(to) },
         }
     }
 }
@@ -87,19 +87,19 @@ pub(crate) const EARLY: u64 = 2;
 pub(crate) const NOTIFY: u64 = 3;
 pub(crate) const STALL: u64 = 4;
 
-/// [`Nudges::Only`], by the hash of point and kind: with nanoseconds, or the hash of a path.
+/// [`InjectedEvents::Only`], by the hash of point and kind: with nanoseconds, or the hash of a path.
 #[derive(Debug, Default)]
 pub(crate) struct Listed(HashMap<u64, u64, FixedState>);
 
 impl Listed {
-    pub(crate) fn new(nudges: &[Nudge]) -> Self {
-        let entry = |nudge: &Nudge| match nudge {
-            Nudge::SpuriousWakeup { at } => (key(point_hash_of(at), SPURIOUS), 1),
-            Nudge::EarlyTimeout { at } => (key(point_hash_of(at), EARLY), 1),
-            Nudge::Stall { at, nanos } => (key(point_hash_of(at), STALL), *nanos),
-            Nudge::Notify { at, to } => (key(point_hash_of(at), NOTIFY), path_hash(to)),
+    pub(crate) fn new(injected_events: &[InjectedEvent]) -> Self {
+        let entry = |injected_event: &InjectedEvent| match injected_event {
+            InjectedEvent::SpuriousWakeup { at } => (key(point_hash_of(at), SPURIOUS), 1),
+            InjectedEvent::EarlyTimeout { at } => (key(point_hash_of(at), EARLY), 1),
+            InjectedEvent::Stall { at, nanos } => (key(point_hash_of(at), STALL), *nanos),
+            InjectedEvent::Notify { at, to } => (key(point_hash_of(at), NOTIFY), path_hash(to)),
         };
-        Self(nudges.iter().map(entry).collect())
+        Self(injected_events.iter().map(entry).collect())
     }
 
     pub(crate) fn get(&self, point_hash: u64, kind: u64) -> Option<u64> {

@@ -1,14 +1,14 @@
 //! Runs whose power cuts, and what they leave, are given and not drawn: for enumerations.
 
-use stormproof_faults::{DiskSnapshot, FaultPlan, Recording};
+use stormproof_faults::{DiskRecording, DiskSnapshot, FaultPlan};
 
-use super::{Role, Run, RunError, Stage, World};
+use super::{Role, Run, RunError, SimWorld, Stage};
 use crate::plan::{LifePlan, Plan};
 use crate::registry::Registry;
 
 /// A life of such a run.
 #[derive(Clone, Debug)]
-pub(crate) struct GivenLife {
+pub(crate) struct ScriptedLife {
     pub(crate) plan: LifePlan,
     pub(crate) role: Role,
     /// Where the power goes out; if it is not given, where the plan says.
@@ -28,12 +28,12 @@ pub(crate) struct Cut {
 ///
 /// # Errors
 /// When there is no verdict; see [`RunError`].
-pub(crate) fn run_given(
+pub(crate) fn run_scripted(
     plan: &Plan,
-    lives: &[GivenLife],
+    lives: &[ScriptedLife],
     registry: &Registry,
-) -> Result<(Run, Option<Recording>), RunError> {
-    let mut stage = Stage::new(plan, registry, World::new(plan))?;
+) -> Result<(Run, Option<DiskRecording>), RunError> {
+    let mut stage = Stage::new(plan, registry, SimWorld::new(plan))?;
     for (number, life) in lives.iter().enumerate() {
         if life.role != Role::Storm {
             stage.world.disk.set_faults(FaultPlan::none());

@@ -9,9 +9,9 @@ use shuttle::scheduler::RandomScheduler;
 use shuttle::sync::atomic::{AtomicU64, Ordering};
 
 use crate::client::Stop;
+use crate::crashing_store::CrashingStore;
 use crate::history::{History, LifeEnd, Recorder};
 use crate::memory_store::{Clock, Flaw, MemoryStore};
-use crate::mortal::Mortal;
 use crate::notebook::{Note, Notebook};
 use crate::plan::{Client, Plan};
 use crate::store::Isolation;
@@ -80,8 +80,8 @@ fn execute(workload: Arc<dyn Workload>, plan: &Plan, recorder: &Recorder, notebo
     for life in 0..=trial.crashes {
         let last = life == trial.crashes;
         let budget = if last { u64::MAX } else { 40 + (trial.seed * 37 + u64::from(life) * 101) % 200 };
-        let world = World {
-            store: Arc::new(Mortal::new(memory.clone(), budget).yielding(interleave)),
+        let world = Clients {
+            store: Arc::new(CrashingStore::new(memory.clone(), budget).yielding(interleave)),
             time: Arc::clone(&time),
             workload: Arc::clone(&workload),
             recorder: recorder.clone(),
@@ -105,8 +105,8 @@ fn interleave() {
 }
 
 #[derive(Clone)]
-struct World {
-    store: Arc<Mortal<MemoryStore>>,
+struct Clients {
+    store: Arc<CrashingStore<MemoryStore>>,
     time: Arc<AtomicU64>,
     workload: Arc<dyn Workload>,
     recorder: Recorder,
@@ -114,7 +114,7 @@ struct World {
     life: u32,
 }
 
-impl World {
+impl Clients {
     /// One life: setup, clients, audit. False if it was cut.
     fn live(&self, plan: &Plan) -> bool {
         if self.run(&plan.setup) != Stop::Finished {
@@ -142,7 +142,7 @@ impl World {
     }
 }
 
-impl Environment for World {
+impl Environment for Clients {
     fn now(&self) -> Duration {
         Duration::from_micros(self.time.load(Ordering::SeqCst))
     }

@@ -11,7 +11,7 @@ use crate::memory_store::Flaw;
 use crate::plan::{Action, Step};
 use crate::workload::Workload;
 
-/// Within so many seeds a flaw must be found.
+/// The number of seeds within which a flaw must be found.
 const SEEDS: u64 = 40;
 
 /// Runs `name` with `flaw` until `rule` is violated.

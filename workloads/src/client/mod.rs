@@ -19,7 +19,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::environment::Environment;
 use crate::history::{Life, Recorder, Session, TxnIndex};
 use crate::interpret;
-use crate::notebook::{Ending, HeldRun, Note, Notebook, Progress, What};
+use crate::notebook::{Ending, HeldRun, Note, NoteKind, Notebook, Progress};
 use crate::plan::{Action, Client, End, Retry, Transaction, Unanswered};
 use crate::sibling;
 use crate::store::{Committed, Result, Store, StoreError, TxnOptions};
@@ -167,7 +167,7 @@ impl Runner<'_> {
                 self.recorder.committed(index, &committed);
                 if did.clocked {
                     let wall = micros(self.environment.wall_latest());
-                    self.note(session, Some(index), What::Acked { wall });
+                    self.note(session, Some(index), NoteKind::Acked { wall });
                 }
                 let run = plan.run.and_then(|slot| held(progress, slot));
                 let run = run.filter(|run| run.ended == Some(self.life));
@@ -175,7 +175,7 @@ impl Runner<'_> {
                     && let Some(run) = run
                 {
                     let message = format!("run {} had ended, and still wrote", run.run.0);
-                    let broken = What::Broken { rule: "an ended run writes nothing".into(), message };
+                    let broken = NoteKind::Broken { rule: "an ended run writes nothing".into(), message };
                     self.note(session, Some(index), broken);
                 }
                 Attempt::Over(Ending::Done)
@@ -211,7 +211,7 @@ impl Runner<'_> {
             StoreError::Refused(error) | StoreError::Indeterminate(error) => {
                 let expected = plan.run.and_then(|slot| held(progress, slot)).is_some_and(|run| run.ending);
                 let action = progress.next;
-                self.note(session, Some(index), What::Refused { action, error, expected });
+                self.note(session, Some(index), NoteKind::Refused { action, error, expected });
                 Attempt::Over(Ending::Refused)
             }
         }
@@ -256,7 +256,7 @@ impl Runner<'_> {
                     _ => None,
                 };
                 let expected = parent.is_some_and(|run| run.ending);
-                self.note(session, None, What::Refused { action: progress.next, error, expected });
+                self.note(session, None, NoteKind::Refused { action: progress.next, error, expected });
                 Attempt::Over(Ending::Refused)
             }
         }
@@ -273,7 +273,7 @@ impl Runner<'_> {
 
     fn over(&self, session: Session, progress: &mut Progress, ending: Ending, took: Duration) {
         let (action, attempts) = (progress.next, progress.attempts);
-        self.note(session, None, What::Finished { action, attempts, micros: micros(took), ending });
+        self.note(session, None, NoteKind::Finished { action, attempts, micros: micros(took), ending });
         progress.next += 1;
         progress.attempts = 0;
         self.notebook.set_progress(session, progress);
@@ -292,7 +292,7 @@ impl Runner<'_> {
         self.environment.sleep(Duration::from_micros(rng.random_range(0..=longest)));
     }
 
-    pub(crate) fn note(&self, session: Session, txn: Option<TxnIndex>, what: What) {
+    pub(crate) fn note(&self, session: Session, txn: Option<TxnIndex>, what: NoteKind) {
         self.notebook.note(Note { session, txn, at: self.recorder.tick(), what });
     }
 }

@@ -1,18 +1,18 @@
 //! The disk behind its lock: one volume, its faults, and the calls as they take effect.
 //!
-//! INV-WORLD-1: a call of an earlier life changes nothing.
+//! INV-DEVICE-1: a call of an earlier life changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use crate::crash::CrashReport;
-use crate::disk::EntryPolicy;
-use crate::enumerate::Recording;
 use crate::fault::{ExactFault, FaultKind, FiredFault};
 use crate::hook::DiskHook;
 use crate::injector::Injector;
 use crate::operation::{Operation, OperationKind, class_of};
+use crate::options::{DiskOptions, EntryPolicy};
+use crate::recording::DiskRecording;
 use crate::report::DiskStatistics;
 use crate::streams::stream;
 use crate::volume::Volume;
@@ -21,7 +21,7 @@ use crate::volume::pages::{PAGE, SECTOR};
 use rand::RngExt;
 
 #[derive(Debug)]
-pub(crate) struct World {
+pub(crate) struct Device {
     pub(crate) volume: Volume,
     pub(crate) injector: Injector,
     pub(crate) hook: Option<Arc<dyn DiskHook>>,
@@ -35,9 +35,31 @@ pub(crate) struct World {
     pub(crate) fired: Vec<FiredFault>,
     pub(crate) crashes: Vec<CrashReport>,
     pub(crate) statistics: DiskStatistics,
-    pub(crate) recording: Option<Recording>,
+    pub(crate) recording: Option<DiskRecording>,
     /// Sectors that have decayed, also those that were written anew since: file, sector, bytes behind.
     pub(crate) decayed: BTreeMap<(InodeId, u64), (String, u64)>,
+}
+
+/// What mounts and the simulator's end have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    #[expect(
+        clippy::disallowed_types,
+        reason = "part of the simulated world, not of the simulated program: it must not be a scheduling point, \
+                  and is never held across one"
+    )]
+    device: std::sync::Mutex<Device>,
+}
+
+impl Shared {
+    pub(crate) fn new(device: Device) -> Self {
+        Self { device: device.into() }
+    }
+
+    /// Works on the device. `body` calls nothing that is not the disk's own.
+    pub(crate) fn with<T>(&self, body: impl FnOnce(&mut Device) -> T) -> T {
+        body(&mut self.device.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 /// What a call is about; names the operation before it has a number.
@@ -52,13 +74,40 @@ pub(crate) struct Request {
 
 /// The faults that a call meets, and how they are noted.
 pub(crate) struct Effect<'a> {
-    world: &'a mut World,
+    device: &'a mut Device,
     operation: &'a Operation,
     fault: Option<ExactFault>,
     met: Vec<FiredFault>,
 }
 
-impl World {
+impl Device {
+    pub(crate) fn new(volume: Volume, options: DiskOptions) -> Self {
+        Self {
+            volume,
+            injector: Injector::new(options.faults),
+            hook: None,
+            life: 1,
+            powered: true,
+            operations: 0,
+            locks: BTreeSet::new(),
+            capacity: options.capacity,
+            entries: options.entries,
+            fired: Vec::new(),
+            crashes: Vec::new(),
+            statistics: DiskStatistics::default(),
+            recording: None,
+            decayed: BTreeMap::new(),
+        }
+    }
+
+    /// What was open is closed, and the next life begins.
+    pub(crate) fn begin_life(&mut self) {
+        self.life += 1;
+        self.powered = true;
+        self.locks.clear();
+        self.recording = None;
+    }
+
     /// Gives a call its number.
     pub(crate) fn begin(&mut self, request: Request) -> Operation {
         let directory = matches!(request.kind, OperationKind::List | OperationKind::SyncDir);
@@ -86,7 +135,7 @@ impl World {
     ) -> (io::Result<T>, Vec<FiredFault>, u64) {
         let met = self.injector.meet(operation);
         let by = met.rule;
-        let mut effect = Effect { world: self, operation, fault: met.fault, met: Vec::new() };
+        let mut effect = Effect { device: self, operation, fault: met.fault, met: Vec::new() };
         let stall = met.stall.map_or(0, |stall| {
             // From a microsecond to four seconds, each order of magnitude alike.
             let nanos = 1_000 << (stall.detail % 23);
@@ -138,7 +187,7 @@ impl Effect<'_> {
             return Err(self.eio(""));
         }
         let name = Arc::clone(&self.operation.file);
-        let id = match (self.world.volume.lookup(&name), exclusive) {
+        let id = match (self.device.volume.lookup(&name), exclusive) {
             (Some(_), true) => return Err(io::ErrorKind::AlreadyExists.into()),
             (Some(id), false) => id,
             (None, false) => return Err(io::ErrorKind::NotFound.into()),
@@ -146,10 +195,10 @@ impl Effect<'_> {
                 if self.fault_is(FaultKind::NoSpace).is_some() {
                     return Err(self.no_space());
                 }
-                self.world.volume.create(self.operation.number, &name)
+                self.device.volume.create(self.operation.number, &name)
             }
         };
-        self.world.volume.inode_mut(id).handles += 1;
+        self.device.volume.inode_mut(id).handles += 1;
         Ok(id)
     }
 
@@ -167,7 +216,7 @@ impl Effect<'_> {
             buffer = &mut buffer[..len];
         }
         self.decay(id, offset, buffer.len() as u64);
-        self.world.volume.inode(id).read(offset, buffer).map_err(|sector| {
+        self.device.volume.inode(id).read(offset, buffer).map_err(|sector| {
             io::Error::other(format!("simulated EIO: sector {sector} of {} is bad", self.operation.file))
         })
     }
@@ -180,7 +229,7 @@ impl Effect<'_> {
             (None, Some(detail)) => (false, detail),
             (None, None) => return,
         };
-        let inode = self.world.volume.inode(id);
+        let inode = self.device.volume.inode(id);
         let mut sectors = inode.settled_sectors(offset..offset.saturating_add(len));
         sectors.retain(|sector| !inode.durable.is_zero(sector * SECTOR..(sector + 1) * SECTOR));
         if (detail >> 44) % DECAY_SECTORS >= sectors.len() as u64 {
@@ -198,8 +247,8 @@ impl Effect<'_> {
             self.note(format!("sector {sector}"));
             Decay::Unreadable
         };
-        self.world.volume.inode_mut(id).decay.insert(sector, decay);
-        self.world.decayed.insert((id, sector), (self.operation.file.to_string(), behind));
+        self.device.volume.inode_mut(id).decay.insert(sector, decay);
+        self.device.decayed.insert((id, sector), (self.operation.file.to_string(), behind));
     }
 
     pub(crate) fn write(&mut self, id: InodeId, bytes: &[u8]) -> io::Result<usize> {
@@ -221,26 +270,26 @@ impl Effect<'_> {
             fate = Fate::Lost;
             self.note("");
         } else if let Some(detail) = self.fault_is(FaultKind::MisdirectedWrite) {
-            let sectors = self.world.volume.inode(id).cached.len().div_ceil(SECTOR).max(2);
+            let sectors = self.device.volume.inode(id).cached.len().div_ceil(SECTOR).max(2);
             let away = 1 + detail % (sectors - 1);
             let to = ((offset / SECTOR + away) % sectors) * SECTOR + offset % SECTOR;
             fate = Fate::Misdirected(to);
             self.note(format!("to offset {to}"));
         }
         let len = self.room(id, offset, len)?;
-        self.world.statistics.bytes_written += len as u64;
-        self.world.volume.inode_mut(id).write(self.operation.number, offset, &bytes[..len], fate);
+        self.device.statistics.bytes_written += len as u64;
+        self.device.volume.inode_mut(id).write(self.operation.number, offset, &bytes[..len], fate);
         failure.map_or(Ok(len), Err)
     }
 
     /// How many of `len` bytes fit the capacity.
     fn room(&self, id: InodeId, offset: u64, len: usize) -> io::Result<usize> {
-        let Some(capacity) = self.world.capacity else { return Ok(len) };
-        let allocated = self.world.volume.inode(id).cached.allocated();
+        let Some(capacity) = self.device.capacity else { return Ok(len) };
+        let allocated = self.device.volume.inode(id).cached.allocated();
         if len == 0 || offset + len as u64 <= allocated {
             return Ok(len);
         }
-        let free = capacity.saturating_sub(self.world.volume.used()) / PAGE * PAGE;
+        let free = capacity.saturating_sub(self.device.volume.used()) / PAGE * PAGE;
         match (allocated + free).checked_sub(offset) {
             None | Some(0) => Err(io::ErrorKind::StorageFull.into()),
             Some(room) => Ok(len.min(usize::try_from(room).unwrap_or(usize::MAX))),
@@ -251,14 +300,14 @@ impl Effect<'_> {
         if self.fault_is(FaultKind::LenFails).is_some() {
             return Err(self.eio(""));
         }
-        Ok(self.world.volume.inode(id).cached.len())
+        Ok(self.device.volume.inode(id).cached.len())
     }
 
     pub(crate) fn set_len(&mut self, id: InodeId, len: u64) -> io::Result<()> {
         if self.fault_is(FaultKind::SetLenFails).is_some() {
             return Err(self.eio(""));
         }
-        let before = self.world.volume.inode(id).cached.len();
+        let before = self.device.volume.inode(id).cached.len();
         if len > before {
             if self.fault_is(FaultKind::NoSpace).is_some() {
                 return Err(self.no_space());
@@ -268,11 +317,11 @@ impl Effect<'_> {
                 return Err(io::ErrorKind::StorageFull.into());
             }
         } else if len < before {
-            let mut given_up = self.world.volume.inode(id).durable.clone();
+            let mut given_up = self.device.volume.inode(id).durable.clone();
             given_up.clear(0..len);
-            self.world.volume.recycle(&given_up);
+            self.device.volume.recycle(&given_up);
         }
-        self.world.volume.inode_mut(id).set_len(self.operation.number, len);
+        self.device.volume.inode_mut(id).set_len(self.operation.number, len);
         Ok(())
     }
 
@@ -282,8 +331,8 @@ impl Effect<'_> {
         }
         if self.fault_is(FaultKind::SyncLies).is_some() {
             self.note("");
-            // Clean, as far as anybody can see.
-            self.world.volume.inode_mut(id).sync(Persist::Some { page: &mut |_| false, revert: false });
+            // The caller sees clean pages: only a crash shows the lie.
+            self.device.volume.inode_mut(id).sync(Persist::Some { page: &mut |_| false, revert: false });
             return Ok(());
         }
         if let Some(detail) = self.fault_is(FaultKind::SyncDropsPages) {
@@ -291,13 +340,13 @@ impl Effect<'_> {
             let mut rng = stream(detail, "dropped pages");
             let keeps = rng.random_bool(0.5);
             let mut page = |_| keeps && rng.random_bool(0.5);
-            self.world.volume.inode_mut(id).sync(Persist::Some { page: &mut page, revert });
+            self.device.volume.inode_mut(id).sync(Persist::Some { page: &mut page, revert });
             let cache = if revert { "old" } else { "new" };
             return Err(self.eio(&format!("dirty pages dropped, reads show the {cache} content")));
         }
-        self.world.volume.inode_mut(id).sync(Persist::All);
-        if self.world.entries == EntryPolicy::FileSync {
-            self.world.volume.directory.sync_file(id);
+        self.device.volume.inode_mut(id).sync(Persist::All);
+        if self.device.entries == EntryPolicy::FileSync {
+            self.device.volume.directory.sync_file(id);
         }
         match self.fault_is(FaultKind::SyncFailsDurable) {
             Some(_) => Err(self.eio("everything is durable nevertheless")),
@@ -308,11 +357,11 @@ impl Effect<'_> {
     pub(crate) fn rename(&mut self) -> io::Result<()> {
         let from = Arc::clone(&self.operation.file);
         let to = Arc::clone(self.operation.to.as_ref().expect("a rename has a new name"));
-        let id = self.world.volume.lookup(&from).ok_or(io::ErrorKind::NotFound)?;
+        let id = self.device.volume.lookup(&from).ok_or(io::ErrorKind::NotFound)?;
         let failure = self.fault_is(FaultKind::RenameFails);
         if failure.is_none_or(|detail| detail.is_multiple_of(2)) {
-            self.world.volume.rename(self.operation.number, id, &from, &to);
-            self.world.volume.collect();
+            self.device.volume.rename(self.operation.number, id, &from, &to);
+            self.device.volume.collect();
         }
         match failure {
             Some(detail) => {
@@ -324,11 +373,11 @@ impl Effect<'_> {
 
     pub(crate) fn remove(&mut self) -> io::Result<()> {
         let name = Arc::clone(&self.operation.file);
-        let id = self.world.volume.lookup(&name).ok_or(io::ErrorKind::NotFound)?;
+        let id = self.device.volume.lookup(&name).ok_or(io::ErrorKind::NotFound)?;
         let failure = self.fault_is(FaultKind::RemoveFails);
         if failure.is_none_or(|detail| detail.is_multiple_of(2)) {
-            self.world.volume.remove(self.operation.number, id, &name);
-            self.world.volume.collect();
+            self.device.volume.remove(self.operation.number, id, &name);
+            self.device.volume.collect();
         }
         match failure {
             Some(detail) => {
@@ -342,37 +391,37 @@ impl Effect<'_> {
         if self.fault_is(FaultKind::ListFails).is_some() {
             return Err(self.eio(""));
         }
-        Ok(self.world.volume.directory.current.keys().map(|name| name.to_string()).collect())
+        Ok(self.device.volume.directory.current.keys().map(|name| name.to_string()).collect())
     }
 
     pub(crate) fn sync_dir(&mut self) -> io::Result<()> {
         if let Some(detail) = self.fault_is(FaultKind::DirSyncFails) {
             let drops = detail.is_multiple_of(2);
             if drops {
-                self.world.volume.directory.drop_pending();
+                self.device.volume.directory.drop_pending();
             }
             return Err(self.eio(if drops { "the entries are dropped" } else { "the entries stay pending" }));
         }
         if self.fault_is(FaultKind::SyncLies).is_some() {
             self.note("");
-            self.world.volume.directory.drop_pending();
+            self.device.volume.directory.drop_pending();
             return Ok(());
         }
-        self.world.volume.directory.sync();
-        self.world.volume.collect();
+        self.device.volume.directory.sync();
+        self.device.volume.collect();
         Ok(())
     }
 
     pub(crate) fn lock(&mut self) -> io::Result<InodeId> {
         let name = Arc::clone(&self.operation.file);
-        let id = match self.world.volume.lookup(&name) {
+        let id = match self.device.volume.lookup(&name) {
             Some(id) => id,
-            None => self.world.volume.create(self.operation.number, &name),
+            None => self.device.volume.create(self.operation.number, &name),
         };
-        if !self.world.locks.insert(id) {
+        if !self.device.locks.insert(id) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        self.world.volume.inode_mut(id).handles += 1;
+        self.device.volume.inode_mut(id).handles += 1;
         Ok(id)
     }
 
@@ -389,7 +438,7 @@ impl Effect<'_> {
     }
 
     fn fired(&mut self, fault: ExactFault, what: String) {
-        *self.world.statistics.faults.entry(fault.key.kind).or_default() += 1;
+        *self.device.statistics.faults.entry(fault.key.kind).or_default() += 1;
         let fired = FiredFault {
             fault,
             operation: self.operation.number,
@@ -397,7 +446,7 @@ impl Effect<'_> {
             file: self.operation.file.to_string(),
             what,
         };
-        self.world.fired.push(fired.clone());
+        self.device.fired.push(fired.clone());
         self.met.push(fired);
     }
 

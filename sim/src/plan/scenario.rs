@@ -1,7 +1,7 @@
-//! Themes: what is dangerous only together is drawn together.
+//! Scenarios: draws what is dangerous only in combination.
 //!
 //! Swarm testing draws every part of a plan for itself, so a situation that needs five of them at once comes up once in
-//! ten thousand seeds. A theme sets those parts in one seed of eight, and leaves everything else as it was drawn: nothing in it
+//! ten thousand seeds. A scenario sets those parts in one seed of eight, and leaves everything else as it was drawn: nothing in it
 //! could not have been drawn without it. Each was added for a deliberate bug that hardly any sweep found.
 //!
 //! Not their job: anything that options exclude.
@@ -11,12 +11,13 @@ use stormproof_faults::{CrashOdds, FaultKind, FaultPlan, FaultRule, Odds};
 use stormproof_rt_shuttle::strategy::Kind;
 
 use super::{CrashAt, DurabilityPlan, Plan, Storage, StrategyPlan, TIMEOUTS_AT_WILL};
+use crate::landmarks::ENGINE_WINDOWS;
 use crate::options::{DurabilityKind, Faults, Options};
 use crate::seed::Stream;
 
 /// What goes wrong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Theme {
+enum Scenario {
     /// Records of removed segments show up where the log has grown and its data have not come.
     Recycled,
     /// The middle of a long log rots, and there is much behind it.
@@ -27,18 +28,18 @@ enum Theme {
     Background,
 }
 
-/// Sets a theme in some seeds.
+/// Applies a scenario to some seeds.
 pub(super) fn apply(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     let drawn = stream.weighted(&[
         (87, None),
-        (3, Some(Theme::Recycled)),
-        (2, Some(Theme::Rotten)),
-        (3, Some(Theme::Failing)),
-        (5, Some(Theme::Background)),
+        (3, Some(Scenario::Recycled)),
+        (2, Some(Scenario::Rotten)),
+        (3, Some(Scenario::Failing)),
+        (5, Some(Scenario::Background)),
     ]);
     let wanted = match options.faults {
         Faults::All => true,
-        Faults::Crashes => matches!(drawn, Some(Theme::Recycled | Theme::Background)),
+        Faults::Crashes => matches!(drawn, Some(Scenario::Recycled | Scenario::Background)),
         Faults::Lies | Faults::None => false,
     };
     // A crash and a life after it, or there is nothing to come back, to read or to retry.
@@ -47,10 +48,10 @@ pub(super) fn apply(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     }
     match drawn {
         None => {}
-        Some(Theme::Recycled) => recycled(plan, stream),
-        Some(Theme::Rotten) => rotten(plan, stream),
-        Some(Theme::Failing) => failing(plan, options, stream),
-        Some(Theme::Background) => background(plan, options, stream),
+        Some(Scenario::Recycled) => recycled(plan, stream),
+        Some(Scenario::Rotten) => rotten(plan, stream),
+        Some(Scenario::Failing) => failing(plan, options, stream),
+        Some(Scenario::Background) => background(plan, options, stream),
     }
 }
 
@@ -111,15 +112,19 @@ fn failing(plan: &mut Plan, options: &Options, stream: &mut Stream) {
 /// What the engine does by itself comes often and at any time, and takes longer than transactions of clients.
 fn background(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     plan.engine.maintenance_interval_micros = 500;
-    // Among few clients there are moments in which nobody reads.
+    // Among few clients there are moments without readers.
     if options.clients.is_none() && stream.chance(60) {
         plan.workload.clients.truncate(2);
     }
     // Commits leave old versions and tombstones to it.
     plan.engine.collect_every = 32;
     plan.disk.faults = FaultPlan { seed: plan.disk.faults.seed, ..FaultPlan::none() };
-    let label =
-        stream.weighted(&[(3, None), (3, Some(WINDOWS[0])), (2, Some(WINDOWS[1])), (1, Some(WINDOWS[2]))]);
+    let label = stream.weighted(&[
+        (3, None),
+        (3, Some(ENGINE_WINDOWS[0])),
+        (2, Some(ENGINE_WINDOWS[1])),
+        (1, Some(ENGINE_WINDOWS[2])),
+    ]);
     let windows = Kind::Windows { labels: label.into_iter().map(str::to_owned).collect() };
     let may_choose =
         options.strategy.is_empty() || options.strategy.iter().any(|name| name == windows.name());
@@ -135,10 +140,6 @@ fn background(plan: &mut Plan, options: &Options, stream: &mut Stream) {
         }
     }
 }
-
-/// Where threads of the engine are kept off if it is in one window only: with garbage at hand, with a group that others take
-/// for nobody's, with one that is written and not synced.
-const WINDOWS: [&str; 3] = ["collect all", "group taken", "group written"];
 
 #[cfg(test)]
 mod tests {
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn every_theme_comes_up_and_most_seeds_have_none() {
+    fn every_scenario_comes_up_and_most_seeds_have_none() {
         for is in [is_recycled, is_rotten, is_failing, is_in_the_background] {
             let found = count(Options::default(), is);
             assert!((8..150).contains(&found), "{found}");
@@ -187,18 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn the_windows_of_the_engines_threads_are_there() {
-        let engine = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/src");
-        let sources = ["commit/protocol.rs", "wal/flush.rs"]
-            .map(|file| std::fs::read_to_string(engine.join(file)).expect("a file of the engine"));
-        for label in WINDOWS {
-            let marked = format!("probe::at(\"{label}\")");
-            assert!(sources.iter().any(|source| source.contains(&marked)), "{label}");
-        }
-    }
-
-    #[test]
-    fn what_options_exclude_no_theme_brings_back() {
+    fn what_options_exclude_no_scenario_brings_back() {
         let only = |faults| Options { faults, ..Options::default() };
         assert!(count(only(Faults::Crashes), is_recycled) > 0);
         assert_eq!(count(only(Faults::Crashes), |plan| !plan.disk.faults.rules.is_empty()), 0);
