@@ -1,7 +1,8 @@
 //! How fast the simulated disk is: `cargo run --release -p stormproof-faults --example speed`.
 //!
-//! One run is what a short simulation does: zero a segment (of 4 MiB, or as many bytes as the argument says) in advance, append 60 records with a sync each,
-//! write a checkpoint, crash, read everything, three lives long, with a few rare faults enabled.
+//! One run is what a short simulation does: zero a segment (of 4 MiB, or as many bytes as the argument says)
+//! in advance, append 60 records with a sync each, write a checkpoint, crash, read everything, three lives
+//! long, with a few rare faults enabled.
 
 use stormproof_env::{Disk, OpenMode, read_up_to_at, write_all_at};
 use stormproof_faults::{

@@ -91,7 +91,8 @@ impl SimClock {
 }
 
 impl SimClock {
-    /// The latest time that it has shown so far: a reader that does not let its time go back may still be there.
+    /// The latest time that it has shown so far: a reader that does not let its time go back may still be
+    /// there.
     pub fn latest(&self) -> UnixMillis {
         let elapsed_ns = self.elapsed_ns();
         let past = self.plan.jumps.iter().map(|jump| jump.at_ns).filter(|at| *at <= elapsed_ns);

@@ -1,4 +1,5 @@
-//! Where a crash is worth trying: named by what happens there, so that it stays meaningful when the code changes.
+//! Where a crash is worth trying: named by what happens there, so that it stays meaningful when the code
+//! changes.
 
 use std::fmt;
 
@@ -34,9 +35,9 @@ pub struct CrashPoint {
 }
 
 impl CrashPoint {
-    /// A place drawn among the first `horizon` operations of a life, biased to where bugs are: half of them just
-    /// before or after a sync, most of the rest at changes of names, lengths and data, some anywhere, and early
-    /// ones more often than late ones, as recovery comes first.
+    /// A place drawn among the first `horizon` operations of a life, biased to where bugs are: half of them
+    /// just before or after a sync, most of the rest at changes of names, lengths and data, some anywhere,
+    /// and early ones more often than late ones, as recovery comes first.
     pub fn draw(rng: &mut impl Rng, horizon: u64) -> Self {
         use OperationKind as Op;
         const SORTS: [(u32, Option<OperationKind>); 10] = [
@@ -107,8 +108,8 @@ impl CrashTrigger {
     /// Whether the power goes out after this operation. To be called for every operation of the life, from
     /// [`crate::DiskHook::after`].
     pub fn after(&self, operation: &Operation) -> bool {
-        // Operations of several threads overlap: those that began in between count, so this may fire on a later
-        // one that ended first. It fires, and repeats.
+        // Operations of several threads overlap: those that began in between count, so this may fire on a
+        // later one that ended first. It fires, and repeats.
         self.point.side == Side::After && self.seen >= self.point.nth && self.point.matches(operation)
     }
 }

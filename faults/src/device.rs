@@ -127,7 +127,8 @@ impl Device {
         }
     }
 
-    /// Lets a call take effect; returns its answer, the faults that it met, and how long the answer is held back.
+    /// Lets a call take effect; returns its answer, the faults that it met, and how long the answer is held
+    /// back.
     pub(crate) fn effect<T>(
         &mut self,
         operation: &Operation,
@@ -221,8 +222,8 @@ impl Effect<'_> {
         })
     }
 
-    /// Damages a synced sector among those about to be read, of those that hold something: holes have no sector. The more there
-    /// are, the likelier it is.
+    /// Damages a synced sector among those about to be read, of those that hold something: holes have no
+    /// sector. The more there are, the likelier it is.
     fn decay(&mut self, id: InodeId, offset: u64, len: u64) {
         let (rot, detail) = match (self.fault_is(FaultKind::BitRot), self.fault_is(FaultKind::BadSector)) {
             (Some(detail), _) => (true, detail),
@@ -425,7 +426,8 @@ impl Effect<'_> {
         Ok(id)
     }
 
-    /// The particulars of the fault that is to fire, if it is of this kind. It has not fired until it is noted.
+    /// The particulars of the fault that is to fire, if it is of this kind. It has not fired until it is
+    /// noted.
     fn fault_is(&self, kind: FaultKind) -> Option<u64> {
         self.fault.as_ref().filter(|fault| fault.key.kind == kind).map(|fault| fault.detail)
     }

@@ -1,4 +1,5 @@
-//! The simulated disk as the simulator holds it: crashes, faults, snapshots. The store holds a [mount](SimDisk::mount).
+//! The simulated disk as the simulator holds it: crashes, faults, snapshots. The store holds a
+//! [mount](SimDisk::mount).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,11 +23,12 @@ use crate::volume::Volume;
 
 /// A simulated disk: one directory of files that loses, on a power cut, what real ones lose.
 ///
-/// This is the simulator's end, to crash and inspect. The store's end is what [`SimDisk::mount`] returns: it is
-/// bound to one *life*, and after a crash every call on it, its files and its locks fails and changes nothing.
+/// This is the simulator's end, to crash and inspect. The store's end is what [`SimDisk::mount`] returns: it
+/// is bound to one *life*, and after a crash every call on it, its files and its locks fails and changes
+/// nothing.
 ///
-/// Clones are the same disk. When the last of them goes, the content goes, also if mounts are left: killed tasks
-/// never drop theirs.
+/// Clones are the same disk. When the last of them goes, the content goes, also if mounts are left: killed
+/// tasks never drop theirs.
 ///
 /// No lock is held while a [hook](DiskHook) runs.
 #[derive(Clone)]
@@ -104,7 +106,8 @@ impl SimDisk {
         self.with(|device| device.powered)
     }
 
-    /// The power comes back, and a new life begins: what was not synced has survived as `odds` and `seed` say.
+    /// The power comes back, and a new life begins: what was not synced has survived as `odds` and `seed`
+    /// say.
     pub fn restore_power(&self, odds: &CrashOdds, seed: u64) -> CrashReport {
         self.with(|device| {
             let (survival, mut report) = draw_survival(&device.volume, odds, seed);
@@ -118,8 +121,8 @@ impl SimDisk {
         })
     }
 
-    /// The power comes back, and a new life begins on exactly what `left` holds: a state that a recording of this life gave
-    /// ([`crate::CrashState`]), in the place of one that is drawn.
+    /// The power comes back, and a new life begins on exactly what `left` holds: a state that a recording of
+    /// this life gave ([`crate::CrashState`]), in the place of one that is drawn.
     pub fn restore_power_to(&self, left: &DiskSnapshot) {
         self.with(|device| {
             device.volume = left.volume().closed();
@@ -133,8 +136,8 @@ impl SimDisk {
         self.restore_power(odds, seed)
     }
 
-    /// The process ends and the machine goes on: handles are dead and locks free, the cache stays, and what was
-    /// not synced is still not durable.
+    /// The process ends and the machine goes on: handles are dead and locks free, the cache stays, and what
+    /// was not synced is still not durable.
     pub fn end_process(&self) {
         self.with(|device| {
             device.volume = device.volume.closed();
@@ -195,8 +198,9 @@ impl SimDisk {
         self.with(|device| device.statistics.clone())
     }
 
-    /// Which outcomes the faults so far have put beyond judgement. A sector that is written anew is sound again, but what
-    /// a store concluded from its damage stays in doubt: a recovery that took rot for a torn tail has cut it off.
+    /// Which outcomes the faults so far have put beyond judgement. A sector that is written anew is sound
+    /// again, but what a store concluded from its damage stays in doubt: a recovery that took rot for a torn
+    /// tail has cut it off.
     pub fn doubts(&self) -> Vec<Doubt> {
         self.with(|device| {
             let decayed: Vec<_> = (device.decayed.iter())

@@ -1,25 +1,25 @@
-//! Every crash of a run: each boundary between two operations, and each legal state that a power cut leaves there,
-//! as far as a stated reduction goes.
+//! Every crash of a run: each boundary between two operations, and each legal state that a power cut leaves
+//! there, as far as a stated reduction goes.
 //!
 //! What is enumerated at one boundary, per file with unsynced changes:
 //! * the pieces (sectors of writes, truncations) if there are at most `subset_max`: every subset;
-//! * else, of its changes, every subset if there are at most `subset_max`, or every prefix, all but one, and only
-//!   one; and every prefix of the newest write by sectors;
-//! * for each write with everything before it: torn after its first byte, in the middle, and before its last byte;
-//!   only its second half;
+//! * else, of its changes, every subset if there are at most `subset_max`, or every prefix, all but one, and
+//!   only one; and every prefix of the newest write by sectors;
+//! * for each write with everything before it: torn after its first byte, in the middle, and before its last
+//!   byte; only its second half;
 //! * each of these with the length that belongs to what survived, with all growth (the rest shows zeros), and
 //!   without any;
 //! * with all growth and no data: noise and recycled content, too.
 //!
-//! Of the names: every subset of the pending changes in their order (or prefixes, all but one, only one, if there
-//! are more than `subset_max`), and all of them in reverse order.
+//! Of the names: every subset of the pending changes in their order (or prefixes, all but one, only one, if
+//! there are more than `subset_max`), and all of them in reverse order.
 //!
-//! Files and names are combined with each other in full if that gives at most `states_max` states; else one of
-//! them varies while the others keep nothing, and again while the others keep everything. Equal images of one
-//! boundary are given out once.
+//! Files and names are combined with each other in full if that gives at most `states_max` states; else one
+//! of them varies while the others keep nothing, and again while the others keep everything. Equal images of
+//! one boundary are given out once.
 //!
-//! Not covered: other orders of changes, tears at other bytes, combinations beyond the reduction. Random crashes
-//! ([`crate::SimDisk::crash`]) reach those.
+//! Not covered: other orders of changes, tears at other bytes, combinations beyond the reduction. Random
+//! crashes ([`crate::SimDisk::crash`]) reach those.
 //!
 //! The approach follows ALICE (Pillai et al., "All File Systems Are Not Created Equal", OSDI '14, §4) and
 //! CrashMonkey (Mohan et al., OSDI '18): record, then construct the states that a crash may leave.
@@ -105,7 +105,8 @@ pub struct CrashStates<'a> {
     summary: EnumerationSummary,
 }
 
-/// What may survive of each file, and of the names. In each, the first choice keeps nothing, the second everything.
+/// What may survive of each file, and of the names. In each, the first choice keeps nothing, the second
+/// everything.
 #[derive(Debug, Default)]
 struct Choices {
     files: Vec<(InodeId, String, Vec<FileSurvival>)>,

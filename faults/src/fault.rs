@@ -11,18 +11,18 @@ use crate::operation::OperationKind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
-    /// A sync fails, the dirty pages are dropped and marked clean: the next sync finds nothing to do and succeeds,
-    /// though the data never reached the medium (Rebello et al., "Can Applications Recover from fsync Failures?",
-    /// ATC '20, §3). Some of the pages may have been written. Later reads give the new content (ext4, XFS) or, on
-    /// a draw, the old one (Btrfs).
+    /// A sync fails, the dirty pages are dropped and marked clean: the next sync finds nothing to do and
+    /// succeeds, though the data never reached the medium (Rebello et al., "Can Applications Recover from
+    /// fsync Failures?", ATC '20, §3). Some of the pages may have been written. Later reads give the new
+    /// content (ext4, XFS) or, on a draw, the old one (Btrfs).
     SyncDropsPages,
     /// A sync fails, the data stay dirty: a later sync would write them. A store can't tell this from
     /// [`Self::SyncDropsPages`].
     SyncKeepsPages,
     /// A sync fails after everything had become durable.
     SyncFailsDurable,
-    /// A sync of the directory fails; the entries stay pending or, on a draw, are dropped: never written, though
-    /// later syncs succeed.
+    /// A sync of the directory fails; the entries stay pending or, on a draw, are dropped: never written,
+    /// though later syncs succeed.
     DirSyncFails,
     /// EIO on write; a part of the bytes may be in the page cache.
     WriteFails,
@@ -58,7 +58,8 @@ pub enum FaultKind {
     SyncLies,
     /// A lying device: one write never reaches the medium, though syncs succeed. A store can only detect it.
     LostWrite,
-    /// A lying device: one write reaches the medium in another place of the same file. A store can only detect it.
+    /// A lying device: one write reaches the medium in another place of the same file. A store can only
+    /// detect it.
     MisdirectedWrite,
 }
 
@@ -161,8 +162,8 @@ impl fmt::Display for FaultKind {
     }
 }
 
-/// The name of one single fault, which holds as long as the sequence of such operations does: so a plan can list
-/// it, and shrinking can switch it off, while everything else about the run changes.
+/// The name of one single fault, which holds as long as the sequence of such operations does: so a plan can
+/// list it, and shrinking can switch it off, while everything else about the run changes.
 ///
 /// Prints, and parses, as `sync-drops-pages wal sync-data 3`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

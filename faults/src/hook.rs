@@ -6,8 +6,8 @@ use std::io;
 use crate::fault::FiredFault;
 use crate::operation::Operation;
 
-/// Sees every operation of a disk. No lock of the disk is held during the calls, so an implementation may switch
-/// tasks, sleep, crash the disk, or never return, as a simulated power cut does.
+/// Sees every operation of a disk. No lock of the disk is held during the calls, so an implementation may
+/// switch tasks, sleep, crash the disk, or never return, as a simulated power cut does.
 pub trait DiskHook: Send + Sync + Debug {
     /// The operation is about to take effect.
     fn before(&self, operation: &Operation) -> Decision {

@@ -1,8 +1,8 @@
 //! Decides, operation by operation, which faults fire.
 //!
-//! INV-INJECT-1: whether a rule fires on the n-th call of a class depends on the plan's seed, the rule's place in
-//! the plan, the class and n, and on nothing else but budgets: neither on other rules nor on other classes.
-//! INV-INJECT-2: what met a call that it could not do anything to costs no budget.
+//! INV-INJECT-1: whether a rule fires on the n-th call of a class depends on the plan's seed, the rule's
+//! place in the plan, the class and n, and on nothing else but budgets: neither on other rules nor on other
+//! classes. INV-INJECT-2: what met a call that it could not do anything to costs no budget.
 
 use std::collections::BTreeMap;
 

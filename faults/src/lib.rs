@@ -1,15 +1,16 @@
 //! A simulated disk that does what real ones do at their worst, with clocks and entropy to match.
 //!
-//! Its job: implement the traits of `stormproof-env` such that everything repeats by seed, and that a power cut
-//! loses all that the contract of [`stormproof_env::Disk`] lets it lose.
+//! Its job: implement the traits of `stormproof-env` such that everything repeats by seed, and that a power
+//! cut loses all that the contract of [`stormproof_env::Disk`] lets it lose.
 //!
 //! * [`SimDisk`] is the simulator's end of a disk; what it [mounts](SimDisk::mount) is the store's end. A
 //!   [`DiskHook`] sees every operation before and after it takes effect.
-//! * [`FaultPlan`] says which faults fire while the power is on, [`CrashOdds`] what survives when it goes out,
-//!   [`CrashPoint`] where that is worth trying. A [`DiskRecording`] gives every crash of a run.
+//! * [`FaultPlan`] says which faults fire while the power is on, [`CrashOdds`] what survives when it goes
+//!   out, [`CrashPoint`] where that is worth trying. A [`DiskRecording`] gives every crash of a run.
 //! * [`SimClock`] and [`SimEntropy`] are wall time and random bits by plan.
 //!
-//! Not its job: threads and virtual time. Nothing here waits; a stall is only reported, for the simulator to sleep.
+//! Not its job: threads and virtual time. Nothing here waits; a stall is only reported, for the simulator to
+//! sleep.
 //!
 //! Invariants:
 //! * Content is kept pristine; damage is an overlay that can be taken off ([`SimDisk::heal`]).

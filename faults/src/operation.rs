@@ -140,11 +140,11 @@ impl fmt::Display for Operation {
     }
 }
 
-/// Which sort of file a name belongs to: what a fault plan names, as it stays the same from run to run while names
-/// carry numbers.
+/// Which sort of file a name belongs to: what a fault plan names, as it stays the same from run to run while
+/// names carry numbers.
 ///
-/// A name that ends in `.tmp` is a `temporary`; else the letters that it starts with decide, if they are one of
-/// `wal`, `checkpoint`, `manifest` or `lock`; everything else is `other`.
+/// A name that ends in `.tmp` is a `temporary`; else the letters that it starts with decide, if they are one
+/// of `wal`, `checkpoint`, `manifest` or `lock`; everything else is `other`.
 pub fn class_of(name: &str) -> &'static str {
     if name.ends_with(".tmp") {
         return "temporary";
@@ -160,7 +160,8 @@ pub fn class_of(name: &str) -> &'static str {
     }
 }
 
-/// A table of all labels: schedulers want `&'static str`, and leaking strings at run time would grow without end.
+/// A table of all labels: schedulers want `&'static str`, and leaking strings at run time would grow without
+/// end.
 macro_rules! labels {
     ($($kind:ident $name:literal),* $(,)?) => {
         fn label(kind: OperationKind, class: &'static str) -> &'static str {

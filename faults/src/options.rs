@@ -11,8 +11,8 @@ pub enum EntryPolicy {
     /// Nothing: what POSIX promises.
     #[default]
     DirSyncOnly,
-    /// A sync of the file, as with ext4: a store that relies on it loses data elsewhere, one that does not must
-    /// work here, too.
+    /// A sync of the file, as with ext4: a store that relies on it loses data elsewhere, one that does not
+    /// must work here, too.
     FileSync,
 }
 

@@ -96,15 +96,15 @@ pub enum Doubt {
         /// The file; empty for the directory.
         file: String,
     },
-    /// Synced content is damaged: opening may fail, and acked data may be unreadable. It must be reported, and
-    /// must not be served.
+    /// Synced content is damaged: opening may fail, and acked data may be unreadable. It must be reported,
+    /// and must not be served.
     Decay {
         /// The file.
         file: String,
         /// The sector.
         sector: u64,
-        /// Bytes from the sector's beginning to the end of the file's content (zeros at the end not counted). If
-        /// the last record reaches so far back, its damage can't be told from a tear.
+        /// Bytes from the sector's beginning to the end of the file's content (zeros at the end not counted).
+        /// If the last record reaches so far back, its damage can't be told from a tear.
         behind: u64,
     },
     /// A file has damage in what was synced and a power cut tore it, too: a store may take one for the other.
@@ -138,8 +138,8 @@ impl fmt::Display for Doubt {
     }
 }
 
-/// The doubts that faults and crashes leave together. `decayed` tells of each damaged sector: file, sector, bytes
-/// behind.
+/// The doubts that faults and crashes leave together. `decayed` tells of each damaged sector: file, sector,
+/// bytes behind.
 pub(crate) fn doubts(
     fired: &[FiredFault],
     crashes: &[CrashReport],

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use crate::volume::Volume;
 
-/// The state of a disk at one moment, unsynced changes included. Cheap to take and to clone: content is shared until
-/// it changes.
+/// The state of a disk at one moment, unsynced changes included. Cheap to take and to clone: content is
+/// shared until it changes.
 #[derive(Clone)]
 pub struct DiskSnapshot {
     volume: Volume,

@@ -17,7 +17,8 @@ fn exact(name: &str, detail: u64) -> ExactFault {
     ExactFault { key: name.parse().unwrap(), detail }
 }
 
-/// A disk that meets one fault, and a synced file of 4 KiB of ones on it, opened. Its writes and syncs are the first.
+/// A disk that meets one fault, and a synced file of 4 KiB of ones on it, opened. Its writes and syncs are
+/// the first.
 fn disk_and_file(fault: &str, detail: u64) -> (SimDisk, Arc<dyn Disk>, Box<dyn File>) {
     let files = BTreeMap::from([("wal-1.log".to_owned(), vec![1; 4096])]);
     let faults = FaultPlan::exactly([exact(fault, detail)]);
@@ -80,7 +81,8 @@ fn every_fault_fires_within_its_budget_is_counted_is_switched_off_and_repeats() 
         let _ = call_everything(&*disabled.mount());
         let still = disabled.fired();
         assert!(still.iter().all(|fired| !keys.contains(&fired.fault.key)), "{kind}: {still:?}");
-        // Creations that succeed now bring writes that were not reached before: those may take the budget's rest.
+        // Creations that succeed now bring writes that were not reached before: those may take the budget's
+        // rest.
         if kind != FaultKind::NoSpace && kind != FaultKind::OpenFails {
             assert!(still.is_empty(), "{kind}: {still:?}");
             assert_eq!(disabled.statistics().never_fired(&plan), [kind].into());

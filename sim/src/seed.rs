@@ -1,13 +1,14 @@
 //! One number decides everything: [`Seed`], and the labelled streams of randomness drawn from it.
 //!
-//! Job: each part of a run (engine options, workload, schedule, disk, crash, clock, entropy) draws from a stream of
-//! its own, so that one more draw in one part leaves the others as they were. Every draw is mixed into a digest and,
-//! if asked for, written down, so that two runs that differ can name the first draw at which they do.
+//! Job: each part of a run (engine options, workload, schedule, disk, crash, clock, entropy) draws from a
+//! stream of its own, so that one more draw in one part leaves the others as they were. Every draw is mixed
+//! into a digest and, if asked for, written down, so that two runs that differ can name the first draw at
+//! which they do.
 //!
 //! INV-SEED-1: a stream depends on the seed and its label only, never on the other streams.
 //!
-//! Source: ChaCha (D. J. Bernstein, "ChaCha, a variant of Salsa20", 2008) with 8 rounds; the label picks the 64-bit
-//! stream number, so streams of one seed never overlap.
+//! Source: ChaCha (D. J. Bernstein, "ChaCha, a variant of Salsa20", 2008) with 8 rounds; the label picks the
+//! 64-bit stream number, so streams of one seed never overlap.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -48,7 +49,8 @@ impl fmt::Display for Seed {
     }
 }
 
-/// A seed is a number, or the hash of a git commit: continuous integration thus varies its seeds and can repeat them.
+/// A seed is a number, or the hash of a git commit: continuous integration thus varies its seeds and can
+/// repeat them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` is no seed: give a number from 0 to 18446744073709551615, or a git commit hash of 7 to 40 hex digits"
@@ -143,7 +145,8 @@ impl Stream {
         unreachable!("the weights add up to their sum")
     }
 
-    /// The generator itself, for parts that draw by themselves: what they draw is not on record, that they began is.
+    /// The generator itself, for parts that draw by themselves: what they draw is not on record, that they
+    /// began is.
     pub fn generator(&mut self) -> &mut ChaCha8Rng {
         let position = self.rng.get_word_pos();
         self.note(u64::try_from(position).unwrap_or(u64::MAX));

@@ -1,8 +1,8 @@
 //! A failure as a file: the plan, made explicit, and every decision that was taken.
 //!
-//! Job: stay useful. The decisions are kept twice: raw, which replays to the last bit on the same code, and by name
-//! (task, operation, occurrence), which still finds its way when the code around it has changed, and says where it
-//! did not.
+//! Job: stay useful. The decisions are kept twice: raw, which replays to the last bit on the same code, and
+//! by name (task, operation, occurrence), which still finds its way when the code around it has changed, and
+//! says where it did not.
 
 use std::path::{Path, PathBuf};
 
@@ -99,7 +99,8 @@ impl Trace {
         }
     }
 
-    /// The trace of a shrunk run, which failed with `finding`: without raw decisions, as the code will change.
+    /// The trace of a shrunk run, which failed with `finding`: without raw decisions, as the code will
+    /// change.
     pub fn shrunk(plan: &Plan, run: &Run, finding: &Finding, command: &str) -> Self {
         let mut trace = Self::of(plan, run, command);
         trace.decisions.clear();
@@ -107,8 +108,8 @@ impl Trace {
         trace
     }
 
-    /// Replays, and if the failure does not come back, because the code has changed more than names can bridge, looks for
-    /// it under up to `schedules` others.
+    /// Replays, and if the failure does not come back, because the code has changed more than names can
+    /// bridge, looks for it under up to `schedules` others.
     ///
     /// # Errors
     /// As [`run`].

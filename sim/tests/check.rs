@@ -25,7 +25,8 @@ struct Format {
 /// Reads or writes a key, and with which value; 0 is none.
 type Operation = (char, u64, u64);
 
-/// What transactions do, in no format yet: by session, one after the other, all at the same time if there are times.
+/// What transactions do, in no format yet: by session, one after the other, all at the same time if there are
+/// times.
 type Sessions<'s> = &'s [&'s [&'s [Operation]]];
 
 /// Two sessions, one reading what the other has written.

@@ -1,10 +1,10 @@
 //! A store that refuses all calls after a given number, as if its process had ended there.
 //!
-//! Job: cut a store off in the middle of whatever clients do, so that the next life goes on with what is left.
-//! Not its job: what is left, which is for the store inside.
+//! Job: cut a store off in the middle of whatever clients do, so that the next life goes on with what is
+//! left. Not its job: what is left, which is for the store inside.
 //!
-//! INV-CRASHING-1: after the last call nothing reaches the store inside, but for commits that are cut: of these every
-//! second one happens, and none is answered.
+//! INV-CRASHING-1: after the last call nothing reaches the store inside, but for commits that are cut: of
+//! these every second one happens, and none is answered.
 
 #![expect(
     clippy::disallowed_types,

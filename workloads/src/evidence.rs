@@ -1,4 +1,5 @@
-//! What a workload's checks look at: the plan, the history, the notes; and the questions that most of them ask.
+//! What a workload's checks look at: the plan, the history, the notes; and the questions that most of them
+//! ask.
 //!
 //! Not its job: judging isolation or durability in general, which is the oracle's. A workload judges what its
 //! numbers mean.
@@ -123,8 +124,8 @@ impl<'a> Evidence<'a> {
         findings
     }
 
-    /// Refusals that the plan did not expect. After a crash, a run that was begun may be lost, so refusals that
-    /// follow a crash are left to the workload.
+    /// Refusals that the plan did not expect. After a crash, a run that was begun may be lost, so refusals
+    /// that follow a crash are left to the workload.
     pub fn refusals(&self) -> Vec<Finding> {
         let crash = self.history.lives.iter().filter_map(|life| life.ended).map(|(at, _)| at).min();
         let mut findings = Vec::new();

@@ -1,11 +1,13 @@
 //! What agents do to a store, and what they saw: the [`Store`] trait, [`History`], and workloads.
 //!
-//! Workloads know a store only through [`Store`], so the same workload runs in a simulation, on real threads and on
-//! other databases. Checkers know a run only through its [`History`], so they can't inherit a store's bugs.
+//! Workloads know a store only through [`Store`], so the same workload runs in a simulation, on real threads
+//! and on other databases. Checkers know a run only through its [`History`], so they can't inherit a store's
+//! bugs.
 //!
 //! A run goes `workload → plan → runner → (tx → store, recorder, notebook) → evidence → findings`.
 //!
-//! Architecture invariant: this crate imports no engine and no runtime. Threads, time and crashes belong to the host.
+//! Architecture invariant: this crate imports no engine and no runtime. Threads, time and crashes belong to
+//! the host.
 
 pub mod store;
 

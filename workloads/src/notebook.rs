@@ -1,7 +1,7 @@
 //! What clients write down that is not part of the history, but that workloads and hosts need.
 //!
-//! Job: keep [`Note`]s for the workload's own checks, and [`Progress`] so that the next life goes on where the last one
-//! was cut.
+//! Job: keep [`Note`]s for the workload's own checks, and [`Progress`] so that the next life goes on where
+//! the last one was cut.
 
 #![expect(
     clippy::disallowed_types,
@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::history::{Life, Session, Time, TxnIndex};
 use crate::store::RunHandle;
 
-/// Shared by all clients, over all lives; clones write into the same one. Its lock is never held while a store is
-/// called.
+/// Shared by all clients, over all lives; clones write into the same one. Its lock is never held while a
+/// store is called.
 #[derive(Clone, Debug, Default)]
 pub struct Notebook {
     pages: Arc<Mutex<Pages>>,
@@ -61,8 +61,8 @@ impl Notebook {
         Self::default()
     }
 
-    /// Goes on where clients were in another process, and writes each [`Page`] to `sink` as a JSON line as well, at once:
-    /// what was written down outlives the process.
+    /// Goes on where clients were in another process, and writes each [`Page`] to `sink` as a JSON line as
+    /// well, at once: what was written down outlives the process.
     pub fn resumed(progress: BTreeMap<Session, Progress>, sink: Box<dyn Write + Send>) -> Self {
         let pages = Pages { notes: Vec::new(), progress, sink: Some(sink) };
         Self { pages: Arc::new(Mutex::new(pages)) }

@@ -3,8 +3,9 @@
 //! Job: a [`Plan`] can be printed, stored in a trace, compared and shrunk: it holds no code and no store.
 //! Not its job: running anything (`client`, `interpret`), and deciding what to run (`workload`, `catalogue`).
 //!
-//! * INV-PLAN-1: every plan that is left when clients, actions or steps are taken away is a legal plan, and whatever
-//!   a workload checks holds for it too. So whatever must not be torn apart (a transfer) is one [`Step`].
+//! * INV-PLAN-1: every plan that is left when clients, actions or steps are taken away is a legal plan, and
+//!   whatever a workload checks holds for it too. So whatever must not be torn apart (a transfer) is one
+//!   [`Step`].
 //! * INV-PLAN-2: a plan says everything: the same plan and the same schedule give the same history.
 
 use serde::{Deserialize, Serialize};
@@ -91,7 +92,8 @@ pub struct Transaction {
     /// The run that writes, by its slot; the store's default if the slot is empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<u32>,
-    /// Whether that run is ended when all steps are done, before the commit, which must then be refused if it writes.
+    /// Whether that run is ended when all steps are done, before the commit, which must then be refused if it
+    /// writes.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ends_run: bool,
     /// What it does.
@@ -100,7 +102,8 @@ pub struct Transaction {
     pub end: End,
     /// When it is given up.
     pub retry: Retry,
-    /// Whether the store's own loop runs it again, where it has one ([`Store::transaction`](crate::store::Store::transaction)).
+    /// Whether the store's own loop runs it again, where it has one
+    /// ([`Store::transaction`](crate::store::Store::transaction)).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub by_store: bool,
     /// What happens when its commit is never answered.
@@ -205,7 +208,8 @@ pub enum Step {
         /// What.
         value: Payload,
     },
-    /// Reads the key's version (its value, where the store has no versions), and writes if that has not changed.
+    /// Reads the key's version (its value, where the store has no versions), and writes if that has not
+    /// changed.
     Swap {
         /// Where.
         key: String,
@@ -228,8 +232,8 @@ pub enum Step {
         /// So much.
         amount: i64,
     },
-    /// Takes money from one of several numbers, if all of them together have enough: the number itself may fall
-    /// below zero.
+    /// Takes money from one of several numbers, if all of them together have enough: the number itself may
+    /// fall below zero.
     Withdraw {
         /// All of them.
         accounts: Vec<String>,
@@ -294,8 +298,8 @@ pub enum Step {
         /// Picks among those that are possible.
         choice: u64,
     },
-    /// One step of an agent: its machine goes from step to step + 1, an event is appended, the result is kept.
-    /// Nothing happens if the step was done before.
+    /// One step of an agent: its machine goes from step to step + 1, an event is appended, the result is
+    /// kept. Nothing happens if the step was done before.
     ToolCall {
         /// Whose.
         agent: String,
@@ -350,7 +354,8 @@ pub enum Step {
 pub enum Payload {
     /// This text.
     Text(String),
-    /// Bytes that no other step of the history writes (another attempt of the same step included), at least this many.
+    /// Bytes that no other step of the history writes (another attempt of the same step included), at least
+    /// this many.
     Unique {
         /// Bytes.
         len: usize,

@@ -1,11 +1,11 @@
 //! What an application did, played again: a workload made of a recording of its transactions' shapes.
 //!
-//! The engine writes recordings (`DatabaseBuilder::record`): JSON lines, a header and one [`Shape`] per transaction.
-//! Each run of the application becomes a client. A plan is a window of the recording, another one for each draw, so
-//! that many seeds cover a long recording in pieces that can be simulated.
+//! The engine writes recordings (`DatabaseBuilder::record`): JSON lines, a header and one [`Shape`] per
+//! transaction. Each run of the application becomes a client. A plan is a window of the recording, another
+//! one for each draw, so that many seeds cover a long recording in pieces that can be simulated.
 //!
-//! What is kept: which keys were read, scanned, written, deleted and appended to together, sizes, order, isolation,
-//! and the pauses between. What is not: values, and what the application decided by them.
+//! What is kept: which keys were read, scanned, written, deleted and appended to together, sizes, order,
+//! isolation, and the pauses between. What is not: values, and what the application decided by them.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
@@ -187,8 +187,8 @@ impl Workload for Recorded {
         serde_json::json!({ "runs": runs, "transactions": transactions })
     }
 
-    /// A window: up to `scale.clients` runs, and of each up to `scale.transactions` in a row, which begin at one moment
-    /// of the recording.
+    /// A window: up to `scale.clients` runs, and of each up to `scale.transactions` in a row, which begin at
+    /// one moment of the recording.
     fn plan(&self, scale: &Scale, rng: &mut ChaCha8Rng) -> Plan {
         let mut plan = Plan::new(NAME, self.parameters());
         if self.runs.is_empty() {

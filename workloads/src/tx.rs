@@ -1,7 +1,7 @@
 //! A transaction as clients have it: every operation is written down, with what it returned.
 //!
-//! Job: pass operations on to the store, record them, and offer what steps need (numbers, payloads that are unique,
-//! time, random numbers, assertions).
+//! Job: pass operations on to the store, record them, and offer what steps need (numbers, payloads that are
+//! unique, time, random numbers, assertions).
 //!
 //! * INV-TX-1: no answer of the store reaches a step without being recorded.
 

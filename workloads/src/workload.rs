@@ -1,15 +1,16 @@
 //! The trait that a workload implements, ours and those of users.
 //!
-//! A workload does two things: it *plans* (what each client will do, as plain data) and it *checks* (whether what
-//! happened keeps its invariant). In between, a [`Runner`](crate::client::Runner) executes the plan against any
-//! [`Store`](crate::Store).
+//! A workload does two things: it *plans* (what each client will do, as plain data) and it *checks* (whether
+//! what happened keeps its invariant). In between, a [`Runner`](crate::client::Runner) executes the plan
+//! against any [`Store`](crate::Store).
 //!
 //! There are two ways to write one:
 //! * **as data**: [`Workload::plan`] builds transactions from the [`Step`]s that exist. A simulation can
-//!   print, store and shrink these, step by step. All workloads of the [`catalogue`](crate::catalogue) are of this kind.
+//!   print, store and shrink these, step by step. All workloads of the [`catalogue`](crate::catalogue) are of
+//!   this kind.
 //! * **as code**: leave [`Workload::plan`] as it is, and implement [`Workload::call`], which runs inside of a
-//!   transaction, with the random stream of [`Tx::rng`]. Such a workload shrinks transaction by transaction. It must be
-//!   deterministic: everything random from that stream, time from [`Tx::now`].
+//!   transaction, with the random stream of [`Tx::rng`]. Such a workload shrinks transaction by transaction.
+//!   It must be deterministic: everything random from that stream, time from [`Tx::now`].
 //!
 //! ```
 //! use rand::RngExt;
@@ -73,8 +74,8 @@ pub trait Workload: Send + Sync {
 
     /// Plans. Whatever is random comes from `rng`.
     ///
-    /// Unless implemented, setup and audit are one transaction each, which call the steps `setup` and `audit`, and
-    /// every client runs transactions that call the step `step`.
+    /// Unless implemented, setup and audit are one transaction each, which call the steps `setup` and
+    /// `audit`, and every client runs transactions that call the step `step`.
     fn plan(&self, scale: &Scale, rng: &mut ChaCha8Rng) -> Plan {
         let mut plan = Plan::new(self.name(), self.parameters());
         plan.setup.actions.push(call("setup", scale, rng));
@@ -97,8 +98,8 @@ pub trait Workload: Send + Sync {
         Err(StoreError::Refused(format!("the workload has no step of its own named {step}")))
     }
 
-    /// What the evidence has against the store. Broken assertions, refusals that were not expected and reads that
-    /// changed within a transaction need no check here: [`verdict`] adds them.
+    /// What the evidence has against the store. Broken assertions, refusals that were not expected and reads
+    /// that changed within a transaction need no check here: [`verdict`] adds them.
     fn check(&self, evidence: &Evidence<'_>) -> Vec<Finding>;
 }
 
@@ -138,8 +139,8 @@ impl Scale {
 /// What a check found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// Whether a promise was broken. If not, it is a situation worth knowing, which the isolation asked for lets
-    /// through, like a write skew under snapshot isolation: a campaign must have seen it to count.
+    /// Whether a promise was broken. If not, it is a situation worth knowing, which the isolation asked for
+    /// lets through, like a write skew under snapshot isolation: a campaign must have seen it to count.
     pub violation: bool,
     /// Which rule, in a few words that never change: failures are told apart by it.
     pub rule: String,

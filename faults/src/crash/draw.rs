@@ -300,7 +300,8 @@ fn is_write(change: &Change) -> bool {
     matches!(change.what, ChangeKind::Write { .. })
 }
 
-/// Whether a change writes zeros over nothing, as preallocation does: then its pieces need no draws of their own.
+/// Whether a change writes zeros over nothing, as preallocation does: then its pieces need no draws of their
+/// own.
 fn is_void(inode: &Inode, index: usize) -> bool {
     let Change { what: ChangeKind::Write { offset, data: Data::Zeros(len), .. }, .. } = &inode.dirty[index]
     else {

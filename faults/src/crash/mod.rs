@@ -1,7 +1,7 @@
 //! What survives a power cut, drawn by chance.
 //!
-//! A cut has a *style*, drawn first ([`CrashStyle`]): real devices lose data in patterns, and bugs hide in patterns
-//! that independent draws per sector practically never make, like "everything but the second write".
+//! A cut has a *style*, drawn first ([`CrashStyle`]): real devices lose data in patterns, and bugs hide in
+//! patterns that independent draws per sector practically never make, like "everything but the second write".
 //!
 //! INV-CRASH-1: what was synced survives, whatever is drawn (unless a fault broke the sync).
 //! INV-CRASH-2: what did not survive one cut does not come back after another.
@@ -30,7 +30,8 @@ pub enum CrashStyle {
     Writes,
     /// Each sector (or page) shows some moment of its past, as page caches write back.
     Sectors,
-    /// Each sector of each write survives or not, in any order, as the contract of [`stormproof_env::Disk`] allows.
+    /// Each sector of each write survives or not, in any order, as the contract of [`stormproof_env::Disk`]
+    /// allows.
     Fragments,
 }
 
@@ -52,7 +53,8 @@ pub struct CrashOdds {
     pub header_survives: Option<Odds>,
     /// The same for the newest write of a file, where commit records are; as the others if `None`.
     pub tail_survives: Option<Odds>,
-    /// Growth of a file survives: without it the data behind the old end are lost, without them it shows a hole.
+    /// Growth of a file survives: without it the data behind the old end are lost, without them it shows a
+    /// hole.
     pub growth_survives: Odds,
     /// A truncation survives.
     pub truncation_survives: Odds,
@@ -106,8 +108,8 @@ impl CrashOdds {
         Self { styles, ..Self::default() }
     }
 
-    /// Odds for one run of a campaign: each run leans to another side, so that together they reach corners that
-    /// no middle way reaches.
+    /// Odds for one run of a campaign: each run leans to another side, so that together they reach corners
+    /// that no middle way reaches.
     pub fn swarm(rng: &mut impl Rng) -> Self {
         const LEVELS: [u32; 5] = [3, 20, 50, 80, 97];
         let mut level = || Odds::percent(LEVELS[rng.random_range(0..LEVELS.len())]);
@@ -143,7 +145,8 @@ impl CrashOdds {
         odds
     }
 
-    /// As file systems do that bring lengths to the medium before data: files have grown, and show what was there before.
+    /// As file systems do that bring lengths to the medium before data: files have grown, and show what was
+    /// there before.
     fn hollow(&mut self) {
         self.growth_survives = Odds::percent(97);
         self.write_survives = self.write_survives.min(Odds::percent(20));

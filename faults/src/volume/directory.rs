@@ -31,8 +31,8 @@ pub(crate) enum EntryWhat {
 }
 
 impl EntryChange {
-    /// Applies the change to a directory that may lack earlier changes, or have later ones: a name is only removed
-    /// while it still means the same file.
+    /// Applies the change to a directory that may lack earlier changes, or have later ones: a name is only
+    /// removed while it still means the same file.
     pub(crate) fn apply(&self, entries: &mut Entries) {
         match &self.what {
             EntryWhat::Create { name } => {

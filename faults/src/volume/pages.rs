@@ -86,7 +86,8 @@ impl Pages {
         }
     }
 
-    /// Puts bytes into the pages and leaves the length alone, so it may break INV-PAGES-1 until [`Self::set_len`].
+    /// Puts bytes into the pages and leaves the length alone, so it may break INV-PAGES-1 until
+    /// [`Self::set_len`].
     pub(crate) fn put(&mut self, offset: u64, bytes: &[u8]) {
         for (index, within, part) in pages_of(offset, bytes.len() as u64) {
             let page = self.pages.entry(index).or_insert_with(|| Arc::new([0; PAGE_BYTES]));
@@ -151,7 +152,8 @@ impl Pages {
             .all(|(index, within, _)| self.pages.get(&index).is_none_or(|page| is_zero(&page[within])))
     }
 
-    /// Bytes that the content takes on the medium: whole pages, holes excluded only if they were never written.
+    /// Bytes that the content takes on the medium: whole pages, holes excluded only if they were never
+    /// written.
     pub(crate) fn allocated(&self) -> u64 {
         self.len.next_multiple_of(PAGE)
     }

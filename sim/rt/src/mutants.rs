@@ -218,17 +218,17 @@ mutants! {
     EndedRunWrites {
         breaks: "lets a transaction commit although its run has ended meanwhile",
         bug: "status checked at begin only",
-        contract: "E2"
+        contract: "R1"
     }
     EventSequenceAtAppend {
         breaks: "numbers events when they are appended in the place of when they commit",
         bug: "sequence numbers drawn outside of the commit lock",
-        contract: "E5"
+        contract: "R2"
     }
     RolledBackHeadKept {
         breaks: "numbers events behind those of a group that failed",
         bug: "in-memory state not rolled back after a failed write",
-        contract: "E5"
+        contract: "R2"
     }
     TransitionWithoutCompare {
         breaks: "a state machine's transition is a plain write of what was checked before",

@@ -1,7 +1,7 @@
 //! What a task is about to do: the kind of an operation and the label of its object.
 //!
-//! Every scheduling point carries an [`Op`]. Its two halves are what makes traces readable ("lock commit.queue") and
-//! stable: they change only when the code around them does.
+//! Every scheduling point carries an [`Op`]. Its two halves are what makes traces readable ("lock
+//! commit.queue") and stable: they change only when the code around them does.
 
 use std::fmt;
 use std::sync::Arc;
@@ -110,8 +110,8 @@ pub struct Op {
     pub kind: OpKind,
     /// On what: the label with which the object was created, or that of the probe.
     pub label: &'static str,
-    /// Tells objects of one label apart, for as long as they live; 0 if there is no object. Differs from run to run:
-    /// compare it, never order by it.
+    /// Tells objects of one label apart, for as long as they live; 0 if there is no object. Differs from run
+    /// to run: compare it, never order by it.
     pub object: usize,
 }
 

@@ -11,19 +11,20 @@ pub fn at(label: &'static str) {
     life::point(Op::new(OpKind::At, label, 0));
 }
 
-/// A step of the simulated world (a disk operation, say), at which the simulation may switch threads or crash.
-/// Hold no lock other than those of [`crate::sync`] across it: the task may never come back.
+/// A step of the simulated world (a disk operation, say), at which the simulation may switch threads or
+/// crash. Hold no lock other than those of [`crate::sync`] across it: the task may never come back.
 pub fn point(label: &'static str) {
     life::point(Op::new(OpKind::Point, label, 0));
 }
 
-/// Notes a random draw of the simulated world, or something that happened in it. It goes into the digest of the life; it is no
-/// scheduling point. Nothing happens outside of a life.
+/// Notes a random draw of the simulated world, or something that happened in it. It goes into the digest of
+/// the life; it is no scheduling point. Nothing happens outside of a life.
 pub fn draw(label: &'static str, value: u64) {
     life::with_core(|core| core.draw(label, value));
 }
 
-/// Ends the life here and now, as a power cut does: no destructor runs, nothing that is under way is finished.
+/// Ends the life here and now, as a power cut does: no destructor runs, nothing that is under way is
+/// finished.
 ///
 /// # Panics
 /// Outside of a life, where there is nothing to end.

@@ -86,7 +86,8 @@ pub fn spawn<T: Send + 'static>(
             if Arc::strong_count(&slot) > 1 {
                 *slot.lock() = Some(outcome);
             } else {
-                // No handle is left to ask for it: it is dropped while the task still exists, as its destructor may need one.
+                // No handle is left to ask for it: it is dropped while the task still exists, as its
+                // destructor may need one.
                 drop(outcome);
             }
             life::task_ended();
@@ -102,7 +103,8 @@ pub fn yield_now() {
     }
 }
 
-/// Into how many parts counters are split that many threads change at once. Few, so that tasks meet in one, too.
+/// Into how many parts counters are split that many threads change at once. Few, so that tasks meet in one,
+/// too.
 pub const STRIPES: usize = 2;
 
 /// The part of such a counter that this task changes.

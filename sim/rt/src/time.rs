@@ -1,5 +1,5 @@
-//! Monotonic virtual time. It advances a little with every scheduling point, jumps to the next deadline when no
-//! task can run, and jumps now and then when one can (see `Settings`).
+//! Monotonic virtual time. It advances a little with every scheduling point, jumps to the next deadline when
+//! no task can run, and jumps now and then when one can (see `Settings`).
 //!
 //! Outside of a life it is the time of the operating system.
 #![expect(

@@ -326,7 +326,8 @@ fn a_watched_life_is_the_same_life_and_nothing_of_it_is_missed() {
     }
 }
 
-/// One waits for a notification that is never sent, one for a lock that is held meanwhile; two others go on all the time.
+/// One waits for a notification that is never sent, one for a lock that is held meanwhile; two others go on
+/// all the time.
 fn forgotten_body() {
     let shared =
         Arc::new((Mutex::new("mail", false), Condvar::new("arrived"), atomic::AtomicU64::new("work", 0)));
@@ -367,7 +368,8 @@ fn whoever_is_forgotten_while_others_go_on_is_starved_and_the_wait_graph_names_i
 
 #[test]
 fn an_unfair_schedule_alone_starves_nobody() {
-    // Round robin in turns of a million points: the polling task keeps the holder of the lock off, until turns are enforced.
+    // Round robin in turns of a million points: the polling task keeps the holder of the lock off, until
+    // turns are enforced.
     let body = || {
         let lock = Arc::new((Mutex::new("lock", ()), atomic::AtomicU64::new("polls", 0)));
         let guard = lock.0.lock();

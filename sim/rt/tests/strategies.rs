@@ -129,8 +129,8 @@ fn no_strategy_starves_a_polling_loop() {
 
 #[test]
 fn uniform_random_walk_reaches_rare_orders_of_unequal_tasks() {
-    // The short task has to come last, behind all steps of a long one: with equal chances at every step that is one
-    // life in a thousand billion.
+    // The short task has to come last, behind all steps of a long one: with equal chances at every step that
+    // is one life in a thousand billion.
     let unequal = || {
         let shared = Arc::new(AtomicU64::new("shared", 0));
         let theirs = Arc::clone(&shared);
@@ -155,7 +155,8 @@ fn load(shared: &AtomicU64, times: u64) {
     }
 }
 
-/// The main task and one other take steps; returns how many interleavings there are with at most `preemptions` preemptions.
+/// The main task and one other take steps; returns how many interleavings there are with at most
+/// `preemptions` preemptions.
 fn interleavings(main_steps: u64, other_steps: u64, preemptions_max: u32) -> u64 {
     let settings = Settings::default();
     let mut all = Exhaustive::new(settings, preemptions_max);
@@ -177,8 +178,8 @@ fn interleavings(main_steps: u64, other_steps: u64, preemptions_max: u32) -> u64
 
 #[test]
 fn exhaustive_search_runs_every_interleaving_of_two_tasks_once() {
-    // The main task's pieces from its first scheduling point on (its steps, and the join) shuffle with those of the
-    // other (up to its first step, and from each step on).
+    // The main task's pieces from its first scheduling point on (its steps, and the join) shuffle with those
+    // of the other (up to its first step, and from each step on).
     for (main, other) in [(1, 1), (2, 2), (3, 2), (1, 5), (4, 4)] {
         let (mains, others) = (main + 1, other + 1);
         assert_eq!(
@@ -188,8 +189,8 @@ fn exhaustive_search_runs_every_interleaving_of_two_tasks_once() {
         );
     }
     assert_eq!(interleavings(4, 4, 0), 1);
-    // One preemption: of the main task at any of its points, after which the other runs to its end (nothing else is
-    // free), or of the other, once the main task waits for it: that leaves no other task to run.
+    // One preemption: of the main task at any of its points, after which the other runs to its end (nothing
+    // else is free), or of the other, once the main task waits for it: that leaves no other task to run.
     assert_eq!(interleavings(4, 4, 1), 1 + 5);
 }
 

@@ -1,7 +1,7 @@
 //! Draws a plan from a seed.
 //!
-//! Swarm testing: every seed draws its own subset of what may happen (workload, clients, isolation, durability, faults,
-//! crashes, strategy), so that rare mixtures come up and no feature drowns another.
+//! Swarm testing: every seed draws its own subset of what may happen (workload, clients, isolation,
+//! durability, faults, crashes, strategy), so that rare mixtures come up and no feature drowns another.
 //!
 //! Source: Groce et al., "Swarm Testing", ISSTA 2012.
 
@@ -22,8 +22,8 @@ use super::{
 use crate::options::{DurabilityKind, Faults, IsolationKind, Options};
 use crate::seed::{Seed, Stream, Streams};
 
-/// The plan of `seed`, drawn among `workloads` as `options` allow; `tuned` finds the one of a name with other parameters. All
-/// draws are on record in `streams`.
+/// The plan of `seed`, drawn among `workloads` as `options` allow; `tuned` finds the one of a name with other
+/// parameters. All draws are on record in `streams`.
 ///
 /// # Panics
 /// When `workloads` is empty: options were to be checked before.
@@ -221,8 +221,8 @@ fn draw_lie(stream: &mut Stream) -> FaultRule {
     FaultRule::new(kind, odds)
 }
 
-/// What happens to synced data when they are read, which recovery does: most often to the log, whose last segment is read
-/// after many others.
+/// What happens to synced data when they are read, which recovery does: most often to the log, whose last
+/// segment is read after many others.
 fn draw_decay(stream: &mut Stream) -> FaultRule {
     let kind = stream.weighted(&[(3, FaultKind::BitRot), (1, FaultKind::BadSector)]);
     let class =

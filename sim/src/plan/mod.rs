@@ -1,10 +1,11 @@
 //! Everything that a run will do, as plain data.
 //!
-//! Job: a [`Plan`] can be printed, stored in a trace, compared and shrunk. With the code of one commit it decides the run
-//! to the last bit.
-//! Not its job: running anything (`run`), or the meaning of a workload (`stormproof_workloads`).
+//! Job: a [`Plan`] can be printed, stored in a trace, compared and shrunk. With the code of one commit it
+//! decides the run to the last bit. Not its job: running anything (`run`), or the meaning of a workload
+//! (`stormproof_workloads`).
 //!
-//! INV-PLAN-3: a plan holds every random decision or the seed of a generator that makes it; nothing else is drawn.
+//! INV-PLAN-3: a plan holds every random decision or the seed of a generator that makes it; nothing else is
+//! drawn.
 
 mod draw;
 mod parameters;
@@ -32,8 +33,8 @@ pub struct Plan {
     pub engine: EnginePlan,
     /// What clients do.
     pub workload: stormproof_workloads::Plan,
-    /// Lives, one after the other, each on what the one before left. The last one is calm: no fault, no crash, every
-    /// client finishes, and the final state is read.
+    /// Lives, one after the other, each on what the one before left. The last one is calm: no fault, no
+    /// crash, every client finishes, and the final state is read.
     pub lives: Vec<LifePlan>,
     /// How the disk is made, and what it does wrong in all lives but the last.
     pub disk: DiskOptions,
@@ -157,8 +158,8 @@ pub struct LifePlan {
     pub stalls_per_million: u32,
     /// Makes a checkpoint after this time, in a task that does nothing else; 0 for never.
     pub checkpoint_after_micros: u64,
-    /// How many bytes the disk has left for a millisecond from the moment at which clients begin, or, if the power goes
-    /// out before that, until clients begin again; no limit if not set.
+    /// How many bytes the disk has left for a millisecond from the moment at which clients begin, or, if the
+    /// power goes out before that, until clients begin again; no limit if not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room_bytes: Option<u64>,
 }
@@ -219,8 +220,8 @@ pub enum CrashAt {
         /// Which, counted from 1.
         nth: u64,
     },
-    /// When the disk is used next after a client was told for the n-th time that something is durable: what was
-    /// promised has to be there, and what may still be lost is.
+    /// When the disk is used next after a client was told for the n-th time that something is durable: what
+    /// was promised has to be there, and what may still be lost is.
     Promise {
         /// Which, counted from 1.
         nth: u64,
@@ -237,8 +238,9 @@ pub enum Ending {
     Crash,
 }
 
-/// The rate, of 1,000 sleeps and waits, at which all of them may run out while others can still run. Time passes as the schedule likes, and a
-/// task that is kept off misses whole transactions of others, whatever pauses these make.
+/// The rate, of 1,000 sleeps and waits, at which all of them may run out while others can still run. Time
+/// passes as the schedule likes, and a task that is kept off misses whole transactions of others, whatever
+/// pauses these make.
 pub(crate) const TIMEOUTS_AT_WILL: u16 = 1_000;
 
 impl Plan {

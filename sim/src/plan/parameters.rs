@@ -1,5 +1,5 @@
-//! Varies what workloads leave open: how many keys, how skewed, how large values are, how long clients think, in which
-//! bursts they work.
+//! Varies what workloads leave open: how many keys, how skewed, how large values are, how long clients think,
+//! in which bursts they work.
 //!
 //! Workloads have good values of their own, which most seeds keep. Fields are found by their names in
 //! `Workload::parameters`; a workload of a user's own joins in by calling its fields the same.
@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::seed::Stream;
 
-/// Parameters that are called one of these names, and values that every workload with such a one can do with, by weight.
+/// Parameters that are called one of these names, and values that every workload with such a one can do with,
+/// by weight.
 struct Varied {
     /// With dots for those inside of others, as in `--set`.
     names: &'static [&'static str],

@@ -1,8 +1,9 @@
 //! Scenarios: draws what is dangerous only in combination.
 //!
-//! Swarm testing draws every part of a plan for itself, so a situation that needs five of them at once comes up once in
-//! ten thousand seeds. A scenario sets those parts in one seed of eight, and leaves everything else as it was drawn: nothing in it
-//! could not have been drawn without it. Each was added for a deliberate bug that hardly any sweep found.
+//! Swarm testing draws every part of a plan for itself, so a situation that needs five of them at once comes
+//! up once in ten thousand seeds. A scenario sets those parts in one seed of eight, and leaves everything
+//! else as it was drawn: nothing in it could not have been drawn without it. Each was added for a deliberate
+//! bug that hardly any sweep found.
 //!
 //! Not their job: anything that options exclude.
 
@@ -24,7 +25,8 @@ enum Scenario {
     Rotten,
     /// Groups of committers fail to be written.
     Failing,
-    /// Threads of the engine are kept off in the middle of what they do, and the power goes out after a promise.
+    /// Threads of the engine are kept off in the middle of what they do, and the power goes out after a
+    /// promise.
     Background,
 }
 
@@ -55,8 +57,8 @@ pub(super) fn apply(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     }
 }
 
-/// Small segments go soon, the log grows with every group, and the power goes out when it has just grown: file systems that bring
-/// lengths to the medium before data then show what the space held before.
+/// Small segments go soon, the log grows with every group, and the power goes out when it has just grown:
+/// file systems that bring lengths to the medium before data then show what the space held before.
 fn recycled(plan: &mut Plan, stream: &mut Stream) {
     plan.engine.segment_bytes = stream.weighted(&[(2, 4 << 10), (1, 8 << 10)]);
     plan.engine.checkpoint_bytes = 4 << 10;

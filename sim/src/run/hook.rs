@@ -22,8 +22,8 @@ pub struct WorldHook {
 #[derive(Debug, Default)]
 struct Log {
     crash: Option<CrashAt>,
-    /// The power goes out when the operation with this number, counted over all lives, has taken effect; before the first
-    /// if it is 0.
+    /// The power goes out when the operation with this number, counted over all lives, has taken effect;
+    /// before the first if it is 0.
     cut_after: Option<u64>,
     /// Operations of this life, of whatever disk, that met a fault.
     faulted: u64,
@@ -174,7 +174,8 @@ impl WorldHook {
     }
 }
 
-/// Longer than any interval in which a plan asks for a sync, by far: what would happen in a longer stall is the same again.
+/// Longer than any interval in which a plan asks for a sync, by far: what would happen in a longer stall is
+/// the same again.
 const STALL_NANOS_MAX: u64 = 64_000_000;
 
 fn stall(nanos: u64) {

@@ -1,4 +1,5 @@
-//! One life: open and recover the store, run clients on it, until they are done, it breaks, or the power goes out.
+//! One life: open and recover the store, run clients on it, until they are done, it breaks, or the power goes
+//! out.
 
 use stormproof_faults::SimDisk;
 use stormproof_rt::sync::Arc;
@@ -73,8 +74,9 @@ fn time_passes(life_plan: &LifePlan) -> bool {
     life_plan.early_timeouts_per_mille < TIMEOUTS_AT_WILL
 }
 
-/// Does nothing for longer than the interval in which the mode promises to sync. Then all that was acked before is durable,
-/// as if it had been flushed (D4: an idle database syncs on time too); unless something went wrong with the disk.
+/// Does nothing for longer than the interval in which the mode promises to sync. Then all that was acked
+/// before is durable, as if it had been flushed (D4: an idle database syncs on time too); unless something
+/// went wrong with the disk.
 fn idle(world: &SimWorld, durability: &DurabilityPlan) {
     let (DurabilityPlan::Batched { interval_micros, .. } | DurabilityPlan::Async { interval_micros }) =
         *durability
@@ -82,8 +84,9 @@ fn idle(world: &SimWorld, durability: &DurabilityPlan) {
         return;
     };
     let called = world.recorder.tick();
-    // A schedule may let time pass while a thread is about to sync, and timeouts may come early, but hardly ever so
-    // often in a row: with four intervals, two seeds in 100,000 were blamed for what had only not been scheduled yet.
+    // A schedule may let time pass while a thread is about to sync, and timeouts may come early, but hardly
+    // ever so often in a row: with four intervals, two seeds in 100,000 were blamed for what had only not
+    // been scheduled yet.
     for _ in 0..32 {
         time::sleep(std::time::Duration::from_micros(interval_micros));
         // Waiting for this is getting on.

@@ -206,8 +206,9 @@ fn stage(
     Ok(Stage { keep, search, ..Stage::new(plan, registry, world)? })
 }
 
-/// The number of scheduling points without an event of the history after which a life makes no progress (livelock bound).
-/// The longest that the store works alone, collecting what large transactions have deleted, takes less than half of this.
+/// The number of scheduling points without an event of the history after which a life makes no progress
+/// (livelock bound). The longest that the store works alone, collecting what large transactions have deleted,
+/// takes less than half of this.
 const IDLE_POINTS_MAX: u64 = 100_000;
 
 /// A bound on the scheduling points of a life, with or without progress.

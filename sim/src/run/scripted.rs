@@ -18,7 +18,8 @@ pub(crate) struct ScriptedLife {
 /// A power cut.
 #[derive(Clone, Debug)]
 pub(crate) struct Cut {
-    /// When the operation with this number, counted over all lives, has taken effect; before the first if it is 0.
+    /// When the operation with this number, counted over all lives, has taken effect; before the first if it
+    /// is 0.
     pub(crate) after_operation: u64,
     /// What it leaves.
     pub(crate) left: DiskSnapshot,

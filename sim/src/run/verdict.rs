@@ -1,4 +1,5 @@
-//! Judges a run: by its history (the oracle), by what its numbers mean (the workload), and by what the world knows.
+//! Judges a run: by its history (the oracle), by what its numbers mean (the workload), and by what the world
+//! knows.
 //!
 //! Job: bring all findings into one form, and say how often each invariant was looked at.
 //! Not its job: how isolation and durability are checked, which is the oracle's.
@@ -120,7 +121,8 @@ impl Case<'_> {
         }
     }
 
-    /// There are no writes between the last client and the lives that only open the store: one state, three times.
+    /// There are no writes between the last client and the lives that only open the store: one state, three
+    /// times.
     fn judge_reopening(&self, verdict: &mut Verdict) {
         if self.uses_ttl() {
             return;
@@ -187,8 +189,9 @@ impl Case<'_> {
     }
 }
 
-/// The history by which a run is judged in which something has decayed. Rot in the last group of the log can't be told from a tear, so
-/// no single ack is known to be durable, and only the number of lost ones is bounded.
+/// The history by which a run is judged in which something has decayed. Rot in the last group of the log
+/// can't be told from a tear, so no single ack is known to be durable, and only the number of lost ones is
+/// bounded.
 pub(crate) fn without_durable_acks(history: &History) -> History {
     let mut history = history.clone();
     for txn in &mut history.txns {

@@ -1,10 +1,11 @@
 //! An observer of a run: every step of every task, in one order with the recorded events.
 //!
-//! Job: what reports need beyond the history: the interleaving, and when something happened that is no event (a fault,
-//! a version that was published). Not its job: a part in the run (INV-WATCH-1 of `stormproof_rt_shuttle`).
+//! Job: what reports need beyond the history: the interleaving, and when something happened that is no event
+//! (a fault, a version that was published). Not its job: a part in the run (INV-WATCH-1 of
+//! `stormproof_rt_shuttle`).
 //!
-//! Time here is finer than that of the history: it goes on with each step and with each point in the order of the
-//! history, so that no two of them share one.
+//! Time here is finer than that of the history: it goes on with each step and with each point in the order of
+//! the history, so that no two of them share one.
 
 use std::collections::BTreeMap;
 
@@ -30,8 +31,8 @@ pub struct Watched {
     pub steps: Vec<WatchedStep>,
     /// What was published and what was durable, whenever either changed, in order.
     pub frontier: Vec<WatchedFrontier>,
-    /// When each operation of a disk was asked for, and by whom: the step before it. By number and file, as the small
-    /// databases beside the store have disks of their own, which count for themselves.
+    /// When each operation of a disk was asked for, and by whom: the step before it. By number and file, as
+    /// the small databases beside the store have disks of their own, which count for themselves.
     pub operations: BTreeMap<(u64, String), usize>,
     /// How many steps there were when each life began.
     pub lives: Vec<usize>,

@@ -32,7 +32,8 @@ pub struct SimWorld {
     pub disk: SimDisk,
     /// Wall time.
     pub clock: SimClock,
-    /// Time as clients have it: their looking at a clock is no scheduling point, as each call of the store has some.
+    /// Time as clients have it: their looking at a clock is no scheduling point, as each call of the store
+    /// has some.
     pub client_time: ClientTime,
     /// Random bits.
     pub entropy: Arc<WorldEntropy>,
@@ -253,8 +254,8 @@ pub struct ClientTime {
     recorder: Recorder,
 }
 
-/// So long, at most, nothing is heard of a client that sleeps: the store works in the background meanwhile, and who waits
-/// for what makes no progress.
+/// So long, at most, nothing is heard of a client that sleeps: the store works in the background meanwhile,
+/// and who waits for what makes no progress.
 const UNHEARD: Duration = Duration::from_millis(20);
 
 impl Environment for ClientTime {

@@ -1,16 +1,17 @@
-//! Makes a failing plan small: clients, transactions, operations, lives, faults, crashes, engine options and switches,
-//! all together.
+//! Makes a failing plan small: clients, transactions, operations, lives, faults, crashes, engine options and
+//! switches, all together.
 //!
-//! Job: the smallest plan found within the budget that still fails in the same way: the same invariant and the same
-//! class, not the same text. A smaller plan runs along other paths, so where one no longer fails, the power is cut a little
-//! elsewhere and other schedules are searched; the best so far is always at hand. Round by round more is tried for each
-//! plan, so that what is easy to leave out is gone before much is spent on the rest.
+//! Job: the smallest plan found within the budget that still fails in the same way: the same invariant and
+//! the same class, not the same text. A smaller plan runs along other paths, so where one no longer fails,
+//! the power is cut a little elsewhere and other schedules are searched; the best so far is always at hand.
+//! Round by round more is tried for each plan, so that what is easy to leave out is gone before much is spent
+//! on the rest.
 //!
-//! Source: delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE TSE 2002)
-//! for lists; the order of passes, coarse before fine and structure before schedule, is our own.
+//! Source: delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE
+//! TSE 2002) for lists; the order of passes, coarse before fine and structure before schedule, is our own.
 //!
-//! INV-SHRINK-1: the result fails in the same way when it is replayed, since it was run that way. INV-SHRINK-2: where it is
-//! a deliberate bug that fails it, it holds without that.
+//! INV-SHRINK-1: the result fails in the same way when it is replayed, since it was run that way.
+//! INV-SHRINK-2: where it is a deliberate bug that fails it, it holds without that.
 
 mod move_crash_points;
 mod names;
@@ -29,7 +30,8 @@ use crate::trace::explicit;
 pub struct Budget {
     /// The most runs.
     pub runs: u64,
-    /// Other schedules and crash points that are tried, in the end, for a plan that no longer fails with those it has.
+    /// Other schedules and crash points that are tried, in the end, for a plan that no longer fails with
+    /// those it has.
     pub schedules: u64,
 }
 
@@ -56,8 +58,8 @@ pub struct Shrunk {
     pub runs: u64,
 }
 
-/// Shrinks a plan whose `run` failed. `go_on` is asked before every run, with the size of the best plan so far: to show
-/// progress, and to stop early.
+/// Shrinks a plan whose `run` failed. `go_on` is asked before every run, with the size of the best plan so
+/// far: to show progress, and to stop early.
 ///
 /// Returns `None` when the run did not fail, or does not fail again.
 pub fn shrink(
@@ -83,7 +85,8 @@ pub fn shrink(
     for round in 0.. {
         search.effort = EFFORTS.get(round).copied().unwrap_or(u64::MAX).min(budget.schedules);
         let before = search.cost();
-        // What a person reads last, the switches, must not be left as it was because everything else came first.
+        // What a person reads last, the switches, must not be left as it was because everything else came
+        // first.
         search.reserve = search.budget.runs / 3;
         passes::structure(&mut search);
         search.reserve = 0;
@@ -144,7 +147,8 @@ impl Search<'_> {
         self.best.as_ref().map_or(u64::MAX, |(plan, _)| cost(plan))
     }
 
-    /// Takes `candidate` if it fails in the same way: as it is, with the power cut elsewhere, or under another schedule.
+    /// Takes `candidate` if it fails in the same way: as it is, with the power cut elsewhere, or under
+    /// another schedule.
     fn try_plan(&mut self, candidate: &Plan) -> bool {
         if let Some(run) = self.fails(candidate) {
             self.best = Some((candidate.clone(), run));
@@ -208,8 +212,8 @@ impl Search<'_> {
         (same && self.holds_without_its_bug(plan)).then_some(failed)
     }
 
-    /// Whether a plan with deliberate bugs fails for them alone: leaving steps out can make nonsense of what a workload says of
-    /// its numbers.
+    /// Whether a plan with deliberate bugs fails for them alone: leaving steps out can make nonsense of what
+    /// a workload says of its numbers.
     fn holds_without_its_bug(&mut self, plan: &Plan) -> bool {
         if plan.mutants.is_empty() {
             return true;

@@ -1,8 +1,8 @@
 //! The same plan with the power cut elsewhere.
 //!
-//! Crash points count operations, and a plan that does less comes to fewer of them: what was torn before is not even written
-//! at the same count. A plan that lost its failure in this way often has it again a few operations earlier, or when something
-//! else of the same unsynced data survives.
+//! Crash points count operations, and a plan that does less comes to fewer of them: what was torn before is
+//! not even written at the same count. A plan that lost its failure in this way often has it again a few
+//! operations earlier, or when something else of the same unsynced data survives.
 
 use crate::plan::{CrashAt, Plan};
 

@@ -1,8 +1,8 @@
 //! Short names for what is left: clients from 2 on, keys a, b, c.
 //!
-//! Job: rename wherever the failure does not depend on the name. A workload's own invariant knows its keys by their names
-//! and clients by their numbers; there the old ones stay. Names are changed in the text of the plan, so that switches,
-//! which name tasks after their clients, go along.
+//! Job: rename wherever the failure does not depend on the name. A workload's own invariant knows its keys by
+//! their names and clients by their numbers; there the old ones stay. Names are changed in the text of the
+//! plan, so that switches, which name tasks after their clients, go along.
 
 use std::collections::BTreeSet;
 

@@ -138,7 +138,8 @@ fn small_values(step: &mut Step) {
     }
 }
 
-/// Another schedule with far fewer switches, where there are many: taking them out one by one would cost a run for each.
+/// Another schedule with far fewer switches, where there are many: taking them out one by one would cost a
+/// run for each.
 fn simpler(search: &mut Search<'_>) {
     for number in 0..search.plan().lives.len() {
         for tried in 0..SIMPLER_SCHEDULES {

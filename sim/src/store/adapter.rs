@@ -2,9 +2,9 @@
 //!
 //! Job: translate calls, values and errors. Not its job: deciding, waiting or remembering anything.
 //!
-//! Workloads know keys and bytes only. A stream is the engine's event log of that name, a machine its state machine of
-//! that name, and an empty value is the engine's null: so all three are stored as users store them. Conflicts on their
-//! keys name the key that histories have for them ([`stream_key`], [`machine_key`]).
+//! Workloads know keys and bytes only. A stream is the engine's event log of that name, a machine its state
+//! machine of that name, and an empty value is the engine's null: so all three are stored as users store
+//! them. Conflicts on their keys name the key that histories have for them ([`stream_key`], [`machine_key`]).
 
 use std::borrow::BorrowMut;
 use std::fmt;
@@ -70,8 +70,8 @@ impl fmt::Debug for EngineStore {
 }
 
 impl EngineStore {
-    /// Begins a run in `database`, and offers it as a store. Of every `wait_durable_every` commits one waits until it
-    /// is durable, where the mode leaves that to the caller; none if that is 0.
+    /// Begins a run in `database`, and offers it as a store. Of every `wait_durable_every` commits one waits
+    /// until it is durable, where the mode leaves that to the caller; none if that is 0.
     ///
     /// # Errors
     /// When the run can't be begun.

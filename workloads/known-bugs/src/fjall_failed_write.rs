@@ -1,11 +1,13 @@
-//! fjall where writes fail for a while: what is acked behind a failed write must be there after the next opening.
+//! fjall where writes fail for a while: what is acked behind a failed write must be there after the next
+//! opening.
 //!
-//! A file can't grow beyond the limit that the system sets (`RLIMIT_FSIZE`): the write that crosses it is cut short, the
-//! next one fails, as on a disk that is full. Then there is room again. This happens in a process of its own, which says what
-//! was acked and ends without closing anything; its parent opens the database and compares.
+//! A file can't grow beyond the limit that the system sets (`RLIMIT_FSIZE`): the write that crosses it is cut
+//! short, the next one fails, as on a disk that is full. Then there is room again. This happens in a process
+//! of its own, which says what was acked and ends without closing anything; its parent opens the database and
+//! compares.
 //!
-//! The seed decides sizes and the limit, and fjall's journal is written by the committing thread, so a seed finds the same
-//! again.
+//! The seed decides sizes and the limit, and fjall's journal is written by the committing thread, so a seed
+//! finds the same again.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
@@ -36,12 +38,14 @@ pub struct Found {
     pub open_error: Option<String>,
 }
 
-/// Plays a seed in `folder`. `worker` is a program that calls [`work`], with its arguments before folder and seed.
+/// Plays a seed in `folder`. `worker` is a program that calls [`work`], with its arguments before folder and
+/// seed.
 ///
 /// # Errors
 /// When the process can't be started, or its output can't be parsed.
 pub fn play(folder: &Path, seed: u64, worker: &[&str]) -> io::Result<Found> {
-    // A shell can tell the system that the signal of a file that is too large is not deadly: a write fails instead.
+    // A shell can tell the system that the signal of a file that is too large is not deadly: a write fails
+    // instead.
     let mut process = Command::new("sh")
         .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
         .args(worker)
@@ -88,8 +92,8 @@ pub fn play(folder: &Path, seed: u64, worker: &[&str]) -> io::Result<Found> {
 const FOLDER: &str = "KNOWN_BUGS_FOLDER";
 const SEED: &str = "KNOWN_BUGS_SEED";
 
-/// The process in which writes fail: commits, each synced, and says what was acked. Nothing happens if it was not started by
-/// [`play`].
+/// The process in which writes fail: commits, each synced, and says what was acked. Nothing happens if it was
+/// not started by [`play`].
 ///
 /// # Errors
 /// When the limit can't be set, or there is no listener.
@@ -134,7 +138,8 @@ fn insert(database: &OptimisticTxDatabase, keyspace: &OptimisticTxKeyspace, seed
     matches!(txn.commit(), Ok(Ok(())))
 }
 
-/// Noise: fjall compresses. A large one is written past the journal's buffer, so it is the write that fails, not the sync.
+/// Noise: fjall compresses. A large one is written past the journal's buffer, so it is the write that fails,
+/// not the sync.
 fn payload(seed: u64, number: u64) -> Vec<u8> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ number << 32);
     let len = if rng.random_bool(0.7) { rng.random_range(0..500) } else { rng.random_range(500..40_000) };

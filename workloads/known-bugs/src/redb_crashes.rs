@@ -1,9 +1,9 @@
 //! redb on the simulated disk: commits, a power cut, recovery, a power cut in the recovery, and what is left.
 //!
 //! Everything follows from the seed: redb runs on one thread, and what its storage backend does is decided by
-//! `stormproof-faults`. Commits are numbered; each writes its number under one key and a payload under a key of its own,
-//! and some delete an old payload. What a power cut leaves must be a state between two commits, with all that were
-//! acked.
+//! `stormproof-faults`. Commits are numbered; each writes its number under one key and a payload under a key
+//! of its own, and some delete an old payload. What a power cut leaves must be a state between two commits,
+//! with all that were acked.
 
 use std::any::Any;
 use std::io;
@@ -54,10 +54,11 @@ pub enum Found {
 pub enum Aim {
     /// Anywhere, more often at syncs; whatever is torn.
     Anywhere,
-    /// At the sync of a commit, which tears the header, and then at the first operations of the recovery. Commits are small:
-    /// nothing grows.
+    /// At the sync of a commit, which tears the header, and then at the first operations of the recovery.
+    /// Commits are small: nothing grows.
     Header,
-    /// At the sync of a commit that has made the file grow: its header is there, and what it needs may not be.
+    /// At the sync of a commit that has made the file grow: its header is there, and what it needs may not
+    /// be.
     Growth,
 }
 
@@ -110,7 +111,8 @@ pub fn play(seed: u64, aim: Aim) -> Found {
     Found::Held
 }
 
-/// The first cut before a sync, when the header has been written; the second one around a sync of the recovery.
+/// The first cut before a sync, when the header has been written; the second one around a sync of the
+/// recovery.
 fn at_header(cut: u32, rng: &mut ChaCha8Rng) -> CrashPoint {
     let (nth, side) = if cut == 0 {
         (rng.random_range(4..=16), Side::Before)

@@ -1,4 +1,5 @@
-//! A counter that threads raise, on a release that loses increments, on the one that fixed it, and on the newest.
+//! A counter that threads raise, on a release that loses increments, on the one that fixed it, and on the
+//! newest.
 
 use known_bugs::surrealkv_threads::{Played, play};
 

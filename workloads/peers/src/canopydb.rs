@@ -1,8 +1,8 @@
 //! Canopydb: copy-on-write B-trees in memory in front of a file, with a write-ahead log.
 //!
-//! Promises serializable transactions with one writer at a time, and snapshot isolation with writers side by side: a
-//! transaction that asks for [`Isolation::Snapshot`] gets the latter. Durable per commit is a synced log; otherwise the
-//! log is left to the operating system.
+//! Promises serializable transactions with one writer at a time, and snapshot isolation with writers side by
+//! side: a transaction that asks for [`Isolation::Snapshot`] gets the latter. Durable per commit is a synced
+//! log; otherwise the log is left to the operating system.
 
 use std::path::Path;
 

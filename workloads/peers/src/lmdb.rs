@@ -1,7 +1,8 @@
 //! LMDB: a memory-mapped copy-on-write B-tree.
 //!
-//! Promises serializable transactions: one writer at a time, readers each on their snapshot. Durable per commit is the
-//! default; otherwise `NO_SYNC`, where a power cut takes the last commits and may take the database.
+//! Promises serializable transactions: one writer at a time, readers each on their snapshot. Durable per
+//! commit is the default; otherwise `NO_SYNC`, where a power cut takes the last commits and may take the
+//! database.
 
 use std::path::Path;
 

@@ -16,7 +16,8 @@ pub enum Durability {
 /// How transactions that write meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Writers {
-    /// One at a time: beginning a second one waits for the first to end. A thread that holds two waits for ever.
+    /// One at a time: beginning a second one waits for the first to end. A thread that holds two waits for
+    /// ever.
     One,
     /// Side by side; a conflict is found at the commit, at the latest.
     Many,

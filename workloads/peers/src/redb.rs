@@ -1,7 +1,8 @@
 //! redb: copy-on-write B-trees in one file.
 //!
-//! Promises serializable transactions: one writer at a time, readers each on their snapshot. Durable per commit is
-//! `Durability::Immediate`; otherwise `Durability::None`, where a crash goes back to the last durable commit.
+//! Promises serializable transactions: one writer at a time, readers each on their snapshot. Durable per
+//! commit is `Durability::Immediate`; otherwise `Durability::None`, where a crash goes back to the last
+//! durable commit.
 
 use std::path::Path;
 

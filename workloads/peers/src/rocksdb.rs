@@ -1,8 +1,8 @@
 //! RocksDB, as `OptimisticTransactionDB`: a log-structured merge tree with a write-ahead log.
 //!
-//! Promises snapshot isolation: a transaction reads the snapshot of its begin, and its commit fails if a key that it
-//! writes was written since. Durable per commit is `WriteOptions::set_sync`; otherwise the log is left to the operating
-//! system.
+//! Promises snapshot isolation: a transaction reads the snapshot of its begin, and its commit fails if a key
+//! that it writes was written since. Durable per commit is `WriteOptions::set_sync`; otherwise the log is
+//! left to the operating system.
 
 use std::path::Path;
 
@@ -58,8 +58,8 @@ impl RocksStore {
         &self.database
     }
 
-    /// Begins a transaction with the durability of this store: on a snapshot, or reading what is newest, where only
-    /// what is read for an update is validated.
+    /// Begins a transaction with the durability of this store: on a snapshot, or reading what is newest,
+    /// where only what is read for an update is validated.
     pub fn begin_on(&self, snapshot: bool) -> Transaction<'_, OptimisticTransactionDB> {
         let mut write = WriteOptions::default();
         write.set_sync(self.durability == Durability::PerCommit);

@@ -1,10 +1,11 @@
 //! skipdb: a skip list with versions, in memory only.
 //!
-//! Promises serializable optimistic transactions. Keeps nothing when it is closed, so there is no durable setting.
+//! Promises serializable optimistic transactions. Keeps nothing when it is closed, so there is no durable
+//! setting.
 //!
-//! Known to be wrong, and left as it is: after a transaction has removed a key, its own `get` returns the committed value
-//! (skipdb 0.2.1 with txn 0.1.3, whose `Wtm::get` answers "not written here" and "removed here" alike). Its scans are
-//! right.
+//! Known to be wrong, and left as it is: after a transaction has removed a key, its own `get` returns the
+//! committed value (skipdb 0.2.1 with txn 0.1.3, whose `Wtm::get` answers "not written here" and "removed
+//! here" alike). Its scans are right.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -58,7 +59,8 @@ impl SkipStore {
 
 impl Store for SkipStore {
     fn begin(&self, options: &TxnOptions) -> Result<Box<dyn StoreTxn + '_>> {
-        // Its read transactions have no ranges without borrowing from themselves; one that writes nothing does as well.
+        // Its read transactions have no ranges without borrowing from themselves; one that writes nothing
+        // does as well.
         let native = SkipTxn(self.database.serializable_write());
         Ok(Box::new(Txn::new(native, options.read_only, false)))
     }

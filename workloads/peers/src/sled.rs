@@ -1,13 +1,13 @@
 //! sled: a lock-free tree with a log.
 //!
-//! Has no interactive transactions and no snapshots: a transaction is a closure over single keys that sled runs at
-//! once, alone (`Tree::transaction`). So this adapter reads what is newest and remembers it, buffers writes, and
-//! commits in one such closure, which first compares all that was read by key with what is there now. That makes
-//! transactions over single keys serializable, at the moment of their commit; a scan is not part of it, and two reads
-//! of one transaction may see two states. Hence the promise of [`Isolation::ReadCommitted`].
-//! Durable per commit is a flush after it; otherwise sled flushes every 500 ms. On Linux a flush is `sync_file_range`
-//! (sled 0.34.7), which waits for neither the disk's cache nor the file's metadata: it survives the process, and the
-//! power only with luck.
+//! Has no interactive transactions and no snapshots: a transaction is a closure over single keys that sled
+//! runs at once, alone (`Tree::transaction`). So this adapter reads what is newest and remembers it, buffers
+//! writes, and commits in one such closure, which first compares all that was read by key with what is there
+//! now. That makes transactions over single keys serializable, at the moment of their commit; a scan is not
+//! part of it, and two reads of one transaction may see two states. Hence the promise of
+//! [`Isolation::ReadCommitted`]. Durable per commit is a flush after it; otherwise sled flushes every 500 ms.
+//! On Linux a flush is `sync_file_range` (sled 0.34.7), which waits for neither the disk's cache nor the
+//! file's metadata: it survives the process, and the power only with luck.
 
 use std::collections::BTreeMap;
 use std::path::Path;

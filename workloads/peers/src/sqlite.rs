@@ -1,8 +1,9 @@
 //! SQLite: a B-tree in one file, with a write-ahead log (WAL mode).
 //!
-//! Promises serializable transactions: one writer at a time, readers each on the snapshot of their first read. Durable
-//! per commit is `synchronous = FULL`; otherwise `synchronous = NORMAL`, where a power cut takes the last commits.
-//! Writers share one connection under a lock; SQLite's own waiting is sleeping and asking again.
+//! Promises serializable transactions: one writer at a time, readers each on the snapshot of their first
+//! read. Durable per commit is `synchronous = FULL`; otherwise `synchronous = NORMAL`, where a power cut
+//! takes the last commits. Writers share one connection under a lock; SQLite's own waiting is sleeping and
+//! asking again.
 
 #![expect(
     clippy::disallowed_types,

@@ -1,8 +1,8 @@
 //! SurrealKV: a log-structured merge tree with an asynchronous commit pipeline.
 //!
-//! Promises snapshot isolation: optimistic transactions of which the first to write a key wins. Durable per commit is
-//! `Durability::Immediate`; otherwise `Durability::Eventual`, where a power cut takes the last commits.
-//! Commits are futures, driven by the calling thread on a runtime of the store.
+//! Promises snapshot isolation: optimistic transactions of which the first to write a key wins. Durable per
+//! commit is `Durability::Immediate`; otherwise `Durability::Eventual`, where a power cut takes the last
+//! commits. Commits are futures, driven by the calling thread on a runtime of the store.
 
 use std::path::Path;
 

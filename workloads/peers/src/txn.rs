@@ -7,8 +7,8 @@ use stormproof_workloads::store::{
     Result, StoreError, StoreTxn, Version,
 };
 
-/// A transaction of a database. Dropping it aborts it. One that only reads leaves out the writes: [`Txn`] refuses them
-/// before they get here.
+/// A transaction of a database. Dropping it aborts it. One that only reads leaves out the writes: [`Txn`]
+/// refuses them before they get here.
 pub(crate) trait Native {
     /// Reads a key, own writes included.
     fn get(&mut self, key: &[u8]) -> Result<Option<Bytes>>;

@@ -1,5 +1,5 @@
-//! The same small battery against every database that was compiled in: what all promise, what each promises, and that
-//! what it says about itself is so.
+//! The same small battery against every database that was compiled in: what all promise, what each promises,
+//! and that what it says about itself is so.
 
 use std::sync::mpsc;
 use std::time::Duration;

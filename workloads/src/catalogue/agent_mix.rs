@@ -1,4 +1,5 @@
-//! Agent mix: what a crew of agents does on a normal day. Mostly everyone works on their own, some things are shared.
+//! Agent mix: what a crew of agents does on a normal day. Mostly everyone works on their own, some things are
+//! shared.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,8 @@ use crate::workload::{About, Finding, Scale, Workload};
 
 pub(super) const NAME: &str = "agent-mix";
 
-/// Each client is an agent with memory of its own; few transactions touch what all share: a plan, a log, a counter.
+/// Each client is an agent with memory of its own; few transactions touch what all share: a plan, a log, a
+/// counter.
 ///
 /// Stresses: the normal case, which must be fast: disjoint writers hardly conflict.
 /// Invariant: what belongs to one agent only is always what that agent wrote last.
@@ -113,8 +115,8 @@ fn shared(rng: &mut ChaCha8Rng) -> Transaction {
     }
 }
 
-/// Replays an agent's own memory, which no other agent writes: each read must show the agent's own last write. What a
-/// crash or an unanswered commit leaves open is open until it is written again.
+/// Replays an agent's own memory, which no other agent writes: each read must show the agent's own last
+/// write. What a crash or an unanswered commit leaves open is open until it is written again.
 fn forgetful(evidence: &Evidence<'_>, session: Session) -> Option<Finding> {
     let prefix = memory(session - FIRST_CLIENT);
     let mut memory: BTreeMap<&Key, Option<&Bytes>> = BTreeMap::new();

@@ -19,8 +19,9 @@ const ACCOUNTS: &str = "account/";
 
 /// Clients move money between two accounts, or read all of them in one scan.
 ///
-/// Stresses: snapshots that span many keys, installs of two keys at once, scans beside writers, prefixes in recovery.
-/// Invariant: the total is the same in every snapshot, whether its transaction commits or not, and after every crash.
+/// Stresses: snapshots that span many keys, installs of two keys at once, scans beside writers, prefixes in
+/// recovery. Invariant: the total is the same in every snapshot, whether its transaction commits or not, and
+/// after every crash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Bank {
@@ -123,8 +124,8 @@ fn opening_total(evidence: &Evidence<'_>) -> Option<i64> {
     setup.ops.iter().map(|op| if let Op::Put { value, .. } = op { parse(value) } else { Some(0) }).sum()
 }
 
-/// The total of a scan over all accounts: `Some(None)` if one of them is no number. A database without accounts has
-/// no total: the setup may not be there yet, or be lost in a mode that allows it.
+/// The total of a scan over all accounts: `Some(None)` if one of them is no number. A database without
+/// accounts has no total: the setup may not be there yet, or be lost in a mode that allows it.
 fn scanned_total(op: &Op) -> Option<Option<i64>> {
     match op {
         Op::Scan { range, limit: None, entries, .. }

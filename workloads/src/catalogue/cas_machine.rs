@@ -27,11 +27,12 @@ const TABLE: &[(&str, &str)] = &[
     ("failed", "idle"),
 ];
 
-/// Agents read the state of a machine and take it one transition further, on the condition that it is still there.
+/// Agents read the state of a machine and take it one transition further, on the condition that it is still
+/// there.
 ///
-/// Stresses: conditional writes, their early and late checks, their conflicts; state machines where a store has them.
-/// Invariant: the transitions of a machine form one path along its table, from the first state to the final one: none
-/// is taken twice, none is lost.
+/// Stresses: conditional writes, their early and late checks, their conflicts; state machines where a store
+/// has them. Invariant: the transitions of a machine form one path along its table, from the first state to
+/// the final one: none is taken twice, none is lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CasMachine {
@@ -112,8 +113,8 @@ fn undeclared(machine: &str, taken: &[Taken<'_>]) -> Option<Finding> {
     Some(Finding::violation("only declared transitions", message, [one.txn.index]))
 }
 
-/// In commit order, each transition leaves the state that the one before led to. Needs versions, and a life without
-/// unanswered commits, which could hide between two others.
+/// In commit order, each transition leaves the state that the one before led to. Needs versions, and a life
+/// without unanswered commits, which could hide between two others.
 fn torn_path(evidence: &Evidence<'_>, machine: &str, taken: &[Taken<'_>]) -> Vec<Finding> {
     let mut lives: BTreeMap<u32, Vec<(u64, &Taken<'_>)>> = BTreeMap::new();
     for one in taken {
@@ -143,8 +144,8 @@ fn torn_path(evidence: &Evidence<'_>, machine: &str, taken: &[Taken<'_>]) -> Vec
     findings
 }
 
-/// Each state is entered as often as it is left; but for the first, left once more, and the final one, entered once
-/// more. Trusts no version. Needs to know of every transition whether it survived.
+/// Each state is entered as often as it is left; but for the first, left once more, and the final one,
+/// entered once more. Trusts no version. Needs to know of every transition whether it survived.
 fn unbalanced(evidence: &Evidence<'_>, machine: &str, taken: &[Taken<'_>]) -> Option<Finding> {
     let last = evidence.final_value(&machine_key(machine))??;
     if taken.iter().any(|one| evidence.fate(one.txn) != Fate::Must) {

@@ -15,11 +15,12 @@ use crate::workload::{About, Finding, Scale, Workload};
 
 pub(super) const NAME: &str = "event-log";
 
-/// Clients append one or several events to a stream, alone or beside a note under a key of their own, and now and then
-/// read a stream whole and have the store prove it.
+/// Clients append one or several events to a stream, alone or beside a note under a key of their own, and now
+/// and then read a stream whole and have the store prove it.
 ///
 /// Stresses: event streams: their numbering under concurrent appends, their hash chain, their recovery.
-/// Invariant: no hole, no duplicate, nothing lost; the hash chain holds; the order of events is the order of commits.
+/// Invariant: no hole, no duplicate, nothing lost; the hash chain holds; the order of events is the order of
+/// commits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EventLog {

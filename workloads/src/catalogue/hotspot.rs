@@ -18,8 +18,9 @@ pub(super) const NAME: &str = "hotspot";
 
 /// Clients read a number and write it raised, on very few keys.
 ///
-/// Stresses: validation and commit under the hardest contention, retries, recovery of values that change all the time.
-/// Invariant: no increment is lost and none counts twice; no two acked increments wrote the same number.
+/// Stresses: validation and commit under the hardest contention, retries, recovery of values that change all
+/// the time. Invariant: no increment is lost and none counts twice; no two acked increments wrote the same
+/// number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Hotspot {

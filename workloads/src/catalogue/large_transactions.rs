@@ -16,8 +16,8 @@ pub(super) const NAME: &str = "large-transactions";
 
 /// Clients overwrite whole groups of keys, each value with the transaction's own mark, and read groups whole.
 ///
-/// Stresses: log records that span buffers, blocks and segments, rotation, big batches, memory, validation of big sets.
-/// Invariant: a group carries one mark, all of it, in every snapshot and after every crash.
+/// Stresses: log records that span buffers, blocks and segments, rotation, big batches, memory, validation of
+/// big sets. Invariant: a group carries one mark, all of it, in every snapshot and after every crash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LargeTransactions {
@@ -33,7 +33,8 @@ pub struct LargeTransactions {
 
 impl Default for LargeTransactions {
     fn default() -> Self {
-        // Several times a small log segment. With four times as much, simulations spent most of their time here.
+        // Several times a small log segment. With four times as much, simulations spent most of their time
+        // here.
         Self { groups: 2, keys: 100, sizes: Sizes { bytes_max: 16 << 10 }, bytes_max: 64 << 10 }
     }
 }
@@ -83,7 +84,8 @@ fn group(group: u32) -> String {
     format!("bulk/{group}/")
 }
 
-/// Snapshots in which the keys of `prefix`, written by [`Step::PutMany`], carry more than one mark or not all keys.
+/// Snapshots in which the keys of `prefix`, written by [`Step::PutMany`], carry more than one mark or not all
+/// keys.
 pub(super) fn torn_groups(evidence: &Evidence<'_>, prefix: &str) -> Vec<Finding> {
     let range = Range::prefix(prefix.as_bytes());
     let mut findings = Vec::new();

@@ -1,7 +1,7 @@
 //! List append: every transaction appends to lists and reads lists.
 //!
-//! The richest history there is: a list tells the order of all that was ever appended to it (Kingsbury and Alvaro, Elle,
-//! VLDB 2020), so the black-box checker reads the whole version order from it.
+//! The richest history there is: a list tells the order of all that was ever appended to it (Kingsbury and
+//! Alvaro, Elle, VLDB 2020), so the black-box checker reads the whole version order from it.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -17,11 +17,12 @@ use crate::workload::{About, Finding, Scale, Workload};
 
 pub(super) const NAME: &str = "list-append";
 
-/// Clients append elements that no other client appends, and read whole lists, a few of each in one transaction.
+/// Clients append elements that no other client appends, and read whole lists, a few of each in one
+/// transaction.
 ///
-/// Stresses: everything that isolation promises, in the form that black-box checkers see best.
-/// Invariant: the final list holds each element that must survive exactly once, and none of an abort; whatever a
-/// surviving transaction read is a prefix of it, and its own appends.
+/// Stresses: everything that isolation promises, in the form that black-box checkers see best. Invariant: the
+/// final list holds each element that must survive exactly once, and none of an abort; whatever a surviving
+/// transaction read is a prefix of it, and its own appends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ListAppend {
@@ -118,7 +119,8 @@ pub(super) fn check_list(evidence: &Evidence<'_>, list: &[u8]) -> Vec<Finding> {
     findings
 }
 
-/// A surviving transaction that read something else than a prefix of the final list, and then its own appends.
+/// A surviving transaction that read something else than a prefix of the final list, and then its own
+/// appends.
 fn strange_read(txn: &Txn, list: &[u8], last: &[Bytes]) -> Option<Finding> {
     let mut own: Vec<&Bytes> = Vec::new();
     for op in &txn.ops {

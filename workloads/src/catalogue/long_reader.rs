@@ -1,4 +1,5 @@
-//! Long reader beside writers: one transaction looks at the same keys for a long time, while others change them.
+//! Long reader beside writers: one transaction looks at the same keys for a long time, while others change
+//! them.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -14,12 +15,12 @@ pub(super) const NAME: &str = "long-reader";
 
 const GROUP: &str = "group/";
 
-/// The first client reads a group of keys over and over in one transaction; all others overwrite, delete and re-create
-/// them, a whole group at a time.
+/// The first client reads a group of keys over and over in one transaction; all others overwrite, delete and
+/// re-create them, a whole group at a time.
 ///
 /// Stresses: version collection beside a snapshot, reads of old versions, memory while a reader stays.
-/// Invariant: the snapshot stands still, and shows groups whole. That versions are collected afterwards is for a host
-/// to see that knows the store.
+/// Invariant: the snapshot stands still, and shows groups whole. That versions are collected afterwards is
+/// for a host to see that knows the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LongReader {

@@ -1,7 +1,7 @@
 //! All workloads of ours, a file each.
 //!
-//! Each is plain data: its parameters, with defaults. [`all`] lists them, [`by_name`] makes one from its name and
-//! parameters, as a trace keeps them.
+//! Each is plain data: its parameters, with defaults. [`all`] lists them, [`by_name`] makes one from its name
+//! and parameters, as a trace keeps them.
 
 mod agent_mix;
 mod bank;
@@ -57,8 +57,8 @@ pub fn all() -> Vec<Box<dyn Workload>> {
     CATALOGUE.iter().filter_map(|(_, make)| make(serde_json::Value::Null)).collect()
 }
 
-/// The one with this name. `parameters` replaces those it names; `Null` replaces none. A recording is judged without
-/// its file, so it is known here too.
+/// The one with this name. `parameters` replaces those it names; `Null` replaces none. A recording is judged
+/// without its file, so it is known here too.
 pub fn by_name(name: &str, parameters: serde_json::Value) -> Option<Box<dyn Workload>> {
     if name == recorded::NAME {
         return Some(Box::new(Recorded::default()));

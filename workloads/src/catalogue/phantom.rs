@@ -14,11 +14,11 @@ use crate::workload::{About, Finding, Scale, Workload};
 
 pub(super) const NAME: &str = "phantom";
 
-/// Clients book seats in a room, under a new key, if all bookings together stay within its seats (Berenson et al. 1995,
-/// A3), and cancel bookings.
+/// Clients book seats in a room, under a new key, if all bookings together stay within its seats (Berenson et
+/// al. 1995, A3), and cancel bookings.
 ///
-/// Stresses: validation of ranges, against keys that were not there.
-/// Invariant: no room is ever overbooked. Under snapshot isolation it can be, and a campaign must see it happen.
+/// Stresses: validation of ranges, against keys that were not there. Invariant: no room is ever overbooked.
+/// Under snapshot isolation it can be, and a campaign must see it happen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Phantom {

@@ -18,11 +18,12 @@ pub(super) const NAME: &str = "register-mix";
 
 const KEYS: &str = "register/";
 
-/// Clients write blindly, delete, create again, swap, read and scan; some abort on purpose. Some values are empty.
+/// Clients write blindly, delete, create again, swap, read and scan; some abort on purpose. Some values are
+/// empty.
 ///
-/// Stresses: blind writes, tombstones and their versions, read-your-writes, limits and direction of scans, sizes.
-/// Invariant: whatever is read was written by a transaction that did not abort; what is there at the end was the last
-/// write of one that may have committed, and what is absent may have been deleted.
+/// Stresses: blind writes, tombstones and their versions, read-your-writes, limits and direction of scans,
+/// sizes. Invariant: whatever is read was written by a transaction that did not abort; what is there at the
+/// end was the last write of one that may have committed, and what is absent may have been deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RegisterMix {

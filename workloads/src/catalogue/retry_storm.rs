@@ -14,12 +14,12 @@ use crate::workload::{About, Finding, Scale, Workload};
 
 pub(super) const NAME: &str = "retry-storm";
 
-/// Clients read several hot keys, think, and raise all of them, with a short backoff. Some of them leave it to the
-/// store to run them again, with the loop that it has for applications.
+/// Clients read several hot keys, think, and raise all of them, with a short backoff. Some of them leave it
+/// to the store to run them again, with the loop that it has for applications.
 ///
-/// Stresses: long conflict sets, retries, fairness, whatever spins.
-/// Invariant: liveness: no transaction is aborted unless another one, running at the same time, may have won the key that the
-/// conflict names. So the number of aborts is bounded by commits times clients, and one always gets through.
+/// Stresses: long conflict sets, retries, fairness, whatever spins. Invariant: liveness: no transaction is
+/// aborted unless another one, running at the same time, may have won the key that the conflict names. So the
+/// number of aborts is bounded by commits times clients, and one always gets through.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RetryStorm {

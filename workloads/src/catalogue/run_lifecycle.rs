@@ -13,11 +13,11 @@ use crate::workload::{About, Finding, Scale, Workload};
 
 pub(super) const NAME: &str = "run-lifecycle";
 
-/// Each client begins a run, writes in it, forks a child, writes in both, ends one (beside its transactions or in the
-/// middle of one), tries to write in it, and begins anew.
+/// Each client begins a run, writes in it, forks a child, writes in both, ends one (beside its transactions
+/// or in the middle of one), tries to write in it, and begins anew.
 ///
-/// Stresses: the registry of runs beside transactions, and its recovery.
-/// Invariant: a run that has ended writes nothing; one that has not is never refused; increments made in any run count.
+/// Stresses: the registry of runs beside transactions, and its recovery. Invariant: a run that has ended
+/// writes nothing; one that has not is never refused; increments made in any run count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunLifecycle {

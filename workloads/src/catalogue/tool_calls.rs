@@ -1,4 +1,5 @@
-//! Tool-call sequence: an agent's step moves its state machine, appends an event and keeps a result, all or nothing.
+//! Tool-call sequence: an agent's step moves its state machine, appends an event and keeps a result, all or
+//! nothing.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -13,11 +14,11 @@ use crate::workload::{About, Finding, Scale, Workload};
 
 pub(super) const NAME: &str = "tool-calls";
 
-/// Each client is an agent that does its steps in order; after a crash it goes on, and tries the step again whose
-/// commit was never answered. Steps of others are observed as a whole.
+/// Each client is an agent that does its steps in order; after a crash it goes on, and tries the step again
+/// whose commit was never answered. Steps of others are observed as a whole.
 ///
-/// Stresses: transactions over all three primitives, and exactly-once resumption after a crash.
-/// Invariant: machine, events and results of an agent tell of the same steps, in every snapshot; no step is done twice;
+/// Stresses: transactions over all three primitives, and exactly-once resumption after a crash. Invariant:
+/// machine, events and results of an agent tell of the same steps, in every snapshot; no step is done twice;
 /// none that was acked is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

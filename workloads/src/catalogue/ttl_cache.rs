@@ -17,12 +17,12 @@ pub(super) const NAME: &str = "ttl-cache";
 /// Rounding of lifetimes that is no violation.
 const SLACK_MICROS: u64 = 1_000;
 
-/// Clients fill a small cache with values that live a few milliseconds, replace some by values that stay, delete some,
-/// and read them, twice in one transaction with a wait between.
+/// Clients fill a small cache with values that live a few milliseconds, replace some by values that stay,
+/// delete some, and read them, twice in one transaction with a wait between.
 ///
-/// Stresses: expiry at snapshot time, its index and sweep, lifetimes in log and recovery.
-/// Invariant: a key does not expire between two reads of one transaction; it is gone when its time is over, and not
-/// before. (The last two are judged only while the store's clock never ran backwards.)
+/// Stresses: expiry at snapshot time, its index and sweep, lifetimes in log and recovery. Invariant: a key
+/// does not expire between two reads of one transaction; it is gone when its time is over, and not before.
+/// (The last two are judged only while the store's clock never ran backwards.)
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TtlCache {

@@ -1,4 +1,5 @@
-//! Work queue: jobs wait, are leased to a worker for a while, and are done; a lease that is over can be taken.
+//! Work queue: jobs wait, are leased to a worker for a while, and are done; a lease that is over can be
+//! taken.
 
 use std::collections::BTreeMap;
 
@@ -20,8 +21,9 @@ const QUEUE: &str = "jobs";
 
 /// Clients put jobs in, take leases, think, and complete what they hold; some leases run out first.
 ///
-/// Stresses: scans of a range whose head all clients want, deletes and re-creation of neighbours, moves between ranges.
-/// Invariant: in every snapshot a job is in exactly one place; none that was acked is lost; none is done twice.
+/// Stresses: scans of a range whose head all clients want, deletes and re-creation of neighbours, moves
+/// between ranges. Invariant: in every snapshot a job is in exactly one place; none that was acked is lost;
+/// none is done twice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WorkQueue {

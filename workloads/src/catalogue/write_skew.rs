@@ -13,11 +13,11 @@ use crate::workload::{About, Finding, Scale, Workload};
 
 pub(super) const NAME: &str = "write-skew";
 
-/// Clients withdraw from one of two accounts if both together have enough (Berenson et al., A Critique of ANSI SQL
-/// Isolation Levels, 1995, A5B), and pay in again.
+/// Clients withdraw from one of two accounts if both together have enough (Berenson et al., A Critique of
+/// ANSI SQL Isolation Levels, 1995, A5B), and pay in again.
 ///
-/// Stresses: validation of keys that were read and not written.
-/// Invariant: no pair is ever overdrawn. Under snapshot isolation it can be, and a campaign must see it happen.
+/// Stresses: validation of keys that were read and not written. Invariant: no pair is ever overdrawn. Under
+/// snapshot isolation it can be, and a campaign must see it happen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WriteSkew {
@@ -60,7 +60,8 @@ impl Workload for WriteSkew {
             let accounts = pair(rng.random_range(0..pairs)).to_vec();
             let own = accounts[rng.random_range(0..2)].clone();
             match rng.random_range(0..8) {
-                // A scan that ends at the other account, just because it has enough: that one was read all the same.
+                // A scan that ends at the other account, just because it has enough: that one was read all
+                // the same.
                 0 => {
                     let [left, right] = [&accounts[0], &accounts[1]].map(String::clone);
                     let (reverse, end) = (own == right, format!("{right}~"));

@@ -1,7 +1,7 @@
 //! Transactions that the store itself runs again after a conflict.
 //!
-//! Every attempt is a transaction of the history. That one was in conflict shows when the next one begins; with whom, the
-//! store keeps to itself, except for the last one.
+//! Every attempt is a transaction of the history. That one was in conflict shows when the next one begins;
+//! with whom, the store keeps to itself, except for the last one.
 
 use super::{Attempt, Runner};
 use crate::history::{Session, Time, TxnIndex};

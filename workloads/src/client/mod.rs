@@ -4,10 +4,10 @@
 //! last life was cut.
 //! Not its job: what a step does (`interpret`), and threads: a host calls [`Runner::run`] on one per client.
 //!
-//! * INV-CLIENT-1: an action that was acked is not done again; one that was cut before its commit is done; one whose
-//!   commit was never answered is treated as its plan says ([`Unanswered`]).
-//! * INV-CLIENT-2: whatever was recorded happened: an operation is recorded after it returned, a commit before
-//!   it is called.
+//! * INV-CLIENT-1: an action that was acked is not done again; one that was cut before its commit is done;
+//!   one whose commit was never answered is treated as its plan says ([`Unanswered`]).
+//! * INV-CLIENT-2: whatever was recorded happened: an operation is recorded after it returned, a commit
+//!   before it is called.
 
 mod by_store;
 
@@ -60,7 +60,8 @@ enum Attempt {
 }
 
 impl Runner<'_> {
-    /// Runs a client to its end, or until the store is closed: from the start, or from where an earlier life was cut.
+    /// Runs a client to its end, or until the store is closed: from the start, or from where an earlier life
+    /// was cut.
     pub fn run(&self, client: &Client) -> Stop {
         let mut progress = self.notebook.progress(client.session);
         let mut began = None;

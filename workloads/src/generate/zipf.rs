@@ -1,7 +1,8 @@
 //! Zipf-distributed ranks: rank `k` (from 0) is drawn with a weight of `1 / (k + 1)^s`.
 //!
-//! The weights are summed once and searched by halves; no call of `pow`, whose last bit differs between machines. So
-//! `s` is a number of quarters, made of roots and products, which are exactly rounded everywhere.
+//! The weights are summed once and searched by halves; no call of `pow`, whose last bit differs between
+//! machines. So `s` is a number of quarters, made of roots and products, which are exactly rounded
+//! everywhere.
 //!
 //! Source: G. K. Zipf, Human Behavior and the Principle of Least Effort (1949); inversion by table.
 

@@ -2,8 +2,9 @@
 //!
 //! Job: the one place that knows how recorded events add up. Not its job: judging what happened.
 //!
-//! Invariants: INV-HIST-1: the result depends on the events and their order alone. INV-HIST-2: a transaction whose
-//! commit was called and never answered is [`Outcome::Unknown`], one without a commit is [`Outcome::Running`].
+//! Invariants: INV-HIST-1: the result depends on the events and their order alone. INV-HIST-2: a transaction
+//! whose commit was called and never answered is [`Outcome::Unknown`], one without a commit is
+//! [`Outcome::Running`].
 
 use super::{Event, History, LifeRecord, Outcome, Txn, TxnIndex};
 

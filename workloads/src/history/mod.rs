@@ -1,11 +1,13 @@
 //! What happened, as the clients saw it: the only thing that checkers look at.
 //!
-//! A history is a list of transactions with their operations, in the order in which they began, over one or more
-//! *lives* of the store: a crash ends a life, recovery begins the next. Times are positions in one global order of
-//! events (a logical clock that every recorded event advances), so that "before" in real time is `<`.
+//! A history is a list of transactions with their operations, in the order in which they began, over one or
+//! more *lives* of the store: a crash ends a life, recovery begins the next. Times are positions in one
+//! global order of events (a logical clock that every recorded event advances), so that "before" in real time
+//! is `<`.
 //!
 //! As a file a history is JSON lines, one [`Event`] each, in order: it can be written while it happens
-//! ([`Recorder`], [`write_jsonl`]) and read line by line ([`read_jsonl`]). [`fold`] makes a [`History`] of events.
+//! ([`Recorder`], [`write_jsonl`]) and read line by line ([`read_jsonl`]). [`fold`] makes a [`History`] of
+//! events.
 
 mod fold;
 mod jsonl;
@@ -114,7 +116,8 @@ pub enum Op {
 pub enum Outcome {
     /// Still running when its life ended, and commit had not been called: it must have no effect.
     Running,
-    /// Commit was called and never answered, or answered that it does not know: all of it may survive, or nothing.
+    /// Commit was called and never answered, or answered that it does not know: all of it may survive, or
+    /// nothing.
     Unknown {
         /// When commit was called.
         invoked: Time,

@@ -1,11 +1,11 @@
 //! Records events while they happen.
 //!
-//! Job: give every event its place in the global order, cheaply, from many clients at once. Not its job: calling the
-//! store.
+//! Job: give every event its place in the global order, cheaply, from many clients at once. Not its job:
+//! calling the store.
 //!
-//! Invariants: INV-RECORDER-1: the internal lock is held for one push and never across a call to a store, so it is no
-//! scheduling point and can't be held when a simulated life is cut off. INV-RECORDER-2: an invocation gets its time
-//! before the call, an answer after it, so recorded intervals contain the true ones.
+//! Invariants: INV-RECORDER-1: the internal lock is held for one push and never across a call to a store, so
+//! it is no scheduling point and can't be held when a simulated life is cut off. INV-RECORDER-2: an
+//! invocation gets its time before the call, an answer after it, so recorded intervals contain the true ones.
 
 #![expect(
     clippy::disallowed_types,
@@ -56,8 +56,8 @@ impl Recorder {
         recorder
     }
 
-    /// Goes on with a history whose last event was at `last`, and in which `txns` transactions have begun: what another
-    /// process has recorded before.
+    /// Goes on with a history whose last event was at `last`, and in which `txns` transactions have begun:
+    /// what another process has recorded before.
     pub fn resumed(last: Time, txns: TxnIndex, sink: Box<dyn Write + Send>) -> Self {
         let recorder = Self::with_sink(sink);
         let mut log = recorder.log();
@@ -163,8 +163,8 @@ impl Recorder {
         log.push(Event::Durable { txn, at });
     }
 
-    /// A flush has succeeded that was called at `called` (a [`tick`](Self::tick) from before the call): all that
-    /// was acked before is durable.
+    /// A flush has succeeded that was called at `called` (a [`tick`](Self::tick) from before the call): all
+    /// that was acked before is durable.
     pub fn flushed(&self, called: Time) {
         let mut log = self.log();
         let split = log.volatile.partition_point(|&(_, acked)| acked < called);

@@ -1,7 +1,7 @@
 //! What each [`Step`] does to a store.
 //!
-//! Job: turn a step into operations of a [`Tx`].
-//! Not its job: judging what the store answered; except where only the step itself can see that a promise was broken.
+//! Job: turn a step into operations of a [`Tx`]. Not its job: judging what the store answered; except where
+//! only the step itself can see that a promise was broken.
 
 mod money;
 pub(crate) mod queue;
@@ -94,7 +94,8 @@ fn bytes(payload: &Payload, txn: &mut Tx<'_>) -> Bytes {
     }
 }
 
-/// Every value is the transaction's mark, so that a reader sees from any two of them whether they belong together.
+/// Every value is the transaction's mark, so that a reader sees from any two of them whether they belong
+/// together.
 fn put_many(txn: &mut Tx<'_>, prefix: &str, count: u32, len: usize) -> Result<()> {
     let mark = txn.unique(0);
     for number in 0..count {

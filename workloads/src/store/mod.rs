@@ -125,8 +125,8 @@ pub struct StreamEvent {
 pub struct Read {
     /// The value, if the key was there.
     pub value: Option<Bytes>,
-    /// The version of the value or tombstone, 0 if the key never existed; `None` if the store has no versions, or
-    /// if the transaction read its own write.
+    /// The version of the value or tombstone, 0 if the key never existed; `None` if the store has no
+    /// versions, or if the transaction read its own write.
     pub version: Option<Version>,
 }
 
@@ -197,9 +197,9 @@ pub trait Store: Send + Sync {
     /// When the store is closed.
     fn begin(&self, options: &TxnOptions) -> Result<Box<dyn StoreTxn + '_>>;
 
-    /// Runs `body` in a transaction and commits it, and does both again after a conflict: with the loop that the store
-    /// itself has for applications. `body` is called once for each attempt, and its error ends the loop, unless it is
-    /// a conflict.
+    /// Runs `body` in a transaction and commits it, and does both again after a conflict: with the loop that
+    /// the store itself has for applications. `body` is called once for each attempt, and its error ends the
+    /// loop, unless it is a conflict.
     ///
     /// # Errors
     /// [`StoreError::Refused`] where the store has no such loop ([`Capabilities::retries`]).
@@ -296,7 +296,8 @@ pub trait StoreTxn {
     /// Deletes a key; nothing happens if it is absent.
     fn delete(&mut self, key: &[u8]) -> Result<()>;
 
-    /// Writes a key on a condition. A condition that is known not to hold is a [`StoreError::Conflict`] at once.
+    /// Writes a key on a condition. A condition that is known not to hold is a [`StoreError::Conflict`] at
+    /// once.
     fn cas(&mut self, key: &[u8], expected: &Expected, value: &[u8]) -> Result<()>;
 
     /// Writes a key that is gone `ttl` later, by the store's own clock.
@@ -308,8 +309,8 @@ pub trait StoreTxn {
         Err(StoreError::Refused("this store has no TTL".into()))
     }
 
-    /// Appends to the list under `key`, which must have been written by this method only. A store without lists
-    /// reads the list, and writes it longer.
+    /// Appends to the list under `key`, which must have been written by this method only. A store without
+    /// lists reads the list, and writes it longer.
     fn append(&mut self, key: &[u8], element: &[u8]) -> Result<()> {
         let mut list = self.get(key)?.value.unwrap_or_default();
         list_codec::push(&mut list, element);
@@ -335,7 +336,8 @@ pub trait StoreTxn {
         Ok((0..).zip(elements).map(|(sequence, payload)| StreamEvent { sequence, payload }).collect())
     }
 
-    /// Checks whatever the store keeps to prove that a stream is untouched (a hash chain), and counts its events.
+    /// Checks whatever the store keeps to prove that a stream is untouched (a hash chain), and counts its
+    /// events.
     ///
     /// # Errors
     /// [`StoreError::Refused`] when the stream is damaged.
@@ -353,8 +355,8 @@ pub trait StoreTxn {
         self.get(&machine_key(machine))
     }
 
-    /// Takes a machine from one state to another. A store without state machines writes a key on the condition that
-    /// it still has the old value.
+    /// Takes a machine from one state to another. A store without state machines writes a key on the
+    /// condition that it still has the old value.
     fn transition(&mut self, machine: &str, from: &str, to: &str) -> Result<()> {
         self.cas(&machine_key(machine), &Expected::Value(from.into()), to.as_bytes())
     }

@@ -1,9 +1,9 @@
 //! What happens between the end of a life and its last task's.
 //!
-//! A life that is over is either left as it is, or its tasks are unwound one after the other so that they give their
-//! memory back ([`Remains::Unwind`]): each is thrown a [`Killed`] at the point where it is, which its own root catches.
-//! Its destructors may need what another task holds, or wait for another task's end: then that one is unwound
-//! first, as far as it gets.
+//! A life that is over is either left as it is, or its tasks are unwound one after the other so that they
+//! give their memory back ([`Remains::Unwind`]): each is thrown a [`Killed`] at the point where it is, which
+//! its own root catches. Its destructors may need what another task holds, or wait for another task's end:
+//! then that one is unwound first, as far as it gets.
 //!
 //! Invariants:
 //! * INV-AFTER-1: `on_end` has been called before the first destructor runs.

@@ -1,12 +1,13 @@
 //! The seam to shuttle, which gives tasks their stacks and switches between them.
 //!
-//! Shuttle runs one OS thread's tasks as coroutines and asks a `Scheduler` for the next one. Ours answers with what
-//! the life has decided already. Facts about shuttle-engine 0.1.7 that this relies on:
-//! * When the scheduler returns `None`, the execution is abandoned: stacks are freed without unwinding, no destructor
-//!   runs on them. Closures of tasks that never ran *are* dropped, hence the `ManuallyDrop` around ours.
+//! Shuttle runs one OS thread's tasks as coroutines and asks a `Scheduler` for the next one. Ours answers
+//! with what the life has decided already. Facts about shuttle-engine 0.1.7 that this relies on:
+//! * When the scheduler returns `None`, the execution is abandoned: stacks are freed without unwinding, no
+//!   destructor runs on them. Closures of tasks that never ran *are* dropped, hence the `ManuallyDrop` around
+//!   ours.
 //! * Switching to the task that runs already is free, so it is not even asked for it.
-//! * While a task unwinds, shuttle wants to finish that before it abandons an execution; a panic out of the scheduler makes
-//!   it abandon at once. The OS thread then counts as panicking for ever, see [`super::run`].
+//! * While a task unwinds, shuttle wants to finish that before it abandons an execution; a panic out of the
+//!   scheduler makes it abandon at once. The OS thread then counts as panicking for ever, see [`super::run`].
 //! * Shuttle identifies tasks by the order in which they were started, as the life does.
 
 use std::cell::RefCell;
@@ -27,8 +28,8 @@ thread_local! {
     static POOL: RefCell<(usize, Rc<ContinuationPool>)> = RefCell::new((0, Rc::new(ContinuationPool::new())));
 }
 
-/// Runs `main` and all that it starts until the life is over. Panics with a [`Stopped`] if the life was abandoned while
-/// a task was unwinding.
+/// Runs `main` and all that it starts until the life is over. Panics with a [`Stopped`] if the life was
+/// abandoned while a task was unwinding.
 pub(crate) fn execute(stack_bytes: usize, main: impl FnOnce() + Send + 'static) {
     let pool = POOL.with_borrow_mut(|(bytes, pool)| {
         if *bytes != stack_bytes {

@@ -1,4 +1,4 @@
-//! What is due at a certain step, and what happens by chance (see [`injected_event`](super::injected_event)).
+//! What is due at a certain step, and what is injected by chance (see [`injected_event`](super::injected_event)).
 
 use super::core::{Core, below};
 use super::injected_event::{RawEventKind, RawInjectedEvent, STALL};
@@ -8,6 +8,7 @@ use crate::op::mix;
 use crate::strategy::point_hash;
 
 impl Core {
+    /// Does what is due at this step.
     #[inline]
     pub(super) fn look_around(&mut self, blocked: bool) {
         if self.step >= self.next_event {
@@ -38,6 +39,7 @@ impl Core {
         if std::thread::panicking() && self.step < self.settings.steps_max.saturating_mul(2) {
             return;
         }
+        // One event per step, the most final one first: after a kill nothing may be drawn any more.
         if self.settings.kill == Some(KillAt::Step(self.step)) {
             self.over = Some(LifeEnd::Killed);
         } else if self.step >= self.settings.steps_max {
@@ -73,8 +75,8 @@ impl Core {
         };
     }
 
-    /// A draw that depends on the seed and on where in its own work the task is, and on nothing else: other draws, and
-    /// what other tasks do, leave it as it is.
+    /// A draw that depends on the seed and on where in its own work the task is, and on nothing else: other
+    /// draws, and what other tasks do, leave it as it is.
     pub(super) fn keyed(&self, purpose: u64) -> u64 {
         mix(mix(self.settings.seed, purpose), self.point_hash(false))
     }

@@ -1,9 +1,9 @@
-//! The state of a running life, and the one place where it is decided who runs. What tasks wait for is in `waits`, what
-//! chance does in `chance`, what happens after the end in `afterlife`.
+//! The state of a running life, and the one place where it is decided who runs. What tasks wait for is in
+//! `waits`, what chance does in `chance`, what happens after the end in `afterlife`.
 //!
 //! Invariants:
-//! * INV-CORE-1: `runnable` holds, sorted, the tasks that may be chosen: those with [`Status::Runnable`], and those that
-//!   wait with a deadline and were drawn to time out early.
+//! * INV-CORE-1: `runnable` holds, sorted, the tasks that may be chosen: those with [`Status::Runnable`], and
+//!   those that wait with a deadline and were drawn to time out early.
 //! * INV-CORE-2: `current` is the task that runs, from the moment at which it was chosen.
 //! * INV-CORE-3: once `over` is set it stays, and no task runs any more, but for the main task's way out.
 
@@ -60,7 +60,8 @@ pub(crate) struct Core {
     pub(super) next_event: u64,
     pub(super) next_stall: u64,
     pub(super) kill_point: Option<u64>,
-    /// The current task was switched to although the one before could have gone on, and has made no step since.
+    /// The current task was switched to although the one before could have gone on, and has made no step
+    /// since.
     pub(super) preempted: bool,
     pub(super) patience: Patience,
     /// How many points in a row the current task has come to while others could run.
@@ -151,23 +152,35 @@ impl Core {
         self.now
     }
 
-    /// The current task comes to `op`: counts, hashes, and decides whether it goes on.
+    /// The current task comes to `op`, before it does it: counts, hashes, and decides whether it goes on.
+    ///
+    /// The order of these steps is part of every digest and of every trace.
     #[inline]
     pub(crate) fn step(&mut self, op: Op, yields: bool) -> Flow {
+        // Destructors that run after the end come here too: they must leave no mark in the outcome.
         if self.over.is_some() {
             return self.step_after();
         }
+        // Counted before anything is decided: kill points, listed events and forced switches name this
+        // arrival by its count, and would each mean the arrival before it otherwise.
         let id = self.ops.id(&op);
         let nth = self.tasks[self.current.index()].arrive(op, id);
+        // Time passes before the choice, so that a task whose deadline lies at this step can be chosen at
+        // this step.
         self.advance(id, u64::from(nth) << 1);
+        // A kill comes before everything else that may end the life here: a trace that names a point must be
+        // cut there also when the same step is the last one that the step limit allows.
         if self.kill_point.is_some() && self.kill_point == Some(self.point_hash(false)) {
             self.over = Some(LifeEnd::Killed);
         }
         self.look_around(false);
+        // Asked before the strategy: it must not draw for a life that is over, or its next life would begin
+        // elsewhere in its stream than when this one is replayed.
         if self.over.is_some() {
             return Flow::Leave;
         }
-        // While a task unwinds only those that have to wait make room, so that it is over soon.
+        // Without a choice the strategy is not asked, so that it draws once per choice and not once per step.
+        // And while a task unwinds only those that have to wait make room, so that it is over soon.
         if self.runnable.len() == 1 || std::thread::panicking() {
             return Flow::Stay;
         }
@@ -234,6 +247,8 @@ impl Core {
         self.advance(id, 0);
         self.tasks[me.index()].status = Status::Ended;
         self.runnable.retain(|task| *task != me);
+        // Before the next choice: a task that joins this one must be among those to choose from, or the last
+        // two tasks of a life would look like a deadlock.
         self.wake_blocked(me.object());
         if me == TaskId::MAIN {
             self.main_exits = true;
@@ -300,8 +315,8 @@ impl Core {
         self.keep(|| Draw::Point { task, op: id, nth: (salt >> 1) as u32, blocked: salt & 1 == 1, now });
     }
 
-    /// Chooses who runs next. The current task may go on if it `can_stay`, would rather not if it `yields`, and is
-    /// `blocked` if it is in the middle of its operation.
+    /// Chooses who runs next. The current task may go on if it `can_stay`, would rather not if it `yields`,
+    /// and is `blocked` if it is in the middle of its operation.
     pub(super) fn pick(&mut self, can_stay: bool, yields: bool, blocked: bool) -> Flow {
         if self.runnable.is_empty() && !self.idle() {
             self.over = Some(LifeEnd::Deadlock(self.wait_graph()));
@@ -322,15 +337,19 @@ impl Core {
             ops: &self.ops,
         };
         let default = choice.default();
+        // The strategy is asked also where turns overrule it: how much it draws must not depend on the bounds
+        // that are watched.
         let mut to = self.strategy.choose(&choice, &mut self.schedule_rng);
         if self.patience.fair {
             to = self.patience.turn(&choice);
         }
+        // A trace of older code may name a task that can't run here.
         if (to != self.current || !can_stay) && self.runnable.binary_search(&to).is_err() {
             to = default;
         }
         self.keep(|| Draw::Choice { to });
         self.in_a_row = if to == self.current { self.in_a_row + 1 } else { 0 };
+        // Named where it differs from what a replay without it would do: this is what a shrunk trace holds.
         if to != default {
             let me = &self.tasks[self.current.index()];
             let (op, nth) = (me.pending_id, me.nth(blocked));
@@ -344,6 +363,8 @@ impl Core {
     }
 
     fn go(&mut self, to: TaskId, could_stay: bool) -> Flow {
+        // A waiting task was drawn to time out early: time jumps to its deadline before it runs, and all
+        // others that are due by then wake with it, or they would sleep past their time.
         if let Some(deadline) = self.tasks[to.index()].deadline() {
             self.now = self.now.max(deadline);
             self.fire_timers();

@@ -1,11 +1,11 @@
 //! One life of a program: from its first step to its end, its crash or the limit of its steps.
 //!
-//! [`run`] starts the program's main task in a fresh life on the calling OS thread, and returns a [`LifeOutcome`] that says
-//! how it ended and what was decided on the way. Everything else in here serves that; what is public beside it are
-//! the plain data that go in ([`Settings`]) and come out.
+//! [`run`] starts the program's main task in a fresh life on the calling OS thread, and returns a
+//! [`LifeOutcome`] that says how it ended and what was decided on the way. Everything else in here serves
+//! that; what is public beside it are the plain data that go in ([`Settings`]) and come out.
 //!
-//! The rest of the crate reaches the current life through the functions at the end of this file. They keep the life
-//! borrowed only while they compute, never across a switch.
+//! The rest of the crate reaches the current life through the functions at the end of this file. They keep
+//! the life borrowed only while they compute, never across a switch.
 
 mod afterlife;
 mod bridge;
@@ -89,8 +89,8 @@ pub(crate) fn acquired(op: Op) {
 
 /// Notes that the current task holds the lock of `op` no longer, and lets those that wait for it try again.
 ///
-/// This is no scheduling point. A task that could run after it can run before this task's next operation, and sees the
-/// same: a third of all points were these, and led to no new state.
+/// This is no scheduling point. A task that could run after it can run before this task's next operation, and
+/// sees the same: a third of all points were these, and led to no new state.
 #[inline]
 pub(crate) fn released(op: Op) {
     with_core(|core| core.released(&op));
@@ -130,8 +130,8 @@ pub(crate) fn before_spawn(name: &str) -> bool {
     label.map(|label| point(Op::new(OpKind::Spawn, label, 0))).is_some()
 }
 
-/// Starts a task that runs `body`, which has to call [`task_ended`] last. The scheduling point before it is the
-/// caller's: here nothing may be thrown.
+/// Starts a task that runs `body`, which has to call [`task_ended`] last. The scheduling point before it is
+/// the caller's: here nothing may be thrown.
 pub(crate) fn spawn(name: &str, body: Box<dyn FnOnce() + Send>) -> TaskId {
     let (task, stack_bytes) = with_core(|core| (core.spawn(name), core.settings.stack_bytes))
         .expect("only threads of a life start tasks");

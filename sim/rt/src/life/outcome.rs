@@ -55,7 +55,8 @@ pub enum LifeEnd {
     Killed,
     /// No task can run, and no timeout will change that.
     Deadlock(WaitGraph),
-    /// It came to [`super::Settings::steps_max`], or got nowhere for longer than [`super::Settings::progress`] allows.
+    /// It came to [`super::Settings::steps_max`], or got nowhere for longer than
+    /// [`super::Settings::progress`] allows.
     StepLimit(StepLimit),
     /// A task waited for longer than [`super::Settings::starvation`] allows.
     Starved(Starved),
@@ -98,8 +99,8 @@ impl fmt::Display for LifeEnd {
 pub struct LifeOutcome {
     /// How it ended.
     pub end: LifeEnd,
-    /// A hash over every scheduling point (task, operation, occurrence) and every decision, in order: two lives with
-    /// the same digest did the same. The same in every process and on every machine.
+    /// A hash over every scheduling point (task, operation, occurrence) and every decision, in order: two
+    /// lives with the same digest did the same. The same in every process and on every machine.
     pub digest: u64,
     /// A hash over the switches only: lives that differ in it interleaved differently.
     pub interleaving: u64,

@@ -1,8 +1,8 @@
 //! Panics inside of a life are results, not output.
 //!
-//! Shuttle installs a panic hook of its own with the first execution of a process, which prints. [`install`] lets it do
-//! so and then puts another one in its place: it stays silent inside of a life, and calls the hook that was there before
-//! everywhere else.
+//! Shuttle installs a panic hook of its own with the first execution of a process, which prints. [`install`]
+//! lets it do so and then puts another one in its place: it stays silent inside of a life, and calls the hook
+//! that was there before everywhere else.
 
 use std::any::Any;
 use std::cell::RefCell;

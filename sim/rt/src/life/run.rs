@@ -11,8 +11,9 @@ use crate::op::OpTable;
 use crate::strategy::Strategy;
 
 thread_local! {
-    /// Whether a life was abandoned on this OS thread while one of its tasks was unwinding. The standard library then
-    /// takes the thread to be panicking for the rest of its days, so further lives run on threads of their own.
+    /// Whether a life was abandoned on this OS thread while one of its tasks was unwinding. The standard
+    /// library then takes the thread to be panicking for the rest of its days, so further lives run on
+    /// threads of their own.
     static SPOILT: Cell<bool> = const { Cell::new(false) };
     /// The labels that this OS thread has seen: kept from life to life, as they are the same ones.
     static OPS: RefCell<OpTable> = RefCell::new(OpTable::default());

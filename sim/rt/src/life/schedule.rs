@@ -1,4 +1,5 @@
-//! What was decided: raw, for exact replay on the same code, and by name, for replay after the code has changed.
+//! What was decided: raw, for exact replay on the same code, and by name, for replay after the code has
+//! changed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,10 +14,11 @@ use crate::op::{OpId, OpKind, OpName, write_op};
 /// A scheduling point by names, which stay when code elsewhere changes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PointKey {
-    /// The path of the task: its name, behind the paths of those that started it (`client-1`, `committer/helper#2`).
+    /// The path of the task: its name, behind the paths of those that started it (`client-1`,
+    /// `committer/helper#2`).
     pub task: String,
-    /// The operation that the task is about to do (`lock commit.queue`); with `blocked` before it, the moment at which
-    /// it found that it has to wait.
+    /// The operation that the task is about to do (`lock commit.queue`); with `blocked` before it, the moment
+    /// at which it found that it has to wait.
     pub op: String,
     /// How often this task had come to this operation, or had had to wait there, this time included.
     pub nth: u32,
@@ -28,8 +30,8 @@ impl fmt::Display for PointKey {
     }
 }
 
-/// A decision that the default (go on with the same task; if it can't, with the next one in order) would not have
-/// taken.
+/// A decision that the default (go on with the same task; if it can't, with the next one in order) would not
+/// have taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForcedSwitch {
     /// When this task comes to this point …
@@ -120,8 +122,8 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The decisions that differ from the default, by name. With the injected_events and the same settings, whatever their seed,
-    /// they determine the life.
+    /// The decisions that differ from the default, by name. With the injected_events and the same settings,
+    /// whatever their seed, they determine the life.
     pub fn forced_switches(&self) -> Vec<ForcedSwitch> {
         self.forced_switches.iter().map(|raw| self.force(raw)).collect()
     }

@@ -29,10 +29,11 @@ pub struct Settings {
     pub kill: Option<KillAt>,
     /// The deliberate bugs that are switched on.
     pub mutants: MutantSet,
-    /// The number of scheduling points at which the life ends with [`LifeEnd::StepLimit`](super::LifeEnd::StepLimit).
+    /// The number of scheduling points at which the life ends with
+    /// [`LifeEnd::StepLimit`](super::LifeEnd::StepLimit).
     pub steps_max: u64,
-    /// The number of points in a row, while others could run, after which a task is taken to yield: a loop that waits
-    /// for another task must not wait for ever.
+    /// The number of points in a row, while others could run, after which a task is taken to yield: a loop
+    /// that waits for another task must not wait for ever.
     pub steps_in_a_row_max: u32,
     /// Whose waiting is watched, and for how long it may last; see [`Starvation`].
     pub starvation: Option<Starvation>,
@@ -50,8 +51,8 @@ pub struct Settings {
     pub injected_events: InjectedEvents,
     /// How many of 1,000 waits on a condition variable end for no reason.
     pub spurious_wakeups_per_mille: u16,
-    /// How many of 1,000 sleeps and waits with a timeout may run out although others can still run: choosing such a
-    /// task makes time jump to its deadline, as if all others had been slow.
+    /// How many of 1,000 sleeps and waits with a timeout may run out although others can still run: choosing
+    /// such a task makes time jump to its deadline, as if all others had been slow.
     pub early_timeouts_per_mille: u16,
     /// How many of 1,000,000 scheduling points the whole process stalls at, so that time jumps.
     pub stalls_per_million: u32,
@@ -61,16 +62,18 @@ pub struct Settings {
     pub stack_bytes: usize,
     /// What becomes of tasks that had not ended.
     pub remains: Remains,
-    /// Called once, at the moment at which the life is over, before anything else happens. This is where a simulator
-    /// closes its world: whatever runs afterwards ([`Remains::Unwind`]) must change nothing any more.
+    /// Called once, at the moment at which the life is over, before anything else happens. This is where a
+    /// simulator closes its world: whatever runs afterwards ([`Remains::Unwind`]) must change nothing any
+    /// more.
     pub on_end: Option<OnEnd>,
     /// Observes the life, for reports.
     pub watch: Option<Watch>,
 }
 
-/// A bound on waiting. A task that waits for a lock or a notification, without a timeout, while others go on for
-/// `points_max` scheduling points ends the life with [`LifeEnd::Starved`](super::LifeEnd::Starved). During the second half
-/// of that time tasks take turns, whatever the strategy says: then it is not the schedule that starves it.
+/// A bound on waiting. A task that waits for a lock or a notification, without a timeout, while others go on
+/// for `points_max` scheduling points ends the life with [`LifeEnd::Starved`](super::LifeEnd::Starved).
+/// During the second half of that time tasks take turns, whatever the strategy says: then it is not the
+/// schedule that starves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Starvation {
     /// Tasks whose path begins so are watched. Others may wait for work as long as they like.
@@ -79,9 +82,9 @@ pub struct Starvation {
     pub points_max: u64,
 }
 
-/// A bound on making no progress (livelock). A life in which `count` stays the same for `points_max` scheduling points ends with
-/// [`LifeEnd::StepLimit`](super::LifeEnd::StepLimit). During the second half of that time tasks take turns, so that it is not
-/// the schedule that gets nowhere.
+/// A bound on making no progress (livelock). A life in which `count` stays the same for `points_max`
+/// scheduling points ends with [`LifeEnd::StepLimit`](super::LifeEnd::StepLimit). During the second half of
+/// that time tasks take turns, so that it is not the schedule that gets nowhere.
 #[derive(Clone)]
 pub struct Progress {
     /// Counts what comes of the life, and decides nothing. Asked now and then.
@@ -100,14 +103,14 @@ impl fmt::Debug for Progress {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Remains {
-    /// They are forgotten as they are, and all the memory that they own is lost for good: no code of the program runs
-    /// any more.
+    /// They are forgotten as they are, and all the memory that they own is lost for good: no code of the
+    /// program runs any more.
     #[default]
     Leak,
-    /// Their stacks are unwound as by a panic, so that destructors give their memory back. Rules of this afterlife:
-    /// locks work, time passes for those that wait for it, nothing is counted or decided, no task can be started, and
-    /// waits for notifications return at once. Destructors that panic abort the process, as they do in any panic;
-    /// those that never end are given up, and leak.
+    /// Their stacks are unwound as by a panic, so that destructors give their memory back. Rules of this
+    /// afterlife: locks work, time passes for those that wait for it, nothing is counted or decided, no task
+    /// can be started, and waits for notifications return at once. Destructors that panic abort the process,
+    /// as they do in any panic; those that never end are given up, and leak.
     Unwind,
 }
 

@@ -1,8 +1,8 @@
 //! Detects starvation and livelock: tasks that wait too long while others run, and lives without progress.
 //!
-//! In a deadlock no task can run, in a livelock tasks run without progress; starvation hits one task that others pass by. A
-//! strategy may keep a task from running, and with it all that wait for what it holds: so a verdict is passed only after
-//! tasks have taken turns for half of the time.
+//! In a deadlock no task can run, in a livelock tasks run without progress; starvation hits one task that
+//! others pass by. A strategy may keep a task from running, and with it all that wait for what it holds: so a
+//! verdict is passed only after tasks have taken turns for half of the time.
 
 use super::core::Core;
 use super::task::{Status, Task};

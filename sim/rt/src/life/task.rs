@@ -126,8 +126,8 @@ impl Task {
         }
     }
 
-    /// The path of a new child: its name, behind the path of a parent that is not the main task, and numbered if there
-    /// are several of that name.
+    /// The path of a new child: its name, behind the path of a parent that is not the main task, and numbered
+    /// if there are several of that name.
     pub(crate) fn child_path(&mut self, name: &str, is_main: bool) -> String {
         let mut path = if is_main { name.to_owned() } else { format!("{}/{name}", self.path) };
         if let Some((_, count)) = self.children.iter_mut().find(|(known, _)| known == name) {

@@ -15,8 +15,8 @@ pub struct Waiting {
     pub op: String,
     /// Whether it could run.
     pub runnable: bool,
-    /// Whom it waits for: those that hold the lock, or the task that it joins. Empty for a condition variable, which
-    /// any task could notify.
+    /// Whom it waits for: those that hold the lock, or the task that it joins. Empty for a condition
+    /// variable, which any task could notify.
     pub on: Vec<String>,
     /// The locks that it holds.
     pub holds: Vec<String>,

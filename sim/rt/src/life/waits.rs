@@ -1,7 +1,8 @@
 //! Waiting and waking: what blocks a task, and what makes it runnable again.
 //!
-//! All tasks that wait for a lock, or for a task's end, are woken when it is released, and try again: the one that is
-//! chosen first gets it. Deadlines fire when time has passed them, and time jumps to the next one when no task can run.
+//! All tasks that wait for a lock, or for a task's end, are woken when it is released, and try again: the one
+//! that is chosen first gets it. Deadlines fire when time has passed them, and time jumps to the next one
+//! when no task can run.
 
 use super::TaskId;
 use super::core::{Core, Flow};
@@ -124,8 +125,8 @@ impl Core {
         self.stop_at(op, deadline, |core| {
             let step = core.step;
             let me = &mut core.tasks[core.current.index()];
-            // A task that is woken only to find the lock taken again has been waiting all the time: its wait must
-            // not start anew, or a task that always loses would never count as starved.
+            // A task that is woken only to find the lock taken again has been waiting all the time: its wait
+            // must not start anew, or a task that always loses would never count as starved.
             if me.waits_at != me.steps {
                 (me.waits_at, me.waits_since) = (me.steps, step);
             }

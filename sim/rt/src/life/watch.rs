@@ -1,7 +1,7 @@
 //! Observation of a running life, without influence on it.
 //!
-//! INV-WATCH-1: a watched life is the same life: a watcher is told what happens, and decides nothing. So digests
-//! agree with and without one, and a report may be made of a run that was not watched before.
+//! INV-WATCH-1: a watched life is the same life: a watcher is told what happens, and decides nothing. So
+//! digests agree with and without one, and a report may be made of a run that was not watched before.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use crate::op::OpKind;
 
 /// Told of everything that happens in a life, in order, on the thread that runs it.
 ///
-/// Its methods are called in the middle of scheduling: they must not call anything of this crate, and must not wait.
+/// Its methods are called in the middle of scheduling: they must not call anything of this crate, and must
+/// not wait.
 pub trait Watcher: Send + Sync {
     /// A task came to a scheduling point, or found there that it has to wait.
     fn step(&self, step: &Step);
@@ -31,7 +32,8 @@ pub struct Step {
     pub kind: OpKind,
     /// … and on what.
     pub label: &'static str,
-    /// Whether this is the task's first step after it was switched to although the one before could have gone on.
+    /// Whether this is the task's first step after it was switched to although the one before could have gone
+    /// on.
     pub preempted: bool,
 }
 

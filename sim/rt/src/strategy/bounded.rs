@@ -1,16 +1,17 @@
 //! Preemption-bounded exhaustive search: one interleaving after the other.
 //!
-//! Depth first: each life repeats the decisions of the one before it up to the last one that has another option left.
-//! Bounding preemptions and nothing else keeps programs of some hundred steps within reach, and most bugs need very
-//! few: Musuvathi, Qadeer: *Iterative Context Bounding for Systematic Testing of Multithreaded Programs* (PLDI 2007).
+//! Depth first: each life repeats the decisions of the one before it up to the last one that has another
+//! option left. Bounding preemptions and nothing else keeps programs of some hundred steps within reach, and
+//! most bugs need very few: Musuvathi, Qadeer: *Iterative Context Bounding for Systematic Testing of
+//! Multithreaded Programs* (PLDI 2007).
 
 use rand_chacha::ChaCha8Rng;
 
 use super::{Choice, Report, Strategy};
 use crate::life::TaskId;
 
-/// One interleaving after the other. Give it to a life, take it back, [`advance`](Self::advance), and so on until there is
-/// none left. Each life has to be the same program under the same settings.
+/// One interleaving after the other. Give it to a life, take it back, [`advance`](Self::advance), and so on
+/// until there is none left. Each life has to be the same program under the same settings.
 #[derive(Clone, Debug)]
 pub struct Bounded {
     preemptions_max: u32,
@@ -35,8 +36,8 @@ impl Bounded {
         Self { preemptions_max, preemptions: 0, depth: 0, decisions: Vec::new(), diverged: None }
     }
 
-    /// Goes on to the next interleaving; `false` if there is none, or if the program did not do the same under the same
-    /// decisions.
+    /// Goes on to the next interleaving; `false` if there is none, or if the program did not do the same
+    /// under the same decisions.
     pub fn advance(&mut self) -> bool {
         if self.diverged.is_some() {
             return false;

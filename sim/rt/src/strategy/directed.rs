@@ -11,14 +11,16 @@ use crate::life::{ForcedSwitch, TaskId};
 #[derive(Clone, Debug)]
 pub struct Directed {
     forced_switches: Vec<ForcedSwitch>,
-    /// Indices into `forced_switches` by the hash of their points; several if a point is forced more than once.
+    /// Indices into `forced_switches` by the hash of their points; several if a point is forced more than
+    /// once.
     by_point: HashMap<u64, Vec<usize>, FixedState>,
     met: Vec<bool>,
     diverged: Option<String>,
 }
 
 impl Directed {
-    /// Takes these decisions (see [`Schedule::forced_switches`](crate::life::Schedule::forced_switches)), and no other.
+    /// Takes these decisions (see [`Schedule::forced_switches`](crate::life::Schedule::forced_switches)), and
+    /// no other.
     pub fn new(forced_switches: Vec<ForcedSwitch>) -> Self {
         let mut by_point: HashMap<u64, Vec<usize>, FixedState> = HashMap::default();
         for (index, force) in forced_switches.iter().enumerate() {

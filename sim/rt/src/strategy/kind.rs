@@ -59,7 +59,8 @@ impl Kind {
             if at < *weight {
                 return match index {
                     1 => Self::Sticky { burst_mean: 2 << (size % 7) },
-                    // Few switches in a short life are lost if they are spread over a long one, and the other way round.
+                    // Few switches in a short life are lost if they are spread over a long one, and the other
+                    // way round.
                     2 => Self::Pct { depth: 1 + small % 5, steps: ((steps * 4) >> (size % 8)).max(1) },
                     3 => Self::Walk,
                     4 => Self::PartialOrder,

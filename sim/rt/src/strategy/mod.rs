@@ -1,6 +1,7 @@
 //! Who runs next: a trait, and one strategy per file.
 //!
-//! A strategy is asked whenever more than one task can run. All its randomness comes from the stream that it is given.
+//! A strategy is asked whenever more than one task can run. All its randomness comes from the stream that it
+//! is given.
 //!
 //! Not its job: spurious wake-ups, timeouts and stalls, which the life draws by itself.
 
@@ -111,7 +112,8 @@ impl Choice<'_> {
         PointKey { task: me.path.to_string(), op, nth: me.nth(self.blocked) }
     }
 
-    /// The choice without preemption: the current task, or the one behind it in order if it can't or would rather not go on.
+    /// The choice without preemption: the current task, or the one behind it in order if it can't or would
+    /// rather not go on.
     pub fn default(&self) -> TaskId {
         if self.can_stay && !self.yields { self.current } else { self.next() }
     }

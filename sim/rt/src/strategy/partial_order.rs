@@ -1,7 +1,7 @@
 //! Partial-order sampling: random priorities for operations, drawn anew where operations race.
 //!
-//! Yuan, Yang, Gu: *Partial Order Aware Concurrency Sampling* (CAV 2018). Interleavings that differ only in the order
-//! of operations that commute are one and the same to it, so it does not waste lives on them.
+//! Yuan, Yang, Gu: *Partial Order Aware Concurrency Sampling* (CAV 2018). Interleavings that differ only in
+//! the order of operations that commute are one and the same to it, so it does not waste lives on them.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
@@ -9,8 +9,8 @@ use rand_chacha::rand_core::Rng;
 use super::{Choice, Strategy};
 use crate::life::TaskId;
 
-/// Gives the pending operation of each task a random priority and runs the highest; the priorities of those that race
-/// with it are drawn anew.
+/// Gives the pending operation of each task a random priority and runs the highest; the priorities of those
+/// that race with it are drawn anew.
 #[derive(Clone, Debug, Default)]
 pub struct PartialOrder {
     /// For each task the priority of its pending operation, and how many steps it had when that was drawn.

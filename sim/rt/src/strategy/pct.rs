@@ -1,8 +1,8 @@
 //! Probabilistic concurrency testing: random priorities, lowered at a few random steps.
 //!
-//! Burckhardt, Kothari, Musuvathi, Nagarakatte: *A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs*
-//! (ASPLOS 2010). A bug that needs `d` ordering constraints among `k` steps of `n` tasks is found with probability at
-//! least 1/(n·k^(d-1)) in each life.
+//! Burckhardt, Kothari, Musuvathi, Nagarakatte: *A Randomized Scheduler with Probabilistic Guarantees of
+//! Finding Bugs* (ASPLOS 2010). A bug that needs `d` ordering constraints among `k` steps of `n` tasks is
+//! found with probability at least 1/(n·k^(d-1)) in each life.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
@@ -10,8 +10,8 @@ use rand_chacha::rand_core::Rng;
 use super::{Choice, Strategy};
 use crate::life::{Task, TaskId, below};
 
-/// Runs the task with the highest priority; lowers the running one's at `depth - 1` random steps. A task that yields
-/// goes to the very end, so that polling loops do not starve those for whom they wait.
+/// Runs the task with the highest priority; lowers the running one's at `depth - 1` random steps. A task that
+/// yields goes to the very end, so that polling loops do not starve those for whom they wait.
 #[derive(Clone, Debug)]
 pub struct Pct {
     depth: u32,
@@ -28,8 +28,8 @@ pub struct Pct {
 const DRAWN: u64 = 1 << 63;
 
 impl Pct {
-    /// For bugs that need `depth` ordering constraints, in lives of about `steps` steps. Later lives take the length of
-    /// the one before them.
+    /// For bugs that need `depth` ordering constraints, in lives of about `steps` steps. Later lives take the
+    /// length of the one before them.
     pub const fn new(depth: u32, steps: u64) -> Self {
         Self { depth, steps, priorities: Vec::new(), changes: Vec::new(), lowest: DRAWN }
     }

@@ -5,8 +5,8 @@ use rand_chacha::ChaCha8Rng;
 use super::{Choice, Strategy};
 use crate::life::{TaskId, below};
 
-/// Lets a task go on for a random number of scheduling points, then any other task. Finds what needs long undisturbed
-/// stretches of one task inside of another.
+/// Lets a task go on for a random number of scheduling points, then any other task. Finds what needs long
+/// undisturbed stretches of one task inside of another.
 #[derive(Clone, Debug)]
 pub struct Sticky {
     burst_mean: u32,

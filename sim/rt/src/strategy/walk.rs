@@ -1,9 +1,9 @@
 //! A walk that aims at taking every interleaving with the same probability.
 //!
-//! Choosing uniformly among tasks at every step is not uniform over interleavings: short tasks are over early in most
-//! of them. Choosing each with probability proportional to the steps that it has left is, if the steps do not
-//! depend on the interleaving: the uniform random walk of Zhao, Wolff, Mathur, Roychoudhury: *Selectively Uniform
-//! Concurrency Testing* (ASPLOS 2025).
+//! Choosing uniformly among tasks at every step is not uniform over interleavings: short tasks are over early
+//! in most of them. Choosing each with probability proportional to the steps that it has left is, if the
+//! steps do not depend on the interleaving: the uniform random walk of Zhao, Wolff, Mathur, Roychoudhury:
+//! *Selectively Uniform Concurrency Testing* (ASPLOS 2025).
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
@@ -12,8 +12,8 @@ use rand_chacha::ChaCha8Rng;
 use super::{Choice, Strategy};
 use crate::life::{Task, TaskId, below};
 
-/// Chooses each task with a probability proportional to the number of steps that it has left, as far as earlier lives
-/// tell. In a first life all tasks count the same.
+/// Chooses each task with a probability proportional to the number of steps that it has left, as far as
+/// earlier lives tell. In a first life all tasks count the same.
 #[derive(Clone, Debug, Default)]
 pub struct Walk {
     /// How many steps a task had in an earlier life, by its path.

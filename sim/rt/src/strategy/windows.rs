@@ -1,11 +1,13 @@
 //! Preempts where optimistic engines break: between the steps of their protocols.
 //!
-//! A lost update needs a whole commit of one client between the snapshot and the validation of another; a read of half a
-//! commit needs a read between two installs. Such windows are marked in the engine with `rt::probe::at`. Preempting
-//! there and keeping the victim off for a while, long enough for another's commit, gets there in few lives.
+//! A lost update needs a whole commit of one client between the snapshot and the validation of another; a
+//! read of half a commit needs a read between two installs. Such windows are marked in the engine with
+//! `rt::probe::at`. Preempting there and keeping the victim off for a while, long enough for another's
+//! commit, gets there in few lives.
 //!
-//! How long that is, in scheduling points, is unknown. So in half of the lives a victim is kept off until others have
-//! passed some windows a drawn number of times: that counts their transactions, whatever these take.
+//! How long that is, in scheduling points, is unknown. So in half of the lives a victim is kept off until
+//! others have passed some windows a drawn number of times: that counts their transactions, whatever these
+//! take.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
@@ -14,8 +16,8 @@ use super::{Choice, Strategy};
 use crate::life::{TaskId, below};
 use crate::op::{FNV_START, OpKind, mix, stable_hash};
 
-/// Prefers to preempt in windows of protocols, and keeps the victim off for a while. Which windows, how often and for how
-/// long is drawn anew for every life.
+/// Prefers to preempt in windows of protocols, and keeps the victim off for a while. Which windows, how often
+/// and for how long is drawn anew for every life.
 #[derive(Clone, Debug, Default)]
 pub struct Windows {
     /// Labels that count as windows; all if empty.

@@ -58,7 +58,8 @@ macro_rules! atomic_integer {
                 self.seen(self.value.fetch_max(value, order))
             }
 
-            /// Writes `new` if the value is `current`; returns the previous value, as an error if it was another.
+            /// Writes `new` if the value is `current`; returns the previous value, as an error if it was
+            /// another.
             ///
             /// # Errors
             /// The actual value, when it was not `current`.
