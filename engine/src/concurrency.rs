@@ -267,7 +267,7 @@ fn runs_among_others(
     .unwrap();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
     assert!(runs <= 1 + 1 + others, "{runs} runs");
-    assert!(db.inner().turnstile.is_free());
+    assert!(db.coordinator().contention.is_free());
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn a_closure_that_writes_what_it_has_reserved_by_another_transaction_only_waits(
         })
         .unwrap();
         assert_eq!((runs, db.get("hot").unwrap()), (3, Some(21_i64)));
-        assert!(db.inner().turnstile.is_free());
+        assert!(db.coordinator().contention.is_free());
     });
 }
 

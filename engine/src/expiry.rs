@@ -1,9 +1,7 @@
-//! Keys that cease to be at a wall time.
+//! Keys that expire, and the wall time by which they do.
 //!
 //! Whether a transaction sees a key that expires is decided by its own start time (V7): an expired value reads as
-//! absent, at the version that it has. Sweeping makes it a tombstone: an ordinary commit on the condition that the
-//! value is still the one that expired, so it is logged, versioned, validated and collected like every delete, and a
-//! key that was written again is left alone.
+//! absent, at the version that it has. Sweeping (`database`) makes it a tombstone later.
 //!
 //! Wall clocks jump. While the database is open its own wall time never goes back, so what was absent does not come
 //! back; what was swept stays away for ever.
@@ -11,31 +9,26 @@
 use std::collections::BTreeSet;
 
 use env::UnixMillis;
+use rt::sync::Mutex;
 use rt::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use rt::sync::{Arc, Mutex};
 
-use crate::database::Lease;
-use crate::error::Result;
 use crate::key::Key;
-use crate::run::RunRef;
-use crate::txn::{TransactionOptions, run_with_retry};
 
-/// Most keys that one sweeping transaction deletes.
-const SWEEP_MAX: usize = 256;
-
-/// Which keys expire when, and the latest wall time that anybody has seen.
+/// Which keys expire when, and the latest wall time that was seen.
 #[derive(Debug)]
-pub(crate) struct Expiry {
+pub(crate) struct ExpiryTable {
     in_use: AtomicBool,
     latest: AtomicU64,
+    swept: AtomicU64,
     due: Mutex<BTreeSet<(UnixMillis, Key)>>,
 }
 
-impl Expiry {
+impl ExpiryTable {
     pub(crate) const fn new() -> Self {
         Self {
             in_use: AtomicBool::new("expiry.in_use", false),
             latest: AtomicU64::new("expiry.latest", 0),
+            swept: AtomicU64::new("metrics.expired", 0),
             due: Mutex::new("expiry.due", BTreeSet::new()),
         }
     }
@@ -57,52 +50,23 @@ impl Expiry {
         self.in_use.store(true, Ordering::SeqCst);
     }
 
-    fn due(&self, now: UnixMillis) -> Vec<(UnixMillis, Key)> {
-        self.due.lock().iter().take_while(|(at, _)| *at <= now).take(SWEEP_MAX).cloned().collect()
+    /// Keys that have expired by `now`, with the time when they did: the first `limit`.
+    pub(crate) fn due(&self, now: UnixMillis, limit: usize) -> Vec<(UnixMillis, Key)> {
+        self.due.lock().iter().take_while(|(at, _)| *at <= now).take(limit).cloned().collect()
     }
 
-    fn forget(&self, swept: &[(UnixMillis, Key)]) {
+    /// Forgets keys that were swept: `deleted` of them had to be.
+    pub(crate) fn forget(&self, swept: &[(UnixMillis, Key)], deleted: u64) {
         let mut due = self.due.lock();
         for entry in swept {
             due.remove(entry);
         }
+        drop(due);
+        self.swept.fetch_add(deleted, Ordering::Relaxed);
     }
-}
 
-/// Deletes what has expired by now. Returns how many keys there were.
-pub(crate) fn sweep(inner: &Arc<Lease>) -> Result<usize> {
-    let mut swept = 0;
-    while inner.expiry.in_use() {
-        let now = inner.clock_time();
-        let now = if rt::mutant!(SweepBeforeExpiry) { UnixMillis(now.0.saturating_add(20)) } else { now };
-        let due = inner.expiry.due(now);
-        if due.is_empty() {
-            break;
-        }
-        let (deleted, _) = run_with_retry(inner, RunRef::SYSTEM, &TransactionOptions::default(), |txn| {
-            let mut deleted = 0;
-            for (_, key) in &due {
-                let entry = inner.index.with(key, |slot| slot.entry(txn.start_version())).flatten();
-                if rt::mutant!(SweepWithoutCondition) {
-                    txn.delete(key)?;
-                    continue;
-                }
-                if let Some(entry) = entry
-                    && entry.value.is_some()
-                    && entry.expires.at().is_some_and(|at| at <= now)
-                {
-                    txn.delete_if(key, entry.version)?;
-                    deleted += 1;
-                }
-            }
-            Ok(deleted)
-        })?;
-        inner.expiry.forget(&due);
-        inner.metrics.expired(deleted as u64);
-        swept += deleted;
-        if deleted > 0 {
-            rt::reached!("expired keys swept");
-        }
+    /// How many keys expired and were swept.
+    pub(crate) fn swept(&self) -> u64 {
+        self.swept.load(Ordering::Relaxed)
     }
-    Ok(swept)
 }

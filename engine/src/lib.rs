@@ -32,18 +32,16 @@ mod key;
 mod range;
 
 mod database;
-mod builder;
-mod run;
 mod primitives;
 mod txn;
 mod snapshot;
 mod commit;
-mod mvcc;
+mod store;
+
+mod run;
 mod expiry;
-mod maintenance;
-mod metrics;
-mod telemetry;
-mod recording;
+mod mvcc;
+mod striped;
 
 mod durability;
 mod wal;
@@ -52,26 +50,27 @@ mod recovery;
 mod index_loader;
 pub mod inspect;
 
+mod metrics;
+mod telemetry;
+
 #[cfg(test)]
 mod concurrency;
 
-pub use builder::DatabaseBuilder;
 pub use checkpoint::CheckpointInfo;
 pub use conflict::{CasExpectation, ConflictInfo};
-pub use database::{Database, Provenance};
+pub use database::{Database, DatabaseBuilder, Provenance};
 pub use durability::Durability;
 pub use error::{Error, Result};
 pub use key::{IntoKey, Key, Namespace, TypeTag};
 pub use metrics::Metrics;
 pub use primitives::{Event, EventLog, KvStore, State, StateMachine, StateMachineBuilder};
 pub use range::KeyRange;
-pub use recording::Recording;
 pub use recovery::{RecoveryReport, Salvage, SalvagedDamage};
 pub use run::{RunOptions, RunRecord, RunStatus};
 pub use run_id::RunId;
 pub use snapshot::{ClonedSnapshotView, LazySnapshotView, SnapshotView, Versioned};
 pub use txn::{
-    AbortReason, Commit, Entry, RetryPolicy, ScanOptions, Status, Transaction, TransactionContext,
+    AbortReason, Commit, Entry, Recording, RetryPolicy, ScanOptions, Status, Transaction, TransactionContext,
     TransactionOptions,
 };
 pub use types::{Isolation, Lsn, RunNumber, TxnId, Version};

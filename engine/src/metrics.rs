@@ -1,7 +1,5 @@
 //! What a database has done so far.
 
-use rt::sync::atomic::{AtomicU64, Ordering};
-
 use crate::wal::LogMetrics;
 
 /// Counts since the database was opened, and sizes now.
@@ -90,41 +88,5 @@ impl Metrics {
         for (name, value) in gauges {
             metrics::gauge!(name).set(value);
         }
-    }
-}
-
-/// What is counted outside of the commit leader's data.
-#[derive(Debug)]
-pub(crate) struct Tally {
-    aborts: AtomicU64,
-    retries: AtomicU64,
-    expired: AtomicU64,
-}
-
-impl Tally {
-    pub(crate) const fn new() -> Self {
-        Self {
-            aborts: AtomicU64::new("metrics.aborts", 0),
-            retries: AtomicU64::new("metrics.retries", 0),
-            expired: AtomicU64::new("metrics.expired", 0),
-        }
-    }
-
-    pub(crate) fn aborted(&self) {
-        self.aborts.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn retried(&self) {
-        self.retries.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn expired(&self, keys: u64) {
-        self.expired.fetch_add(keys, Ordering::Relaxed);
-    }
-
-    pub(crate) fn fill(&self, metrics: &mut Metrics) {
-        metrics.aborts = self.aborts.load(Ordering::Relaxed);
-        metrics.retries = self.retries.load(Ordering::Relaxed);
-        metrics.expired = self.expired.load(Ordering::Relaxed);
     }
 }

@@ -20,12 +20,10 @@
 mod format;
 mod reader;
 mod writer;
-mod take;
 mod trigger;
 mod mutants;
 
 pub(crate) use reader::CheckpointReader;
-pub(crate) use take::take_checkpoint;
 pub(crate) use trigger::spawn_checkpointer;
 pub use writer::CheckpointInfo;
 pub(crate) use writer::CheckpointWriter;

@@ -2,13 +2,9 @@
 //! `rt::mutant!` is the constant `false`, so every function here does what a reader expects of its name and
 //! no more.
 
-use rt::sync::Arc;
-
-use crate::database::{Inner, Lease};
 use crate::error::Result;
-use crate::snapshot::{LazySnapshotView, SnapshotView as _};
 use crate::types::Lsn;
-use crate::wal::{Capture, Log};
+use crate::wal::Log;
 
 /// The place from which the log is needed behind a checkpoint: where replay starts, or by the bug where the
 /// log was durable when the file was finished.
@@ -24,20 +20,4 @@ pub(super) fn drop_segments_first(log: &Log, lsn: Lsn) -> Result<()> {
         log.drop_segments_before(lsn)?;
     }
     Ok(())
-}
-
-/// Takes the snapshot before the place in the log, and claims of the place what the writer checks; `None`
-/// outside of the bug.
-#[inline(always)]
-pub(super) fn snapshot_first(
-    inner: &Arc<Inner>,
-    capture: impl FnOnce() -> Result<Capture>,
-) -> Option<Result<(Capture, LazySnapshotView)>> {
-    if !rt::mutant!(CheckpointSnapshotFirst) {
-        return None;
-    }
-    let snapshot = LazySnapshotView::new(Lease::new(inner));
-    rt::probe::at("checkpoint.snapshot→capture");
-    let claimed = |capture: Capture| Capture { version: capture.version.min(snapshot.version()), ..capture };
-    Some(capture().map(claimed).map(|capture| (capture, snapshot)))
 }

@@ -1,14 +1,14 @@
-//! May a transaction commit? SEMANTICS §3, as a pure function.
+//! The rule by which a transaction may commit: contract §3, as a pure function.
 
 use std::ops::ControlFlow;
 
-use super::protocol::Request;
+use super::request::Request;
 use crate::conflict::ConflictInfo;
-use crate::key::{Key, TypeTag};
+use crate::key::Key;
 use crate::mvcc::{Index, Slot};
 use crate::types::{Isolation, Version};
 
-/// All that stands between the transaction and its commit; nothing if it may commit.
+/// Returns all conflicts; empty if the transaction may commit.
 ///
 /// A key has changed since the snapshot exactly if its newest version is above it: reads saw the newest version at or
 /// below the snapshot, conditional writes were checked against it, and of a key that has been collected nothing above
@@ -18,26 +18,12 @@ pub(crate) fn validate(request: &Request, index: &Index) -> Vec<ConflictInfo> {
     let start = request.start;
     for (key, write) in request.writes.iter() {
         let current = newest(index, key, write.slot.as_deref());
-        if is_unvalidated(key) {
-            continue;
-        }
         if current > start {
             conflicts.push(match &write.condition {
                 Some(expected) => {
-                    if rt::mutant!(SkipCasValidation) {
-                        continue;
-                    }
                     ConflictInfo::CasConflict { key: key.clone(), expected: expected.clone(), current }
                 }
-                None => {
-                    if rt::mutant!(SkipWriteValidation) {
-                        continue;
-                    }
-                    if rt::mutant!(DeleteNotValidated) && write.value.is_none() {
-                        continue;
-                    }
-                    ConflictInfo::WriteConflict { key: key.clone(), start, current }
-                }
+                None => ConflictInfo::WriteConflict { key: key.clone(), start, current },
             });
         }
     }
@@ -46,15 +32,15 @@ pub(crate) fn validate(request: &Request, index: &Index) -> Vec<ConflictInfo> {
     }
     for read in request.reads.points() {
         let current = newest(index, &read.key, read.slot.as_deref());
-        if current > start && !rt::mutant!(SkipReadValidation) && !is_unvalidated(&read.key) {
+        if current > start {
             conflicts.push(ConflictInfo::ReadConflict { key: read.key.clone(), read: read.version, current });
         }
     }
     for range in request.reads.ranges() {
+        // Walked again, not looked up: a key that did not exist when the range was scanned is a phantom.
         index.walk(range, false, |slot| {
             if let Some(current) = slot.newest()
                 && current > start
-                && !rt::mutant!(SkipRangeValidation)
             {
                 conflicts.push(ConflictInfo::RangeConflict {
                     start: range.start().clone(),
@@ -67,18 +53,6 @@ pub(crate) fn validate(request: &Request, index: &Index) -> Vec<ConflictInfo> {
         });
     }
     conflicts
-}
-
-/// Deliberate bugs: what was checked when the transaction ran is not checked again when it commits.
-#[inline]
-fn is_unvalidated(key: &Key) -> bool {
-    if rt::mutant!(TransitionWithoutCompare) {
-        return key.tag() == Some(TypeTag::State);
-    }
-    if rt::mutant!(EventSequenceAtAppend) {
-        return key.tag() == Some(TypeTag::Event);
-    }
-    false
 }
 
 /// The newest version of a key, zero if it has none. A slot that is known but dead has been replaced, or collected.

@@ -1,47 +1,73 @@
-//! Closing the database: when somebody asks for it, or when the last handle goes.
+//! What all handles of a database share, and its end: when it is closed, or the last handle is dropped.
 
 use std::time::Duration;
 
-use rt::sync::atomic::Ordering;
 use rt::sync::{Arc, Mutex};
 use rt::thread::JoinHandle;
 
-use super::inner::{CLOSED, CLOSING, Inner, OPEN};
-use super::lease::Leases;
+use super::checkpoints::Checkpoints;
+use super::maintenance::Maintenance;
 use crate::error::Result;
-use crate::maintenance::Maintenance;
+use crate::recovery::RecoveryReport;
+use crate::store::Store;
+use crate::striped::StripedArc;
+use crate::txn::Coordinator;
 
-/// Closes the database when the last handle goes.
+/// What all handles of a database share. Closes the database when the last handle is dropped.
 #[derive(Debug)]
 pub(super) struct Handle {
-    pub(super) inner: Arc<Inner>,
-    pub(super) leases: Leases,
+    pub(super) coordinator: Arc<Coordinator>,
+    pub(super) checkpoints: Arc<Checkpoints>,
+    pub(super) recovery: RecoveryReport,
+    /// What transactions and snapshots hold the database by.
+    pub(super) transactions: StripedArc<Coordinator>,
+    pub(super) snapshots: StripedArc<Store>,
+    background: Background,
+    close_timeout: Duration,
+}
+
+/// The threads that work for the database.
+#[derive(Debug)]
+pub(super) struct Background {
     maintenance: Mutex<Option<Maintenance>>,
     checkpointer: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Handle {
-    pub(super) fn new(
-        inner: Arc<Inner>,
-        maintenance: Maintenance,
-        checkpointer: Option<JoinHandle<()>>,
-    ) -> Self {
+impl Background {
+    pub(super) const fn new(maintenance: Maintenance, checkpointer: Option<JoinHandle<()>>) -> Self {
         Self {
-            leases: Leases::new(&inner),
-            inner,
             maintenance: Mutex::new("maintenance.handle", Some(maintenance)),
             checkpointer: Mutex::new("checkpointer.handle", checkpointer),
         }
     }
+}
+
+impl Handle {
+    pub(super) fn new(
+        coordinator: Arc<Coordinator>,
+        checkpoints: Arc<Checkpoints>,
+        background: Background,
+        recovery: RecoveryReport,
+        close_timeout: Duration,
+    ) -> Self {
+        Self {
+            transactions: StripedArc::new(&coordinator),
+            snapshots: StripedArc::new(&coordinator.store),
+            coordinator,
+            checkpoints,
+            recovery,
+            background,
+            close_timeout,
+        }
+    }
 
     pub(super) fn close(&self) -> Result<()> {
-        let inner = &self.inner;
-        if inner.state.load(Ordering::SeqCst) != OPEN {
+        if !self.coordinator.is_open() {
             return Ok(());
         }
-        inner.state.store(CLOSING, Ordering::SeqCst);
-        let deadline = rt::time::now().saturating_add(inner.close_timeout);
-        while inner.snapshots.in_use() > 0 && rt::time::now() < deadline {
+        self.coordinator.begin_closing();
+        let deadline = rt::time::now().saturating_add(self.close_timeout);
+        while self.coordinator.store.snapshots.in_use() > 0 && rt::time::now() < deadline {
             rt::time::sleep(Duration::from_millis(1));
         }
         self.stop()
@@ -49,20 +75,19 @@ impl Handle {
 
     /// Ends background work and commits.
     fn stop(&self) -> Result<()> {
-        let maintenance = self.maintenance.lock().take();
+        // First, as it commits: its sweep must not meet a closed database.
+        let maintenance = self.background.maintenance.lock().take();
         if let Some(maintenance) = maintenance {
             maintenance.stop();
         }
-        self.inner.state.store(CLOSED, Ordering::SeqCst);
-        if let Some(recording) = &self.inner.recording {
-            recording.flush();
-        }
-        // Whoever leads a group now has it synced before the log closes behind it.
-        drop(self.inner.committer.protocol());
-        let closed = self.inner.log.as_ref().map_or(Ok(()), |log| log.close());
-        let checkpointer = self.checkpointer.lock().take();
+        self.coordinator.close();
+        // The group under way is synced before the log closes behind it.
+        drop(self.coordinator.committer.between_groups());
+        let closed = self.coordinator.store.log.as_ref().map_or(Ok(()), |log| log.close());
+        // Last: it ends when it sees that the log has closed.
+        let checkpointer = self.background.checkpointer.lock().take();
         if let Some(checkpointer) = checkpointer {
-            // It has seen the log close. A panic has been reported where it happened.
+            // A panic has been reported where it happened.
             let _ = checkpointer.join();
         }
         closed
@@ -71,7 +96,7 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // Nobody is left to hear of an error: whoever wants to know closes explicitly.
+        // No caller is left to hear of an error: closing explicitly returns it.
         let _ = self.stop();
     }
 }

@@ -1,33 +1,40 @@
-//! The database: the handle that applications hold, and what all handles share.
+//! The database: the handle that applications hold, and its life from opening to closing.
+//!
+//! Job: opening, closing, checkpoints, work in the background, and the public operations, which it passes on to `txn` and
+//! `snapshot`. Not its job: how a transaction is run and committed.
 
+mod builder;
+mod open;
 mod handle;
-mod inner;
-mod lease;
-mod runs;
-mod single;
 mod transactions;
+mod autocommit;
+mod runs;
+mod checkpoints;
+mod maintenance;
+mod sweep;
+mod measure;
+mod mutants;
 
 use std::path::Path;
 
 use env::UnixMillis;
 use rt::sync::Arc;
-use rt::sync::atomic::Ordering;
-use rt::thread::JoinHandle;
 
-use crate::builder::DatabaseBuilder;
-use crate::checkpoint::{CheckpointInfo, take_checkpoint};
+use crate::checkpoint::CheckpointInfo;
 use crate::error::Result;
 use crate::key::IntoKey;
-use crate::maintenance::Maintenance;
 use crate::metrics::Metrics;
 use crate::recovery::RecoveryReport;
 use crate::run_id::RunId;
 use crate::snapshot::{ClonedSnapshotView, LazySnapshotView, SnapshotView as _};
+use crate::store::Store;
+use crate::txn::Coordinator;
 use crate::types::{TxnId, Version};
 
+pub use builder::DatabaseBuilder;
 use handle::Handle;
-pub(crate) use inner::{Inner, OPEN};
-pub(crate) use lease::Lease;
+use measure::measure;
+use sweep::sweep;
 
 /// An open database. Handles are cheap to clone and may be used from any number of threads; the last one to go closes
 /// the database.
@@ -88,14 +95,6 @@ impl Database {
         DatabaseBuilder::new()
     }
 
-    pub(crate) fn from_parts(
-        inner: Arc<Inner>,
-        maintenance: Maintenance,
-        checkpointer: Option<JoinHandle<()>>,
-    ) -> Self {
-        Self { handle: Arc::new(Handle::new(inner, maintenance, checkpointer)) }
-    }
-
     /// A view of the whole database as of now. Takes no time and no memory, but while it lives, what it sees is kept.
     ///
     /// ```
@@ -113,7 +112,7 @@ impl Database {
     /// ```
     #[inline]
     pub fn snapshot(&self) -> LazySnapshotView {
-        LazySnapshotView::new(Arc::clone(self.lease()))
+        LazySnapshotView::new(Arc::clone(self.handle.snapshots.own()))
     }
 
     /// A deep copy of the whole database as of now, for tests.
@@ -130,7 +129,7 @@ impl Database {
     /// # Ok::<(), stormproof::Error>(())
     /// ```
     pub fn cloned_snapshot(&self) -> ClonedSnapshotView {
-        ClonedSnapshotView::new(self.lease())
+        ClonedSnapshotView::new(self.handle.snapshots.own())
     }
 
     /// Who wrote the value that a key has now: run and transaction. `None` if the key never existed, or if its
@@ -146,13 +145,13 @@ impl Database {
     /// # Ok::<(), stormproof::Error>(())
     /// ```
     pub fn provenance(&self, key: impl IntoKey) -> Option<Provenance> {
-        let inner = self.inner();
+        let store = self.store();
         let view = self.snapshot();
-        let entry = inner.index.with(&key.into_key(), |slot| slot.entry(view.version())).flatten()?;
+        let entry = store.index.with(&key.into_key(), |slot| slot.entry(view.version())).flatten()?;
         Some(Provenance {
             version: entry.version,
             txn: entry.txn,
-            run: inner.runs.id_of(entry.run),
+            run: store.runs.id_of(entry.run),
             deleted: entry.value.is_none(),
             expires_at: entry.expires.at(),
         })
@@ -169,7 +168,7 @@ impl Database {
     /// # Ok::<(), stormproof::Error>(())
     /// ```
     pub fn version(&self) -> Version {
-        Version::new(self.inner().published.load(Ordering::SeqCst))
+        self.store().published()
     }
 
     /// What the database has done so far. Also handed to the `metrics` crate.
@@ -184,7 +183,7 @@ impl Database {
     /// # Ok::<(), stormproof::Error>(())
     /// ```
     pub fn metrics(&self) -> Metrics {
-        let metrics = self.inner().measure();
+        let metrics = measure(self.coordinator());
         metrics.record();
         metrics
     }
@@ -202,7 +201,7 @@ impl Database {
     /// # Ok::<(), stormproof::Error>(())
     /// ```
     pub fn collect(&self) {
-        self.inner().committer.protocol().collect_all(self.inner());
+        self.coordinator().committer.between_groups().collect_all(self.store());
     }
 
     /// Deletes the keys that have expired; happens by itself from time to time. Returns how many there were.
@@ -222,7 +221,7 @@ impl Database {
     /// # Errors
     /// When the deletes can't be committed.
     pub fn sweep_expired(&self) -> Result<usize> {
-        crate::expiry::sweep(self.lease())
+        sweep(self.handle.transactions.own())
     }
 
     /// Makes everything durable that was acked before the call.
@@ -240,7 +239,7 @@ impl Database {
     /// # Errors
     /// [`Error::Poisoned`](crate::Error::Poisoned) after a failed sync; the error of a failed write, after which the data still wait for room.
     pub fn flush(&self) -> Result<()> {
-        self.inner().log.as_ref().map_or(Ok(()), |log| log.flush())
+        self.store().log.as_ref().map_or(Ok(()), |log| log.flush())
     }
 
     /// Waits until everything up to `version` is durable: a reader that must not act on what a crash can take back
@@ -261,7 +260,7 @@ impl Database {
     /// # Errors
     /// [`Error::Poisoned`](crate::Error::Poisoned), [`Error::Closed`](crate::Error::Closed) when that will not happen.
     pub fn wait_durable(&self, version: Version) -> Result<()> {
-        self.inner().ticket(version).wait()
+        self.store().ticket(version).wait()
     }
 
     /// Up to which version everything is durable; in memory that is everything.
@@ -275,7 +274,7 @@ impl Database {
     /// # Ok::<(), stormproof::Error>(())
     /// ```
     pub fn durable_version(&self) -> Version {
-        self.inner().log.as_ref().map_or_else(|| self.version(), |log| log.durable_version())
+        self.store().log.as_ref().map_or_else(|| self.version(), |log| log.durable_version())
     }
 
     /// Writes the newest state to a checkpoint, from which the next recovery begins, and drops the log before it.
@@ -295,8 +294,7 @@ impl Database {
     /// # Errors
     /// When the checkpoint can't be written; the one before and its log stay then.
     pub fn checkpoint(&self) -> Result<Option<CheckpointInfo>> {
-        let inner = self.inner();
-        inner.log.as_ref().map(|log| take_checkpoint(inner, log)).transpose()
+        self.store().log.as_ref().map(|log| self.handle.checkpoints.write(log)).transpose()
     }
 
     /// What the opening found, and did.
@@ -310,7 +308,7 @@ impl Database {
     /// # Ok::<(), stormproof::Error>(())
     /// ```
     pub fn recovery_report(&self) -> &RecoveryReport {
-        &self.inner().recovery
+        &self.handle.recovery
     }
 
     /// Closes the database for all handles: no new transactions, waits for those that are open (as long as the close
@@ -331,14 +329,13 @@ impl Database {
     }
 
     #[inline]
-    pub(crate) fn inner(&self) -> &Arc<Inner> {
-        &self.handle.inner
+    pub(crate) fn coordinator(&self) -> &Coordinator {
+        &self.handle.coordinator
     }
 
-    /// What this thread's transactions and views hold the database by.
     #[inline]
-    fn lease(&self) -> &Arc<Lease> {
-        self.handle.leases.own()
+    fn store(&self) -> &Store {
+        &self.handle.coordinator.store
     }
 }
 

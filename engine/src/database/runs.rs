@@ -44,17 +44,17 @@ impl Database {
     /// [`Error::RunExists`] when a run has that id; [`Error::RunNotFound`] when there is no such parent; when the
     /// record of the run can't be committed.
     pub fn begin_run_with(&self, options: RunOptions) -> Result<RunId> {
-        let inner = self.inner();
+        let store = self.store();
         if let Some(parent) = options.parent {
-            inner.runs.find(parent)?;
+            store.runs.find(parent)?;
         }
-        let id = options.id.unwrap_or_else(|| RunId::random(inner.entropy()));
-        let mut number = inner.runs.last_number();
+        let id = options.id.unwrap_or_else(|| RunId::random(&*self.coordinator().entropy));
+        let mut number = store.runs.last_number();
         self.as_system(|txn| {
             if txn.exists(RunRecord::key(id))? {
                 return Err(Error::RunExists(id));
             }
-            number = inner.runs.last_number().max(number).next();
+            number = store.runs.last_number().max(number).next();
             txn.insert(RunRecord::number_key(number), Value::from(id.as_bytes()))?;
             let record = RunRecord {
                 id,
@@ -62,7 +62,7 @@ impl Database {
                 status: RunStatus::Active,
                 parent: options.parent,
                 tags: options.tags.clone(),
-                started: inner.clock_time(),
+                started: store.clock_time(),
                 ended: None,
             };
             txn.put(RunRecord::key(id), record.encode())
@@ -83,14 +83,14 @@ impl Database {
     /// # Errors
     /// [`Error::RunNotFound`]; when the record of the run can't be committed.
     pub fn end_run(&self, run: RunId) -> Result<()> {
-        let inner = self.inner();
+        let store = self.store();
         self.as_system(|txn| {
             let key = RunRecord::key(run);
             let value: Value = txn.get(&key)?.ok_or(Error::RunNotFound(run))?;
             let mut record = RunRecord::decode(&key, &value).ok_or(Error::RunNotFound(run))?;
             if record.status == RunStatus::Active {
                 record.status = RunStatus::Ended;
-                record.ended = Some(inner.clock_time().max(record.started));
+                record.ended = Some(store.clock_time().max(record.started));
                 txn.put(key, record.encode())?;
             }
             Ok(())
@@ -135,7 +135,7 @@ impl Database {
     }
 
     fn as_system<T>(&self, body: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
-        run_with_retry(self.lease(), RunRef::SYSTEM, &TransactionOptions::default(), body)
+        run_with_retry(self.handle.transactions.own(), RunRef::SYSTEM, &TransactionOptions::default(), body)
             .map(|(done, _)| done)
     }
 }

@@ -44,10 +44,10 @@ impl Database {
     /// [`Error::RunNotFound`](crate::Error::RunNotFound), [`Error::RunEnded`](crate::Error::RunEnded); [`Error::Closed`](crate::Error::Closed).
     #[inline]
     pub fn begin_transaction_with(&self, run: RunId, options: &TransactionOptions) -> Result<Transaction> {
-        let inner = self.inner();
-        inner.check_open()?;
-        let run = if options.read_only { inner.runs.find(run)? } else { inner.runs.find_active(run)? };
-        Ok(Transaction::begin(self.lease(), run, options))
+        self.coordinator().check_open()?;
+        let runs = &self.store().runs;
+        let run = if options.read_only { runs.find(run)? } else { runs.find_active(run)? };
+        Ok(Transaction::begin(self.handle.transactions.own(), run, options))
     }
 
     /// Runs a closure as a transaction: commits when it returns `Ok`, runs it again after a conflict, aborts and
@@ -126,8 +126,8 @@ impl Database {
         options: &TransactionOptions,
         body: impl FnMut(&mut Transaction) -> Result<T>,
     ) -> Result<(T, Commit)> {
-        let inner = self.inner();
-        let run = if options.read_only { inner.runs.find(run)? } else { inner.runs.find_active(run)? };
-        run_with_retry(self.lease(), run, options, body)
+        let runs = &self.store().runs;
+        let run = if options.read_only { runs.find(run)? } else { runs.find_active(run)? };
+        run_with_retry(self.handle.transactions.own(), run, options, body)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::{Bound, RangeBounds};
 
-use super::stream_heads::{Append, Head, chain, unpack};
+use crate::commit::{Append, StreamHead, chain, unpack};
 use crate::error::{Error, Result};
 use crate::key::{Key, Namespace, TypeTag};
 use crate::range::KeyRange;
@@ -156,12 +156,12 @@ impl EventLog {
     /// # Errors
     /// [`Error::BrokenChain`] names the first entry that does not fit.
     pub fn verify(&self, txn: &mut Transaction) -> Result<u64> {
-        let mut head = Head::EMPTY;
+        let mut head = StreamHead::EMPTY;
         for event in self.read(txn, ..)? {
             if event.sequence != head.next {
                 return Err(self.broken(head.next, "is missing"));
             }
-            head = Head { next: head.next + 1, hash: chain(&head.hash, event.sequence, &event.value) };
+            head = StreamHead { next: head.next + 1, hash: chain(&head.hash, event.sequence, &event.value) };
             if head.hash != event.hash {
                 return Err(self.broken(event.sequence, "does not match its hash"));
             }
@@ -188,16 +188,16 @@ impl EventLog {
     }
 
     /// Where the stream ends in the snapshot: a read of its end.
-    fn head(&self, txn: &mut Transaction) -> Result<Head> {
+    fn head(&self, txn: &mut Transaction) -> Result<StreamHead> {
         let last = ScanOptions::new().limit(1).reverse();
         match txn.scan_with(KeyRange::all_with(self.stream.clone()), last)?.pop() {
             Some(entry) => {
                 let sequence = entry.key.last_number().unwrap_or(u64::MAX);
                 let (hash, _) =
                     unpack(entry.value).ok_or_else(|| self.broken(sequence, "is not an event"))?;
-                Ok(Head { next: sequence + 1, hash })
+                Ok(StreamHead { next: sequence + 1, hash })
             }
-            None => Ok(Head::EMPTY),
+            None => Ok(StreamHead::EMPTY),
         }
     }
 

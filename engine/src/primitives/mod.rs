@@ -6,9 +6,7 @@
 mod event_log;
 mod kv_store;
 mod state_machine;
-mod stream_heads;
 
 pub use event_log::{Event, EventLog};
 pub use kv_store::KvStore;
 pub use state_machine::{State, StateMachine, StateMachineBuilder};
-pub(crate) use stream_heads::{Append, Head, StreamHeads};

@@ -1,10 +1,8 @@
-//! Snapshots: which versions are still being read, and how a snapshot is read.
+//! Snapshots as users see them: reading the whole database at one version.
 //!
-//! [`registry`](self) knows the oldest snapshot, below which old versions may go. A [`SnapshotView`] reads at one
-//! version; there are two, of which the copying one is obviously right and the lazy one is fast.
+//! A [`SnapshotView`] reads at one version; there are two, of which the copying one is obviously right and the lazy one is
+//! fast. Which snapshots are open, and so what may be collected, is known to the `store`.
 
-mod registry;
 mod view;
 
-pub(crate) use registry::{Registered, SnapshotRegistry};
 pub use view::{ClonedSnapshotView, LazySnapshotView, SnapshotView, Versioned};

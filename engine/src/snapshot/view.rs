@@ -6,11 +6,11 @@ use std::ops::ControlFlow;
 use env::UnixMillis;
 use rt::sync::Arc;
 
-use super::Registered;
-use crate::database::Lease;
 use crate::key::{IntoKey, Key};
 use crate::mvcc::SlotRead;
 use crate::range::KeyRange;
+use crate::store::{Registered, Store};
+use crate::striped::Stripe;
 use crate::types::Version;
 use crate::value::Value;
 
@@ -66,17 +66,17 @@ pub trait SnapshotView {
 /// ```
 #[derive(Debug)]
 pub struct LazySnapshotView {
-    inner: Arc<Lease>,
+    store: Arc<Stripe<Store>>,
     registered: Registered,
     now: UnixMillis,
 }
 
 impl LazySnapshotView {
     #[inline]
-    pub(crate) fn new(inner: Arc<Lease>) -> Self {
-        let registered = inner.snapshots.register();
-        let now = inner.wall_time();
-        Self { inner, registered, now }
+    pub(crate) fn new(store: Arc<Stripe<Store>>) -> Self {
+        let registered = store.snapshots.register();
+        let now = store.wall_time();
+        Self { store, registered, now }
     }
 
     /// The value of a key, if it is present: like [`SnapshotView::get`], without the version.
@@ -85,13 +85,13 @@ impl LazySnapshotView {
         self.get_with(key, |value| value.cloned())
     }
 
-    /// Calls `see` with the value of a key, `None` if it is absent: like [`value`](Self::value), but nothing is copied or
-    /// counted. `see` should be short, as nothing that others overwrite meanwhile is freed, and must not use the
+    /// Calls `read` with the value of a key, `None` if it is absent: like [`value`](Self::value), but nothing is copied or
+    /// counted. `read` should be short, as nothing that others overwrite meanwhile is freed, and must not use the
     /// database.
     #[inline]
-    pub fn get_with<R>(&self, key: impl IntoKey, see: impl FnOnce(Option<&Value>) -> R) -> R {
+    pub fn get_with<R>(&self, key: impl IntoKey, read: impl FnOnce(Option<&Value>) -> R) -> R {
         let key = key.into_key();
-        self.inner.index.see(&key, self.registered.version, self.now, |_, value| see(value))
+        self.store.index.see(&key, self.registered.version, self.now, |_, value| read(value))
     }
 
     /// Calls `visit` with the keys of a range and their values, in key order or backwards, until it breaks. Nothing is
@@ -102,7 +102,7 @@ impl LazySnapshotView {
         reverse: bool,
         mut visit: impl FnMut(&Key, &Value) -> ControlFlow<()>,
     ) {
-        self.inner.index.walk(&range.into(), reverse, |slot| {
+        self.store.index.walk(&range.into(), reverse, |slot| {
             slot.visit(self.registered.version, self.now, |_, value| visit(slot.key(), value))
                 .unwrap_or(ControlFlow::Continue(()))
         });
@@ -110,7 +110,7 @@ impl LazySnapshotView {
 
     #[inline]
     fn read(&self, key: &Key) -> SlotRead {
-        self.inner.index.read(key, self.registered.version, self.now)
+        self.store.index.read(key, self.registered.version, self.now)
     }
 }
 
@@ -127,7 +127,7 @@ impl SnapshotView for LazySnapshotView {
 
     fn scan(&self, range: impl Into<KeyRange>) -> Vec<(Key, Versioned)> {
         let mut found = Vec::new();
-        self.inner.index.walk(&range.into(), false, |slot| {
+        self.store.index.walk(&range.into(), false, |slot| {
             found.extend(slot.visit(self.registered.version, self.now, |entry, value| {
                 (slot.key().clone(), Versioned { value: Some(value.clone()), version: Some(entry.version) })
             }));
@@ -139,7 +139,7 @@ impl SnapshotView for LazySnapshotView {
 
 impl Drop for LazySnapshotView {
     fn drop(&mut self) {
-        self.inner.snapshots.release(&self.registered);
+        self.store.snapshots.release(&self.registered);
     }
 }
 
@@ -151,10 +151,10 @@ pub struct ClonedSnapshotView {
 }
 
 impl ClonedSnapshotView {
-    pub(crate) fn new(inner: &Arc<Lease>) -> Self {
-        let source = LazySnapshotView::new(Arc::clone(inner));
+    pub(crate) fn new(store: &Arc<Stripe<Store>>) -> Self {
+        let source = LazySnapshotView::new(Arc::clone(store));
         let mut entries = BTreeMap::new();
-        inner.index.walk(&KeyRange::everything(), false, |slot| {
+        store.index.walk(&KeyRange::everything(), false, |slot| {
             if let Some(entry) = slot.entry(source.version()) {
                 let value = entry.live(source.now).cloned();
                 entries.insert(slot.key().clone(), Versioned { value, version: Some(entry.version) });

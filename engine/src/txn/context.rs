@@ -4,11 +4,9 @@ use env::UnixMillis;
 use rt::time::Instant;
 
 use super::options::{Limits, TransactionOptions};
-use super::read_set::ReadSet;
-use super::write_set::WriteSet;
+use crate::commit::{Append, ReadSet, WriteSet};
 use crate::conflict::ConflictInfo;
 use crate::error::{Error, Result};
-use crate::primitives::Append;
 use crate::run::RunRef;
 use crate::run_id::RunId;
 use crate::types::{Isolation, TxnId, Version};

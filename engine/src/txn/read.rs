@@ -1,7 +1,8 @@
 //! Reading keys: own writes first, then the snapshot; tracked.
 
-use super::read_set::ReadEntry;
+use super::mutants;
 use super::transaction::Transaction;
+use crate::commit::ReadEntry;
 use crate::error::{Error, Result};
 use crate::key::{IntoKey, Key};
 use crate::range::KeyRange;
@@ -36,8 +37,8 @@ impl Transaction {
         }
     }
 
-    /// Calls `see` with the value of a key, `None` if it is absent: like [`get`](Self::get), but nothing is copied or
-    /// counted. `see` should be short, as nothing that others overwrite meanwhile is freed, and must not use the
+    /// Calls `read` with the value of a key, `None` if it is absent: like [`get`](Self::get), but nothing is copied or
+    /// counted. `read` should be short, as nothing that others overwrite meanwhile is freed, and must not use the
     /// database.
     ///
     /// ```
@@ -56,8 +57,8 @@ impl Transaction {
     /// # Errors
     /// When the transaction has ended or is past its timeout.
     #[inline]
-    pub fn get_with<R>(&mut self, key: impl IntoKey, see: impl FnOnce(Option<&Value>) -> R) -> Result<R> {
-        self.see(&key.into_key(), |_, value| see(value))
+    pub fn get_with<R>(&mut self, key: impl IntoKey, read: impl FnOnce(Option<&Value>) -> R) -> Result<R> {
+        self.read_with(&key.into_key(), |_, value| read(value))
     }
 
     /// Reads a key with its version.
@@ -98,51 +99,54 @@ impl Transaction {
 
     #[inline]
     pub(super) fn read(&mut self, key: &Key) -> Result<Versioned> {
-        self.see(key, |version, value| Versioned { value: value.cloned(), version })
+        self.read_with(key, |version, value| Versioned { value: value.cloned(), version })
     }
 
-    /// The one place that reads a key: own writes first, then the snapshot; tracked.
+    /// Calls `read` with version and value of a key: of the own write, which has no version yet, or else of the
+    /// snapshot. The one gate of all point reads: one that went past it would not be validated.
     #[inline]
-    pub(super) fn see<R>(
+    pub(super) fn read_with<R>(
         &mut self,
         key: &Key,
-        see: impl FnOnce(Option<Version>, Option<&Value>) -> R,
+        read: impl FnOnce(Option<Version>, Option<&Value>) -> R,
     ) -> Result<R> {
         self.context.check_active()?;
         if !self.context.writes.is_empty()
             && let Some(own) = self.context.writes.get(key)
         {
-            return Ok(see(None, own.value.as_ref()));
+            return Ok(read(None, own.value.as_ref()));
         }
-        Ok(self.see_snapshot(key, |version, value| see(Some(version), value)))
+        Ok(self.read_snapshot(key, |version, value| read(Some(version), value)))
     }
 
+    /// Reads the snapshot, not the own writes, and tracks that.
     #[inline]
-    pub(super) fn see_snapshot<R>(&mut self, key: &Key, see: impl FnOnce(Version, Option<&Value>) -> R) -> R {
-        let (at, mut now) = (self.context.start_version, self.context.now);
-        if rt::mutant!(ExpiryByWallClock) {
-            now = self.inner.wall_time();
-        }
+    pub(super) fn read_snapshot<R>(
+        &mut self,
+        key: &Key,
+        read: impl FnOnce(Version, Option<&Value>) -> R,
+    ) -> R {
+        let (at, now) = (self.context.start_version, mutants::expiry_time(self));
+        let index = &self.coordinator.store.index;
         if !self.context.tracks_reads() {
-            return self.inner.index.see(key, at, now, see);
+            return index.see(key, at, now, read);
         }
-        let slot = self.inner.index.get(key);
-        let mut read = Version::ZERO;
-        let mut absent = true;
+        let slot = index.get(key);
+        let mut found = (Version::ZERO, false);
         let look = |version, value: Option<&Value>| {
-            (read, absent) = (version, value.is_none());
-            see(version, value)
+            found = (version, value.is_some());
+            read(version, value)
         };
-        let seen = match &slot {
+        let answer = match &slot {
             Some(slot) => slot.see(at, now, look),
             None => look(Version::ZERO, None),
         };
-        let forget = rt::mutant!(MissingKeyNotTracked) && read == Version::ZERO
-            || rt::mutant!(TombstoneNotTracked) && absent && read > Version::ZERO;
-        if !forget {
-            self.context.reads.add_point(ReadEntry { key: key.clone(), slot, version: read });
+        // A missing key is tracked too, or a key that others create would not conflict.
+        let (version, is_present) = found;
+        if !mutants::forgets_read(version, is_present) {
+            self.context.reads.add_point(ReadEntry { key: key.clone(), slot, version });
         }
-        seen
+        answer
     }
 
     pub(super) fn track_range(&mut self, range: KeyRange) {

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::transaction::Transaction;
-use super::write_set::Buffered;
+use crate::commit::BufferedWrite;
 use crate::error::Result;
 use crate::key::Key;
 use crate::range::KeyRange;
@@ -243,7 +243,7 @@ impl Transaction {
             return KeyRange::between(range.start().clone(), range.start().clone());
         }
         let (at, now) = (self.context.start_version, self.context.now);
-        self.inner.index.walk(range, options.reverse, |slot| {
+        self.coordinator.store.index.walk(range, options.reverse, |slot| {
             merge.own_before(slot.key())?;
             if merge.is_own(slot.key()) && !merge.shows_own_delete() {
                 return merge.own_instead();
@@ -262,7 +262,7 @@ impl Transaction {
 }
 
 /// Merges the snapshot's keys with the transaction's own writes, both in scan order.
-struct Merge<'a, I: Iterator<Item = (&'a Key, &'a Buffered)>, V> {
+struct Merge<'a, I: Iterator<Item = (&'a Key, &'a BufferedWrite)>, V> {
     own: std::iter::Peekable<I>,
     left: usize,
     reverse: bool,
@@ -273,7 +273,7 @@ struct Merge<'a, I: Iterator<Item = (&'a Key, &'a Buffered)>, V> {
 
 impl<'a, I, V> Merge<'a, I, V>
 where
-    I: Iterator<Item = (&'a Key, &'a Buffered)>,
+    I: Iterator<Item = (&'a Key, &'a BufferedWrite)>,
     V: FnMut(&Key, &Value, Option<Version>) -> ControlFlow<()>,
 {
     /// Gives the own writes that come before `key`.
@@ -305,7 +305,7 @@ where
 
     fn own_next(&mut self) -> ControlFlow<()> {
         match self.own.next() {
-            Some((key, Buffered { value: Some(value), .. })) => self.give(key, value, None),
+            Some((key, BufferedWrite { value: Some(value), .. })) => self.give(key, value, None),
             _ => ControlFlow::Continue(()),
         }
     }

@@ -3,16 +3,15 @@
 use rt::sync::Arc;
 
 use super::context::{AbortReason, Status, TransactionContext};
+use super::coordinator::Coordinator;
 use super::options::{Limits, TransactionOptions};
-use super::read_set::ReadSet;
-use super::write_set::WriteSet;
-use crate::commit::Request;
-use crate::database::Lease;
+use super::recording::Shape;
+use crate::commit::{ReadSet, Request, WriteSet};
 use crate::error::{Error, Result};
-use crate::recording::Shape;
 use crate::run::RunRef;
 use crate::run_id::RunId;
-use crate::snapshot::Registered;
+use crate::store::Registered;
+use crate::striped::Stripe;
 use crate::telemetry::span;
 use crate::types::Version;
 use crate::wal::Ticket;
@@ -23,13 +22,13 @@ use crate::wal::Ticket;
 /// [`commit`](Self::commit).
 #[derive(Debug)]
 pub struct Transaction {
-    pub(crate) inner: Arc<Lease>,
+    pub(crate) coordinator: Arc<Stripe<Coordinator>>,
     pub(crate) context: TransactionContext,
     run: RunRef,
     /// Given back when the transaction ends.
     registered: Option<Registered>,
-    /// Whether others give way to its commit, and not it to theirs.
-    pub(super) goes_first: bool,
+    /// Whether what it lost before is reserved for it: others wait, and it does not.
+    pub(super) holds_reservation: bool,
 }
 
 /// A commit that happened.
@@ -73,26 +72,38 @@ impl Commit {
 
 impl Transaction {
     #[inline]
-    pub(crate) fn begin(inner: &Arc<Lease>, run: RunRef, options: &TransactionOptions) -> Self {
-        let limits = Limits::of(run, options, &inner.limits);
+    pub(crate) fn begin(
+        coordinator: &Arc<Stripe<Coordinator>>,
+        run: RunRef,
+        options: &TransactionOptions,
+    ) -> Self {
+        let limits = Limits::of(run, options, &coordinator.defaults.limits);
         let started = limits.timeout.is_some().then(rt::time::now);
-        let registered = inner.snapshots.register();
+        let registered = coordinator.store.snapshots.register();
         let context = TransactionContext {
-            id: inner.txn_ids.next(),
+            id: coordinator.ids.next(),
             run: run.id,
             start_version: registered.version,
-            now: inner.wall_time(),
+            // After the snapshot was registered: what it sees of keys that expire was written before, so the store knows
+            // by now that there are any.
+            now: coordinator.store.wall_time(),
             started,
-            isolation: options.isolation.unwrap_or(inner.isolation),
+            isolation: options.isolation.unwrap_or(coordinator.defaults.isolation),
             read_only: options.read_only,
-            recorded: inner.recording.is_some(),
+            recorded: coordinator.recording.is_some(),
             limits,
             reads: ReadSet::default(),
             writes: WriteSet::default(),
             appends: Vec::new(),
             status: Status::Active,
         };
-        Self { inner: Arc::clone(inner), context, run, registered: Some(registered), goes_first: false }
+        Self {
+            coordinator: Arc::clone(coordinator),
+            context,
+            run,
+            registered: Some(registered),
+            holds_reservation: false,
+        }
     }
 
     /// Identity, snapshot, sets and status.
@@ -148,26 +159,31 @@ impl Transaction {
     /// [`Error::Poisoned`] and their like when the log took nothing; [`Error::Indeterminate`] when the outcome is not
     /// known; [`Error::NotActive`] when the transaction has ended before.
     pub fn commit(&mut self) -> Result<Commit> {
-        if !self.goes_first {
+        // Before it joins a group: whoever waited inside of one would keep the whole group waiting.
+        if !self.holds_reservation {
             let TransactionContext { writes, appends, .. } = &self.context;
-            self.inner.turnstile.give_way(&self.inner.index, writes, appends, self.context.deadline());
+            let Coordinator { contention, store, .. } = &**self.coordinator;
+            contention.give_way(&store.index, writes, appends, self.context.deadline());
         }
         if let Err(error) = self.context.check_active() {
             return Err(self.fail(error));
         }
-        let shape = self.inner.recording.as_ref().and_then(|recording| recording.shape(&self.context));
+        let shape = self.coordinator.recording.as_ref().and_then(|recording| recording.shape(&self.context));
         if self.context.writes.is_empty() && self.context.appends.is_empty() {
             self.finish(Status::Committed { version: None });
             self.record(shape, true);
-            return Ok(Commit { version: None, ticket: self.inner.ticket(self.context.start_version) });
+            return Ok(Commit {
+                version: None,
+                ticket: self.coordinator.store.ticket(self.context.start_version),
+            });
         }
         let request = self.request();
         let _span = span!(TRACE, "commit", txn = request.txn.get(), writes = request.writes.len());
-        match self.inner.commit(request) {
+        match self.coordinator.commit(request) {
             Ok(version) => {
                 self.finish(Status::Committed { version: Some(version) });
                 self.record(shape, true);
-                Ok(Commit { version: Some(version), ticket: self.inner.ticket(version) })
+                Ok(Commit { version: Some(version), ticket: self.coordinator.store.ticket(version) })
             }
             Err(error) => Err(self.fail(error)),
         }
@@ -186,8 +202,8 @@ impl Transaction {
     /// ```
     pub fn abort(&mut self) {
         if self.context.status == Status::Active {
-            self.inner.metrics.aborted();
-            if let Some(recording) = &self.inner.recording {
+            self.coordinator.counters.count_abort();
+            if let Some(recording) = &self.coordinator.recording {
                 self.record(recording.shape(&self.context), false);
             }
             self.finish(Status::Aborted { reason: AbortReason::Requested });
@@ -196,7 +212,7 @@ impl Transaction {
 
     /// Records how a transaction of this shape ended.
     fn record(&self, shape: Option<Shape>, committed: bool) {
-        if let (Some(recording), Some(shape)) = (&self.inner.recording, shape) {
+        if let (Some(recording), Some(shape)) = (&self.coordinator.recording, shape) {
             recording.ended(&shape, committed);
         }
     }
@@ -212,7 +228,6 @@ impl Transaction {
             reads: std::mem::take(&mut self.context.reads),
             writes: std::mem::take(&mut self.context.writes),
             appends: std::mem::take(&mut self.context.appends),
-            validated_early: None,
         }
     }
 
@@ -226,7 +241,7 @@ impl Transaction {
             _ => AbortReason::Failed,
         };
         if !matches!(error, Error::Conflict(_)) {
-            self.inner.metrics.aborted();
+            self.coordinator.counters.count_abort();
         }
         self.finish(Status::Aborted { reason });
         error
@@ -236,7 +251,7 @@ impl Transaction {
     fn finish(&mut self, status: Status) {
         self.context.end(status);
         if let Some(registered) = self.registered.take() {
-            self.inner.snapshots.release(&registered);
+            self.coordinator.store.snapshots.release(&registered);
         }
     }
 }

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use env::UnixMillis;
 
+use super::mutants;
 use super::transaction::Transaction;
-use super::write_set::Buffered;
+use crate::commit::{Append, BufferedWrite};
 use crate::conflict::{CasExpectation, ConflictInfo};
 use crate::error::{Error, Result};
 use crate::key::{IntoKey, Key};
-use crate::primitives::{Append, Head};
-use crate::range::KeyRange;
 use crate::snapshot::Versioned;
 use crate::types::Version;
 use crate::value::{VALUE_DEPTH_MAX, Value};
@@ -60,7 +59,7 @@ impl Transaction {
         Error: From<V::Error>,
     {
         let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-        let expires_at = UnixMillis(self.inner.clock_time().0.saturating_add(millis));
+        let expires_at = UnixMillis(self.coordinator.store.clock_time().0.saturating_add(millis));
         self.buffer(key.into_key(), Some(value.try_into()?), Some(expires_at), None)
     }
 
@@ -173,7 +172,7 @@ impl Transaction {
             Some(own) => (Versioned { value: own.value.clone(), version: None }, self.context.start_version),
             None => {
                 let (at, now) = (self.context.start_version, self.context.now);
-                let read = self.inner.index.read(&key, at, now);
+                let read = self.coordinator.store.index.read(&key, at, now);
                 (Versioned { value: read.value, version: Some(read.version) }, read.version)
             }
         };
@@ -184,7 +183,7 @@ impl Transaction {
         };
         if !holds {
             if found.version.is_some() {
-                self.see_snapshot(&key, |_, _| ());
+                self.read_snapshot(&key, |_, _| ());
             }
             return Err(Error::Conflict(vec![ConflictInfo::CasConflict { key, expected, current }]));
         }
@@ -227,7 +226,7 @@ impl Transaction {
             .last()
             .filter(|last| last.key == key)
             .and_then(|last| last.slot.clone());
-        self.context.writes.insert(key, Buffered { value, expires_at, condition, slot });
+        self.context.writes.insert(key, BufferedWrite { value, expires_at, condition, slot });
         self.check_size()
     }
 
@@ -235,19 +234,11 @@ impl Transaction {
     pub(crate) fn append(&mut self, append: Append) -> Result<()> {
         self.context.check_may_write()?;
         if rt::mutant!(EventSequenceAtAppend) {
-            return self.append_numbered(append);
+            let (key, value) = mutants::number_at_append(self, append);
+            return self.buffer(key, Some(value), None, None);
         }
         self.context.appends.push(append);
         self.check_size()
-    }
-
-    /// Numbers the event by the snapshot, as a blind write.
-    fn append_numbered(&mut self, append: Append) -> Result<()> {
-        let head = Head::find(&self.inner.index, &append.stream, self.context.start_version);
-        let own = self.context.writes.in_range(&KeyRange::all_with(append.stream.clone())).len() as u64;
-        let mut head = Head { next: head.next + own, ..head };
-        let (key, value) = head.link(&append.stream, append.value);
-        self.buffer(key, Some(value), None, None)
     }
 
     pub(super) fn check_size(&mut self) -> Result<()> {

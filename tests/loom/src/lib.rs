@@ -7,5 +7,5 @@
 #[path = "../../../engine/src/types.rs"]
 mod types;
 
-#[path = "../../../engine/src/snapshot/registry.rs"]
+#[path = "../../../engine/src/store/snapshot_registry.rs"]
 mod registry;

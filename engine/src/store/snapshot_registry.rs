@@ -78,29 +78,32 @@ impl SnapshotRegistry {
     /// Registers a snapshot at the newest published version (V5).
     #[inline]
     pub(crate) fn register(&self) -> Registered {
-        if rt::mutant!(SnapshotReadBeforeRegistered) {
-            let version = Version::new(self.published.load(Ordering::SeqCst));
-            rt::probe::at("begin.read→register");
-            return Registered { version, ..self.register_now() };
-        }
-        self.register_now()
-    }
-
-    #[inline]
-    fn register_now(&self) -> Registered {
+        let early = self.version_before_registration();
         let stripe = rt::thread::stripe();
         loop {
             let current = self.current.load(Ordering::SeqCst);
             let place = self.place(current);
             rt::probe::at("snapshot generation read");
             let counter = self.counter(place, stripe);
+            // Counted before the second look: a collector that moves on after it sees the counter (INV-SNAP-2).
             counter.fetch_add(1, Ordering::SeqCst);
             if self.current.load(Ordering::SeqCst) == current || rt::mutant!(SnapshotNotRechecked) {
+                // Read last: a version read before could be collected before this is counted.
                 let version = Version::new(self.published.load(Ordering::SeqCst));
-                return Registered { place, stripe, version };
+                return Registered { place, stripe, version: early.unwrap_or(version) };
             }
             counter.fetch_sub(1, Ordering::SeqCst);
         }
+    }
+
+    /// A deliberate bug of the zoo, empty in production: reads the version before the snapshot is counted.
+    #[inline]
+    fn version_before_registration(&self) -> Option<Version> {
+        rt::mutant!(SnapshotReadBeforeRegistered).then(|| {
+            let version = Version::new(self.published.load(Ordering::SeqCst));
+            rt::probe::at("begin.read→register");
+            version
+        })
     }
 
     /// Gives a snapshot back.

@@ -1,25 +1,24 @@
-//! Where event logs end, as the commit leader knows it.
+//! Sequence numbers and hash chain of event logs, which the commit leader assigns.
 //!
 //! An append names its stream and nothing else, so that two of them do not conflict. The leader, who handles one commit
 //! at a time, gives it the next sequence number and links it to the entry before: the sequence has no holes and its
-//! order is the commit order. The links are remembered, or read from the last entry of the stream; a group that fails
-//! forgets them.
+//! order is the commit order. The heads of streams are cached, or read from the last entry; a group that fails drops the
+//! cache.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::commit::Request;
+use super::write_set::{BufferedWrite, WriteSet};
 use crate::key::Key;
 use crate::mvcc::Index;
 use crate::range::KeyRange;
-use crate::txn::Buffered;
 use crate::types::Version;
 use crate::value::Value;
 
-/// Streams whose ends are remembered.
-const REMEMBERED_MAX: usize = 4096;
+/// Streams whose heads are cached.
+const CACHED_MAX: usize = 4096;
 
 /// An entry for an event log, before it has a sequence number.
 #[derive(Clone, Debug)]
@@ -36,15 +35,15 @@ impl Append {
     }
 }
 
-/// The ends of streams.
+/// The heads of streams, cached.
 #[derive(Debug, Default)]
-pub(crate) struct StreamHeads {
-    heads: BTreeMap<Key, Head>,
+pub(super) struct StreamHeads {
+    heads: BTreeMap<Key, StreamHead>,
 }
 
-/// The end of a stream: what the next entry links to.
+/// The head of a stream: what the next entry links to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Head {
+pub(crate) struct StreamHead {
     /// Sequence number of the next entry: how many there are.
     pub(crate) next: u64,
     /// Hash of the last entry; zeros if there is none.
@@ -52,30 +51,31 @@ pub(crate) struct Head {
 }
 
 impl StreamHeads {
-    /// Turns the appends of a transaction that is going to commit into writes.
-    pub(crate) fn place(&mut self, index: &Index, request: &mut Request) {
-        for append in std::mem::take(&mut request.appends) {
-            if self.heads.len() >= REMEMBERED_MAX {
+    /// Numbers the appends of a transaction that is going to commit, and turns them into writes.
+    pub(super) fn number(&mut self, index: &Index, appends: Vec<Append>, writes: &mut WriteSet) {
+        for append in appends {
+            if self.heads.len() >= CACHED_MAX {
                 self.heads.clear();
             }
             let head = self
                 .heads
                 .entry(append.stream.clone())
-                .or_insert_with(|| Head::find(index, &append.stream, Version::MAX));
+                .or_insert_with(|| StreamHead::find(index, &append.stream, Version::MAX));
             let (key, value) = head.link(&append.stream, append.value);
-            request
-                .writes
-                .insert(key, Buffered { value: Some(value), expires_at: None, condition: None, slot: None });
+            writes.insert(
+                key,
+                BufferedWrite { value: Some(value), expires_at: None, condition: None, slot: None },
+            );
         }
     }
 
-    /// Forgets all: what was placed last did not commit.
-    pub(crate) fn forget(&mut self) {
+    /// Drops the cache: what was numbered last did not commit.
+    pub(super) fn forget(&mut self) {
         self.heads.clear();
     }
 }
 
-impl Head {
+impl StreamHead {
     pub(crate) const EMPTY: Self = Self { next: 0, hash: [0; 32] };
 
     /// Reads the last entry at or below a version; entries are never written twice.

@@ -1,30 +1,19 @@
-//! Settings, and opening.
+//! Settings to open a database with.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use env::{Clock, Disk, Entropy, OsEntropy, StdDisk, SystemClock};
-use rt::sync::atomic::{AtomicU32, AtomicU64};
-use rt::sync::{Arc, Mutex};
+use env::{Clock, Disk, Entropy, OsEntropy, SystemClock};
+use rt::sync::Arc;
 
-use crate::checkpoint::{spawn_checkpointer, take_checkpoint};
-use crate::commit::{COLLECT_EVERY, Committer, Protocol};
-use crate::database::{Database, Inner, OPEN};
+use super::{Database, open};
+use crate::commit::COLLECT_EVERY;
 use crate::durability::Durability;
-use crate::error::{Error, Result};
-use crate::expiry::Expiry;
-use crate::index_loader::IndexLoader;
-use crate::maintenance::Maintenance;
-use crate::metrics::Tally;
-use crate::mvcc::Index;
-use crate::recording::Recording;
-use crate::recovery::{self, RecoveryOptions, RecoveryReport, Salvage};
-use crate::run::RunTable;
-use crate::snapshot::SnapshotRegistry;
-use crate::telemetry::{event, span};
-use crate::txn::{Limits, RetryPolicy, Turnstile, TxnIds};
-use crate::types::{Isolation, TxnId, Version};
-use crate::wal::{Log, LogOptions};
+use crate::error::Result;
+use crate::recovery::Salvage;
+use crate::txn::{Limits, Recording, RetryPolicy, TxnDefaults};
+use crate::types::Isolation;
+use crate::wal::LogOptions;
 
 /// Settings to open a database with. What is not set is chosen for most applications.
 ///
@@ -65,43 +54,43 @@ use crate::wal::{Log, LogOptions};
 #[derive(Clone, Debug)]
 #[must_use = "settings do nothing before `open`"]
 pub struct DatabaseBuilder {
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
-    isolation: Isolation,
-    retry: RetryPolicy,
-    limits: Limits,
-    close_timeout: Duration,
-    maintenance_interval: Duration,
-    index_shards: usize,
-    snapshot_generations: usize,
-    collect_every: u64,
-    recovery_threads: usize,
-    recording: Option<Recording>,
-    place: Place,
-    salvage: Salvage,
-    log: LogOptions,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) defaults: TxnDefaults,
+    pub(super) close_timeout: Duration,
+    pub(super) maintenance_interval: Duration,
+    pub(super) index_shards: usize,
+    pub(super) snapshot_generations: usize,
+    pub(super) collect_every: u64,
+    pub(super) recovery_threads: usize,
+    pub(super) recording: Option<Recording>,
+    pub(super) place: Place,
+    pub(super) salvage: Salvage,
+    pub(super) log: LogOptions,
 }
 
 /// Where the files are.
 #[derive(Clone, Debug)]
-enum Place {
+pub(super) enum Place {
     Memory,
     Dir(PathBuf),
     Disk(Arc<dyn Disk>),
 }
 
 impl DatabaseBuilder {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
-            isolation: Isolation::default(),
-            retry: RetryPolicy::default(),
-            limits: Limits {
-                timeout: None,
-                writes_max: 1 << 20,
-                bytes_max: 256 << 20,
-                key_bytes_max: 16 << 10,
+            defaults: TxnDefaults {
+                isolation: Isolation::default(),
+                retry: RetryPolicy::default(),
+                limits: Limits {
+                    timeout: None,
+                    writes_max: 1 << 20,
+                    bytes_max: 256 << 20,
+                    key_bytes_max: 16 << 10,
+                },
             },
             close_timeout: Duration::from_secs(5),
             maintenance_interval: Duration::from_secs(1),
@@ -207,37 +196,37 @@ impl DatabaseBuilder {
 
     /// What transactions are protected from, unless their options say otherwise. Default: serializable.
     pub const fn isolation(mut self, isolation: Isolation) -> Self {
-        self.isolation = isolation;
+        self.defaults.isolation = isolation;
         self
     }
 
     /// When closures run again after a conflict, unless their options say otherwise.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.retry = policy;
+        self.defaults.retry = policy;
         self
     }
 
     /// How long a transaction may run, unless its options say otherwise. Default: as long as it likes.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.limits.timeout = Some(timeout);
+        self.defaults.limits.timeout = Some(timeout);
         self
     }
 
     /// Most keys that a transaction may write, unless its options say otherwise. Default: about a million.
     pub const fn writes_max(mut self, writes: usize) -> Self {
-        self.limits.writes_max = writes;
+        self.defaults.limits.writes_max = writes;
         self
     }
 
     /// Most bytes that a transaction may buffer, unless its options say otherwise. Default: 256 MiB.
     pub const fn bytes_max(mut self, bytes: usize) -> Self {
-        self.limits.bytes_max = bytes;
+        self.defaults.limits.bytes_max = bytes;
         self
     }
 
     /// Most bytes in a key, namespace included. Default: 16 KiB.
     pub const fn key_bytes_max(mut self, bytes: usize) -> Self {
-        self.limits.key_bytes_max = bytes;
+        self.defaults.limits.key_bytes_max = bytes;
         self
     }
 
@@ -302,90 +291,7 @@ impl DatabaseBuilder {
     /// [`Error::Locked`] when it is open elsewhere; [`Error::Corruption`], [`Error::Missing`] and
     /// [`Error::NewerFormat`] when its files are not what they must be; [`Error::Io`].
     pub fn open(self) -> Result<Database> {
-        let seed = self.entropy.next_u64();
-        let index = Index::new(self.index_shards, seed);
-        let disk: Option<Arc<dyn Disk>> = match &self.place {
-            Place::Memory => None,
-            Place::Disk(disk) => Some(Arc::clone(disk)),
-            Place::Dir(dir) => match StdDisk::create(dir) {
-                Ok(disk) => Some(Arc::new(disk)),
-                Err(error) => {
-                    return Err(Error::io("creating the directory", dir.display().to_string(), error));
-                }
-            },
-        };
-        let Some(disk) = disk else {
-            return self.start(State::empty(index, seed));
-        };
-        let _span = span!(INFO, "open", place = disk.describe());
-        let mut loader = IndexLoader::new(index, self.recovery_threads);
-        let options = RecoveryOptions { log: self.log, salvage: self.salvage };
-        let opened = recovery::open(disk, options, &*self.entropy, &mut loader)?;
-        let (runs, expiry) = (RunTable::new(seed), Expiry::new());
-        let index = loader.finish(|key, entry| {
-            runs.follow(key, entry.value.as_ref());
-            if let Some(expires_at) = entry.expires.at() {
-                expiry.add(expires_at, key);
-            }
-        })?;
-        event!(
-            INFO,
-            created = opened.report.created,
-            version = opened.report.last_version.get(),
-            checkpoint_entries = opened.report.checkpoint_entries,
-            commits = opened.report.commits,
-            log_bytes = opened.report.log_bytes,
-            torn_bytes = opened.report.torn_bytes,
-            salvaged = opened.report.salvaged.len(),
-            "recovered"
-        );
-        self.start(State {
-            index,
-            runs,
-            expiry,
-            published: opened.last_version,
-            first_version: opened.first_version,
-            first_txn: opened.first_txn,
-            log: Some(opened.log),
-            report: opened.report,
-        })
-    }
-
-    fn start(self, state: State) -> Result<Database> {
-        let published = Arc::new(AtomicU64::new("published", state.published.get()));
-        let grouped = state.log.is_some() && self.log.durability.is_strict();
-        let protocol = Protocol::new(state.first_version.previous(), self.collect_every);
-        let inner = Arc::new(Inner {
-            index: state.index,
-            snapshots: SnapshotRegistry::new(self.snapshot_generations, Arc::clone(&published)),
-            runs: state.runs,
-            expiry: state.expiry,
-            isolation: self.isolation,
-            limits: self.limits,
-            retry: self.retry,
-            turnstile: Turnstile::new(),
-            metrics: Tally::new(),
-            committer: Committer::new(protocol, grouped),
-            published,
-            txn_ids: TxnIds::new(state.first_txn),
-            clock: self.clock,
-            entropy: self.entropy,
-            close_timeout: self.close_timeout,
-            state: AtomicU32::new("state", OPEN),
-            log: state.log,
-            checkpoint: Mutex::new("checkpoint", ()),
-            recovery: state.report,
-            recording: self.recording,
-        });
-        let maintenance = Maintenance::start(&inner, self.maintenance_interval)?;
-        let checkpointer = match &inner.log {
-            None => None,
-            Some(log) => {
-                let (inner, body) = (Arc::clone(&inner), Arc::clone(log));
-                Some(spawn_checkpointer(log, move || take_checkpoint(&inner, &body).map(drop))?)
-            }
-        };
-        Ok(Database::from_parts(inner, maintenance, checkpointer))
+        open::open(self)
     }
 }
 
@@ -395,31 +301,4 @@ fn recovery_threads_default() -> usize {
         return 1;
     }
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(4)
-}
-
-/// What a database begins with.
-struct State {
-    index: Index,
-    runs: RunTable,
-    expiry: Expiry,
-    published: Version,
-    first_version: Version,
-    first_txn: TxnId,
-    log: Option<Arc<Log>>,
-    report: RecoveryReport,
-}
-
-impl State {
-    fn empty(index: Index, seed: u64) -> Self {
-        Self {
-            index,
-            runs: RunTable::new(seed),
-            expiry: Expiry::new(),
-            published: Version::ZERO,
-            first_version: Version::ZERO.next(),
-            first_txn: TxnId::ZERO.next(),
-            log: None,
-            report: RecoveryReport::default(),
-        }
-    }
 }

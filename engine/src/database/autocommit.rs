@@ -83,8 +83,8 @@ impl Database {
         }
     }
 
-    /// Calls `see` with the value that a key has now, `None` if it is absent: like [`get`](Self::get), but nothing is
-    /// copied or counted. `see` should be short, as nothing that others overwrite meanwhile is freed, and must not use
+    /// Calls `read` with the value that a key has now, `None` if it is absent: like [`get`](Self::get), but nothing is
+    /// copied or counted. `read` should be short, as nothing that others overwrite meanwhile is freed, and must not use
     /// the database.
     ///
     /// ```
@@ -99,8 +99,8 @@ impl Database {
     /// # Ok::<(), stormproof::Error>(())
     /// ```
     #[inline]
-    pub fn get_with<R>(&self, key: impl IntoKey, see: impl FnOnce(Option<&Value>) -> R) -> R {
-        self.inner().see_newest(&key.into_key(), see)
+    pub fn get_with<R>(&self, key: impl IntoKey, read: impl FnOnce(Option<&Value>) -> R) -> R {
+        self.store().read_newest(&key.into_key(), read)
     }
 
     /// Deletes a key, in a transaction of its own.

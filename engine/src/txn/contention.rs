@@ -1,35 +1,35 @@
-//! Lets those through that keep losing: one after the other, and before everybody else.
+//! Avoids starvation: reserves the keys that a closure keeps losing, for one closure at a time.
 //!
-//! Job: bounds how often a closure loses. Not its job: the answer of a commit, which validation alone decides.
+//! Job: bounds how often a closure loses. Not its job: the answer to a commit, which validation alone decides.
 //!
 //! ```text
-//! a closure   loses, loses, …   queues   inside: reserves what it lost   runs again   commits, lifts the reservation
-//! others                                          commits that write it wait ······················· go on
+//! a closure   loses, loses, …   queues   reserves what it lost   runs again   commits, lifts the reservation
+//! others                                          commits that write it wait ··············· go on
 //! ```
 //!
-//! Who has lost `alone_after` times queues; the first of the queue is *inside*, and reserves the keys and ranges that it
-//! has lost so far. Commits by others that would write any of these wait, before they join a group, for the end of the
-//! reservation; reads and buffered writes never wait (V6). For all others the price is one load of a word that nobody
-//! writes as long as nobody is inside; while somebody is, the word is a filter of what is reserved.
+//! A closure that has lost `alone_after` times queues; the first of the queue *holds a reservation* of the keys and ranges
+//! that it has lost so far. Commits by others that would write any of these wait, before they join a group, for the end
+//! of the reservation; reads and buffered writes never wait (V6). For all others the price is one load of a word that is
+//! not written as long as nothing is reserved; while something is, the word is a filter of what is reserved.
 //!
-//! Between two reservations there is a *breather*, during which others go on as if nobody queued. Being fair costs
-//! hundreds of times as much as a commit: those that waited fall asleep, are woken, and have lost. Without the breather,
-//! they would queue next, and from then on everybody would go through here.
+//! Between two reservations there is a *cooldown*, during which others go on as if there were no queue. Fairness costs
+//! hundreds of times as much as a commit: those that waited fall asleep, are woken, and have lost. Without the cooldown,
+//! they would queue next, and from then on everything would go through here.
 //!
-//! INV-TURN-1: one at a time is inside, in the order of arrival. A closure that gives up waiting for its turn runs again
-//! outside, and keeps its place.
+//! INV-TURN-1: one closure at a time holds a reservation, in the order of arrival. A closure that gives up waiting for its
+//! turn runs again without one, and keeps its place.
 //! INV-TURN-2: a commit that writes what is reserved, and looks at the word after the reservation was made, does not
 //! join a group before the reservation ends or its waiting is over.
 //!
-//! **The bound.** Once inside, a closure loses only to commits that were already past the look when what they write was
-//! reserved: at most one of each other thread for every reservation that it makes, and it makes one more only if it has
-//! lost something new. One that touches `k` keys or ranges, among `t` other threads, thus runs at most `1 + k + k · t`
-//! times inside; one that always loses the same key, which it reserves when it enters, at most `1 + t`.
+//! **The bound.** With a reservation, a closure loses only to commits that were already past the look when what they write
+//! was reserved: at most one of each other thread for every reservation that it makes, and it makes one more only if it
+//! has lost something new. One that touches `k` keys or ranges, among `t` other threads, thus runs at most `1 + k + k · t`
+//! times with a reservation; one that always loses the same key, which it reserves from the start, at most `1 + t`.
 //!
-//! **Its limits.** The one inside may wait for somebody whose commit waits for it: a closure that runs other
-//! transactions, or hands work to a thread. So a commit waits at most for a *patience* of its own, and never longer than
-//! that after the run inside began; then it goes on, and may win. The bound holds for closures whose runs inside all fit
-//! into one patience.
+//! **Its limits.** The holder may wait for a thread whose commit waits for the reservation: a closure that runs other
+//! transactions, or hands work to a thread. So a commit waits at most for a *wait limit* of its own, and never longer than
+//! that after the holder's present run began; then it goes on, and may win. The bound holds for closures whose runs with a
+//! reservation all fit into one wait limit.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -38,24 +38,23 @@ use rt::sync::atomic::{AtomicU64, Ordering};
 use rt::sync::{Arc, Condvar, Mutex, MutexGuard};
 use rt::time::Instant;
 
-use super::write_set::WriteSet;
+use crate::commit::{Append, WriteSet};
 use crate::conflict::ConflictInfo;
 use crate::key::Key;
 use crate::mvcc::Index;
-use crate::primitives::Append;
 use crate::range::KeyRange;
 
 /// A deadline for those that have none.
 const NEVER: Instant = Instant::from_nanos(u64::MAX);
 
 /// For how long nothing is reserved between two reservations, at least; and how many times as long as the last one was.
-const BREATHER_MIN: Duration = Duration::from_millis(1);
-const BREATHER_TIMES: u32 = 4;
+const COOLDOWN_MIN: Duration = Duration::from_millis(1);
+const COOLDOWN_TIMES: u32 = 4;
 
-/// The queue of those that keep losing, and what the first of them has reserved.
+/// The queue of closures that keep losing, and what the first of them has reserved.
 #[derive(Debug)]
 #[repr(align(64))]
-pub(crate) struct Turnstile {
+pub(crate) struct Contention {
     /// Bits of the hashes of reserved keys; all bits if there is a range; zero as long as nothing is reserved. On a cache
     /// line of its own, as every commit reads it.
     filter: AtomicU64,
@@ -72,7 +71,7 @@ struct Queue {
 
 #[derive(Debug)]
 struct Line {
-    /// Who queues; the first is inside, or about to be.
+    /// The queue; the first holds the reservation, or is about to.
     waiting: VecDeque<Arc<Ticket>>,
     reserved: Option<Reservation>,
     /// When the next reservation may be made.
@@ -87,16 +86,16 @@ struct Ticket {
 
 #[derive(Debug)]
 struct Reservation {
-    lost: Lost,
-    patience: Duration,
+    keys: ReservedKeys,
+    wait_limit: Duration,
     made: Instant,
-    /// A patience after the run inside began.
+    /// A wait limit after the holder's present run began.
     until: Instant,
 }
 
-/// What a closure has lost to others: no commit of theirs may write it while it is reserved.
+/// What a closure has lost to others: no commit of theirs may write these while they are reserved.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Lost {
+pub(super) struct ReservedKeys {
     keys: BTreeSet<Key>,
     ranges: Vec<KeyRange>,
 }
@@ -104,12 +103,12 @@ pub(super) struct Lost {
 /// A place in the queue, given up when dropped.
 #[derive(Debug)]
 pub(super) struct Place<'a> {
-    turnstile: &'a Turnstile,
+    contention: &'a Contention,
     ticket: Arc<Ticket>,
-    patience: Duration,
+    wait_limit: Duration,
 }
 
-impl Turnstile {
+impl Contention {
     pub(crate) const fn new() -> Self {
         let line = Line { waiting: VecDeque::new(), reserved: None, next: Instant::from_nanos(0) };
         let line = Mutex::new("turnstile", line);
@@ -119,21 +118,21 @@ impl Turnstile {
         }
     }
 
-    /// Queues.
-    pub(super) fn queue(&self, patience: Duration) -> Place<'_> {
+    /// Takes a place at the end of the queue.
+    pub(super) fn queue(&self, wait_limit: Duration) -> Place<'_> {
         let ticket = Arc::new(Ticket { called: Condvar::new("turnstile.called") });
         self.queue.line.lock().waiting.push_back(Arc::clone(&ticket));
-        Place { turnstile: self, ticket, patience }
+        Place { contention: self, ticket, wait_limit }
     }
 
-    /// Whether nobody queues, and nothing is reserved.
+    /// Whether the queue is empty and nothing is reserved.
     #[cfg(test)]
     pub(crate) fn is_free(&self) -> bool {
         let line = self.queue.line.lock();
         line.waiting.is_empty() && line.reserved.is_none() && self.filter.load(Ordering::SeqCst) == 0
     }
 
-    /// Waits while the writes are reserved by somebody else, but not longer than patience, or `deadline`, allows.
+    /// Waits while any of the writes is reserved, but not longer than the wait limit, or `deadline`, allows.
     #[inline]
     pub(super) fn give_way(
         &self,
@@ -156,11 +155,11 @@ impl Turnstile {
         let mut line = self.queue.line.lock();
         let mut own = None;
         while let Some(reserved) = &line.reserved {
-            if !reserved.lost.is_written_by(writes, appends) {
+            if !reserved.keys.is_written_by(writes, appends) {
                 return;
             }
             let now = rt::time::now();
-            let own = *own.get_or_insert_with(|| now.saturating_add(reserved.patience));
+            let own = *own.get_or_insert_with(|| now.saturating_add(reserved.wait_limit));
             let until = own.min(reserved.until).min(deadline.unwrap_or(NEVER));
             if now >= until {
                 return;
@@ -172,12 +171,12 @@ impl Turnstile {
 }
 
 impl Place<'_> {
-    /// Waits until its turn has come, but not longer than patience, or `deadline`, allows; returns whether it is inside.
-    /// Then what was lost is reserved for the run that follows.
-    pub(super) fn enter(&self, index: &Index, lost: &Lost, deadline: Option<Instant>) -> bool {
+    /// Waits until its turn has come, but not longer than the wait limit, or `deadline`, allows; returns whether what was
+    /// lost is now reserved for the run that follows.
+    pub(super) fn enter(&self, index: &Index, lost: &ReservedKeys, deadline: Option<Instant>) -> bool {
         let mut now = rt::time::now();
-        let until = now.saturating_add(self.patience).min(deadline.unwrap_or(NEVER));
-        let mut line = self.turnstile.queue.line.lock();
+        let until = now.saturating_add(self.wait_limit).min(deadline.unwrap_or(NEVER));
+        let mut line = self.contention.queue.line.lock();
         loop {
             let first = line.is_first(&self.ticket);
             if first && (line.reserved.is_some() || now >= line.next) {
@@ -191,16 +190,16 @@ impl Place<'_> {
             now = rt::time::now();
         }
         let made = line.reserved.as_ref().map_or(now, |reserved| reserved.made);
-        let until = now.saturating_add(self.patience);
-        line.reserved = Some(Reservation { lost: lost.clone(), patience: self.patience, made, until });
-        self.turnstile.filter.store(lost.filter(index), Ordering::SeqCst);
+        let until = now.saturating_add(self.wait_limit);
+        line.reserved = Some(Reservation { keys: lost.clone(), wait_limit: self.wait_limit, made, until });
+        self.contention.filter.store(lost.filter(index), Ordering::SeqCst);
         true
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let Turnstile { filter, queue } = self.turnstile;
+        let Contention { filter, queue } = self.contention;
         let mut line = queue.line.lock();
         if !line.is_first(&self.ticket) {
             return line.waiting.retain(|ticket| !Arc::ptr_eq(ticket, &self.ticket));
@@ -211,7 +210,7 @@ impl Drop for Place<'_> {
             queue.lifted.notify_all();
             let now = rt::time::now();
             let lasted = now.saturating_since(reserved.made);
-            line.next = now.saturating_add(lasted.saturating_mul(BREATHER_TIMES).max(BREATHER_MIN));
+            line.next = now.saturating_add(lasted.saturating_mul(COOLDOWN_TIMES).max(COOLDOWN_MIN));
         }
         if let Some(first) = line.waiting.front() {
             first.called.notify_one();
@@ -225,7 +224,7 @@ impl Line {
     }
 }
 
-impl Lost {
+impl ReservedKeys {
     pub(super) fn add(&mut self, conflicts: &[ConflictInfo]) {
         for conflict in conflicts {
             if let ConflictInfo::RangeConflict { start, end, .. } = conflict {
@@ -276,14 +275,14 @@ fn wait(condition: &Condvar, line: &mut MutexGuard<'_, Line>, until: Instant) {
 mod tests {
     use std::time::Duration;
 
-    use super::{Lost, Turnstile};
+    use super::{Contention, ReservedKeys};
     use crate::mvcc::Index;
 
     #[test]
     fn inv_turn_1_places_are_kept_and_turns_come_in_order() {
         rt::check(|| {
-            let (turnstile, index, lost) = (Turnstile::new(), Index::new(1, 0), Lost::default());
-            let queue = || turnstile.queue(Duration::MAX);
+            let (contention, index, lost) = (Contention::new(), Index::new(1, 0), ReservedKeys::default());
+            let queue = || contention.queue(Duration::MAX);
             let (first, second, third) = (queue(), queue(), queue());
             let must_wait = |place: &super::Place<'_>| !place.enter(&index, &lost, Some(rt::time::now()));
             let enters = |place: &super::Place<'_>| place.enter(&index, &lost, None);
@@ -297,7 +296,7 @@ mod tests {
             drop(second);
             assert!(enters(&fourth));
             drop(fourth);
-            assert!(turnstile.is_free());
+            assert!(contention.is_free());
         });
     }
 }

@@ -1,16 +1,19 @@
-//! Work in the background: sweeping expired keys, collecting old versions.
+//! Work in the background: sweeping expired keys, collecting old versions, handing out metrics.
 
 use std::time::Duration;
 
 use rt::sync::{Arc, Condvar, Mutex};
 use rt::thread::JoinHandle;
 
-use crate::database::{Inner, Lease};
+use super::measure::measure;
+use super::sweep::sweep;
 use crate::error::{Error, Result};
+use crate::striped::Stripe;
+use crate::txn::Coordinator;
 
 /// A thread that works from time to time, until it is stopped.
 #[derive(Debug)]
-pub(crate) struct Maintenance {
+pub(super) struct Maintenance {
     signal: Arc<Signal>,
     thread: JoinHandle<()>,
 }
@@ -22,22 +25,22 @@ struct Signal {
 }
 
 impl Maintenance {
-    pub(crate) fn start(inner: &Arc<Inner>, interval: Duration) -> Result<Self> {
+    pub(super) fn start(coordinator: &Arc<Coordinator>, interval: Duration) -> Result<Self> {
         let signal = Arc::new(Signal {
             stopping: Mutex::new("maintenance.stopping", false),
             wake: Condvar::new("maintenance.wake"),
         });
-        let (inner, signals) = (Lease::new(inner), Arc::clone(&signal));
+        let (coordinator, signals) = (Stripe::new(coordinator), Arc::clone(&signal));
         let thread = rt::thread::spawn("stormproof-maintenance", move || {
             while !signals.wait(interval) {
-                work(&inner);
+                work(&coordinator);
             }
         })
         .map_err(|error| Error::io("starting a thread", "maintenance", error))?;
         Ok(Self { signal, thread })
     }
 
-    pub(crate) fn stop(self) {
+    pub(super) fn stop(self) {
         *self.signal.stopping.lock() = true;
         self.signal.wake.notify_all();
         // A panic of the thread has been reported where it happened.
@@ -59,9 +62,9 @@ impl Signal {
     }
 }
 
-fn work(inner: &Arc<Lease>) {
+fn work(coordinator: &Arc<Stripe<Coordinator>>) {
     // What can't be committed now is tried again the next time.
-    let _ = crate::expiry::sweep(inner);
-    inner.committer.protocol().collect_all(inner);
-    inner.measure().record();
+    let _ = sweep(coordinator);
+    coordinator.committer.between_groups().collect_all(&coordinator.store);
+    measure(coordinator).record();
 }

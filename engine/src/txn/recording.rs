@@ -14,9 +14,9 @@ use std::io::{self, Write};
 use rt::sync::{Arc, Mutex};
 use sha2::{Digest, Sha256};
 
+use super::context::TransactionContext;
 use crate::key::{Key, Namespace, TypeTag};
 use crate::range::KeyRange;
-use crate::txn::TransactionContext;
 use crate::types::Isolation;
 use crate::value::Value;
 

@@ -1,4 +1,4 @@
-//! What a transaction has read, so that commit can tell whether it is still true.
+//! Read set: which keys and ranges a transaction has read, for validation.
 
 use rt::sync::Arc;
 use smallvec::SmallVec;

@@ -1,13 +1,15 @@
-//! Who leads, and for whom.
+//! Group commit: leader and followers.
 
 use rt::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-use super::protocol::{Member, Protocol, Request};
-use crate::database::Inner;
+use super::leader::Leader;
+use super::mutants;
+use super::request::{Member, Request};
 use crate::error::{Error, Result};
+use crate::store::Store;
 use crate::types::Version;
 
-/// Brings requests to the protocol, alone or in groups.
+/// Brings requests to the leader's protocol, alone or in groups.
 ///
 /// Where a commit waits for the disk, those that arrive meanwhile queue up; the leader hands the lead over to the first
 /// of them, who takes all the others along as one group with one write and one sync. Only those that are answered and
@@ -15,14 +17,14 @@ use crate::types::Version;
 /// the sync itself as the timer). Where it does not, a lock is cheaper than any hand-over.
 #[derive(Debug)]
 pub(crate) struct Committer {
-    protocol: Mutex<Protocol>,
+    leader: Mutex<Leader>,
     queue: Mutex<Queue>,
     grouped: bool,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
-    /// Whether somebody leads.
+    /// Whether there is a leader.
     led: bool,
     waiting: Vec<Arc<Waiter>>,
 }
@@ -45,26 +47,22 @@ enum Waiting {
 }
 
 impl Committer {
-    pub(crate) const fn new(protocol: Protocol, grouped: bool) -> Self {
+    /// `grouped`: whether commits wait for the disk.
+    pub(crate) const fn new(leader: Leader, grouped: bool) -> Self {
         Self {
-            protocol: Mutex::new("commit.protocol", protocol),
+            leader: Mutex::new("commit.protocol", leader),
             queue: Mutex::new("commit.queue", Queue { led: false, waiting: Vec::new() }),
             grouped,
         }
     }
 
     /// Commits a transaction; returns its version.
-    pub(crate) fn commit(&self, inner: &Inner, mut request: Request) -> Result<Version> {
-        if rt::mutant!(ValidateBeforeLead) {
-            request.validate_early(inner);
-            rt::probe::at("commit.validate→lead");
-        }
-        if rt::mutant!(OneMoreLock) {
-            drop(Mutex::new("commit.one-more", ()).lock());
-        }
+    pub(crate) fn commit(&self, store: &Store, mut request: Request) -> Result<Version> {
+        mutants::validate_before_lead(&mut request, &store.index);
+        mutants::one_more_lock();
         if !self.grouped {
             let mut members = [Member::new(request)];
-            self.protocol.lock_soon().commit(inner, &mut members);
+            self.leader.lock_soon().commit_group(store, &mut members);
             let [member] = members;
             return member.into_result();
         }
@@ -72,35 +70,38 @@ impl Committer {
         if !queue.led {
             queue.led = true;
             drop(queue);
-            return self.lead(inner, request);
+            return self.lead(store, request);
         }
         let waiter = Arc::new(Waiter {
             state: Mutex::new("commit.waiter", Waiting::Queued(request)),
             wake: Condvar::new("commit.waiter.wake"),
         });
+        // Under the same hold of the lock under which there was a leader: who queues behind one that has just left would
+        // wait for ever.
         queue.waiting.push(Arc::clone(&waiter));
         drop(queue);
         match waiter.wait() {
-            Waiting::Leads(request) => self.lead(inner, request),
+            Waiting::Leads(request) => self.lead(store, request),
             Waiting::Done(result) => result,
             Waiting::Queued(_) | Waiting::Led => Err(Error::Closed),
         }
     }
 
-    /// The leader's data, for what must happen between two groups.
-    pub(crate) fn protocol(&self) -> MutexGuard<'_, Protocol> {
-        self.protocol.lock()
+    /// Keeps commits out for as long as the guard lives: for what must happen between two groups.
+    pub(crate) fn between_groups(&self) -> MutexGuard<'_, Leader> {
+        self.leader.lock()
     }
 
     /// Leads one group, then hands the lead over.
-    fn lead(&self, inner: &Inner, request: Request) -> Result<Version> {
+    fn lead(&self, store: &Store, request: Request) -> Result<Version> {
         let followers = std::mem::take(&mut self.queue.lock().waiting);
         let mut members = Vec::with_capacity(followers.len() + 1);
         members.push(Member::new(request));
         members.extend(followers.iter().filter_map(|follower| follower.join()).map(Member::new));
-        self.protocol.lock().commit(inner, &mut members);
+        self.leader.lock().commit_group(store, &mut members);
         rt::probe::at("commit.publish→ack");
-        // The next group is on its way to the disk while this one is woken, which takes microseconds for each.
+        // Before the acks: the next group is on its way to the disk while the followers of this one are woken, which takes
+        // microseconds for each.
         self.hand_over();
         let mut members = members.into_iter();
         let own = members.next().map_or(Err(Error::Closed), Member::into_result);
@@ -110,12 +111,14 @@ impl Committer {
         own
     }
 
+    /// Makes the first of the queue the leader, or leaves the lead if the queue is empty.
     fn hand_over(&self) {
         if rt::mutant!(HandOverMissed) && self.queue.lock().waiting.is_empty() {
             rt::probe::at("commit.look→hand over");
             self.queue.lock().led = false;
             return;
         }
+        // One hold of the lock for the look and for leaving, or one that queues in between is never led.
         let mut queue = self.queue.lock();
         if queue.waiting.is_empty() {
             queue.led = false;

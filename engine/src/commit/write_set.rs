@@ -1,4 +1,4 @@
-//! What a transaction would write.
+//! Write set: what a transaction would write, buffered until commit.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::value::Value;
 /// Up to this many writes stay in a sorted vector, which is faster to fill than a tree; a single one needs no allocation.
 const VECTOR_MAX: usize = 32;
 
-/// Buffered writes by key: puts, deletes and conditional writes. The last one to a key counts; its condition, once
+/// BufferedWrite writes by key: puts, deletes and conditional writes. The last one to a key counts; its condition, once
 /// there is one, stays.
 #[derive(Clone, Debug)]
 pub(crate) struct WriteSet {
@@ -25,13 +25,13 @@ pub(crate) struct WriteSet {
 
 #[derive(Clone, Debug)]
 enum Entries {
-    Few(SmallVec<[(Key, Buffered); 1]>),
-    Many(BTreeMap<Key, Buffered>),
+    Few(SmallVec<[(Key, BufferedWrite); 1]>),
+    Many(BTreeMap<Key, BufferedWrite>),
 }
 
 /// A buffered write.
 #[derive(Clone, Debug)]
-pub(crate) struct Buffered {
+pub(crate) struct BufferedWrite {
     /// `None` deletes.
     pub(crate) value: Option<Value>,
     pub(crate) expires_at: Option<UnixMillis>,
@@ -49,7 +49,7 @@ impl Default for WriteSet {
 
 impl WriteSet {
     #[inline]
-    pub(crate) fn get(&self, key: &Key) -> Option<&Buffered> {
+    pub(crate) fn get(&self, key: &Key) -> Option<&BufferedWrite> {
         match &self.entries {
             Entries::Few(entries) => entries
                 .binary_search_by(|(found, _)| found.cmp(key))
@@ -60,7 +60,7 @@ impl WriteSet {
     }
 
     /// Buffers a write, in the place of an earlier one to the same key.
-    pub(crate) fn insert(&mut self, key: Key, mut write: Buffered) {
+    pub(crate) fn insert(&mut self, key: Key, mut write: BufferedWrite) {
         self.bytes += size(&key, &write);
         match &mut self.entries {
             Entries::Few(entries) => match entries.binary_search_by(|(found, _)| found.cmp(&key)) {
@@ -90,7 +90,7 @@ impl WriteSet {
     }
 
     /// The writes in key order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &Buffered)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &BufferedWrite)> {
         let (few, many) = match &self.entries {
             Entries::Few(entries) => (Some(entries), None),
             Entries::Many(entries) => (None, Some(entries)),
@@ -99,7 +99,7 @@ impl WriteSet {
     }
 
     /// The writes in key order, to keep.
-    pub(crate) fn into_iter(self) -> impl Iterator<Item = (Key, Buffered)> {
+    pub(crate) fn into_iter(self) -> impl Iterator<Item = (Key, BufferedWrite)> {
         let (few, many) = match self.entries {
             Entries::Few(entries) => (entries, BTreeMap::new()),
             Entries::Many(entries) => (SmallVec::new(), entries),
@@ -108,7 +108,7 @@ impl WriteSet {
     }
 
     /// The writes to keys of a range, in key order.
-    pub(crate) fn in_range(&self, range: &KeyRange) -> Vec<(&Key, &Buffered)> {
+    pub(crate) fn in_range(&self, range: &KeyRange) -> Vec<(&Key, &BufferedWrite)> {
         match &self.entries {
             Entries::Few(entries) => entries
                 .iter()
@@ -148,14 +148,14 @@ impl WriteSet {
 }
 
 /// A later write to the same key keeps the condition and the place of the earlier one.
-fn inherit(earlier: &mut Buffered, write: &mut Buffered) {
+fn inherit(earlier: &mut BufferedWrite, write: &mut BufferedWrite) {
     if let Some(condition) = earlier.condition.take() {
         write.condition = Some(condition);
     }
     write.slot = write.slot.take().or_else(|| earlier.slot.take());
 }
 
-fn size(key: &Key, write: &Buffered) -> usize {
+fn size(key: &Key, write: &BufferedWrite) -> usize {
     key.as_bytes().len() + write.value.as_ref().map_or(0, Value::size)
 }
 
@@ -165,7 +165,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Buffered, WriteSet};
+    use super::{BufferedWrite, WriteSet};
     use crate::conflict::CasExpectation;
     use crate::key::{Key, TypeTag};
     use crate::range::KeyRange;
@@ -182,7 +182,7 @@ mod tests {
             let mut model = BTreeMap::new();
             for (number, value, conditional) in writes {
                 let condition = conditional.then_some(CasExpectation::Absent);
-                set.insert(key(number), Buffered { value: value.map(Value::I64), expires_at: None, condition: condition.clone(), slot: None });
+                set.insert(key(number), BufferedWrite { value: value.map(Value::I64), expires_at: None, condition: condition.clone(), slot: None });
                 let entry = model.entry(key(number)).or_insert((None, None));
                 entry.0 = value.map(Value::I64);
                 entry.1 = entry.1.take().or(condition);

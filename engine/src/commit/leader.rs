@@ -1,0 +1,338 @@
+//! The commit protocol, one group at a time.
+
+use rt::sync::Arc;
+
+use super::counters::CommitCounters;
+use super::event_numbers::StreamHeads;
+use super::mutants;
+use super::request::{Member, Request};
+use super::validate::validate;
+use super::write_set::WriteSet;
+use crate::error::{Error, Result};
+use crate::mvcc::{Garbage, Slot, VersionEntry};
+use crate::run::RunRef;
+use crate::store::Store;
+use crate::types::{TxnId, Version};
+
+/// Commits between two looks at the oldest snapshot, if nothing else is asked for.
+pub(crate) const COLLECT_EVERY: u64 = 32;
+
+/// What the commit leader owns. Its lock is the right to lead.
+#[derive(Debug)]
+pub(crate) struct Leader {
+    /// The last version that was assigned. Above the published one only while a group is under way.
+    last: Version,
+    garbage: Garbage,
+    /// Oldest snapshot in use, as of the last look.
+    oldest: Version,
+    /// Commits since that look.
+    commits_since_look: u64,
+    /// Commits between two looks.
+    collect_every: u64,
+    /// Slots that the group under way has written, to be rolled back if it fails.
+    installed: Vec<Arc<Slot>>,
+    /// Where event logs end.
+    streams: StreamHeads,
+    pub(crate) counters: CommitCounters,
+}
+
+impl Leader {
+    /// Goes on after version `last`, and looks at the oldest snapshot once in `collect_every` commits.
+    pub(crate) fn new(last: Version, collect_every: u64) -> Self {
+        Self {
+            last,
+            garbage: Garbage::default(),
+            oldest: Version::ZERO,
+            commits_since_look: 0,
+            collect_every,
+            installed: Vec::new(),
+            streams: StreamHeads::default(),
+            counters: CommitCounters::default(),
+        }
+    }
+
+    /// The whole protocol: validate → sequence → log → install for each member, then sync → publish for the group. The
+    /// ack is the caller's, who finds an answer in every member.
+    pub(crate) fn commit_group(&mut self, store: &Store, group: &mut [Member]) {
+        let published = self.last;
+        // First of all, because from the first record in the log's buffer on a refusal would have to be undone.
+        if let Err(error) = store.admit(group.len()) {
+            return group.iter_mut().for_each(|member| member.result = Err(error.clone()));
+        }
+        mutants::validate_at_once(group, &store.index);
+        for member in group.iter_mut() {
+            let Some(request) = member.request.take() else { continue };
+            member.result = self.stage(store, request);
+        }
+        if self.last > published {
+            rt::probe::at("commit.install→sync");
+            // Strict: before the publish, or a transaction could read what a crash takes back (D3).
+            match store.sync_group() {
+                Ok(()) => {
+                    rt::probe::at("commit.sync→publish");
+                    // After the last install, or a snapshot would see half of a commit (V1, V3); and once for the group,
+                    // or versions could be published in another order than they were assigned.
+                    store.publish(self.last);
+                    mutants::publish_out_of_order(store, published.next());
+                    self.collect(store, self.last.get() - published.get());
+                    // After the publish, so that no reader waits for the disk, and before the ack, or more commits could
+                    // be lost than the durability mode allows (D4).
+                    if let Err(error) = store.before_ack() {
+                        fail_committed(group, &error);
+                    }
+                }
+                Err(error) => {
+                    self.roll_back(store, published);
+                    // Losers first: the question is who lost to a member that is about to fail.
+                    fail_losers(store, group, published, &error);
+                    fail_committed(group, &error);
+                }
+            }
+        }
+        self.counters.count_conflicts(group);
+    }
+
+    /// Validates, sequences, logs and installs one member.
+    fn stage(&mut self, store: &Store, mut request: Request) -> Result<Version> {
+        // Here and not when the transaction began: the run may have ended meanwhile, in a commit before this one.
+        if store.runs.has_ended(request.run) && !rt::mutant!(EndedRunWrites) {
+            return Err(Error::RunEnded(request.run.id));
+        }
+        // With all earlier members installed, or two members of one group could both win.
+        let mut conflicts = validate(&request, &store.index);
+        mutants::suppress(&mut conflicts, &request);
+        if !conflicts.is_empty() {
+            return Err(Error::Conflict(conflicts));
+        }
+        rt::probe::at("commit.validate→sequence");
+        // After validation, or an aborted transaction would leave a hole in a stream, and in the versions.
+        let appends = std::mem::take(&mut request.appends);
+        self.streams.number(&store.index, appends, &mut request.writes);
+        let version = self.last.next();
+        // Before the install: what the log does not take must not be in the index.
+        log(store, version, &request)?;
+        self.last = version;
+        mutants::publish_before_install(store, version);
+        let Request { txn, run, mut writes, .. } = request;
+        mutants::publish_after_events(store, &mut writes, version, |events| {
+            self.install(store, txn, run, events, version);
+        });
+        rt::probe::at("commit.log→install");
+        self.install(store, txn, run, writes, version);
+        Ok(version)
+    }
+
+    fn install(&mut self, store: &Store, txn: TxnId, run: RunRef, writes: WriteSet, version: Version) {
+        for (key, write) in writes.into_iter() {
+            let is_tombstone = write.value.is_none();
+            let expires = write.expires_at.into();
+            let entry = VersionEntry { version, txn, run: run.number, expires, value: write.value };
+            let (slot, versions) = store.install(key, write.slot, entry);
+            self.installed.push(Arc::clone(&slot));
+            if versions > 1 || is_tombstone {
+                self.garbage.add(version, slot);
+            }
+        }
+    }
+
+    /// Removes what the group has installed above `published`.
+    fn roll_back(&mut self, store: &Store, published: Version) {
+        self.garbage.roll_back();
+        // What they remember are events of this group.
+        if !rt::mutant!(RolledBackHeadKept) {
+            self.streams.forget();
+        }
+        if rt::mutant!(FailedGroupStays) {
+            self.installed.clear();
+            return;
+        }
+        for slot in self.installed.drain(..) {
+            store.roll_back(&slot, published);
+        }
+        // Last, when nothing above `published` is left that could be taken for a commit of a version assigned again.
+        self.last = published;
+    }
+
+    /// Counts a group that was published, and collects a little more than it has added, so that what a long reader left
+    /// behind drains as well.
+    fn collect(&mut self, store: &Store, commits: u64) {
+        self.counters.count_published(commits);
+        self.commits_since_look += commits;
+        if self.commits_since_look >= self.collect_every {
+            self.commits_since_look = 0;
+            self.oldest = store.snapshots.advance();
+        }
+        let slots = self.installed.len() * 2 + 2;
+        self.installed.clear();
+        self.counters.collected +=
+            self.garbage.collect(&store.index, self.oldest, self.last.next(), slots, || false) as u64;
+    }
+
+    /// Collects all that no snapshot sees.
+    pub(crate) fn collect_all(&mut self, store: &Store) {
+        self.oldest = store.snapshots.advance();
+        let was_idle = mutants::was_idle(store);
+        rt::probe::at("collect all");
+        self.counters.collected +=
+            self.garbage.collect(&store.index, self.oldest, self.last.next(), usize::MAX, || {
+                was_idle || store.snapshots.is_idle()
+            }) as u64;
+    }
+
+    /// How many old versions and tombstones wait to be collected.
+    pub(crate) fn surplus(&self) -> usize {
+        self.garbage.surplus()
+    }
+}
+
+/// Appends a transaction that is going to commit to the log's buffer.
+#[inline]
+fn log(store: &Store, version: Version, request: &Request) -> Result<()> {
+    let Some(log) = &store.log else { return Ok(()) };
+    log.append(version, request.txn, request.run.number, |record| {
+        for (key, write) in request.writes.iter() {
+            match &write.value {
+                Some(value) => {
+                    let expires_at = write.expires_at.filter(|_| !rt::mutant!(ExpiryNotLogged));
+                    record.put(key.as_bytes(), value, expires_at)?;
+                }
+                None => record.delete(key.as_bytes())?,
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Replaces conflicts with members of a failed group by the group's error: their work has been undone, so they did not
+/// win. A commit whose outcome is not known may turn out to have won, so it stays the winner.
+fn fail_losers(store: &Store, group: &mut [Member], published: Version, error: &Error) {
+    if matches!(error, Error::Indeterminate { .. }) || rt::mutant!(LosersOfFailedGroup) {
+        return;
+    }
+    for member in group {
+        let stands = match &mut member.result {
+            Err(Error::Conflict(conflicts)) => {
+                conflicts.retain(|conflict| conflict.current() <= published);
+                !conflicts.is_empty()
+            }
+            Err(Error::RunEnded(run)) => store.runs.find_active(*run).is_err(),
+            _ => true,
+        };
+        if !stands {
+            rt::reached!("lost to a commit that failed");
+            member.result = Err(error.clone());
+        }
+    }
+}
+
+/// Fails all members that the protocol had let through.
+fn fail_committed(group: &mut [Member], error: &Error) {
+    if rt::mutant!(FollowersNotTold) {
+        return group[..1].iter_mut().for_each(|leader| leader.result = Err(error.clone()));
+    }
+    for member in group.iter_mut().filter(|member| member.result.is_ok()) {
+        member.result = Err(error.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Database, Durability, RunId, RunRecord, Transaction};
+    use stormproof_faults::{DiskOptions, FaultKind, FaultPlan, FaultRule, Odds, SimDisk};
+
+    struct Fixture {
+        disk: SimDisk,
+        db: Database,
+        run: RunId,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let disk = SimDisk::new(DiskOptions::default());
+            let builder = Database::builder().disk(disk.mount()).allocate_bytes(4096);
+            let db = builder.durability(Durability::Strict).open().unwrap();
+            let run = db.begin_run().unwrap();
+            db.put(run, "old", 0_i64).unwrap();
+            Self { disk, db, run }
+        }
+
+        fn put(&self, keys: &[&str]) -> Transaction {
+            let mut txn = self.db.begin_transaction(self.run).unwrap();
+            keys.iter().for_each(|key| txn.put(*key, 1_i64).unwrap());
+            txn
+        }
+
+        /// Commits transactions as one group whose first write or sync fails in this way.
+        fn fail(&self, kind: FaultKind, group: Vec<Transaction>) -> Vec<Error> {
+            let rule = FaultRule::new(kind, Odds::ALWAYS).on("wal").at_most(1);
+            self.disk.set_faults(FaultPlan::random(1, vec![rule]));
+            let mut members: Vec<_> = group.into_iter().map(|mut txn| Member::new(txn.request())).collect();
+            let coordinator = self.db.coordinator();
+            coordinator.committer.between_groups().commit_group(&coordinator.store, &mut members);
+            self.disk.set_faults(FaultPlan::none());
+            members.into_iter().map(|member| member.into_result().unwrap_err()).collect()
+        }
+
+        fn conflicts(&self) -> u64 {
+            self.db.coordinator().committer.between_groups().counters.conflicted
+        }
+    }
+
+    #[test]
+    fn nobody_loses_to_a_member_of_a_group_that_was_taken_back() {
+        rt::check(|| {
+            let fixture = Fixture::new();
+            let group = vec![fixture.put(&["a"]), fixture.put(&["a", "b"]), fixture.put(&["c"])];
+            for failed in fixture.fail(FaultKind::NoSpace, group) {
+                assert!(matches!(failed, Error::DiskFull { .. }), "{failed}");
+            }
+            assert_eq!(fixture.conflicts(), 0);
+            fixture.put(&["a", "b"]).commit().map(drop).unwrap();
+        });
+    }
+
+    #[test]
+    fn who_lost_to_a_commit_of_before_still_hears_to_whom() {
+        rt::check(|| {
+            let fixture = Fixture::new();
+            let late = fixture.put(&["a", "old"]);
+            fixture.put(&["old"]).commit().map(drop).unwrap();
+            let failed = fixture.fail(FaultKind::NoSpace, vec![fixture.put(&["a"]), late]);
+            assert!(matches!(failed[0], Error::DiskFull { .. }), "{}", failed[0]);
+            let Error::Conflict(conflicts) = &failed[1] else { panic!("{}", failed[1]) };
+            let keys: Vec<_> = conflicts.iter().map(|conflict| conflict.key().to_string()).collect();
+            assert_eq!(keys, ["\"old\""]);
+            assert_eq!(fixture.conflicts(), 1);
+        });
+    }
+
+    #[test]
+    fn a_winner_that_may_be_in_the_log_stays_the_winner() {
+        rt::check(|| {
+            let fixture = Fixture::new();
+            let group = vec![fixture.put(&["a"]), fixture.put(&["a"])];
+            let failed = fixture.fail(FaultKind::SyncDropsPages, group);
+            assert!(matches!(failed[0], Error::Indeterminate { .. }), "{}", failed[0]);
+            assert!(matches!(failed[1], Error::Conflict(_)), "{}", failed[1]);
+        });
+    }
+
+    #[test]
+    fn a_run_whose_end_was_taken_back_has_not_ended_for_its_group() {
+        rt::check(|| {
+            let fixture = Fixture::new();
+            let mut end = fixture.db.begin_transaction(fixture.run).unwrap();
+            let key = RunRecord::key(fixture.run);
+            let record: crate::Value = end.get(&key).unwrap().unwrap();
+            let mut record = RunRecord::decode(&key, &record).unwrap();
+            record.status = crate::RunStatus::Ended;
+            record.ended = Some(record.started);
+            end.put(key, record.encode()).unwrap();
+            for failed in fixture.fail(FaultKind::NoSpace, vec![end, fixture.put(&["a"])]) {
+                assert!(matches!(failed, Error::DiskFull { .. }), "{failed}");
+            }
+            fixture.put(&["a"]).commit().map(drop).unwrap();
+        });
+    }
+}

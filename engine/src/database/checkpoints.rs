@@ -1,0 +1,73 @@
+//! Checkpoints of an open database: the newest state of the store, written beside running commits.
+
+use rt::sync::{Arc, Mutex};
+
+use super::mutants;
+use crate::checkpoint::{CheckpointInfo, CheckpointWriter};
+use crate::error::Result;
+use crate::range::KeyRange;
+use crate::snapshot::{LazySnapshotView, SnapshotView as _};
+use crate::striped::Stripe;
+use crate::telemetry::{event, span};
+use crate::txn::Coordinator;
+use crate::wal::{Capture, Log};
+
+/// Slots that are looked up under one hold of the index's lock, which is free while the disk works.
+const CHUNK: usize = 256;
+
+/// Writes checkpoints of one database.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    coordinator: Arc<Coordinator>,
+    /// The right to write one.
+    turn: Mutex<()>,
+}
+
+impl Checkpoints {
+    pub(super) const fn new(coordinator: Arc<Coordinator>) -> Self {
+        Self { coordinator, turn: Mutex::new("checkpoint", ()) }
+    }
+
+    /// Writes the newest state, while writers go on. One at a time.
+    pub(super) fn write(&self, log: &Arc<Log>) -> Result<CheckpointInfo> {
+        let _one_at_a_time = self.turn.lock();
+        let store = &self.coordinator.store;
+        let (capture, snapshot) = self.place_and_snapshot(log)?;
+        let _span = span!(INFO, "checkpoint", version = snapshot.version().get());
+        let mut writer = CheckpointWriter::begin(log, capture, snapshot.version())?;
+        let mut rest = KeyRange::everything();
+        loop {
+            let slots = store.index.slots(&rest, CHUNK);
+            let Some(last) = slots.last() else { break };
+            rest = rest.behind(last.key());
+            for slot in slots {
+                // After recovery no snapshot asks for what is below this one, so tombstones are not needed.
+                if let Some(entry) = slot.entry(snapshot.version())
+                    && entry.value.is_some()
+                {
+                    let (key, value) = (slot.key().as_bytes(), entry.value.as_ref());
+                    writer.push(key, entry.version, entry.txn, entry.run, value, entry.expires.at())?;
+                }
+            }
+        }
+        let info = writer.finish()?;
+        event!(INFO, entries = info.entries, bytes = info.bytes, "written");
+        Ok(info)
+    }
+
+    /// Takes the place in the log from which replay completes the checkpoint, then the snapshot. In the other order,
+    /// commits between the two would be in neither: replay starts behind them, and the snapshot ends before them.
+    fn place_and_snapshot(&self, log: &Log) -> Result<(Capture, LazySnapshotView)> {
+        let Coordinator { store, committer, .. } = &*self.coordinator;
+        let capture = || {
+            // Between two groups all that is durable is published too, so a snapshot taken later holds it.
+            let _between_groups = committer.between_groups();
+            log.capture()
+        };
+        if let Some(swapped) = mutants::snapshot_first(store, capture) {
+            return swapped;
+        }
+        let capture = capture()?;
+        Ok((capture, LazySnapshotView::new(Stripe::new(store))))
+    }
+}

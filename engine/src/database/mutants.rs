@@ -1,0 +1,26 @@
+//! The zoo's deliberate bugs around the database that take more than a condition. In production each function here is
+//! empty: `rt::mutant!` is the constant `false`.
+
+use rt::sync::Arc;
+
+use crate::error::Result;
+use crate::snapshot::{LazySnapshotView, SnapshotView as _};
+use crate::store::Store;
+use crate::striped::Stripe;
+use crate::wal::Capture;
+
+/// Takes the snapshot before the place in the log, and claims of the place what the writer checks; `None` without the
+/// bug.
+#[inline(always)]
+pub(super) fn snapshot_first(
+    store: &Arc<Store>,
+    capture: impl FnOnce() -> Result<Capture>,
+) -> Option<Result<(Capture, LazySnapshotView)>> {
+    if !rt::mutant!(CheckpointSnapshotFirst) {
+        return None;
+    }
+    let snapshot = LazySnapshotView::new(Stripe::new(store));
+    rt::probe::at("checkpoint.snapshot→capture");
+    let claimed = |capture: Capture| Capture { version: capture.version.min(snapshot.version()), ..capture };
+    Some(capture().map(claimed).map(|capture| (capture, snapshot)))
+}

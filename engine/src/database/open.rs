@@ -1,0 +1,131 @@
+//! Opening a database: from settings and files to a handle with its threads.
+
+use env::{Disk, StdDisk};
+use rt::sync::Arc;
+
+use super::Database;
+use super::builder::{DatabaseBuilder, Place};
+use super::checkpoints::Checkpoints;
+use super::handle::{Background, Handle};
+use super::maintenance::Maintenance;
+use crate::checkpoint::spawn_checkpointer;
+use crate::commit::{Committer, Leader};
+use crate::error::{Error, Result};
+use crate::expiry::ExpiryTable;
+use crate::index_loader::IndexLoader;
+use crate::mvcc::Index;
+use crate::recovery::{self, RecoveryOptions, RecoveryReport};
+use crate::run::RunTable;
+use crate::store::{Contents, Store};
+use crate::telemetry::{event, span};
+use crate::txn::{Coordinator, TxnIds};
+use crate::types::{TxnId, Version};
+
+/// Opens a database, recovering what its files hold.
+pub(super) fn open(builder: DatabaseBuilder) -> Result<Database> {
+    let seed = builder.entropy.next_u64();
+    let index = Index::new(builder.index_shards, seed);
+    let Some(disk) = disk(&builder.place)? else {
+        return start(builder, Beginning::empty(index, seed));
+    };
+    let _span = span!(INFO, "open", place = disk.describe());
+    let beginning = recover(disk, &builder, index, seed)?;
+    start(builder, beginning)
+}
+
+fn disk(place: &Place) -> Result<Option<Arc<dyn Disk>>> {
+    match place {
+        Place::Memory => Ok(None),
+        Place::Disk(disk) => Ok(Some(Arc::clone(disk))),
+        Place::Dir(dir) => match StdDisk::create(dir) {
+            Ok(disk) => Ok(Some(Arc::new(disk))),
+            Err(error) => Err(Error::io("creating the directory", dir.display().to_string(), error)),
+        },
+    }
+}
+
+/// What a database begins with.
+struct Beginning {
+    contents: Contents,
+    /// The version of the first commit.
+    first_version: Version,
+    /// The id of the first transaction.
+    first_txn: TxnId,
+    report: RecoveryReport,
+}
+
+impl Beginning {
+    fn empty(index: Index, seed: u64) -> Self {
+        Self {
+            contents: Contents {
+                index,
+                runs: RunTable::new(seed),
+                expiry: ExpiryTable::new(),
+                log: None,
+                published: Version::ZERO,
+            },
+            first_version: Version::ZERO.next(),
+            first_txn: TxnId::ZERO.next(),
+            report: RecoveryReport::default(),
+        }
+    }
+}
+
+fn recover(disk: Arc<dyn Disk>, builder: &DatabaseBuilder, index: Index, seed: u64) -> Result<Beginning> {
+    let mut loader = IndexLoader::new(index, builder.recovery_threads);
+    let options = RecoveryOptions { log: builder.log, salvage: builder.salvage };
+    let opened = recovery::open(disk, options, &*builder.entropy, &mut loader)?;
+    let (runs, expiry) = (RunTable::new(seed), ExpiryTable::new());
+    let index = loader.finish(|key, entry| {
+        runs.follow(key, entry.value.as_ref());
+        if let Some(expires_at) = entry.expires.at() {
+            expiry.add(expires_at, key);
+        }
+    })?;
+    event!(
+        INFO,
+        created = opened.report.created,
+        version = opened.report.last_version.get(),
+        checkpoint_entries = opened.report.checkpoint_entries,
+        commits = opened.report.commits,
+        log_bytes = opened.report.log_bytes,
+        torn_bytes = opened.report.torn_bytes,
+        salvaged = opened.report.salvaged.len(),
+        "recovered"
+    );
+    let published = opened.last_version;
+    Ok(Beginning {
+        contents: Contents { index, runs, expiry, log: Some(opened.log), published },
+        first_version: opened.first_version,
+        first_txn: opened.first_txn,
+        report: opened.report,
+    })
+}
+
+/// Puts the parts together, and starts the threads.
+fn start(builder: DatabaseBuilder, beginning: Beginning) -> Result<Database> {
+    // Only a strict commit waits for the disk, so only there a group is worth its hand-over.
+    let grouped = beginning.contents.log.is_some() && builder.log.durability.is_strict();
+    let leader = Leader::new(beginning.first_version.previous(), builder.collect_every);
+    let store = Arc::new(Store::new(beginning.contents, builder.snapshot_generations, builder.clock));
+    let coordinator = Arc::new(Coordinator::new(
+        Arc::clone(&store),
+        Committer::new(leader, grouped),
+        TxnIds::new(beginning.first_txn),
+        builder.defaults,
+        builder.entropy,
+        builder.recording,
+    ));
+    let checkpoints = Arc::new(Checkpoints::new(Arc::clone(&coordinator)));
+    let maintenance = Maintenance::start(&coordinator, builder.maintenance_interval)?;
+    let checkpointer = match &store.log {
+        None => None,
+        Some(log) => {
+            let (checkpoints, body) = (Arc::clone(&checkpoints), Arc::clone(log));
+            Some(spawn_checkpointer(log, move || checkpoints.write(&body).map(drop))?)
+        }
+    };
+    let background = Background::new(maintenance, checkpointer);
+    let handle = Handle::new(coordinator, checkpoints, background, beginning.report, builder.close_timeout);
+    Ok(Database { handle: Arc::new(handle) })
+}

@@ -1,0 +1,125 @@
+//! What all transactions of a database share.
+
+use env::Entropy;
+use rt::sync::Arc;
+use rt::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use super::contention::Contention;
+use super::ids::TxnIds;
+use super::options::{Limits, RetryPolicy};
+use super::recording::Recording;
+use crate::commit::{Committer, Request};
+use crate::error::{Error, Result};
+use crate::store::Store;
+use crate::types::{Isolation, Version};
+
+/// What all transactions of a database share: ids, defaults, contention, counters, and the way to the committer.
+#[derive(Debug)]
+pub(crate) struct Coordinator {
+    pub(crate) store: Arc<Store>,
+    pub(crate) committer: Committer,
+    pub(super) ids: TxnIds,
+    pub(crate) contention: Contention,
+    pub(crate) counters: TxnCounters,
+    pub(super) defaults: TxnDefaults,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(super) recording: Option<Recording>,
+    phase: AtomicU32,
+}
+
+/// How transactions are run unless their options say otherwise.
+#[derive(Clone, Debug)]
+pub(crate) struct TxnDefaults {
+    pub(crate) isolation: Isolation,
+    pub(crate) limits: Limits,
+    pub(crate) retry: RetryPolicy,
+}
+
+const OPEN: u32 = 0;
+const CLOSING: u32 = 1;
+const CLOSED: u32 = 2;
+
+impl Coordinator {
+    pub(crate) fn new(
+        store: Arc<Store>,
+        committer: Committer,
+        ids: TxnIds,
+        defaults: TxnDefaults,
+        entropy: Arc<dyn Entropy>,
+        recording: Option<Recording>,
+    ) -> Self {
+        Self {
+            store,
+            committer,
+            ids,
+            contention: Contention::new(),
+            counters: TxnCounters::new(),
+            defaults,
+            entropy,
+            recording,
+            phase: AtomicU32::new("state", OPEN),
+        }
+    }
+
+    /// Commits a request.
+    pub(super) fn commit(&self, request: Request) -> Result<Version> {
+        if self.phase.load(Ordering::SeqCst) == CLOSED {
+            return Err(Error::Closed);
+        }
+        self.committer.commit(&self.store, request)
+    }
+
+    /// Whether transactions may begin.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.is_open() { Ok(()) } else { Err(Error::Closed) }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase.load(Ordering::SeqCst) == OPEN
+    }
+
+    /// From now on no transaction begins; open ones may commit.
+    pub(crate) fn begin_closing(&self) {
+        self.phase.store(CLOSING, Ordering::SeqCst);
+    }
+
+    /// From now on nothing is committed.
+    pub(crate) fn close(&self) {
+        self.phase.store(CLOSED, Ordering::SeqCst);
+        if let Some(recording) = &self.recording {
+            recording.flush();
+        }
+    }
+}
+
+/// Counts what the commit leader does not see.
+#[derive(Debug)]
+pub(crate) struct TxnCounters {
+    aborts: AtomicU64,
+    retries: AtomicU64,
+}
+
+impl TxnCounters {
+    const fn new() -> Self {
+        Self { aborts: AtomicU64::new("metrics.aborts", 0), retries: AtomicU64::new("metrics.retries", 0) }
+    }
+
+    pub(super) fn count_abort(&self) {
+        self.aborts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_retry(&self) {
+        self.retries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn aborts(&self) -> u64 {
+        self.aborts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
+    }
+}

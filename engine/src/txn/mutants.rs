@@ -1,0 +1,62 @@
+//! The zoo's deliberate bugs of transactions that take more than a condition. In production each function here is empty:
+//! `rt::mutant!` is the constant `false`.
+
+use env::UnixMillis;
+
+use super::transaction::Transaction;
+use crate::commit::{Append, StreamHead, WriteSet};
+use crate::key::Key;
+use crate::range::KeyRange;
+use crate::types::Version;
+use crate::value::Value;
+
+/// The time by which the transaction judges expiry: that of its begin, not of each read.
+#[inline]
+pub(super) fn expiry_time(txn: &Transaction) -> UnixMillis {
+    if rt::mutant!(ExpiryByWallClock) { txn.coordinator.store.wall_time() } else { txn.context.now }
+}
+
+/// Whether a read of what is not there is left out of the read set.
+#[inline]
+pub(super) fn forgets_read(version: Version, is_present: bool) -> bool {
+    rt::mutant!(MissingKeyNotTracked) && version == Version::ZERO
+        || rt::mutant!(TombstoneNotTracked) && !is_present && version > Version::ZERO
+}
+
+/// Numbers an event by the snapshot when it is appended: key and value of a blind write.
+pub(super) fn number_at_append(txn: &Transaction, append: Append) -> (Key, Value) {
+    let head = StreamHead::find(&txn.coordinator.store.index, &append.stream, txn.context.start_version);
+    let own = txn.context.writes.in_range(&KeyRange::all_with(append.stream.clone())).len() as u64;
+    let mut head = StreamHead { next: head.next + own, ..head };
+    head.link(&append.stream, append.value)
+}
+
+/// Writes of a closure's attempt that the next one begins with.
+#[derive(Default)]
+pub(super) struct LeftoverWrites(Option<Box<WriteSet>>);
+
+impl LeftoverWrites {
+    #[inline]
+    pub(super) fn restore(&mut self, txn: &mut Transaction) {
+        if rt::mutant!(RetryKeepsWrites)
+            && let Some(writes) = self.0.take()
+        {
+            txn.context.writes = *writes;
+        }
+    }
+
+    #[inline]
+    pub(super) fn keep(&mut self, txn: &Transaction) {
+        if rt::mutant!(RetryKeepsWrites) {
+            self.0 = Some(Box::new(txn.context.writes.clone()));
+        }
+    }
+}
+
+/// Lets a transaction that holds a reservation commit without validation.
+#[inline]
+pub(super) fn skip_validation_of_reserved(txn: &mut Transaction) {
+    if rt::mutant!(AloneNotValidated) && txn.holds_reservation {
+        txn.context.start_version = Version::MAX;
+    }
+}
