@@ -233,8 +233,8 @@ fn closing_waits_for_open_transactions_and_refuses_new_ones() {
     });
 }
 
-/// Runs a closure that reads what others write all the time, and asserts that it ran no more often than it may: once
-/// outside, once inside, and once more for each other thread.
+/// Runs a closure that reads what others write all the time, and asserts that it ran no more often than it
+/// may: once outside, once inside, and once more for each other thread.
 fn runs_among_others(
     others: i64,
     read: fn(&mut Transaction) -> Result<i64, Error>,
@@ -255,7 +255,7 @@ fn runs_among_others(
             })
         })
         .collect();
-    // Nobody's patience ends: what the test would see then is how slow a thread can be.
+    // No wait limit is reached: what the test would see then is how slow a thread can be.
     let retry = RetryPolicy { alone_after: 1, pause_max: Duration::MAX, ..RetryPolicy::default() };
     let mut runs = 0;
     db.transaction_with(run, &TransactionOptions::new().retry(retry), |txn| {

@@ -1,4 +1,4 @@
-//! What stands between a transaction and its commit.
+//! Conflicts: why a transaction may not commit.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::key::Key;
 use crate::types::Version;
 use crate::value::Value;
 
-/// One conflict: which rule of the contract (SEMANTICS §3) the commit would break.
+/// One conflict: which rule of the contract (contract §3) the commit would break.
 ///
 /// ```
 /// # let db = stormproof::Database::open_in_memory()?;
@@ -63,7 +63,7 @@ pub enum ConflictInfo {
     },
 }
 
-/// What a conditional write demands.
+/// The condition of a conditional write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CasExpectation {
     /// The key has this version; 0: it never existed.

@@ -1,4 +1,4 @@
-//! What can go wrong, and what the caller can do about it.
+//! The error type of the engine. Every message ends with what to do.
 
 use std::io;
 use std::time::Duration;
@@ -21,7 +21,10 @@ pub enum Error {
     Conflict(Vec<ConflictInfo>),
 
     /// Aborted as often as the retry policy allows. Nothing happened.
-    #[error("still in conflict after {attempts} attempts: {}: raise the retry limit, or contend less", describe(.conflicts))]
+    #[error(
+        "still in conflict after {attempts} attempts: {}: raise the retry limit, or contend less",
+        describe(.conflicts)
+    )]
     MaxRetriesExceeded {
         /// How many attempts there were.
         attempts: u32,
@@ -76,13 +79,14 @@ pub enum Error {
     #[error(transparent)]
     Value(#[from] ValueError),
 
-    /// A key, value or argument that can't be.
+    /// A key, value or argument that is not allowed.
     #[error("{0}")]
     Invalid(String),
 
     /// A state machine is not in a state from which the transition is declared.
     #[error(
-        "{machine}: no transition from {from:?} to {to:?}: from {from:?} it may go to {allowed:?}: go there, or declare the transition"
+        "{machine}: no transition from {from:?} to {to:?}: \
+         from {from:?} it may go to {allowed:?}: go there, or declare the transition"
     )]
     InvalidTransition {
         /// The machine.
@@ -115,7 +119,8 @@ pub enum Error {
 
     /// A sync failed, so nothing is known of what it covered: no more writes. Reads go on.
     #[error(
-        "closed for writing after a failed sync ({cause}): reads go on; check the disk, then reopen the database"
+        "closed for writing after a failed sync ({cause}): \
+         reads go on; check the disk, then reopen the database"
     )]
     Poisoned {
         /// Why.
@@ -146,7 +151,8 @@ pub enum Error {
 
     /// What had been synced is damaged. Nothing was cut or overwritten.
     #[error(
-        "{file}: damaged at byte {offset}: {problem}: restore it from a copy, or open with salvage and lose what it reports"
+        "{file}: damaged at byte {offset}: {problem}: \
+         restore it from a copy, or open with salvage and lose what it reports"
     )]
     Corruption {
         /// The file.
@@ -177,7 +183,7 @@ pub enum Error {
         supported: u32,
     },
 
-    /// Somebody else has the database open.
+    /// The database is open elsewhere, in this process or another.
     #[error("{directory} is open elsewhere: close it there, or share one handle (they are cheap to clone)")]
     Locked {
         /// The directory.

@@ -1,10 +1,10 @@
 //! Keys that expire, and the wall time by which they do.
 //!
-//! Whether a transaction sees a key that expires is decided by its own start time (V7): an expired value reads as
-//! absent, at the version that it has. Sweeping (`database`) makes it a tombstone later.
+//! Whether a transaction sees a key that expires is decided by its own start time (V7): an expired value
+//! reads as absent, at the version that it has. Sweeping (`database`) makes it a tombstone later.
 //!
-//! Wall clocks jump. While the database is open its own wall time never goes back, so what was absent does not come
-//! back; what was swept stays away for ever.
+//! Wall clocks jump. While the database is open its own wall time never goes back, so what was absent does
+//! not come back; what was swept stays deleted.
 
 use std::collections::BTreeSet;
 

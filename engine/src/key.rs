@@ -5,11 +5,12 @@
 //! default    01                                     tag  user key
 //! named      02  tenant 0 1 app 0 1 agent 0 1 run 0 1  tag  user key
 //! ```
-//! Inside a component of a named namespace a zero byte is written `00 FF`, so that `00 01` ends it and the order of
-//! encoded keys is the order of their components.
+//! Inside a component of a named namespace a zero byte is written `00 FF`, so that `00 01` ends it and the
+//! order of encoded keys is the order of their components.
 //!
-//! INV-KEY-1: the order of keys is the order of (namespace, tag, user key). INV-KEY-2: no encoded namespace is a
-//! prefix of another.
+//! * INV-KEY-1: the order of keys is the order of (namespace, tag, user key).
+//! * INV-KEY-2: no encoded namespace
+//! is a prefix of another.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -117,7 +118,8 @@ const KEY_INLINE: usize = 24;
 
 type KeyBytes = SmallVec<[u8; KEY_INLINE]>;
 
-/// A whole key. Short ones (up to 22 bytes of user key in the shared namespace) are stored without an allocation.
+/// A whole key. Short ones (up to 22 bytes of user key in the shared namespace) are stored without an
+/// allocation.
 pub struct Key(KeyBytes);
 
 impl Hash for Key {
@@ -145,7 +147,8 @@ impl Clone for Key {
 }
 
 impl Ord for Key {
-    /// That of the bytes. Most keys differ within sixteen of them, and two words are compared faster than strings.
+    /// That of the bytes. Most keys differ within sixteen of them, and two words are compared faster than
+    /// strings.
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         let (left, right) = (self.as_bytes(), other.as_bytes());
@@ -173,7 +176,8 @@ impl Key {
         &self.0
     }
 
-    /// Whether these are its encoded bytes. Most keys have 16 to 32, which are two words of 16 that may overlap.
+    /// Whether these are its encoded bytes. Most keys have 16 to 32, which are two words of 16 that may
+    /// overlap.
     #[inline]
     pub(crate) fn is(&self, bytes: &[u8]) -> bool {
         let own = self.as_bytes();
@@ -431,7 +435,8 @@ mod tests {
             a in (namespaces(), tags(), any::<Vec<u8>>()),
             b in (namespaces(), tags(), any::<Vec<u8>>()),
         ) {
-            let encode = |(namespace, tag, user): &(Namespace, TypeTag, Vec<u8>)| namespace.tagged(*tag, user);
+            type Parts = (Namespace, TypeTag, Vec<u8>);
+            let encode = |(namespace, tag, user): &Parts| namespace.tagged(*tag, user);
             let (left, right) = (encode(&a), encode(&b));
             prop_assert_eq!(left.cmp(&right), a.cmp(&b));
         }
@@ -445,7 +450,11 @@ mod tests {
         }
 
         #[test]
-        fn keys_are_equal_exactly_if_their_bytes_are(bytes in prop::collection::vec(any::<u8>(), 0..48), at in any::<prop::sample::Index>(), cut in 0_usize..3) {
+        fn keys_are_equal_exactly_if_their_bytes_are(
+            bytes in prop::collection::vec(any::<u8>(), 0..48),
+            at in any::<prop::sample::Index>(),
+            cut in 0_usize..3,
+        ) {
             let key = Key::from_encoded(&bytes);
             prop_assert!(key.is(&bytes));
             if !bytes.is_empty() {

@@ -1,8 +1,9 @@
 //! Stormproof: an embeddable, in-memory-first transactional store for applications and agents.
 //!
-//! Any number of threads share a [`Database`]; each agent works in a *run*. A [`Transaction`] reads one snapshot and
-//! buffers its writes; on commit it is validated against what has been committed since, and the first committer wins
-//! (optimistic concurrency control). [`Database::transaction`] runs a closure again until it commits.
+//! Any number of threads share a [`Database`]; each agent works in a *run*. A [`Transaction`] reads one
+//! snapshot and buffers its writes; on commit it is validated against what has been committed since, and the
+//! first committer wins (optimistic concurrency control). [`Database::transaction`] runs a closure again
+//! until it commits.
 //!
 //! ```
 //! use stormproof::Database;
@@ -19,9 +20,9 @@
 //! # }
 //! ```
 //!
-//! How a transaction goes through: `txn` → `commit` (validate → sequence → log → install → sync → publish → ack) →
-//! `mvcc`. Locks, threads and monotonic time are named only through `rt`, files, wall time and entropy only through
-//! `env`: so a simulation can take their place, and the engine that it tests is this one.
+//! How a transaction goes through: `txn` → `commit` (validate → sequence → log → install → sync → publish →
+//! ack) → `mvcc`. Locks, threads and monotonic time are named only through `rt`, files, wall time and entropy
+//! only through `env`: so a simulation can take their place, and the engine that it tests is this one.
 
 mod types;
 mod error;

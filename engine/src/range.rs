@@ -6,8 +6,8 @@ use crate::key::{Key, Namespace, TypeTag};
 
 /// A range of keys: the start belongs to it, the end does not.
 ///
-/// Made from the usual range expressions (`"a".."c"`, `"a"..="c"`, `"a"..`, `..`), which mean keys of the shared
-/// namespace, from [`KeyRange::prefix`], or in another namespace from [`KeyRange::in_namespace`].
+/// Made from the usual range expressions (`"a".."c"`, `"a"..="c"`, `"a"..`, `..`), which mean keys of the
+/// shared namespace, from [`KeyRange::prefix`], or in another namespace from [`KeyRange::in_namespace`].
 ///
 /// ```
 /// # let db = stormproof::Database::open_in_memory()?;

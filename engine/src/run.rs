@@ -1,8 +1,9 @@
-//! Runs: who wrote what, and when they worked.
+//! Runs: sessions of agents, by which versions say who wrote them.
 //!
-//! A run's record is data like any other, under a key of the system's namespace, so it commits, is logged and recovers
-//! as everything else does. Beside it stands a table in memory, which follows every commit of such a record: by it a
-//! transaction finds its run without a read, and the commit leader sees in commit order whether a run has ended.
+//! A run's record is data like any other, under a key of the system's namespace, so it commits, is logged and
+//! recovers as everything else does. Beside it stands a table in memory, which follows every commit of such a
+//! record: by it a transaction finds its run without a read, and the commit leader sees in commit order
+//! whether a run has ended.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ use crate::run_id::RunId;
 use crate::types::RunNumber;
 use crate::value::Value;
 
-/// Whether a run is at work.
+/// Whether a run may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunStatus {
     /// May write.
@@ -29,18 +30,18 @@ pub enum RunStatus {
     Ended,
 }
 
-/// What is known of a run.
+/// The record of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunRecord {
     /// Its name.
     pub id: RunId,
     /// Its short name in this database.
     pub number: RunNumber,
-    /// Whether it is at work.
+    /// Whether it may write.
     pub status: RunStatus,
     /// The run that it was begun from, if any.
     pub parent: Option<RunId>,
-    /// What its owner says of it.
+    /// Labels that its owner gave it.
     pub tags: BTreeMap<String, String>,
     /// When it began.
     pub started: UnixMillis,
@@ -48,7 +49,7 @@ pub struct RunRecord {
     pub ended: Option<UnixMillis>,
 }
 
-/// What a run begins with.
+/// Id, parent and tags of a run that is about to begin.
 ///
 /// ```
 /// # let db = stormproof::Database::open_in_memory()?;
@@ -154,7 +155,7 @@ pub(crate) struct RunTable {
 }
 
 impl RunTable {
-    /// An empty one; the seed is that of the database, so that nobody can choose ids that collide.
+    /// An empty table. The seed is that of the database, so that no one can choose ids that collide.
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             by_id: Table::new("runs", FixedState::with_seed(seed), 0),
@@ -194,7 +195,8 @@ impl RunTable {
         self.by_number.read().last_key_value().map_or(RunNumber::ZERO, |(number, _)| *number)
     }
 
-    /// Takes back what [`follow`](Self::follow) did for a write that failed; `before` is what the key holds again.
+    /// Takes back what [`follow`](Self::follow) did for a write that failed; `before` is what the key holds
+    /// again.
     pub(crate) fn roll_back(&self, key: &Key, before: Option<&Value>) {
         if before.is_some() {
             return self.follow(key, before);

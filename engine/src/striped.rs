@@ -5,12 +5,13 @@ use std::ops::Deref;
 use rt::sync::Arc;
 use rt::thread::STRIPES;
 
-/// A reference count in stripes, one for every few threads: who takes a reference counts on the stripe of their thread,
-/// so that threads do not wait for each other's cache lines.
+/// A striped reference count: a thread that takes a reference counts on the stripe of its own, so that threads
+/// do not wait for each other's cache lines.
 #[derive(Debug)]
 pub(crate) struct StripedArc<T>([Arc<Stripe<T>>; STRIPES]);
 
-/// A stripe of the count, which itself holds one reference. Open transactions and snapshots hold an `Arc` of it.
+/// A stripe of the count, which itself holds one reference. Open transactions and snapshots hold an `Arc` of
+/// it.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Stripe<T>(Arc<T>);

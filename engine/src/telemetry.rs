@@ -1,5 +1,4 @@
-//! What an application sees of the engine at work: spans and events of the `tracing` crate, each free of cost beyond a look
-//! at a flag while nobody listens.
+//! Spans and events of the `tracing` crate. Each costs a look at a flag as long as there is no subscriber.
 //!
 //! | span | level | fields |
 //! |---|---|---|
@@ -9,10 +8,11 @@
 //! | `commit` | trace | `txn`, `writes` |
 //! | `flush` | debug | `commits`, `bytes`: one write and one sync of the log |
 //!
-//! What fails in the background, where no caller hears of it, is an event: a warning if it is tried again, an error
-//! if the database closes for writing.
+//! What fails in the background, where no caller hears of it, is an event: a warning if it is tried again, an
+//! error if the database closes for writing.
 //!
-//! Simulations have neither: a life may end inside of any span, and whoever watches must not change what is watched.
+//! Simulations have neither: a life may end inside of any span, and whoever watches must not change what is
+//! watched.
 
 /// Enters a span until the guard is dropped.
 macro_rules! span {

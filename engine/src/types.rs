@@ -43,8 +43,8 @@ macro_rules! number {
 }
 
 number! {
-    /// A version of the whole database: one per commit, rising in commit order, never used twice. Zero is before
-    /// every commit: a key that never existed has it.
+    /// A version of the whole database: one per commit, rising in commit order, never used twice. Zero is
+    /// before every commit: a key that never existed has it.
     ///
     /// ```
     /// use stormproof::Version;
@@ -56,8 +56,8 @@ number! {
 }
 
 number! {
-    /// Identifies a transaction; never used twice, not even after a crash that lost it. The order of ids says nothing
-    /// within one opening.
+    /// Identifies a transaction; never used twice, not even after a crash that lost it. The order of ids says
+    /// nothing within one opening.
     TxnId, "t"
 }
 
@@ -67,8 +67,8 @@ number! {
 }
 
 number! {
-    /// The short name of a run inside one database, by which versions and the log refer to it. Zero is the database
-    /// itself.
+    /// The short name of a run inside one database, by which versions and the log refer to it. Zero is the
+    /// database itself.
     RunNumber, "run #"
 }
 
@@ -83,7 +83,8 @@ impl Version {
 /// What a transaction is protected from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Isolation {
-    /// Reads one snapshot, and the first committer wins: lets write skew and phantoms through, and nothing else.
+    /// Reads one snapshot, and the first committer wins: lets write skew and phantoms through, and nothing
+    /// else.
     Snapshot,
     /// As if one transaction ran after the other, in real-time order (strict serializability).
     #[default]

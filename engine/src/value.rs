@@ -95,7 +95,8 @@ impl Value {
     }
 }
 
-/// Values are equal if they are the same: a NaN equals itself, and 0.0 is not -0.0, so that compare-and-set is total.
+/// Values are equal if they are the same: a NaN equals itself, and 0.0 is not -0.0, so that compare-and-set
+/// is total.
 impl PartialEq for Value {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -165,7 +166,9 @@ macro_rules! integer {
             fn try_from(value: Value) -> Result<Self, ValueError> {
                 match value {
                     Value::I64(number) => <$type>::try_from(number)
-                        .map_err(|_| ValueError::Range { number: i128::from(number), target: stringify!($type) }),
+                        .map_err(|_| {
+                            ValueError::Range { number: i128::from(number), target: stringify!($type) }
+                        }),
                     other => Err(ValueError::Type { expected: "I64", found: other.type_name() }),
                 }
             }
@@ -189,7 +192,10 @@ macro_rules! plain {
             fn try_from(value: Value) -> Result<Self, ValueError> {
                 match value {
                     Value::$variant(value) => Ok(value),
-                    other => Err(ValueError::Type { expected: stringify!($variant), found: other.type_name() }),
+                    other => {
+                        let found = other.type_name();
+                        Err(ValueError::Type { expected: stringify!($variant), found })
+                    }
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! Every public function is used in an example of its file's documentation, which `cargo test --doc` compiles and runs.
+//! Every public function is used in an example of its file's documentation, which `cargo test --doc` compiles
+//! and runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! Every way in which a disk fails, where it matters in the life of a database: the error that the caller gets, what its
-//! message says to do, and that nothing acked is lost by it.
+//! Every way in which a disk fails, where it matters in the life of a database: the error that the caller
+//! gets, what its message says to do, and that nothing acked is lost by it.
 
 use stormproof::{Database, DatabaseBuilder, Error, Result};
 use stormproof_faults::{CrashOdds, DiskOptions, FaultKind, FaultPlan, FaultRule, Odds, SimDisk};

@@ -1,4 +1,5 @@
-//! Real processes, real files, real kills: what a child acked before SIGKILL is there afterwards, in whole commits.
+//! Real processes, real files, real kills: what a child acked before SIGKILL is there afterwards, in whole
+//! commits.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Write};

@@ -147,7 +147,8 @@ fn a_transaction_tells_what_it_is_and_has() {
     assert!(again.to_string().contains("committed"), "{again}");
 }
 
-/// What the database does by itself, records of runs and the sweeping of expired keys, is bound by no limit of the user's.
+/// What the database does by itself, records of runs and the sweeping of expired keys, is bound by no limit
+/// of the user's.
 #[test]
 fn limits_and_retry_policies_are_not_for_the_database_itself() {
     let clock = Arc::new(SimClock::new(ClockPlan::default()));

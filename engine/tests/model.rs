@@ -1,7 +1,7 @@
 //! Random operations of interleaved transactions, against a model that is a list of versions per key.
 //!
-//! The model predicts every answer: what each read and scan sees, which conditional writes fail at once, which commits
-//! are refused and for which conflicts (SEMANTICS §1–§3), in both isolation levels.
+//! The model predicts every answer: what each read and scan sees, which conditional writes fail at once,
+//! which commits are refused and for which conflicts (contract §1 to §3), in both isolation levels.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,9 +38,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (slot.clone(), any::<bool>(), prop::bool::weighted(0.1))
             .prop_map(|(slot, snapshot, read_only)| Step::Begin { slot, snapshot, read_only }),
         4 => (slot.clone(), key.clone()).prop_map(|(slot, key)| Step::Get { slot, key }),
-        4 => (slot.clone(), key.clone(), value.clone()).prop_map(|(slot, key, value)| Step::Put { slot, key, value }),
+        4 => (slot.clone(), key.clone(), value.clone())
+            .prop_map(|(slot, key, value)| Step::Put { slot, key, value }),
         2 => (slot.clone(), key.clone()).prop_map(|(slot, key)| Step::Delete { slot, key }),
-        2 => (slot.clone(), key.clone(), value.clone()).prop_map(|(slot, key, value)| Step::Insert { slot, key, value }),
+        2 => (slot.clone(), key.clone(), value.clone())
+            .prop_map(|(slot, key, value)| Step::Insert { slot, key, value }),
         2 => (slot.clone(), key.clone(), any::<bool>(), value.clone())
             .prop_map(|(slot, key, stale, value)| Step::Cas { slot, key, stale, value }),
         2 => (slot.clone(), key, value.clone(), value)
@@ -163,7 +165,8 @@ impl Run {
                     let (version, value) = open.sees(&self.model, key);
                     let read = open.txn.get_versioned(name(key)).unwrap();
                     assert_eq!(read.value, value.map(Value::I64));
-                    // A tombstone that nobody needs any more may be gone, and the key reads as if it had never been.
+                    // A tombstone that no snapshot needs any more may be gone, and the key reads as if it had
+                    // never been.
                     let collected = value.is_none() && read.version == Some(Version::ZERO);
                     assert!(read.version == version || collected, "{read:?}, expected {version:?}");
                     open.read(key);
@@ -341,7 +344,7 @@ impl Run {
 }
 
 #[test]
-fn a_tombstone_that_a_commit_has_put_off_goes_when_nobody_looks() {
+fn a_tombstone_that_a_commit_has_put_off_goes_when_no_snapshot_is_open() {
     let db = Database::open_in_memory().unwrap();
     let run = db.begin_run().unwrap();
     db.delete(run, "gone").unwrap();

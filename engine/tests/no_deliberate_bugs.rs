@@ -1,4 +1,5 @@
-//! The zoo's deliberate bugs are in simulations only: a program with the production engine holds nothing of them.
+//! The zoo's deliberate bugs are in simulations only: a program with the production engine holds nothing of
+//! them.
 
 use std::path::Path;
 
@@ -39,5 +40,6 @@ fn a_program_with_the_engine_holds_no_mutant() {
     );
 }
 
-/// In production the switch is a constant, so the compiler sees neither the question nor the branch behind it.
+/// In production the switch is a constant, so the compiler sees neither the question nor the branch behind
+/// it.
 const _: () = assert!(!rt::mutant!(AnyNameAtAll));

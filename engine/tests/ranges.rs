@@ -1,4 +1,5 @@
-//! Every form of a range, forwards, backwards and cut short, over what is stored and what the transaction wrote.
+//! Every form of a range, forwards, backwards and cut short, over what is stored and what the transaction
+//! wrote.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -1,4 +1,5 @@
-//! A database that is large enough to be filled by several threads comes back as one thread would bring it back.
+//! A database that is large enough to be filled by several threads comes back as one thread would bring it
+//! back.
 
 use stormproof::{Database, Durability, Entry, Provenance};
 
@@ -41,7 +42,7 @@ fn several_threads_recover_what_one_does() {
 
     let (alone, provenance) = opened(folder.path(), 1);
     assert_eq!(alone.len(), (KEYS - KEYS / 100) as usize);
-    assert_eq!(provenance[0], None, "a deleted key has nobody that wrote it");
+    assert_eq!(provenance[0], None, "a deleted key has no writer");
     for threads in [2, 3] {
         assert_eq!(opened(folder.path(), threads), (alone.clone(), provenance.clone()), "{threads} threads");
     }

@@ -1,4 +1,4 @@
-//! T9: the spans and events that an application sees.
+//! The spans and events that an application sees.
 
 use std::fmt::Debug;
 

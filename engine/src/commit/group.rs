@@ -11,10 +11,11 @@ use crate::types::Version;
 
 /// Brings requests to the leader's protocol, alone or in groups.
 ///
-/// Where a commit waits for the disk, those that arrive meanwhile queue up; the leader hands the lead over to the first
-/// of them, who takes all the others along as one group with one write and one sync. Only those that are answered and
-/// the next leader are woken (Helland et al., "Group Commit Timers and High Volume Transaction Systems", 1987, with
-/// the sync itself as the timer). Where it does not, a lock is cheaper than any hand-over.
+/// Where a commit waits for the disk, those that arrive meanwhile queue up; the leader hands the lead over to
+/// the first of them, who takes all the others along as one group with one write and one sync. Only those
+/// that are answered and the next leader are woken (Helland et al., "Group Commit Timers and High Volume
+/// Transaction Systems", 1987, with the sync itself as the timer). Where it does not, a lock is cheaper than
+/// any hand-over.
 #[derive(Debug)]
 pub(crate) struct Committer {
     leader: Mutex<Leader>,
@@ -76,8 +77,8 @@ impl Committer {
             state: Mutex::new("commit.waiter", Waiting::Queued(request)),
             wake: Condvar::new("commit.waiter.wake"),
         });
-        // Under the same hold of the lock under which there was a leader: who queues behind one that has just left would
-        // wait for ever.
+        // Under the same hold of the lock under which there was a leader: a request that queues after the
+        // leader has left would never be led.
         queue.waiting.push(Arc::clone(&waiter));
         drop(queue);
         match waiter.wait() {
@@ -100,8 +101,8 @@ impl Committer {
         members.extend(followers.iter().filter_map(|follower| follower.join()).map(Member::new));
         self.leader.lock().commit_group(store, &mut members);
         rt::probe::at("commit.publish→ack");
-        // Before the acks: the next group is on its way to the disk while the followers of this one are woken, which takes
-        // microseconds for each.
+        // Before the acks: the next group is on its way to the disk while the followers of this one are
+        // woken, which takes microseconds for each.
         self.hand_over();
         let mut members = members.into_iter();
         let own = members.next().map_or(Err(Error::Closed), Member::into_result);

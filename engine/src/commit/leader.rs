@@ -51,11 +51,12 @@ impl Leader {
         }
     }
 
-    /// The whole protocol: validate → sequence → log → install for each member, then sync → publish for the group. The
-    /// ack is the caller's, who finds an answer in every member.
+    /// The whole protocol: validate → sequence → log → install for each member, then sync → publish for the
+    /// group. The ack is the caller's, who finds an answer in every member.
     pub(crate) fn commit_group(&mut self, store: &Store, group: &mut [Member]) {
         let published = self.last;
-        // First of all, because from the first record in the log's buffer on a refusal would have to be undone.
+        // First of all, because from the first record in the log's buffer on a refusal would have to be
+        // undone.
         if let Err(error) = store.admit(group.len()) {
             return group.iter_mut().for_each(|member| member.result = Err(error.clone()));
         }
@@ -70,13 +71,13 @@ impl Leader {
             match store.sync_group() {
                 Ok(()) => {
                     rt::probe::at("commit.sync→publish");
-                    // After the last install, or a snapshot would see half of a commit (V1, V3); and once for the group,
-                    // or versions could be published in another order than they were assigned.
+                    // After the last install, or a snapshot would see half of a commit (V1, V3); and once for
+                    // the group, or versions could be published in another order than they were assigned.
                     store.publish(self.last);
                     mutants::publish_out_of_order(store, published.next());
                     self.collect(store, self.last.get() - published.get());
-                    // After the publish, so that no reader waits for the disk, and before the ack, or more commits could
-                    // be lost than the durability mode allows (D4).
+                    // After the publish, so that no reader waits for the disk, and before the ack, or more
+                    // commits could be lost than the durability mode allows (D4).
                     if let Err(error) = store.before_ack() {
                         fail_committed(group, &error);
                     }
@@ -94,7 +95,8 @@ impl Leader {
 
     /// Validates, sequences, logs and installs one member.
     fn stage(&mut self, store: &Store, mut request: Request) -> Result<Version> {
-        // Here and not when the transaction began: the run may have ended meanwhile, in a commit before this one.
+        // Here and not when the transaction began: the run may have ended meanwhile, in a commit before this
+        // one.
         if store.runs.has_ended(request.run) && !rt::mutant!(EndedRunWrites) {
             return Err(Error::RunEnded(request.run.id));
         }
@@ -149,12 +151,13 @@ impl Leader {
         for slot in self.installed.drain(..) {
             store.roll_back(&slot, published);
         }
-        // Last, when nothing above `published` is left that could be taken for a commit of a version assigned again.
+        // Last, when nothing above `published` is left that could be taken for a commit of a version assigned
+        // again.
         self.last = published;
     }
 
-    /// Counts a group that was published, and collects a little more than it has added, so that what a long reader left
-    /// behind drains as well.
+    /// Counts a group that was published, and collects a little more than it has added, so that what a long
+    /// reader left behind drains as well.
     fn collect(&mut self, store: &Store, commits: u64) {
         self.counters.count_published(commits);
         self.commits_since_look += commits;
@@ -203,8 +206,8 @@ fn log(store: &Store, version: Version, request: &Request) -> Result<()> {
     })
 }
 
-/// Replaces conflicts with members of a failed group by the group's error: their work has been undone, so they did not
-/// win. A commit whose outcome is not known may turn out to have won, so it stays the winner.
+/// Replaces conflicts with members of a failed group by the group's error: their work has been undone, so
+/// they did not win. A commit whose outcome is not known may turn out to have won, so it stays the winner.
 fn fail_losers(store: &Store, group: &mut [Member], published: Version, error: &Error) {
     if matches!(error, Error::Indeterminate { .. }) || rt::mutant!(LosersOfFailedGroup) {
         return;
@@ -280,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_loses_to_a_member_of_a_group_that_was_taken_back() {
+    fn no_member_loses_to_one_of_a_group_that_was_rolled_back() {
         rt::check(|| {
             let fixture = Fixture::new();
             let group = vec![fixture.put(&["a"]), fixture.put(&["a", "b"]), fixture.put(&["c"])];
@@ -293,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn who_lost_to_a_commit_of_before_still_hears_to_whom() {
+    fn a_loser_to_an_earlier_commit_is_still_told_the_winner() {
         rt::check(|| {
             let fixture = Fixture::new();
             let late = fixture.put(&["a", "old"]);
@@ -319,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_whose_end_was_taken_back_has_not_ended_for_its_group() {
+    fn a_run_whose_end_was_rolled_back_has_not_ended_for_its_group() {
         rt::check(|| {
             let fixture = Fixture::new();
             let mut end = fixture.db.begin_transaction(fixture.run).unwrap();

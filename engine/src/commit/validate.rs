@@ -10,9 +10,10 @@ use crate::types::{Isolation, Version};
 
 /// Returns all conflicts; empty if the transaction may commit.
 ///
-/// A key has changed since the snapshot exactly if its newest version is above it: reads saw the newest version at or
-/// below the snapshot, conditional writes were checked against it, and of a key that has been collected nothing above
-/// any snapshot in use was left. One comparison thus decides every row of the contract; the row names the conflict.
+/// A key has changed since the snapshot exactly if its newest version is above it: reads saw the newest
+/// version at or below the snapshot, conditional writes were checked against it, and of a key that has been
+/// collected nothing above any snapshot in use was left. One comparison thus decides every row of the
+/// contract; the row names the conflict.
 pub(crate) fn validate(request: &Request, index: &Index) -> Vec<ConflictInfo> {
     let mut conflicts = Vec::new();
     let start = request.start;
@@ -55,7 +56,8 @@ pub(crate) fn validate(request: &Request, index: &Index) -> Vec<ConflictInfo> {
     conflicts
 }
 
-/// The newest version of a key, zero if it has none. A slot that is known but dead has been replaced, or collected.
+/// The newest version of a key, zero if it has none. A slot that is known but dead has been replaced, or
+/// collected.
 #[inline]
 fn newest(index: &Index, key: &Key, known: Option<&Slot>) -> Version {
     known.and_then(Slot::newest).unwrap_or_else(|| index.newest(key))

@@ -12,11 +12,12 @@ use crate::mvcc::Slot;
 use crate::range::KeyRange;
 use crate::value::Value;
 
-/// Up to this many writes stay in a sorted vector, which is faster to fill than a tree; a single one needs no allocation.
+/// Up to this many writes stay in a sorted vector, which is faster to fill than a tree; a single one needs no
+/// allocation.
 const VECTOR_MAX: usize = 32;
 
-/// BufferedWrite writes by key: puts, deletes and conditional writes. The last one to a key counts; its condition, once
-/// there is one, stays.
+/// Buffered writes by key: puts, deletes and conditional writes. The last one to a key counts; its
+/// condition, once there is one, stays.
 #[derive(Clone, Debug)]
 pub(crate) struct WriteSet {
     entries: Entries,
@@ -177,19 +178,29 @@ mod tests {
 
     proptest! {
         #[test]
-        fn is_a_map_that_keeps_conditions(writes in prop::collection::vec((0_u8..80, any::<Option<i64>>(), any::<bool>()), 0..120)) {
+        fn is_a_map_that_keeps_conditions(
+            writes in prop::collection::vec((0_u8..80, any::<Option<i64>>(), any::<bool>()), 0..120),
+        ) {
             let mut set = WriteSet::default();
             let mut model = BTreeMap::new();
             for (number, value, conditional) in writes {
                 let condition = conditional.then_some(CasExpectation::Absent);
-                set.insert(key(number), BufferedWrite { value: value.map(Value::I64), expires_at: None, condition: condition.clone(), slot: None });
+                let value = value.map(Value::I64);
+                let write = {
+                    let condition = condition.clone();
+                    BufferedWrite { value, expires_at: None, condition, slot: None }
+                };
+                set.insert(key(number), write.clone());
                 let entry = model.entry(key(number)).or_insert((None, None));
-                entry.0 = value.map(Value::I64);
+                entry.0 = write.value;
                 entry.1 = entry.1.take().or(condition);
             }
             prop_assert_eq!(set.len(), model.len());
             prop_assert_eq!(set.is_empty(), model.is_empty());
-            let expected_bytes: usize = model.iter().map(|(key, (value, _))| key.as_bytes().len() + value.as_ref().map_or(0, Value::size)).sum();
+            let size = |(key, (value, _)): (&Key, &(Option<Value>, _))| {
+                key.as_bytes().len() + value.as_ref().map_or(0, Value::size)
+            };
+            let expected_bytes: usize = model.iter().map(size).sum();
             prop_assert_eq!(set.bytes(), expected_bytes);
             for (key, (value, condition)) in &model {
                 let found = set.get(key).unwrap();

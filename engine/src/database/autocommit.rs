@@ -1,4 +1,4 @@
-//! Operations that are a transaction each.
+//! Single operations, each a transaction of its own.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ impl Database {
         self.transaction(run, |txn| txn.put::<Value>(&key, value.clone()))
     }
 
-    /// Writes a key that ceases to be `ttl` from now, in a transaction of its own.
+    /// Writes a key that expires `ttl` from now, in a transaction of its own.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -83,9 +83,9 @@ impl Database {
         }
     }
 
-    /// Calls `read` with the value that a key has now, `None` if it is absent: like [`get`](Self::get), but nothing is
-    /// copied or counted. `read` should be short, as nothing that others overwrite meanwhile is freed, and must not use
-    /// the database.
+    /// Calls `read` with the value that a key has now, `None` if it is absent: like [`get`](Self::get), but
+    /// nothing is copied or counted. `read` should be short, as nothing that others overwrite meanwhile is
+    /// freed, and must not use the database.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;

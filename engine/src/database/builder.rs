@@ -144,15 +144,15 @@ impl DatabaseBuilder {
         self
     }
 
-    /// How many bytes ahead the log allocates space on disk, so that most syncs don't change the file's size. Default:
-    /// 1 MiB.
+    /// How many bytes ahead the log allocates space on disk, so that most syncs don't change the file's size.
+    /// Default: 1 MiB.
     pub const fn allocate_bytes(mut self, bytes: u64) -> Self {
         self.log.allocate_bytes = bytes;
         self
     }
 
-    /// How many bytes of log may wait to be written before commits wait too, in the modes in which they wait at all.
-    /// Default: 8 MiB.
+    /// How many bytes of log may wait to be written before commits wait too, in the modes in which they wait
+    /// at all. Default: 8 MiB.
     pub const fn log_buffer_bytes_max(mut self, bytes: usize) -> Self {
         self.log.buffer_bytes_max = bytes;
         self
@@ -164,8 +164,8 @@ impl DatabaseBuilder {
         self
     }
 
-    /// How long after the last checkpoint another one is written, if anything has been logged. Default: never for this
-    /// reason alone.
+    /// How long after the last checkpoint another one is written, if anything has been logged. Default: never
+    /// for this reason alone.
     pub const fn checkpoint_interval(mut self, interval: Duration) -> Self {
         self.log.checkpoint_interval = Some(interval);
         self
@@ -242,35 +242,36 @@ impl DatabaseBuilder {
         self
     }
 
-    /// Parts into which the hash index is split, rounded up to a power of two: at least as many as threads that fill it
-    /// when the database is opened. Default: 16. Small databases in great numbers want few.
+    /// Parts into which the hash index is split, rounded up to a power of two: at least as many as threads
+    /// that fill it when the database is opened. Default: 16. Small databases in great numbers want few.
     pub const fn index_shards(mut self, shards: usize) -> Self {
         self.index_shards = shards.next_power_of_two();
         self
     }
 
-    /// How many spans of versions snapshots are counted in, at least 2: the more, the more exactly collection follows
-    /// long readers. Default: 64.
+    /// How many spans of versions snapshots are counted in, at least 2: the more, the more exactly collection
+    /// follows long readers. Default: 64.
     pub const fn snapshot_generations(mut self, generations: usize) -> Self {
         self.snapshot_generations = if generations < 2 { 2 } else { generations };
         self
     }
 
-    /// How many commits there are between two looks at the oldest snapshot, at least 1: the fewer, the sooner old versions
-    /// go, and the more a commit costs. Default: 32.
+    /// How many commits there are between two looks at the oldest snapshot, at least 1: the fewer, the sooner
+    /// old versions go, and the more a commit costs. Default: 32.
     pub const fn collect_every(mut self, commits: u64) -> Self {
         self.collect_every = if commits == 0 { 1 } else { commits };
         self
     }
 
-    /// How many threads recovery fills the index with, beside the one that reads, once it has read some megabytes. Default:
-    /// as many as the machine runs at once, up to 4.
+    /// How many threads recovery fills the index with, beside the one that reads, once it has read some
+    /// megabytes. Default: as many as the machine runs at once, up to 4.
     pub const fn recovery_threads(mut self, threads: usize) -> Self {
         self.recovery_threads = threads;
         self
     }
 
-    /// Records the shapes of transactions, for a simulator to play them again: see [`Recording`]. Default: no.
+    /// Records the shapes of transactions, for a simulator to play them again: see [`Recording`]. Default:
+    /// no.
     ///
     /// ```
     /// use stormproof::{Database, Recording};

@@ -55,8 +55,9 @@ impl Checkpoints {
         Ok(info)
     }
 
-    /// Takes the place in the log from which replay completes the checkpoint, then the snapshot. In the other order,
-    /// commits between the two would be in neither: replay starts behind them, and the snapshot ends before them.
+    /// Takes the place in the log from which replay completes the checkpoint, then the snapshot. In the other
+    /// order, commits between the two would be in neither: replay starts behind them, and the snapshot ends
+    /// before them.
     fn place_and_snapshot(&self, log: &Log) -> Result<(Capture, LazySnapshotView)> {
         let Coordinator { store, committer, .. } = &*self.coordinator;
         let capture = || {

@@ -1,7 +1,7 @@
 //! The database: the handle that applications hold, and its life from opening to closing.
 //!
-//! Job: opening, closing, checkpoints, work in the background, and the public operations, which it passes on to `txn` and
-//! `snapshot`. Not its job: how a transaction is run and committed.
+//! Job: opening, closing, checkpoints, work in the background, and the public operations, which it passes on
+//! to `txn` and `snapshot`. Not its job: how a transaction is run and committed.
 
 mod builder;
 mod open;
@@ -36,8 +36,8 @@ use handle::Handle;
 use measure::measure;
 use sweep::sweep;
 
-/// An open database. Handles are cheap to clone and may be used from any number of threads; the last one to go closes
-/// the database.
+/// An open database. Handles are cheap to clone and may be used from any number of threads; the last one to
+/// go closes the database.
 #[derive(Clone, Debug)]
 pub struct Database {
     handle: Arc<Handle>,
@@ -75,8 +75,10 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Locked`](crate::Error::Locked) when it is open elsewhere; [`Error::Corruption`](crate::Error::Corruption), [`Error::Missing`](crate::Error::Missing) and
-    /// [`Error::NewerFormat`](crate::Error::NewerFormat) when its files are not what they must be; [`Error::Io`](crate::Error::Io).
+    /// [`Error::Locked`](crate::Error::Locked) when it is open elsewhere;
+    /// [`Error::Corruption`](crate::Error::Corruption), [`Error::Missing`](crate::Error::Missing) and
+    /// [`Error::NewerFormat`](crate::Error::NewerFormat) when its files are not what they must be;
+    /// [`Error::Io`](crate::Error::Io).
     pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
         Self::builder().dir(dir).open()
     }
@@ -95,7 +97,8 @@ impl Database {
         DatabaseBuilder::new()
     }
 
-    /// A view of the whole database as of now. Takes no time and no memory, but while it lives, what it sees is kept.
+    /// A view of the whole database as of now. Takes no time and no memory, but while it lives, what it sees
+    /// is kept.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -132,8 +135,8 @@ impl Database {
         ClonedSnapshotView::new(self.handle.snapshots.own())
     }
 
-    /// Who wrote the value that a key has now: run and transaction. `None` if the key never existed, or if its
-    /// tombstone has been collected.
+    /// Who wrote the value that a key has now: run and transaction. `None` if the key never existed, or if
+    /// its tombstone has been collected.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -228,7 +231,8 @@ impl Database {
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
-    /// # let db = stormproof::Database::builder().dir(dir.path()).durability(stormproof::Durability::Pipelined).open()?;
+    /// # let builder = stormproof::Database::builder().dir(dir.path());
+    /// # let db = builder.durability(stormproof::Durability::Pipelined).open()?;
     /// # let run = db.begin_run()?;
     /// db.put(run, "key", 1_i64)?;
     /// db.flush()?;
@@ -237,17 +241,19 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Poisoned`](crate::Error::Poisoned) after a failed sync; the error of a failed write, after which the data still wait for room.
+    /// [`Error::Poisoned`](crate::Error::Poisoned) after a failed sync; the error of a failed write, after
+    /// which the data still wait for room.
     pub fn flush(&self) -> Result<()> {
         self.store().log.as_ref().map_or(Ok(()), |log| log.flush())
     }
 
-    /// Waits until everything up to `version` is durable: a reader that must not act on what a crash can take back
-    /// waits for the version of its snapshot.
+    /// Waits until everything up to `version` is durable: a reader that must not act on what a crash can take
+    /// back waits for the version of its snapshot.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
-    /// # let db = stormproof::Database::builder().dir(dir.path()).durability(stormproof::Durability::Pipelined).open()?;
+    /// # let builder = stormproof::Database::builder().dir(dir.path());
+    /// # let db = builder.durability(stormproof::Durability::Pipelined).open()?;
     /// # let run = db.begin_run()?;
     /// use stormproof::SnapshotView as _;
     ///
@@ -258,7 +264,8 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Poisoned`](crate::Error::Poisoned), [`Error::Closed`](crate::Error::Closed) when that will not happen.
+    /// [`Error::Poisoned`](crate::Error::Poisoned), [`Error::Closed`](crate::Error::Closed) when that will
+    /// not happen.
     pub fn wait_durable(&self, version: Version) -> Result<()> {
         self.store().ticket(version).wait()
     }
@@ -267,7 +274,8 @@ impl Database {
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
-    /// # let db = stormproof::Database::builder().dir(dir.path()).durability(stormproof::Durability::Pipelined).open()?;
+    /// # let builder = stormproof::Database::builder().dir(dir.path());
+    /// # let db = builder.durability(stormproof::Durability::Pipelined).open()?;
     /// # let run = db.begin_run()?;
     /// db.put(run, "key", 1_i64)?;
     /// assert!(db.durable_version() <= db.version());
@@ -277,13 +285,14 @@ impl Database {
         self.store().log.as_ref().map_or_else(|| self.version(), |log| log.durable_version())
     }
 
-    /// Writes the newest state to a checkpoint, from which the next recovery begins, and drops the log before it.
-    /// Writers go on meanwhile. Happens by itself as the log grows. In memory there is nothing to do, and nothing is
-    /// returned.
+    /// Writes the newest state to a checkpoint, from which the next recovery begins, and drops the log before
+    /// it. Writers go on meanwhile. Happens by itself as the log grows. In memory there is nothing to do, and
+    /// nothing is returned.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
-    /// # let db = stormproof::Database::builder().dir(dir.path()).durability(stormproof::Durability::Pipelined).open()?;
+    /// # let builder = stormproof::Database::builder().dir(dir.path());
+    /// # let db = builder.durability(stormproof::Durability::Pipelined).open()?;
     /// # let run = db.begin_run()?;
     /// db.put(run, "key", 1_i64)?;
     /// let written = db.checkpoint()?.expect("a database on disk has checkpoints");
@@ -301,7 +310,8 @@ impl Database {
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
-    /// # let db = stormproof::Database::builder().dir(dir.path()).durability(stormproof::Durability::Pipelined).open()?;
+    /// # let builder = stormproof::Database::builder().dir(dir.path());
+    /// # let db = builder.durability(stormproof::Durability::Pipelined).open()?;
     /// # let run = db.begin_run()?;
     /// let report = db.recovery_report();
     /// assert!(report.created, "there was nothing before");
@@ -311,8 +321,8 @@ impl Database {
         &self.handle.recovery
     }
 
-    /// Closes the database for all handles: no new transactions, waits for those that are open (as long as the close
-    /// timeout allows; then they can't commit any more), and makes everything acked durable.
+    /// Closes the database for all handles: no new transactions, waits for those that are open (as long as
+    /// the close timeout allows; then they can't commit any more), and makes everything acked durable.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;

@@ -1,5 +1,5 @@
-//! The zoo's deliberate bugs around the database that take more than a condition. In production each function here is
-//! empty: `rt::mutant!` is the constant `false`.
+//! The zoo's deliberate bugs around the database that take more than a condition. In production each function
+//! here is empty: `rt::mutant!` is the constant `false`.
 
 use rt::sync::Arc;
 
@@ -9,8 +9,8 @@ use crate::store::Store;
 use crate::striped::Stripe;
 use crate::wal::Capture;
 
-/// Takes the snapshot before the place in the log, and claims of the place what the writer checks; `None` without the
-/// bug.
+/// Takes the snapshot before the place in the log, and claims of the place what the writer checks; `None`
+/// without the bug.
 #[inline(always)]
 pub(super) fn snapshot_first(
     store: &Arc<Store>,

@@ -41,8 +41,8 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// [`Error::RunExists`] when a run has that id; [`Error::RunNotFound`] when there is no such parent; when the
-    /// record of the run can't be committed.
+    /// [`Error::RunExists`] when a run has that id; [`Error::RunNotFound`] when there is no such parent; when
+    /// the record of the run can't be committed.
     pub fn begin_run_with(&self, options: RunOptions) -> Result<RunId> {
         let store = self.store();
         if let Some(parent) = options.parent {
@@ -97,7 +97,7 @@ impl Database {
         })
     }
 
-    /// What is known of a run.
+    /// Returns the record of a run.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;

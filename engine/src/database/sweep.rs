@@ -1,8 +1,8 @@
 //! Sweeping: deletes keys that have expired.
 //!
-//! An ordinary transaction of the database itself, which deletes on the condition that the version is still the one that
-//! expired: so a sweep is logged, versioned, validated and collected like every delete, and a key that was written again
-//! is left alone.
+//! An ordinary transaction of the database itself, which deletes on the condition that the version is still
+//! the one that expired: so a sweep is logged, versioned, validated and collected like every delete, and a
+//! key that was written again is left alone.
 
 use env::UnixMillis;
 use rt::sync::Arc;

@@ -23,7 +23,8 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// [`Error::RunNotFound`](crate::Error::RunNotFound), [`Error::RunEnded`](crate::Error::RunEnded); [`Error::Closed`](crate::Error::Closed).
+    /// [`Error::RunNotFound`](crate::Error::RunNotFound), [`Error::RunEnded`](crate::Error::RunEnded);
+    /// [`Error::Closed`](crate::Error::Closed).
     pub fn begin_transaction(&self, run: RunId) -> Result<Transaction> {
         self.begin_transaction_with(run, &TransactionOptions::default())
     }
@@ -41,7 +42,8 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// [`Error::RunNotFound`](crate::Error::RunNotFound), [`Error::RunEnded`](crate::Error::RunEnded); [`Error::Closed`](crate::Error::Closed).
+    /// [`Error::RunNotFound`](crate::Error::RunNotFound), [`Error::RunEnded`](crate::Error::RunEnded);
+    /// [`Error::Closed`](crate::Error::Closed).
     #[inline]
     pub fn begin_transaction_with(&self, run: RunId, options: &TransactionOptions) -> Result<Transaction> {
         self.coordinator().check_open()?;
@@ -50,8 +52,8 @@ impl Database {
         Ok(Transaction::begin(self.handle.transactions.own(), run, options))
     }
 
-    /// Runs a closure as a transaction: commits when it returns `Ok`, runs it again after a conflict, aborts and
-    /// returns any other error. The closure may thus run several times.
+    /// Runs a closure as a transaction: commits when it returns `Ok`, runs it again after a conflict, aborts
+    /// and returns any other error. The closure may thus run several times.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -68,7 +70,8 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// What the closure returns; [`Error::MaxRetriesExceeded`](crate::Error::MaxRetriesExceeded); whatever else keeps a commit from happening.
+    /// What the closure returns; [`Error::MaxRetriesExceeded`](crate::Error::MaxRetriesExceeded); whatever
+    /// else keeps a commit from happening.
     pub fn transaction<T>(&self, run: RunId, body: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
         self.transaction_with(run, &TransactionOptions::default(), body)
     }
@@ -84,7 +87,7 @@ impl Database {
     /// let options = TransactionOptions::new().timeout(Duration::from_secs(1)).retry(RetryPolicy::never());
     /// let lost = db.transaction_with(run, &options, |txn| {
     ///     let read: u64 = txn.get("key")?.unwrap_or(0);
-    ///     db.put(run, "key", 7_u64)?; // Somebody else is faster.
+    ///     db.put(run, "key", 7_u64)?; // Another transaction is faster.
     ///     txn.put("key", read + 1)
     /// });
     /// assert!(matches!(lost, Err(Error::MaxRetriesExceeded { attempts: 1, .. })));
@@ -102,8 +105,8 @@ impl Database {
         self.transaction_with_commit(run, options, body).map(|(done, _)| done)
     }
 
-    /// Like [`transaction_with`](Self::transaction_with), and hands out the commit as well: its version, and a ticket
-    /// that tells when it is durable.
+    /// Like [`transaction_with`](Self::transaction_with), and hands out the commit as well: its version, and
+    /// a ticket that tells when it is durable.
     ///
     /// ```
     /// use stormproof::{Database, TransactionOptions};
@@ -111,7 +114,8 @@ impl Database {
     /// # fn main() -> Result<(), stormproof::Error> {
     /// let db = Database::open_in_memory()?;
     /// let run = db.begin_run()?;
-    /// let (_, commit) = db.transaction_with_commit(run, &TransactionOptions::new(), |txn| txn.put("key", 1_i64))?;
+    /// let options = TransactionOptions::new();
+    /// let (_, commit) = db.transaction_with_commit(run, &options, |txn| txn.put("key", 1_i64))?;
     /// commit.wait_durable()?;
     /// assert_eq!(commit.version(), Some(db.version()));
     /// # Ok(())

@@ -12,9 +12,10 @@ use crate::value::{VALUE_DEPTH_MAX, Value};
 
 /// One stream of events.
 ///
-/// Appends do not conflict with each other: the order of their commits is the order of their sequence numbers, which
-/// begin at 0 and have no holes. A serializable transaction that has read (any part of) the end of a stream conflicts
-/// with appends by others, as with any phantom; so what it read before its own appends is what precedes them.
+/// Appends do not conflict with each other: the order of their commits is the order of their sequence
+/// numbers, which begin at 0 and have no holes. A serializable transaction that has read (any part of) the
+/// end of a stream conflicts with appends by others, as with any phantom; so what it read before its own
+/// appends is what precedes them.
 ///
 /// ```
 /// use stormproof::{Database, EventLog};
@@ -47,8 +48,8 @@ pub struct Event {
     pub sequence: u64,
     /// What happened.
     pub value: Value,
-    /// SHA-256 over the hash of the entry before (zeros for the first), the sequence number (8 bytes, big-endian) and
-    /// the encoded value.
+    /// SHA-256 over the hash of the entry before (zeros for the first), the sequence number (8 bytes,
+    /// big-endian) and the encoded value.
     pub hash: [u8; 32],
     /// The commit that appended it; `None` for the transaction's own.
     pub version: Option<Version>,
@@ -84,7 +85,8 @@ impl EventLog {
     /// Appends an event. It gets its sequence number when the transaction commits.
     ///
     /// # Errors
-    /// When the value does not fit or nests too deep, or the transaction is too large or may not write any more.
+    /// When the value does not fit or nests too deep, or the transaction is too large or may not write any
+    /// more.
     pub fn append<V>(&self, txn: &mut Transaction, value: V) -> Result<()>
     where
         V: TryInto<Value>,
@@ -99,12 +101,13 @@ impl EventLog {
         txn.append(Append { stream: self.stream.clone(), value })
     }
 
-    /// The events whose sequence numbers lie in `sequences`, in order, the transaction's own included. These stand
-    /// where they will be if the transaction commits under serializable isolation; under snapshot isolation others may
-    /// come before them.
+    /// The events whose sequence numbers lie in `sequences`, in order, the transaction's own included. These
+    /// stand where they will be if the transaction commits under serializable isolation; under snapshot
+    /// isolation others may come before them.
     ///
     /// # Errors
-    /// When the transaction has ended or is past its timeout; [`Error::BrokenChain`] for an entry that can't be read.
+    /// When the transaction has ended or is past its timeout; [`Error::BrokenChain`] for an entry that can't
+    /// be read.
     pub fn read(&self, txn: &mut Transaction, sequences: impl RangeBounds<u64>) -> Result<Vec<Event>> {
         let from = match sequences.start_bound() {
             Bound::Included(&from) => from,
@@ -151,7 +154,8 @@ impl EventLog {
         }
     }
 
-    /// Checks that the sequence has no holes and every entry's hash is what it must be. Returns how many there are.
+    /// Checks that the sequence has no holes and every entry's hash is what it must be. Returns how many
+    /// there are.
     ///
     /// # Errors
     /// [`Error::BrokenChain`] names the first entry that does not fit.

@@ -1,7 +1,7 @@
 //! What agents build on: key-value data, event logs, state machines.
 //!
-//! All three are ways of using one [`Transaction`](crate::Transaction), so data of all kinds commit together or not at
-//! all. Their keys differ in the type tag and never meet.
+//! All three are ways of using one [`Transaction`](crate::Transaction), so data of all kinds commit together
+//! or not at all. Their keys differ in the type tag and never meet.
 
 mod event_log;
 mod kv_store;

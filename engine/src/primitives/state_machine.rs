@@ -47,7 +47,9 @@ impl State for String {
 ///     jobs.create(txn, "job-1")?;
 ///     jobs.transition(txn, "job-1", &"queued".to_owned(), &"running".to_owned())
 /// })?;
-/// let skipped = db.transaction(run, |txn| jobs.transition(txn, "job-1", &"queued".to_owned(), &"done".to_owned()));
+/// let skipped = db.transaction(run, |txn| {
+///     jobs.transition(txn, "job-1", &"queued".to_owned(), &"done".to_owned())
+/// });
 /// assert!(matches!(skipped, Err(Error::InvalidTransition { allowed, .. }) if allowed == ["done"]));
 /// # Ok(())
 /// # }
@@ -100,7 +102,8 @@ impl<S: State> StateMachine<S> {
         Ok(self.state_versioned(txn, instance)?.0)
     }
 
-    /// Like [`state`](Self::state), with the version at which it was entered, as [`Transaction::get_versioned`] tells it.
+    /// Like [`state`](Self::state), with the version at which it was entered, as
+    /// [`Transaction::get_versioned`] tells it.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -145,9 +148,9 @@ impl<S: State> StateMachine<S> {
     /// Moves an instance from one state to another.
     ///
     /// # Errors
-    /// [`Error::InvalidTransition`] when the transition is not declared or the instance is in another state: it names
-    /// the state that it is in and those that it may go to. [`Error::Invalid`] when there is no such instance.
-    /// Otherwise as [`Transaction::compare_and_set`].
+    /// [`Error::InvalidTransition`] when the transition is not declared or the instance is in another state:
+    /// it names the state that it is in and those that it may go to. [`Error::Invalid`] when there is no such
+    /// instance. Otherwise as [`Transaction::compare_and_set`].
     pub fn transition(&self, txn: &mut Transaction, instance: &str, from: &S, to: &S) -> Result<()> {
         let key = self.key(instance);
         let found = txn.get_versioned(&key)?;

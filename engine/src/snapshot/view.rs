@@ -19,8 +19,8 @@ use crate::value::Value;
 pub struct Versioned {
     /// The value; `None` if the key is absent.
     pub value: Option<Value>,
-    /// The version of the value, or of the tombstone if the key was deleted or has expired; zero if it never existed;
-    /// `None` if a transaction reads its own write, which has no version yet.
+    /// The version of the value, or of the tombstone if the key was deleted or has expired; zero if it never
+    /// existed; `None` if a transaction reads its own write, which has no version yet.
     pub version: Option<Version>,
 }
 
@@ -85,17 +85,17 @@ impl LazySnapshotView {
         self.get_with(key, |value| value.cloned())
     }
 
-    /// Calls `read` with the value of a key, `None` if it is absent: like [`value`](Self::value), but nothing is copied or
-    /// counted. `read` should be short, as nothing that others overwrite meanwhile is freed, and must not use the
-    /// database.
+    /// Calls `read` with the value of a key, `None` if it is absent: like [`value`](Self::value), but nothing
+    /// is copied or counted. `read` should be short, as nothing that others overwrite meanwhile is freed, and
+    /// must not use the database.
     #[inline]
     pub fn get_with<R>(&self, key: impl IntoKey, read: impl FnOnce(Option<&Value>) -> R) -> R {
         let key = key.into_key();
         self.store.index.see(&key, self.registered.version, self.now, |_, value| read(value))
     }
 
-    /// Calls `visit` with the keys of a range and their values, in key order or backwards, until it breaks. Nothing is
-    /// copied. `visit` must not use the database: locks are held around it.
+    /// Calls `visit` with the keys of a range and their values, in key order or backwards, until it breaks.
+    /// Nothing is copied. `visit` must not use the database: locks are held around it.
     pub fn visit(
         &self,
         range: impl Into<KeyRange>,
@@ -143,7 +143,8 @@ impl Drop for LazySnapshotView {
     }
 }
 
-/// A deep copy of the database at its version: obviously right, slow to make, and the oracle for the other view.
+/// A deep copy of the database at its version: obviously right, slow to make, and the oracle for the other
+/// view.
 #[derive(Clone, Debug)]
 pub struct ClonedSnapshotView {
     version: Version,

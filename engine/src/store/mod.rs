@@ -1,8 +1,8 @@
 //! The store core: what a database holds, below the rules by which it changes.
 //!
-//! Job: index, open snapshots, runs, expiry table, log and published version, each behind a small interface for those
-//! above: `commit` changes them, `txn` and `snapshot` read them. Not its job: who may commit (`commit`), how a transaction
-//! is run (`txn`), opening, closing and checkpoints (`database`).
+//! Job: index, open snapshots, runs, expiry table, log and published version, each behind a small interface
+//! for those above: `commit` changes them, `txn` and `snapshot` read them. Not its job: who may commit
+//! (`commit`), how a transaction is run (`txn`), opening, closing and checkpoints (`database`).
 
 mod snapshot_registry;
 
@@ -71,15 +71,16 @@ impl Store {
         self.published.store(version.get(), Ordering::SeqCst);
     }
 
-    /// Calls `read` with the value that a key has at some moment of this call. Registers no snapshot: a single read
-    /// needs none.
+    /// Calls `read` with the value that a key has at some moment of this call. Registers no snapshot: a
+    /// single read needs none.
     #[inline]
     pub(crate) fn read_newest<R>(&self, key: &Key, mut read: impl FnOnce(Option<&Value>) -> R) -> R {
         for _ in 0..UNREGISTERED_READS_MAX {
             let published = self.published();
             let now = self.wall_time();
-            // What is found is the newest version at or below `published`. If nothing is found, there is none; or it
-            // has been collected, for which a newer one must have been published: hence the second look.
+            // What is found is the newest version at or below `published`. If nothing is found, there is
+            // none; or it has been collected, for which a newer one must have been published: hence the
+            // second look.
             let answer = self.index.see(key, published, now, |version, value| {
                 if version > Version::ZERO || self.published() == published {
                     Ok(read(value))
@@ -99,8 +100,8 @@ impl Store {
         answer
     }
 
-    /// Adds a version to a key, and tells the tables beside the index. Only the commit leader calls this. `known` is the
-    /// key's slot, if the caller has it. Returns the slot and how many versions it has now.
+    /// Adds a version to a key, and tells the tables beside the index. Only the commit leader calls this.
+    /// `known` is the key's slot, if the caller has it. Returns the slot and how many versions it has now.
     #[inline]
     pub(crate) fn install(
         &self,
@@ -108,8 +109,8 @@ impl Store {
         known: Option<Arc<Slot>>,
         entry: VersionEntry,
     ) -> (Arc<Slot>, usize) {
-        // The tables come first. Once the version is published, a transaction may look for its run there; and a
-        // snapshot that finds a value which can expire must already ask for the time.
+        // The tables come first. Once the version is published, a transaction may look for its run there; and
+        // a snapshot that finds a value which can expire must already ask for the time.
         if key.is_system() {
             self.runs.follow(&key, entry.value.as_ref());
         }
@@ -149,8 +150,8 @@ impl Store {
         Ticket::new(self.log.clone(), version)
     }
 
-    /// The wall time by which a snapshot that was registered before this call judges expiry. Costs nothing as long as
-    /// no key has ever been written with an expiry: what such a snapshot sees then does not expire.
+    /// The wall time by which a snapshot that was registered before this call judges expiry. Costs nothing as
+    /// long as no key has ever been written with an expiry: what such a snapshot sees then does not expire.
     #[inline]
     pub(crate) fn wall_time(&self) -> UnixMillis {
         if self.expiry.in_use() { self.clock_time() } else { UnixMillis(0) }

@@ -1,11 +1,11 @@
 //! Which snapshots are being read, as counters per generation.
 //!
 //! A generation is a span of published versions with a counter of the snapshots that began in it. Beginning
-//! increments the counter of the current generation, ending decrements it; nothing is allocated or ordered. The counter
-//! is split into stripes, so that threads do not wait for each other's cache lines: it is zero when all stripes are. The
-//! oldest snapshot is at or above the floor of the oldest generation that is in use: the version that was published
-//! when the generation began. Epoch-based reclamation (Fraser, "Practical lock-freedom", 2004, §5.2.3) with versions
-//! in the place of epochs.
+//! increments the counter of the current generation, ending decrements it; nothing is allocated or ordered.
+//! The counter is split into stripes, so that threads do not wait for each other's cache lines: it is zero
+//! when all stripes are. The oldest snapshot is at or above the floor of the oldest generation that is in
+//! use: the version that was published when the generation began. Epoch-based reclamation (Fraser, "Practical
+//! lock-freedom", 2004, §5.2.3) with versions in the place of epochs.
 //!
 //! ```text
 //! generation   4      5      6      7  (current)
@@ -13,13 +13,14 @@
 //! in use       0      2      0      1             oldest snapshot: v31
 //! ```
 //!
-//! INV-SNAP-1: a registered snapshot reads at a version at or above the floor of its generation.
-//! INV-SNAP-2: `oldest` never passes the floor of a generation with a registered snapshot. Registration re-checks that
-//! its generation is still the current one after it has counted itself; the collector reads the counters after it has
-//! moved the current generation on. Both in sequentially consistent order, so one of them sees the other. A stripe that
-//! was zero then has no registered snapshot any more, so the stripes may be read one after the other.
-//! Hence all registered snapshots are in generations from the oldest to the current one, and no others need be looked at
-//! to know whether there is any.
+//! * INV-SNAP-1: a registered snapshot reads at a version at or above the floor of its generation.
+//! * INV-SNAP-2:
+//! `oldest` never passes the floor of a generation with a registered snapshot. Registration re-checks that
+//! its generation is still the current one after it has counted itself; the collector reads the counters
+//! after it has moved the current generation on. Both in sequentially consistent order, so one of them sees
+//! the other. A stripe that was zero then has no registered snapshot any more, so the stripes may be read one
+//! after the other. Hence all registered snapshots are in generations from the oldest to the current one, and
+//! no others need be looked at to know whether there is any.
 
 use rt::sync::Arc;
 use rt::sync::atomic::{AtomicU64, Ordering};
@@ -85,7 +86,8 @@ impl SnapshotRegistry {
             let place = self.place(current);
             rt::probe::at("snapshot generation read");
             let counter = self.counter(place, stripe);
-            // Counted before the second look: a collector that moves on after it sees the counter (INV-SNAP-2).
+            // Counted before the second look: a collector that moves on after it sees the counter
+            // (INV-SNAP-2).
             counter.fetch_add(1, Ordering::SeqCst);
             if self.current.load(Ordering::SeqCst) == current || rt::mutant!(SnapshotNotRechecked) {
                 // Read last: a version read before could be collected before this is counted.
@@ -144,12 +146,12 @@ impl SnapshotRegistry {
         Version::new(self.generations[self.place(oldest)].floor.load(Ordering::SeqCst))
     }
 
-    /// Whether no snapshot is registered. Only the commit leader asks, once for each tombstone that it collects: so
-    /// this reads no more than it must.
+    /// Whether no snapshot is registered. Only the commit leader asks, once for each tombstone that it
+    /// collects: so this reads no more than it must.
     ///
-    /// A snapshot that was registered before the call, and still is, is seen: its generation is neither behind the oldest
-    /// (INV-SNAP-2) nor ahead of the current one, and the leader, who alone moves both, is here. One that is registered
-    /// meanwhile may be missed, and has read nothing yet.
+    /// A snapshot that was registered before the call, and still is, is seen: its generation is neither
+    /// behind the oldest (INV-SNAP-2) nor ahead of the current one, and the leader, who alone moves both, is
+    /// here. One that is registered meanwhile may be missed, and has read nothing yet.
     pub(crate) fn is_idle(&self) -> bool {
         let oldest = self.oldest.load(Ordering::SeqCst);
         let current = self.current.load(Ordering::SeqCst);

@@ -1,35 +1,39 @@
 //! Avoids starvation: reserves the keys that a closure keeps losing, for one closure at a time.
 //!
-//! Job: bounds how often a closure loses. Not its job: the answer to a commit, which validation alone decides.
+//! Job: bounds how often a closure loses. Not its job: the answer to a commit, which validation alone
+//! decides.
 //!
 //! ```text
 //! a closure   loses, loses, …   queues   reserves what it lost   runs again   commits, lifts the reservation
 //! others                                          commits that write it wait ··············· go on
 //! ```
 //!
-//! A closure that has lost `alone_after` times queues; the first of the queue *holds a reservation* of the keys and ranges
-//! that it has lost so far. Commits by others that would write any of these wait, before they join a group, for the end
-//! of the reservation; reads and buffered writes never wait (V6). For all others the price is one load of a word that is
-//! not written as long as nothing is reserved; while something is, the word is a filter of what is reserved.
+//! A closure that has lost `alone_after` times queues; the first of the queue *holds a reservation* of the
+//! keys and ranges that it has lost so far. Commits by others that would write any of these wait, before they
+//! join a group, for the end of the reservation; reads and buffered writes never wait (V6). For all others
+//! the price is one load of a word that is not written as long as nothing is reserved; while something is,
+//! the word is a filter of what is reserved.
 //!
-//! Between two reservations there is a *cooldown*, during which others go on as if there were no queue. Fairness costs
-//! hundreds of times as much as a commit: those that waited fall asleep, are woken, and have lost. Without the cooldown,
-//! they would queue next, and from then on everything would go through here.
+//! Between two reservations there is a *cooldown*, during which others go on as if there were no queue.
+//! Fairness costs hundreds of times as much as a commit: those that waited fall asleep, are woken, and have
+//! lost. Without the cooldown, they would queue next, and from then on everything would go through here.
 //!
-//! INV-TURN-1: one closure at a time holds a reservation, in the order of arrival. A closure that gives up waiting for its
-//! turn runs again without one, and keeps its place.
-//! INV-TURN-2: a commit that writes what is reserved, and looks at the word after the reservation was made, does not
-//! join a group before the reservation ends or its waiting is over.
+//! * INV-TURN-1: one closure at a time holds a reservation, in the order of arrival. A closure that gives up
+//!   waiting for its turn runs again without one, and keeps its place.
+//! * INV-TURN-2: a commit that writes what is
+//!   reserved, and looks at the word after the reservation was made, does not join a group before the
+//!   reservation ends or its waiting is over.
 //!
-//! **The bound.** With a reservation, a closure loses only to commits that were already past the look when what they write
-//! was reserved: at most one of each other thread for every reservation that it makes, and it makes one more only if it
-//! has lost something new. One that touches `k` keys or ranges, among `t` other threads, thus runs at most `1 + k + k · t`
-//! times with a reservation; one that always loses the same key, which it reserves from the start, at most `1 + t`.
+//! **The bound.** With a reservation, a closure loses only to commits that were already past the look when
+//! what they write was reserved: at most one of each other thread for every reservation that it makes, and it
+//! makes one more only if it has lost something new. One that touches `k` keys or ranges, among `t` other
+//! threads, thus runs at most `1 + k + k · t` times with a reservation; one that always loses the same key,
+//! which it reserves from the start, at most `1 + t`.
 //!
-//! **Its limits.** The holder may wait for a thread whose commit waits for the reservation: a closure that runs other
-//! transactions, or hands work to a thread. So a commit waits at most for a *wait limit* of its own, and never longer than
-//! that after the holder's present run began; then it goes on, and may win. The bound holds for closures whose runs with a
-//! reservation all fit into one wait limit.
+//! **Its limits.** The holder may wait for a thread whose commit waits for the reservation: a closure that
+//! runs other transactions, or hands work to a thread. So a commit waits at most for a *wait limit* of its
+//! own, and never longer than that after the holder's present run began; then it goes on, and may win. The
+//! bound holds for closures whose runs with a reservation all fit into one wait limit.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -47,7 +51,8 @@ use crate::range::KeyRange;
 /// A deadline for those that have none.
 const NEVER: Instant = Instant::from_nanos(u64::MAX);
 
-/// For how long nothing is reserved between two reservations, at least; and how many times as long as the last one was.
+/// For how long nothing is reserved between two reservations, at least; and how many times as long as the
+/// last one was.
 const COOLDOWN_MIN: Duration = Duration::from_millis(1);
 const COOLDOWN_TIMES: u32 = 4;
 
@@ -55,8 +60,8 @@ const COOLDOWN_TIMES: u32 = 4;
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Contention {
-    /// Bits of the hashes of reserved keys; all bits if there is a range; zero as long as nothing is reserved. On a cache
-    /// line of its own, as every commit reads it.
+    /// Bits of the hashes of reserved keys; all bits if there is a range; zero as long as nothing is
+    /// reserved. On a cache line of its own, as every commit reads it.
     filter: AtomicU64,
     queue: Queue,
 }
@@ -171,8 +176,8 @@ impl Contention {
 }
 
 impl Place<'_> {
-    /// Waits until its turn has come, but not longer than the wait limit, or `deadline`, allows; returns whether what was
-    /// lost is now reserved for the run that follows.
+    /// Waits until its turn has come, but not longer than the wait limit, or `deadline`, allows; returns
+    /// whether what was lost is now reserved for the run that follows.
     pub(super) fn enter(&self, index: &Index, lost: &ReservedKeys, deadline: Option<Instant>) -> bool {
         let mut now = rt::time::now();
         let until = now.saturating_add(self.wait_limit).min(deadline.unwrap_or(NEVER));
@@ -246,7 +251,8 @@ impl ReservedKeys {
     }
 
     fn is_written_by(&self, writes: &WriteSet, appends: &[Append]) -> bool {
-        writes.iter().any(|(key, _)| self.keys.contains(key) || self.ranges.iter().any(|range| range.contains(key)))
+        let holds = |key| self.keys.contains(key) || self.ranges.iter().any(|range| range.contains(key));
+        writes.iter().any(|(key, _)| holds(key))
             // Which key an append will get is not known yet: any of its stream.
             || appends.iter().any(|append| {
                 let stream = KeyRange::all_with(append.stream.clone());

@@ -1,4 +1,4 @@
-//! What a transaction is, apart from the database: identity, snapshot, sets, status.
+//! A transaction's identity, snapshot, sets and status.
 
 use env::UnixMillis;
 use rt::time::Instant;
@@ -11,7 +11,7 @@ use crate::run::RunRef;
 use crate::run_id::RunId;
 use crate::types::{Isolation, TxnId, Version};
 
-/// Where a transaction stands: active → validating → committed or aborted.
+/// Status of a transaction: active → validating → committed or aborted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
     /// May read and write.
@@ -33,15 +33,15 @@ pub enum Status {
 /// Why a transaction aborted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AbortReason {
-    /// By the caller, or because it was dropped.
+    /// The caller aborted it, or dropped it.
     Requested,
-    /// Others committed first.
+    /// Another transaction committed first.
     Conflict(Vec<ConflictInfo>),
     /// Past its timeout or a size limit.
     Limit,
     /// Another error.
     Failed,
-    /// The commit failed half-way: it may have happened.
+    /// The commit failed half-way: it may have happened. Recovery decides.
     Indeterminate,
 }
 
@@ -90,7 +90,7 @@ pub struct TransactionContext {
     pub(crate) started: Option<Instant>,
     pub(crate) isolation: Isolation,
     pub(crate) read_only: bool,
-    /// Whether somebody wants to know its shape.
+    /// Whether its shape is recorded.
     pub(crate) recorded: bool,
     pub(crate) limits: Limits,
     pub(crate) reads: ReadSet,
@@ -116,7 +116,7 @@ impl TransactionContext {
         self.start_version
     }
 
-    /// What it is protected from.
+    /// Its isolation level.
     pub const fn isolation(&self) -> Isolation {
         self.isolation
     }
@@ -126,7 +126,7 @@ impl TransactionContext {
         self.read_only
     }
 
-    /// Where it stands.
+    /// Its status.
     pub const fn status(&self) -> &Status {
         &self.status
     }
@@ -212,8 +212,8 @@ impl TransactionContext {
 }
 
 impl Limits {
-    /// Those that the transaction has itself, and the database's for the rest. The database's own work has none: a
-    /// small limit must neither keep runs from beginning nor expired keys from going.
+    /// Those that the transaction has itself, and the database's for the rest. The database's own work has
+    /// none: a small limit must neither keep runs from beginning nor expired keys from going.
     #[inline]
     pub(crate) fn of(run: RunRef, options: &TransactionOptions, database: &Self) -> Self {
         if run.is_system() {

@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::types::{Isolation, Version};
 
-/// What all transactions of a database share: ids, defaults, contention, counters, and the way to the committer.
+/// What all transactions of a database share: ids, defaults, contention, counters, and the way to the
+/// committer.
 #[derive(Debug)]
 pub(crate) struct Coordinator {
     pub(crate) store: Arc<Store>,

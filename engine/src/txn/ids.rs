@@ -8,8 +8,8 @@ use crate::types::TxnId;
 /// Ids that a stripe takes at once.
 const BLOCK: u64 = 64;
 
-/// Hands out ids, each once. They are no order of anything: a stripe takes them in blocks, so that threads do not wait
-/// for each other's cache lines.
+/// Hands out ids, each once. Their order means nothing: a stripe takes them in blocks, so that threads do not
+/// wait for each other's cache lines.
 #[derive(Debug)]
 pub(crate) struct TxnIds {
     /// Number of the first block that is not taken.
@@ -18,7 +18,8 @@ pub(crate) struct TxnIds {
     stripes: [Stripe; STRIPES],
 }
 
-/// Distance of the next id from the first one. At the end of a block, which belongs to nobody, a new one is due.
+/// Distance of the next id from the first one. The last place of a block is never an id: it says that a new
+/// block is due.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Stripe(AtomicU64);
@@ -33,7 +34,7 @@ impl TxnIds {
         }
     }
 
-    /// An id that nobody has had.
+    /// Returns an id that was never handed out before.
     #[inline]
     pub(crate) fn next(&self) -> TxnId {
         let next = &self.stripes[rt::thread::stripe()].0;

@@ -2,9 +2,10 @@
 //!
 //! # Versions, and two transactions that overlap
 //!
-//! A commit gives every key that it writes one new version of the whole database. Older versions of a key stay for as
-//! long as a snapshot may read them, so each column of this grid is a key, each row a commit, and a snapshot is a row: it
-//! reads in each column the lowest entry at or above its row (a tombstone `†` means that the key is absent).
+//! A commit gives every key that it writes one new version of the whole database. Older versions of a key
+//! stay for as long as a snapshot may read them, so each column of this grid is a key, each row a commit, and
+//! a snapshot is a row: it reads in each column the lowest entry at or above its row (a tombstone `†` means
+//! that the key is absent).
 //!
 //! ```text
 //! version   a        b        c
@@ -25,15 +26,15 @@
 //!                               put c=7 (buffered)               v4       no other transaction sees it
 //! put a=3 (buffered)                                             v4
 //! get a → 3 (own write)                                          v4
-//! commit                                                         v5       a is still at v3 ≤ v4: installs a=3 at v5
+//! commit                                                         v5       a is still at v3: a=3 at v5
 //!                               get a → 2                        v5       the snapshot is still v4
-//!                               commit                           v5       a is at v5 > v4: ReadConflict, nothing installed
+//!                               commit                           v5       a is at v5 > v4: ReadConflict
 //!                               begin: snapshot v5               v5       the retry reads a=3
 //! ```
 //!
-//! `T2` would have read `a` and written `c` as if `T1` had never been, although `T1` was first: so it runs again. Under
-//! snapshot isolation reads are not validated, and it would have committed. What each level prevents is written down as
-//! scripts in `tests/isolation`, which run in the tests under both levels:
+//! `T2` would have read `a` and written `c` as if `T1` had never been, although `T1` was first: so it runs
+//! again. Under snapshot isolation reads are not validated, and it would have committed. What each level
+//! prevents is written down as scripts in `tests/isolation`, which run in the tests under both levels:
 //!
 //! | anomaly | script | snapshot | serializable |
 //! |---|---|---|---|
@@ -46,10 +47,11 @@
 //!
 //! # How it is done
 //!
-//! Reads pass through two gates, which track them: `Transaction::read_with` for keys and [`Transaction::visit`] for ranges.
-//! Writes are buffered in the [`WriteSet`](crate::commit::WriteSet) and touch nothing shared before
-//! [`commit`](Transaction::commit) hands both sets to `commit::Committer`. [`Database::transaction`](crate::Database) runs
-//! a closure again after a conflict, after a pause (`retry`); one that keeps losing gets a reservation (`contention`).
+//! Reads pass through two gates, which track them: `Transaction::read_with` for keys and
+//! [`Transaction::visit`] for ranges. Writes are buffered in the [`WriteSet`](crate::commit::WriteSet) and
+//! touch nothing shared before [`commit`](Transaction::commit) hands both sets to `commit::Committer`.
+//! [`Database::transaction`](crate::Database) runs a closure again after a conflict, after a pause (`retry`);
+//! one that keeps losing gets a reservation (`contention`).
 //!
 //! Not the job of this module: which transaction wins (`commit`), and which versions are kept (`store`).
 

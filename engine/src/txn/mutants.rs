@@ -1,5 +1,5 @@
-//! The zoo's deliberate bugs of transactions that take more than a condition. In production each function here is empty:
-//! `rt::mutant!` is the constant `false`.
+//! The zoo's deliberate bugs of transactions that take more than a condition. In production each function
+//! here is empty: `rt::mutant!` is the constant `false`.
 
 use env::UnixMillis;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::types::Isolation;
 
-/// How a transaction runs; what is not set is as the database has it.
+/// How a transaction runs. What is not set is taken from the settings of the database.
 ///
 /// ```
 /// # let db = stormproof::Database::open_in_memory()?;
@@ -35,7 +35,7 @@ pub struct TransactionOptions {
 }
 
 impl TransactionOptions {
-    /// As the database has it.
+    /// With the settings of the database.
     pub fn new() -> Self {
         Self::default()
     }
@@ -47,21 +47,21 @@ impl TransactionOptions {
         self
     }
 
-    /// Refuses writes. Such a transaction tracks nothing and never conflicts.
+    /// Refuses writes. Such a transaction tracks no reads and never conflicts.
     #[must_use]
     pub const fn read_only(mut self) -> Self {
         self.read_only = true;
         self
     }
 
-    /// How often, and after which pauses, a closure is run again after a conflict.
+    /// Sets how often, and after which pauses, a closure is run again after a conflict.
     #[must_use]
     pub const fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = Some(policy);
         self
     }
 
-    /// Aborts the transaction once it has run for so long: all attempts and pauses together for a closure.
+    /// Aborts the transaction once it has run for this long: for a closure, all attempts and pauses together.
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
@@ -83,17 +83,18 @@ impl TransactionOptions {
     }
 }
 
-/// When a closure that met a conflict is run again.
+/// When a closure is run again after a conflict.
 ///
-/// The first `immediate` retries follow at once, as most conflicts are over by then. The pause before the next one is
-/// drawn uniformly from zero to `pause_min`, and its upper bound doubles up to `pause_max` ("full jitter": exponential
-/// backoff spread over the whole interval, so that those who collided do not meet again).
+/// The first `immediate` retries follow at once, as most conflicts are over by then. The pause before the
+/// next one is drawn uniformly from zero to `pause_min`, and its upper bound doubles up to `pause_max` ("full
+/// jitter": exponential backoff spread over the whole interval, so that those who collided do not meet
+/// again).
 ///
-/// Nobody loses for ever: a closure that has lost `alone_after` times queues, and the first of the queue reserves what it
-/// has lost. Commits by others that write any of it wait until it is through. From then on it loses at most once to each
-/// other thread, and as often again when it loses something new. Nobody waits at a stretch for longer than a *patience*,
-/// four times `pause_max`; so a closure that runs other transactions can't block itself, and one that takes longer than
-/// a patience may lose again.
+/// No closure starves: one that has lost `alone_after` times queues, and the first of the queue reserves the
+/// keys and ranges that it has lost. Commits by others that write any of these wait until it is through. From
+/// then on it loses at most once to each other thread, and as often again when it loses something new. Waits
+/// are bounded by the *wait limit*, four times `pause_max`: so a closure that runs other transactions can't
+/// block itself, and one that takes longer than the wait limit may lose again.
 ///
 /// ```
 /// use stormproof::RetryPolicy;
@@ -112,7 +113,8 @@ pub struct RetryPolicy {
     pub pause_min: Duration,
     /// Upper bound of every pause.
     pub pause_max: Duration,
-    /// After so many conflicts a closure queues, to run before all others that write what it has lost; `u32::MAX`: never.
+    /// After so many conflicts a closure queues, to run before all others that write what it has lost;
+    /// `u32::MAX`: never.
     pub alone_after: u32,
 }
 

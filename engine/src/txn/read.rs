@@ -24,7 +24,8 @@ impl Transaction {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Value`] when the value has another type; when the transaction has ended or is past its timeout.
+    /// [`Error::Value`] when the value has another type; when the transaction has ended or is past its
+    /// timeout.
     #[inline]
     pub fn get<V>(&mut self, key: impl IntoKey) -> Result<Option<V>>
     where
@@ -37,9 +38,9 @@ impl Transaction {
         }
     }
 
-    /// Calls `read` with the value of a key, `None` if it is absent: like [`get`](Self::get), but nothing is copied or
-    /// counted. `read` should be short, as nothing that others overwrite meanwhile is freed, and must not use the
-    /// database.
+    /// Calls `read` with the value of a key, `None` if it is absent: like [`get`](Self::get), but nothing is
+    /// copied or counted. `read` should be short, as nothing that others overwrite meanwhile is freed, and
+    /// must not use the database.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -102,8 +103,8 @@ impl Transaction {
         self.read_with(key, |version, value| Versioned { value: value.cloned(), version })
     }
 
-    /// Calls `read` with version and value of a key: of the own write, which has no version yet, or else of the
-    /// snapshot. The one gate of all point reads: one that went past it would not be validated.
+    /// Calls `read` with version and value of a key: of the own write, which has no version yet, or else of
+    /// the snapshot. The one gate of all point reads: one that went past it would not be validated.
     #[inline]
     pub(super) fn read_with<R>(
         &mut self,

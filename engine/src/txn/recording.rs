@@ -1,12 +1,13 @@
 //! Records the shape of an application's transactions, for a simulator to play again.
 //!
-//! Job: one JSON line for each transaction that ended, with the keys that it read, scanned and wrote and the sizes of
-//! values; never a value. Keys can be hashed. Not its job: replaying, which is the simulator's
+//! Job: one JSON line for each transaction that ended, with the keys that it read, scanned and wrote and the
+//! sizes of values; never a value. Keys can be hashed. Not its job: replaying, which is the simulator's
 //! (`stormproof sweep --recording FILE`).
 //!
 //! A transaction that met a conflict is left out: it is run again, and that attempt is recorded.
 //!
-//! INV-RECORDING-1: a database without a recording does nothing for it but look once per commit whether there is one.
+//! INV-RECORDING-1: a database without a recording does nothing for it but look once per commit whether there
+//! is one.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
@@ -56,14 +57,16 @@ struct Sink {
 const FORMAT: u32 = 1;
 
 impl Recording {
-    /// Records to `writer`, one line at a time: buffer it if you like, lines are flushed when the database is closed.
+    /// Records to `writer`, one line at a time: buffer it if you like, lines are flushed when the database is
+    /// closed.
     pub fn new(writer: impl Write + Send + 'static) -> Self {
         let sink = Sink { writer: Box::new(writer), began: false, error: None };
         Self { sink: Arc::new(Mutex::new("recording", sink)), hash: None }
     }
 
-    /// Records keys as hashes. Every part between slashes is hashed on its own, so that keys with a common prefix up to
-    /// a slash keep one; their order is lost. Without `secret`, which is not recorded, short keys could be guessed.
+    /// Records keys as hashes. Every part between slashes is hashed on its own, so that keys with a common
+    /// prefix up to a slash keep one; their order is lost. Without `secret`, which is not recorded, short
+    /// keys could be guessed.
     #[must_use]
     pub fn hash_keys(mut self, secret: [u8; 16]) -> Self {
         self.hash = Some(secret);
@@ -75,8 +78,8 @@ impl Recording {
         self.sink.lock().error.take()
     }
 
-    /// What `context` has read and would write, as long as it still knows; nothing if it has done nothing with data of
-    /// the application.
+    /// What `context` has read and would write, as long as it still knows; nothing if it has done nothing
+    /// with data of the application.
     pub(crate) fn shape(&self, context: &TransactionContext) -> Option<Shape> {
         let reads = || context.reads.points().iter().map(|read| &read.key).filter(|key| !key.is_system());
         let writes = || context.writes.iter().filter(|(key, _)| !key.is_system());
@@ -212,8 +215,9 @@ impl Parts<'_> {
         self.line.push('}');
     }
 
-    /// A key as text: what an application wrote where it is text, other bytes as `%` and two digits. Keys that are not
-    /// plain ones of the shared namespace begin with `~`; those of this namespace go on with its byte and their tag.
+    /// A key as text: what an application wrote where it is text, other bytes as `%` and two digits. Keys
+    /// that are not plain ones of the shared namespace begin with `~`; those of this namespace go on with its
+    /// byte and their tag.
     fn key(&mut self, key: &Key) {
         let shared = key.namespace() == Namespace::shared();
         self.line.push('"');

@@ -18,7 +18,8 @@ use crate::telemetry::{event, span};
 /// For how many of the longest pauses a commit waits for a reservation, and a closure for its turn.
 const WAIT_LIMIT_PAUSES: u32 = 4;
 
-/// Runs the closure, commits, and does both again after a conflict; returns what the closure did, and the commit.
+/// Runs the closure, commits, and does both again after a conflict; returns what the closure did, and the
+/// commit.
 pub(crate) fn run<T>(
     coordinator: &Arc<Stripe<Coordinator>>,
     run: RunRef,
@@ -54,7 +55,8 @@ pub(crate) fn run<T>(
         };
         if attempts >= policy.alone_after {
             let wait_limit = policy.pause_max.saturating_mul(WAIT_LIMIT_PAUSES);
-            // Kept until the closure is done: the place in the queue, and with it the reservation, ends with it.
+            // Kept until the closure is done: the place in the queue, and with it the reservation, ends with
+            // it.
             let place = place.get_or_insert_with(|| coordinator.contention.queue(wait_limit));
             let deadline = deadline.map(|(_, deadline)| deadline);
             holds_reservation = place.enter(&coordinator.store.index, &lost, deadline);
@@ -87,7 +89,8 @@ fn attempt<T>(
     if let Err(error) = coordinator.check_open() {
         return Attempt::Done(Err(error));
     }
-    // A transaction anew for each attempt: it reads a newer snapshot, and nothing of the last attempt is left.
+    // A transaction anew for each attempt: it reads a newer snapshot, and nothing of the last attempt is
+    // left.
     let mut txn = Transaction::begin(coordinator, run, options);
     txn.holds_reservation = holds_reservation;
     let start = txn.start_version();

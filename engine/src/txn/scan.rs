@@ -46,7 +46,7 @@ impl ScanOptions {
         Self { limit: None, reverse: false }
     }
 
-    /// At most so many keys.
+    /// At most this many keys.
     #[must_use]
     pub const fn limit(mut self, limit: usize) -> Self {
         self.limit = Some(limit);
@@ -62,7 +62,8 @@ impl ScanOptions {
 }
 
 impl Transaction {
-    /// The keys of a range with their values, in key order: what the snapshot has, and the transaction's own writes.
+    /// The keys of a range with their values, in key order: what the snapshot has, and the transaction's own
+    /// writes.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -115,7 +116,8 @@ impl Transaction {
         self.scan(KeyRange::prefix(prefix))
     }
 
-    /// Like [`scan`](Self::scan), with a limit or backwards. Only the part of the range that was walked can conflict.
+    /// Like [`scan`](Self::scan), with a limit or backwards. Only the part of the range that was walked can
+    /// conflict.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -184,8 +186,9 @@ impl Transaction {
         Ok(count)
     }
 
-    /// Calls `visit` with key, value and version (`None` for own writes) of the keys of a range, in order, until it
-    /// breaks or the limit is reached. Nothing is copied. `visit` must not use the database: locks are held around it.
+    /// Calls `visit` with key, value and version (`None` for own writes) of the keys of a range, in order,
+    /// until it breaks or the limit is reached. Nothing is copied. `visit` must not use the database: locks
+    /// are held around it.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;

@@ -18,8 +18,8 @@ use crate::wal::Ticket;
 
 /// A transaction. Dropping it aborts it.
 ///
-/// Reads never block and never fail for what others do; whether the transaction may commit is decided once, by
-/// [`commit`](Self::commit).
+/// Reads never block and never fail for what others do; whether the transaction may commit is decided once,
+/// by [`commit`](Self::commit).
 #[derive(Debug)]
 pub struct Transaction {
     pub(crate) coordinator: Arc<Stripe<Coordinator>>,
@@ -56,7 +56,8 @@ impl Commit {
         self.version
     }
 
-    /// Tells when the commit is durable; of a transaction that wrote nothing, when all that it can have read is.
+    /// Tells when the commit is durable; of a transaction that wrote nothing, when all that it can have read
+    /// is.
     pub const fn ticket(&self) -> &Ticket {
         &self.ticket
     }
@@ -64,7 +65,8 @@ impl Commit {
     /// Waits until the commit is durable.
     ///
     /// # Errors
-    /// [`Error::Poisoned`], [`Error::Closed`] when it will not be, or nobody will know before the next recovery.
+    /// [`Error::Poisoned`], [`Error::Closed`] when it will not be, or when only the next
+    /// recovery can tell.
     pub fn wait_durable(&self) -> Result<()> {
         self.ticket.wait()
     }
@@ -84,8 +86,8 @@ impl Transaction {
             id: coordinator.ids.next(),
             run: run.id,
             start_version: registered.version,
-            // After the snapshot was registered: what it sees of keys that expire was written before, so the store knows
-            // by now that there are any.
+            // After the snapshot was registered: what it sees of keys that expire was written before, so the
+            // store knows by now that there are any.
             now: coordinator.store.wall_time(),
             started,
             isolation: options.isolation.unwrap_or(coordinator.defaults.isolation),
@@ -140,8 +142,9 @@ impl Transaction {
         self.context.run
     }
 
-    /// Commits: all writes become visible at once, or none ever does. While a closure that keeps losing has reserved one
-    /// of the keys that would be written, this waits for its end, but not for long ([`RetryPolicy`](crate::RetryPolicy)).
+    /// Commits: all writes become visible at once, or none ever does. While a closure that keeps losing has
+    /// reserved one of the keys that would be written, this waits for its end, but not for long
+    /// ([`RetryPolicy`](crate::RetryPolicy)).
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -155,11 +158,12 @@ impl Transaction {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Conflict`] with all conflicts when others committed first; [`Error::Timeout`]; [`Error::DiskFull`],
-    /// [`Error::Poisoned`] and their like when the log took nothing; [`Error::Indeterminate`] when the outcome is not
-    /// known; [`Error::NotActive`] when the transaction has ended before.
+    /// [`Error::Conflict`] with all conflicts when others committed first; [`Error::Timeout`];
+    /// [`Error::DiskFull`], [`Error::Poisoned`] and their like when the log took nothing;
+    /// [`Error::Indeterminate`] when the outcome is not known; [`Error::NotActive`] when the transaction has
+    /// ended before.
     pub fn commit(&mut self) -> Result<Commit> {
-        // Before it joins a group: whoever waited inside of one would keep the whole group waiting.
+        // Before it joins a group: one that waited inside of a group would keep all its members waiting.
         if !self.holds_reservation {
             let TransactionContext { writes, appends, .. } = &self.context;
             let Coordinator { contention, store, .. } = &**self.coordinator;

@@ -27,8 +27,8 @@ impl Transaction {
     /// ```
     ///
     /// # Errors
-    /// When the value does not fit ([`Error::Value`]: an integer above the range of `i64`), the key or the transaction
-    /// is too large, or the transaction may not write any more.
+    /// When the value does not fit ([`Error::Value`]: an integer above the range of `i64`), the key or the
+    /// transaction is too large, or the transaction may not write any more.
     #[inline]
     pub fn put<V>(&mut self, key: impl IntoKey, value: V) -> Result<()>
     where
@@ -38,7 +38,7 @@ impl Transaction {
         self.buffer(key.into_key(), Some(value.try_into()?), None, None)
     }
 
-    /// Writes a key that ceases to be `ttl` from now, at the precision of milliseconds.
+    /// Writes a key that expires `ttl` from now, at the precision of milliseconds.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -164,8 +164,8 @@ impl Transaction {
         self.write_if(key.into_key(), CasExpectation::Version(expected), None)
     }
 
-    /// A conditional write, checked at once against the own writes and the snapshot. What it finds out when it fails
-    /// is tracked as a read: the caller may go on, and act upon it.
+    /// A conditional write, checked at once against the own writes and the snapshot. What it finds out when
+    /// it fails is tracked as a read: the caller may go on, and act upon it.
     fn write_if(&mut self, key: Key, expected: CasExpectation, value: Option<Value>) -> Result<()> {
         self.context.check_may_write()?;
         let (found, current) = match self.context.writes.get(&key) {

@@ -1,7 +1,7 @@
-//! The rows of the requirements, one test or more for each, named after it: `t4_…` shows T4.
+//! What the engine offers, part by part, in the form in which an application meets it.
 //!
-//! What random operations do is the model's (`model.rs`), threads are for `concurrency.rs` and the stress tests, crashes
-//! for the simulator. Here stands each part by itself, and in the form in which an application meets it.
+//! Not here: random operations (`model.rs`), threads (`src/concurrency.rs` and the stress tests), failing
+//! disks (`failures.rs`, `errors.rs`), crashes (the simulator).
 
 mod engine;
 mod transactions;

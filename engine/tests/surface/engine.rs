@@ -1,5 +1,4 @@
-//! E1 to E5, E9 and E10. The log, recovery, checkpoints and the lock (E6 to E8, E11) are in `failures.rs`, `errors.rs`
-//! and the tests of `recovery`.
+//! Single operations, runs, namespaces, values, primitives, expiry, collection.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use stormproof::{
 use super::Fixture;
 
 #[test]
-fn e1_single_operations_are_transactions_of_their_own() {
+fn single_operations_are_transactions_of_their_own() {
     let dir = tempfile::tempdir().unwrap();
     let db = Database::open(dir.path()).unwrap();
     let run = db.begin_run().unwrap();
@@ -35,7 +34,7 @@ fn e1_single_operations_are_transactions_of_their_own() {
 }
 
 #[test]
-fn e2_runs_are_recorded_and_every_version_knows_who_wrote_it() {
+fn runs_are_recorded_and_every_version_knows_who_wrote_it() {
     let Fixture { db, run: parent, clock } = Fixture::new();
     clock.set(env::UnixMillis(5_000));
     let id = RunId::from_bytes([7; 16]);
@@ -65,7 +64,7 @@ fn e2_runs_are_recorded_and_every_version_knows_who_wrote_it() {
 }
 
 #[test]
-fn e2_a_transaction_that_began_before_its_run_ended_does_not_commit_after_it() {
+fn a_transaction_that_began_before_its_run_ended_does_not_commit_after_it() {
     let Fixture { db, run, .. } = Fixture::new();
     let mut txn = db.begin_transaction(run).unwrap();
     txn.put("key", 1_i64).unwrap();
@@ -75,7 +74,7 @@ fn e2_a_transaction_that_began_before_its_run_ended_does_not_commit_after_it() {
 }
 
 #[test]
-fn e3_namespaces_keep_names_apart_and_the_default_one_is_everybodys() {
+fn namespaces_keep_names_apart_and_the_default_one_is_shared() {
     let Fixture { db, run, .. } = Fixture::new();
     let other = db.begin_run().unwrap();
     db.put(run, "name", 1_i64).unwrap();
@@ -94,7 +93,7 @@ fn e3_namespaces_keep_names_apart_and_the_default_one_is_everybodys() {
 }
 
 #[test]
-fn e4_values_of_every_type_come_back_as_what_they_were() {
+fn values_of_every_type_come_back_as_what_they_were() {
     let Fixture { db, run, .. } = Fixture::new();
     let map = BTreeMap::from([("k".to_owned(), Value::Array(vec![Value::Null, Value::F64(0.5)]))]);
     let values = [
@@ -119,7 +118,7 @@ fn e4_values_of_every_type_come_back_as_what_they_were() {
 }
 
 #[test]
-fn e5_three_primitives_commit_in_one_transaction_or_not_at_all() {
+fn three_primitives_commit_in_one_transaction_or_not_at_all() {
     let Fixture { db, run, .. } = Fixture::new();
     let (store, log) = (KvStore::default(), EventLog::new("steps"));
     let machine = StateMachine::<String>::builder("task")
@@ -154,7 +153,7 @@ fn e5_three_primitives_commit_in_one_transaction_or_not_at_all() {
 }
 
 #[test]
-fn e5_appends_conflict_only_with_who_has_read_the_end() {
+fn appends_conflict_only_with_transactions_that_have_read_the_end() {
     let Fixture { db, run, .. } = Fixture::new();
     let log = EventLog::new("stream");
     let mut blind = db.begin_transaction(run).unwrap();
@@ -174,7 +173,7 @@ fn e5_appends_conflict_only_with_who_has_read_the_end() {
 }
 
 #[test]
-fn e9_a_key_expires_at_its_time_for_who_begins_after_it_and_for_nobody_else() {
+fn a_key_expires_at_its_time_for_those_that_begin_after_it_and_no_others() {
     let fixture = Fixture::new();
     let Fixture { db, run, .. } = &fixture;
     fixture.set_clock(1_000);
@@ -199,7 +198,7 @@ fn e9_a_key_expires_at_its_time_for_who_begins_after_it_and_for_nobody_else() {
 }
 
 #[test]
-fn e10_deleted_and_expired_keys_leave_nothing_behind() {
+fn deleted_and_expired_keys_leave_nothing_behind() {
     let fixture = Fixture::new();
     let Fixture { db, run, .. } = &fixture;
     fixture.set_clock(1_000);
@@ -221,7 +220,7 @@ fn e10_deleted_and_expired_keys_leave_nothing_behind() {
 }
 
 #[test]
-fn e10_a_long_reader_is_seen_in_the_metrics() {
+fn a_long_reader_is_seen_in_the_metrics() {
     let Fixture { db, run, .. } = Fixture::new();
     let reader = db.snapshot();
     for number in 0..500_i64 {

@@ -1,4 +1,4 @@
-//! T1 to T9.
+//! Transactions: context, snapshots, reads, conflicts, retries, limits, closing, metrics.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn conflicts(error: &Error) -> &[ConflictInfo] {
 }
 
 #[test]
-fn t1_a_transaction_tells_what_it_is_and_what_it_has_gathered() {
+fn a_transaction_tells_what_it_is_and_what_it_has_gathered() {
     let Fixture { db, run, .. } = Fixture::new();
     db.put(run, "old", 1_i64).unwrap();
     let mut txn = db.begin_transaction(run).unwrap();
@@ -51,7 +51,7 @@ fn t1_a_transaction_tells_what_it_is_and_what_it_has_gathered() {
 }
 
 #[test]
-fn t2_both_snapshot_views_stand_still_and_agree() {
+fn both_snapshot_views_stand_still_and_agree() {
     let Fixture { db, run, .. } = Fixture::new();
     for number in 0..50_i64 {
         db.put(run, format!("key {number:02}"), number).unwrap();
@@ -76,7 +76,7 @@ fn t2_both_snapshot_views_stand_still_and_agree() {
 }
 
 #[test]
-fn t3_a_transaction_begins_at_the_newest_version_with_an_id_of_its_own() {
+fn a_transaction_begins_at_the_newest_version_with_an_id_of_its_own() {
     let Fixture { db, run, .. } = Fixture::new();
     let before = db.begin_transaction(run).unwrap();
     db.put(run, "key", 1_i64).unwrap();
@@ -88,7 +88,7 @@ fn t3_a_transaction_begins_at_the_newest_version_with_an_id_of_its_own() {
 }
 
 #[test]
-fn t4_a_transaction_reads_its_own_writes_in_every_way_of_reading() {
+fn a_transaction_reads_its_own_writes_in_every_way_of_reading() {
     let Fixture { db, run, clock: _ } = Fixture::new();
     for key in ["a", "b", "c"] {
         db.put(run, key, 1_i64).unwrap();
@@ -132,7 +132,7 @@ fn t4_a_transaction_reads_its_own_writes_in_every_way_of_reading() {
 }
 
 #[test]
-fn t4_hopeless_conditions_fail_at_once() {
+fn hopeless_conditions_fail_at_once() {
     let Fixture { db, run, .. } = Fixture::new();
     db.put(run, "there", 1_i64).unwrap();
     db.put(run, "gone", 1_i64).unwrap();
@@ -155,7 +155,7 @@ fn t4_hopeless_conditions_fail_at_once() {
 }
 
 #[test]
-fn t5_every_conflict_is_named_with_its_key_and_versions() {
+fn every_conflict_is_named_with_its_key_and_versions() {
     let Fixture { db, run, .. } = Fixture::new();
     for key in ["read", "written", "compared", "in range"] {
         db.put(run, key, 0_i64).unwrap();
@@ -190,7 +190,7 @@ fn t5_every_conflict_is_named_with_its_key_and_versions() {
 }
 
 #[test]
-fn t5_snapshot_isolation_looks_at_writes_only() {
+fn snapshot_isolation_looks_at_writes_only() {
     let Fixture { db, run, .. } = Fixture::with(|builder| builder.isolation(Isolation::Snapshot));
     db.put(run, "read", 0_i64).unwrap();
     let mut txn = db.begin_transaction(run).unwrap();
@@ -203,7 +203,7 @@ fn t5_snapshot_isolation_looks_at_writes_only() {
 }
 
 #[test]
-fn t6_what_is_aborted_or_dropped_has_never_been() {
+fn what_is_aborted_or_dropped_has_never_been() {
     let Fixture { db, run, .. } = Fixture::new();
     let before = (db.version(), db.metrics().keys);
     let mut txn = db.begin_transaction(run).unwrap();
@@ -225,7 +225,7 @@ fn t6_what_is_aborted_or_dropped_has_never_been() {
 }
 
 #[test]
-fn t6_who_writes_nothing_always_commits_and_leaves_no_version() {
+fn a_transaction_that_writes_nothing_always_commits_and_leaves_no_version() {
     let Fixture { db, run, .. } = Fixture::new();
     let mut txn = db.begin_transaction(run).unwrap();
     txn.get::<i64>("key").unwrap();
@@ -255,7 +255,7 @@ fn contended(
 }
 
 #[test]
-fn t7_a_closure_runs_again_after_a_conflict_and_only_then() {
+fn a_closure_runs_again_after_a_conflict_and_only_then() {
     let Fixture { db, run, .. } = Fixture::new();
     let (attempts, outcome) = contended(&db, run, &TransactionOptions::new(), 2);
     outcome.unwrap();
@@ -274,7 +274,7 @@ fn t7_a_closure_runs_again_after_a_conflict_and_only_then() {
 }
 
 #[test]
-fn t7_a_retry_limit_ends_it_and_names_the_last_conflicts() {
+fn a_retry_limit_ends_it_and_names_the_last_conflicts() {
     let Fixture { db, run, .. } = Fixture::new();
     let policy =
         RetryPolicy { attempts_max: 3, pause_max: Duration::from_micros(1), ..RetryPolicy::default() };
@@ -289,7 +289,7 @@ fn t7_a_retry_limit_ends_it_and_names_the_last_conflicts() {
 
 /// On real threads, which hammer for as long as it takes. Counts runs, and no time.
 #[test]
-fn t7_a_closure_that_keeps_losing_gets_through_within_a_bound() {
+fn a_closure_that_keeps_losing_gets_through_within_a_bound() {
     const OTHERS: u32 = 3;
     let Fixture { db, run, .. } = Fixture::new();
     let done = Arc::new(AtomicBool::new("done", false));
@@ -315,7 +315,8 @@ fn t7_a_closure_that_keeps_losing_gets_through_within_a_bound() {
         db.transaction_with(run, &options, |txn| {
             runs += 1;
             let read: i64 = txn.get("hot")?.unwrap_or(0);
-            // Long enough for others to win, always: it waits for the next commit, if nobody keeps that from happening.
+            // Long enough for others to win, always: it waits for the next commit, if nothing keeps that from
+            // happening.
             let before = db.version();
             for _ in 0..100 {
                 if db.version() > before {
@@ -335,7 +336,7 @@ fn t7_a_closure_that_keeps_losing_gets_through_within_a_bound() {
 }
 
 #[test]
-fn t7_limits_of_size_and_time_say_which() {
+fn limits_of_size_and_time_say_which() {
     let Fixture { db, run, .. } = Fixture::new();
     let few = TransactionOptions::new().writes_max(2);
     let refused =
@@ -354,7 +355,7 @@ fn t7_limits_of_size_and_time_say_which() {
 }
 
 #[test]
-fn t7_a_read_only_transaction_refuses_to_write_and_may_be_of_an_ended_run() {
+fn a_read_only_transaction_refuses_to_write_and_may_be_of_an_ended_run() {
     let Fixture { db, run, .. } = Fixture::new();
     db.put(run, "key", 1_i64).unwrap();
     db.end_run(run).unwrap();
@@ -366,7 +367,7 @@ fn t7_a_read_only_transaction_refuses_to_write_and_may_be_of_an_ended_run() {
 }
 
 #[test]
-fn t8_the_oldest_snapshot_decides_what_is_collected() {
+fn the_oldest_snapshot_decides_what_is_collected() {
     let Fixture { db, run, .. } = Fixture::new();
     db.put(run, "key", 0_i64).unwrap();
     let reader = db.snapshot();
@@ -386,7 +387,7 @@ fn t8_the_oldest_snapshot_decides_what_is_collected() {
 }
 
 #[test]
-fn t8_closing_ends_what_is_open_and_refuses_what_comes() {
+fn closing_ends_what_is_open_and_refuses_what_comes() {
     let Fixture { db, run, .. } = Fixture::with(|builder| builder.close_timeout(Duration::ZERO));
     let mut open = db.begin_transaction(run).unwrap();
     open.put("key", 1_i64).unwrap();
@@ -397,7 +398,7 @@ fn t8_closing_ends_what_is_open_and_refuses_what_comes() {
 }
 
 #[test]
-fn t9_metrics_count_what_happened_and_reach_the_facade() {
+fn metrics_count_what_happened_and_reach_the_facade() {
     let Fixture { db, run, .. } = Fixture::new();
     let before = db.metrics();
     db.put(run, "key", 1_i64).unwrap();
