@@ -10,7 +10,7 @@
 //!
 //! * INV-KEY-1: the order of keys is the order of (namespace, tag, user key).
 //! * INV-KEY-2: no encoded namespace
-//! is a prefix of another.
+//!   is a prefix of another.
 
 use std::cmp::Ordering;
 use std::fmt;

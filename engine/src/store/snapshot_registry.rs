@@ -14,13 +14,12 @@
 //! ```
 //!
 //! * INV-SNAP-1: a registered snapshot reads at a version at or above the floor of its generation.
-//! * INV-SNAP-2:
-//! `oldest` never passes the floor of a generation with a registered snapshot. Registration re-checks that
-//! its generation is still the current one after it has counted itself; the collector reads the counters
-//! after it has moved the current generation on. Both in sequentially consistent order, so one of them sees
-//! the other. A stripe that was zero then has no registered snapshot any more, so the stripes may be read one
-//! after the other. Hence all registered snapshots are in generations from the oldest to the current one, and
-//! no others need be looked at to know whether there is any.
+//! * INV-SNAP-2: `oldest` never passes the floor of a generation with a registered snapshot. Registration
+//!   re-checks that its generation is still the current one after it has counted itself; the collector reads
+//!   the counters after it has moved the current generation on. Both in sequentially consistent order, so one
+//!   of them sees the other. A stripe that was zero then has no registered snapshot any more, so the stripes
+//!   may be read one after the other. Hence all registered snapshots are in generations from the oldest to
+//!   the current one, and no others need be looked at to know whether there is any.
 
 use rt::sync::Arc;
 use rt::sync::atomic::{AtomicU64, Ordering};
