@@ -25,8 +25,12 @@ struct Log {
     /// The power goes out when the operation with this number, counted over all lives, has taken effect;
     /// before the first if it is 0.
     cut_after: Option<u64>,
-    /// Operations of this life, of whatever disk, that met a fault.
-    faulted: u64,
+    /// Whether an operation of this life, of whatever disk, has met a fault. Known before the operation is over.
+    disturbed: bool,
+    /// Operations that the disk keeps waiting now.
+    stalled: u64,
+    /// How often progress was asked for while there were such.
+    looks_at_stalls: u64,
     operations: u64,
     syncs: u64,
     /// Log files that have grown since their last sync, and how far files go as far as this life has seen.
@@ -72,7 +76,9 @@ impl WorldHook {
         let mut log = self.log.lock();
         log.crash = crash;
         log.cut_after = None;
-        log.faulted = 0;
+        log.disturbed = false;
+        // A life that ended in a stall never left it.
+        log.stalled = 0;
         log.operations = 0;
         log.syncs = 0;
         log.grown.clear();
@@ -87,9 +93,32 @@ impl WorldHook {
         self.log.lock().cut_after = Some(operation);
     }
 
-    /// How many operations of this life met a fault, on whatever disk.
-    pub fn faulted(&self) -> u64 {
-        self.log.lock().faulted
+    /// Whether an operation of this life has met a fault, on whatever disk; also one that is still under way.
+    pub fn disturbed(&self) -> bool {
+        self.log.lock().disturbed
+    }
+
+    /// Counts progress of the disk: a number that changes between two calls as long as the disk keeps an operation waiting.
+    /// A stall ends by itself, so what waits for it is no livelock, however much others do meanwhile.
+    pub fn progress(&self) -> u64 {
+        let mut log = self.log.lock();
+        log.looks_at_stalls += u64::from(log.stalled > 0);
+        log.looks_at_stalls
+    }
+
+    /// Keeps an operation waiting.
+    fn stall_any(&self, nanos: u64) {
+        if !life::is_inside() {
+            return;
+        }
+        // Noted before the wait: whatever is concluded from the disk's behaviour meanwhile must know of it.
+        {
+            let mut log = self.log.lock();
+            log.disturbed = true;
+            log.stalled += 1;
+        }
+        time::sleep(std::time::Duration::from_nanos(nanos.min(STALL_NANOS_MAX)));
+        self.log.lock().stalled -= 1;
     }
 
     /// How many operations this life has had.
@@ -161,7 +190,7 @@ impl WorldHook {
         if !life::is_inside() {
             return;
         }
-        self.log.lock().faulted += u64::from(!completion.faults.is_empty());
+        self.log.lock().disturbed |= !completion.faults.is_empty();
         let mut digest = Digest::default();
         digest.number(operation.number);
         digest.number(operation.offset ^ operation.len.rotate_left(32));
@@ -178,19 +207,13 @@ impl WorldHook {
 /// the same again.
 const STALL_NANOS_MAX: u64 = 64_000_000;
 
-fn stall(nanos: u64) {
-    if life::is_inside() {
-        time::sleep(std::time::Duration::from_nanos(nanos.min(STALL_NANOS_MAX)));
-    }
-}
-
 impl DiskHook for WorldHook {
     fn before(&self, operation: &Operation) -> Decision {
         self.before_any(operation, true)
     }
 
     fn stall(&self, _operation: &Operation, nanos: u64) {
-        stall(nanos);
+        self.stall_any(nanos);
     }
 
     fn after(&self, operation: &Operation, completion: &Completion) {
@@ -208,7 +231,7 @@ impl DiskHook for SiblingHook {
     }
 
     fn stall(&self, _operation: &Operation, nanos: u64) {
-        stall(nanos);
+        self.0.stall_any(nanos);
     }
 
     fn after(&self, operation: &Operation, completion: &Completion) {

@@ -92,7 +92,7 @@ fn idle(world: &SimWorld, durability: &DurabilityPlan) {
         // Waiting for this is getting on.
         world.recorder.tick();
     }
-    if world.hook.faulted() == 0 {
+    if !world.hook.disturbed() {
         world.recorder.flushed(called);
     }
 }

@@ -332,7 +332,7 @@ impl Stage {
         let second = std::time::Duration::from_secs(1);
         let start =
             self.lives.last().map_or(Instant::from_nanos(0), |run| run.life.time.saturating_add(second));
-        let (powered, recorder) = (Arc::clone(&self.world), self.world.recorder.clone());
+        let (powered, progressing) = (Arc::clone(&self.world), Arc::clone(&self.world));
         let settings = Settings {
             seed: life_plan.schedule_seed,
             kill: match &life_plan.crash {
@@ -348,7 +348,10 @@ impl Stage {
             stalls_per_million: life_plan.stalls_per_million,
             steps_max: STEPS_MAX,
             starvation: (role == Role::Last).then_some(STARVATION),
-            progress: Some(Progress { count: Arc::new(move || recorder.now()), points_max: IDLE_POINTS_MAX }),
+            progress: Some(Progress {
+                count: Arc::new(move || progressing.progress()),
+                points_max: IDLE_POINTS_MAX,
+            }),
             trail: self.keep == Keep::Trail,
             // What a killed life leaves may be unwound, as the power is off before that.
             remains: Remains::Unwind,

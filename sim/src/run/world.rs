@@ -221,6 +221,11 @@ impl SimWorld {
         self.note(|now| now.cramped |= bytes.is_some());
     }
 
+    /// Counts what comes of a life: events of its history, and waits for the disk.
+    pub fn progress(&self) -> u64 {
+        self.recorder.now() + self.hook.progress()
+    }
+
     /// Changes what is known of the current life.
     pub fn note<T>(&self, change: impl FnOnce(&mut Now) -> T) -> T {
         change(&mut self.now.lock())
