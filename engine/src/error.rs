@@ -117,11 +117,9 @@ pub enum Error {
         cause: Arc<Error>,
     },
 
-    /// A sync failed, so nothing is known of what it covered: no more writes. Reads go on.
-    #[error(
-        "closed for writing after a failed sync ({cause}): \
-         reads go on; check the disk, then reopen the database"
-    )]
+    /// No more writes: a sync failed, so that nothing is known of what it covered, or the directory is no
+    /// longer the one that was opened. Reads go on.
+    #[error("closed for writing ({cause}): reads go on; check the disk, then reopen the database")]
     Poisoned {
         /// Why.
         cause: Arc<Error>,
@@ -183,6 +181,40 @@ pub enum Error {
         supported: u32,
     },
 
+    /// The directory or its lock file was renamed, removed or replaced while the database was open. Nothing
+    /// that lies at its path now was touched.
+    #[error(
+        "{place}: {problem} while the database was open, so nothing more is written: \
+         close it, and put back what was there"
+    )]
+    Displaced {
+        /// The path of the directory or the lock file.
+        place: String,
+        /// What happened to it.
+        problem: String,
+    },
+
+    /// The process was forked from the one that opened the database, and so can't write to it.
+    #[error(
+        "the database was opened before this process was forked, and belongs to the parent: \
+         open databases after a fork, in one of the two"
+    )]
+    Forked,
+
+    /// An entry under a name of a database is a link, or no file.
+    #[error(
+        "{directory}: {file} is {kind}, and a database needs its own files: \
+         copy them with what links lead to (`cp -rL`), then open the copy"
+    )]
+    NotAFile {
+        /// The directory.
+        directory: String,
+        /// The name of the entry.
+        file: String,
+        /// What it is.
+        kind: &'static str,
+    },
+
     /// The database is open elsewhere, in this process or another.
     #[error("{directory} is open elsewhere: close it there, or share one handle (they are cheap to clone)")]
     Locked {
@@ -209,7 +241,9 @@ impl Error {
 
     /// The error of an operation on a file; running out of space is a kind of its own.
     pub(crate) fn io(operation: &'static str, file: impl Into<String>, source: io::Error) -> Self {
-        if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        if let Some(env::Displaced { place, problem }) = env::displaced(&source) {
+            Self::Displaced { place: place.clone(), problem: (*problem).to_owned() }
+        } else if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
             Self::DiskFull { file: file.into() }
         } else {
             Self::Io { operation, file: file.into(), source: Arc::new(source) }

@@ -23,18 +23,21 @@ enum Told {
     /// A failed sync of any file closes for writing.
     Poisoned,
     Corruption,
+    /// The directory is not where it was.
+    Displaced,
 }
 
 const CHECK: &str = "check the disk and the rights on it, then try again";
 const FREE: &str = "free some, then run the transaction again";
 const READ_BACK: &str = "read back what it wrote before you repeat it";
 const REOPEN: &str = "check the disk, then reopen the database";
+const PUT_BACK: &str = "close it, and put back what was there";
 const SALVAGE: &str = "restore it from a copy, or open with salvage and lose what it reports";
 
 /// Fault, class of files, phase, what comes of it, what to do.
 type Case = (FaultKind, &'static str, Phase, Told, &'static str);
 
-const CASES: [Case; 34] = [
+const CASES: [Case; 37] = [
     (FaultKind::NoSpace, "wal", Phase::Commit, Told::DiskFull, FREE),
     (FaultKind::WriteFails, "wal", Phase::Commit, Told::Io("write"), CHECK),
     (FaultKind::ShortWrite, "wal", Phase::Commit, Told::Nothing, ""),
@@ -69,6 +72,10 @@ const CASES: [Case; 34] = [
     (FaultKind::BitRot, "checkpoint", Phase::Open, Told::Corruption, SALVAGE),
     (FaultKind::BitRot, "other", Phase::Open, Told::Corruption, SALVAGE),
     (FaultKind::BadSector, "checkpoint", Phase::Open, Told::Io("read"), CHECK),
+    (FaultKind::DirectoryMoved, "temporary", Phase::Checkpoint, Told::Poisoned, REOPEN),
+    (FaultKind::DirectoryMoved, "temporary", Phase::Open, Told::Displaced, PUT_BACK),
+    // Looked for before each write: the next one is refused.
+    (FaultKind::LockRemoved, "wal", Phase::Commit, Told::Nothing, ""),
 ];
 
 fn builder(disk: &SimDisk) -> DatabaseBuilder {
@@ -132,6 +139,7 @@ fn every_fault_has_its_error_which_says_what_to_do() {
             Err(Error::Indeterminate { .. }) => matches!(told, Told::Indeterminate),
             Err(Error::Poisoned { .. }) => matches!(told, Told::Poisoned),
             Err(Error::Corruption { .. }) => matches!(told, Told::Corruption),
+            Err(Error::Displaced { .. }) => matches!(told, Told::Displaced),
             Err(_) => false,
         };
         let message = outcome.err().map(|error| error.to_string()).unwrap_or_default();

@@ -2,7 +2,7 @@
 //!
 //! INV-DEVICE-1: a call of an earlier life changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, PoisonError};
 
@@ -19,6 +19,7 @@ use crate::volume::Volume;
 use crate::volume::inode::{Decay, Fate, InodeId, Persist};
 use crate::volume::pages::{PAGE, SECTOR};
 use rand::RngExt;
+use stormproof_env::displacement;
 
 #[derive(Debug)]
 pub(crate) struct Device {
@@ -28,8 +29,10 @@ pub(crate) struct Device {
     pub(crate) life: u64,
     pub(crate) powered: bool,
     pub(crate) operations: u64,
-    /// Locked files: like `flock`, a lock is the file's and not the name's.
-    pub(crate) locks: BTreeSet<InodeId>,
+    /// The lock of the directory, while it is held.
+    pub(crate) lock: Option<HeldLock>,
+    /// The directory was moved away in this life.
+    pub(crate) moved: bool,
     pub(crate) capacity: Option<u64>,
     pub(crate) entries: EntryPolicy,
     pub(crate) fired: Vec<FiredFault>,
@@ -62,6 +65,15 @@ impl Shared {
     }
 }
 
+/// A lock that is held: like `flock`, it is the file's and not the name's, and it is the directory's too.
+#[derive(Clone, Debug)]
+pub(crate) struct HeldLock {
+    pub(crate) name: Arc<str>,
+    pub(crate) inode: InodeId,
+    /// Of the operation that took it.
+    pub(crate) number: u64,
+}
+
 /// What a call is about; names the operation before it has a number.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -89,7 +101,8 @@ impl Device {
             life: 1,
             powered: true,
             operations: 0,
-            locks: BTreeSet::new(),
+            lock: None,
+            moved: false,
             capacity: options.capacity,
             entries: options.entries,
             fired: Vec::new(),
@@ -104,7 +117,8 @@ impl Device {
     pub(crate) fn begin_life(&mut self) {
         self.life += 1;
         self.powered = true;
-        self.locks.clear();
+        self.lock = None;
+        self.moved = false;
         self.recording = None;
     }
 
@@ -161,6 +175,19 @@ impl Device {
         (result, met, stall)
     }
 
+    /// Checks that the directory is at its place, and its lock file in it.
+    pub(crate) fn check_place(&self) -> io::Result<()> {
+        if self.moved {
+            return Err(displacement("the simulated directory", "it was renamed or removed"));
+        }
+        match &self.lock {
+            Some(lock) if self.volume.lookup(&lock.name) != Some(lock.inode) => {
+                Err(displacement(&lock.name, "it was removed"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A handle goes.
     pub(crate) fn close(&mut self, id: InodeId) {
         let inode = self.volume.inode_mut(id);
@@ -178,7 +205,7 @@ impl Device {
         self.recording = None;
         self.fired = Vec::new();
         self.crashes = Vec::new();
-        self.locks = BTreeSet::new();
+        self.lock = None;
     }
 }
 
@@ -186,6 +213,9 @@ impl Effect<'_> {
     pub(crate) fn open(&mut self, exclusive: bool) -> io::Result<InodeId> {
         if self.fault_is(FaultKind::OpenFails).is_some() {
             return Err(self.eio(""));
+        }
+        if exclusive {
+            self.check_entry_change()?;
         }
         let name = Arc::clone(&self.operation.file);
         let id = match (self.device.volume.lookup(&name), exclusive) {
@@ -253,6 +283,7 @@ impl Effect<'_> {
     }
 
     pub(crate) fn write(&mut self, id: InodeId, bytes: &[u8]) -> io::Result<usize> {
+        self.disturb_place();
         let offset = self.operation.offset;
         let mut fate = Fate::Sound;
         let mut len = bytes.len();
@@ -356,6 +387,7 @@ impl Effect<'_> {
     }
 
     pub(crate) fn rename(&mut self) -> io::Result<()> {
+        self.check_entry_change()?;
         let from = Arc::clone(&self.operation.file);
         let to = Arc::clone(self.operation.to.as_ref().expect("a rename has a new name"));
         let id = self.device.volume.lookup(&from).ok_or(io::ErrorKind::NotFound)?;
@@ -373,6 +405,7 @@ impl Effect<'_> {
     }
 
     pub(crate) fn remove(&mut self) -> io::Result<()> {
+        self.check_entry_change()?;
         let name = Arc::clone(&self.operation.file);
         let id = self.device.volume.lookup(&name).ok_or(io::ErrorKind::NotFound)?;
         let failure = self.fault_is(FaultKind::RemoveFails);
@@ -413,17 +446,42 @@ impl Effect<'_> {
         Ok(())
     }
 
-    pub(crate) fn lock(&mut self) -> io::Result<InodeId> {
+    pub(crate) fn lock(&mut self) -> io::Result<(InodeId, u64)> {
         let name = Arc::clone(&self.operation.file);
         let id = match self.device.volume.lookup(&name) {
             Some(id) => id,
             None => self.device.volume.create(self.operation.number, &name),
         };
-        if !self.device.locks.insert(id) {
+        if self.device.lock.is_some() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
+        self.device.lock = Some(HeldLock { name, inode: id, number: self.operation.number });
         self.device.volume.inode_mut(id).handles += 1;
-        Ok(id)
+        Ok((id, self.operation.number))
+    }
+
+    /// Lets another program move the directory or remove the lock file, if that is the fault.
+    fn disturb_place(&mut self) {
+        if self.fault_is(FaultKind::DirectoryMoved).is_some() {
+            self.note("until the life ends");
+            self.device.moved = true;
+        }
+        if self.fault_is(FaultKind::LockRemoved).is_some()
+            && let Some(HeldLock { name, inode, .. }) = self.device.lock.clone()
+            && self.device.volume.lookup(&name) == Some(inode)
+        {
+            self.note("");
+            self.device.volume.remove(self.operation.number, inode, &name);
+        }
+    }
+
+    /// Refuses what a directory that was moved refuses.
+    fn check_entry_change(&mut self) -> io::Result<()> {
+        self.disturb_place();
+        if self.device.moved {
+            return Err(displacement("the simulated directory", "it was renamed or removed"));
+        }
+        Ok(())
     }
 
     /// The particulars of the fault that is to fire, if it is of this kind. It has not fired until it is

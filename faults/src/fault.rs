@@ -61,11 +61,16 @@ pub enum FaultKind {
     /// A lying device: one write reaches the medium in another place of the same file. A store can only
     /// detect it.
     MisdirectedWrite,
+    /// The directory is moved away, until the life ends: open files go on, and files can't be created, renamed or removed,
+    /// so that nothing reaches what lies at its path.
+    DirectoryMoved,
+    /// The lock file is removed, as a careless script does it. The lock itself holds.
+    LockRemoved,
 }
 
 impl FaultKind {
     /// All kinds.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::SyncDropsPages,
         Self::SyncKeepsPages,
         Self::SyncFailsDurable,
@@ -88,6 +93,8 @@ impl FaultKind {
         Self::SyncLies,
         Self::LostWrite,
         Self::MisdirectedWrite,
+        Self::DirectoryMoved,
+        Self::LockRemoved,
     ];
 
     /// The name in messages, plans and traces.
@@ -115,6 +122,8 @@ impl FaultKind {
             Self::SyncLies => "sync-lies",
             Self::LostWrite => "lost-write",
             Self::MisdirectedWrite => "misdirected-write",
+            Self::DirectoryMoved => "directory-moved",
+            Self::LockRemoved => "lock-removed",
         }
     }
 
@@ -142,6 +151,8 @@ impl FaultKind {
             Self::Interrupted => matches!(operation, Op::Read | Op::Write),
             Self::Stall => true,
             Self::SyncLies => operation.is_sync(),
+            Self::DirectoryMoved => matches!(operation, Op::Create | Op::Rename | Op::Remove | Op::Write),
+            Self::LockRemoved => matches!(operation, Op::Write),
         }
     }
 

@@ -119,10 +119,10 @@ impl Disk for Mount {
         self.perform(Self::about_directory(OperationKind::SyncDir), |effect| effect.sync_dir())
     }
 
-    fn lock(&self, name: &str) -> io::Result<Box<dyn DiskLock>> {
+    fn lock(&self, name: &str) -> io::Result<Arc<dyn DiskLock>> {
         let request = Self::about(OperationKind::Lock, name)?;
-        let inode = self.perform(request, |effect| effect.lock())?;
-        Ok(Box::new(SimLock { mount: self.clone(), inode }))
+        let (inode, number) = self.perform(request, |effect| effect.lock())?;
+        Ok(Arc::new(SimLock { mount: self.clone(), inode, number }))
     }
 
     fn describe(&self) -> String {
@@ -211,17 +211,32 @@ impl fmt::Debug for SimFile {
 struct SimLock {
     mount: Mount,
     inode: InodeId,
+    /// Of the operation that took it.
+    number: u64,
 }
 
-impl DiskLock for SimLock {}
-
-impl Drop for SimLock {
-    fn drop(&mut self) {
+impl DiskLock for SimLock {
+    fn check(&self) -> io::Result<()> {
         self.mount.shared.with(|device| {
-            if self.mount.check(device).is_ok() {
-                device.locks.remove(&self.inode);
+            self.mount.check(device)?;
+            device.check_place()
+        })
+    }
+
+    fn unlock(&self) {
+        self.mount.shared.with(|device| {
+            // A lock that was taken since by another handle is not ours to give up.
+            let ours = device.lock.as_ref().is_some_and(|lock| lock.number == self.number);
+            if self.mount.check(device).is_ok() && ours {
+                device.lock = None;
                 device.close(self.inode);
             }
         });
+    }
+}
+
+impl Drop for SimLock {
+    fn drop(&mut self) {
+        self.unlock();
     }
 }

@@ -42,6 +42,7 @@ fn after_crash(disk: &SimDisk) -> Vec<u8> {
 
 /// Calls everything, whatever it answers.
 fn call_everything(disk: &dyn Disk) -> io::Result<()> {
+    let _lock = disk.lock("LOCK");
     for name in ["wal-1.log", "checkpoint-1"] {
         let Ok(file) = disk.open(name, OpenMode::CreateNew) else { continue };
         for part in 0..4 {
@@ -70,7 +71,11 @@ fn every_fault_fires_within_its_budget_is_counted_is_switched_off_and_repeats() 
         let _ = call_everything(&*disk.mount());
         let fired = disk.fired();
         // There is one rename, one removal, and one listing in there.
-        let once = matches!(kind, FaultKind::RenameFails | FaultKind::RemoveFails | FaultKind::ListFails);
+        // A lock file is removed once.
+        let once = matches!(
+            kind,
+            FaultKind::RenameFails | FaultKind::RemoveFails | FaultKind::ListFails | FaultKind::LockRemoved
+        );
         let times = if once { 1 } else { 2 };
         assert_eq!(fired.len(), times, "{kind}: {fired:?}");
         assert_eq!(disk.statistics().faults[&kind], times as u64);
@@ -82,8 +87,10 @@ fn every_fault_fires_within_its_budget_is_counted_is_switched_off_and_repeats() 
         let still = disabled.fired();
         assert!(still.iter().all(|fired| !keys.contains(&fired.fault.key)), "{kind}: {still:?}");
         // Creations that succeed now bring writes that were not reached before: those may take the budget's
-        // rest.
-        if kind != FaultKind::NoSpace && kind != FaultKind::OpenFails {
+        // rest. So may later writes what an earlier one spared, as the lock file was gone already.
+        let takes_the_rest =
+            [FaultKind::NoSpace, FaultKind::OpenFails, FaultKind::DirectoryMoved, FaultKind::LockRemoved];
+        if !takes_the_rest.contains(&kind) {
             assert!(still.is_empty(), "{kind}: {still:?}");
             assert_eq!(disabled.statistics().never_fired(&plan), [kind].into());
         }
@@ -443,4 +450,38 @@ fn space_that_was_freed_shows_its_old_content_in_a_hollow_tail() {
         disk.files()["wal-2.log"].contains(&7)
     });
     assert!(stale);
+}
+
+#[test]
+fn a_moved_directory_changes_no_entries_until_the_life_ends_and_open_files_go_on() {
+    let (disk, mount, file) = disk_and_file("directory-moved wal write 1", 0);
+    let lock = mount.lock("LOCK").unwrap();
+    lock.check().unwrap();
+    file.write_at(0, b"still ours").unwrap();
+    file.sync_data().unwrap();
+    for refused in [
+        mount.open("wal-2.log", OpenMode::CreateNew).map(drop),
+        mount.rename("wal-1.log", "wal-3.log"),
+        mount.remove("wal-1.log"),
+        lock.check(),
+    ] {
+        let error = refused.unwrap_err();
+        assert!(stormproof_env::displaced(&error).is_some(), "{error}");
+    }
+    disk.end_process();
+    let mount = disk.mount();
+    mount.lock("LOCK").unwrap().check().unwrap();
+    mount.rename("wal-1.log", "wal-3.log").unwrap();
+    assert_eq!(&content(&*mount.open("wal-3.log", OpenMode::Read).unwrap())[..10], b"still ours");
+}
+
+#[test]
+fn a_removed_lock_file_lets_no_second_opener_in() {
+    let (_disk, mount, file) = disk_and_file("lock-removed wal write 1", 0);
+    let lock = mount.lock("LOCK").unwrap();
+    file.write_at(0, b"x").unwrap();
+    assert_eq!(mount.lock("LOCK").unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    assert!(stormproof_env::displaced(&lock.check().unwrap_err()).is_some());
+    drop(lock);
+    mount.lock("LOCK").unwrap().check().unwrap();
 }

@@ -197,16 +197,33 @@ fn the_list_is_sorted_and_complete() {
 }
 
 #[test]
-fn a_lock_excludes_until_it_is_dropped_and_leaves_its_file() {
+fn a_lock_excludes_until_it_is_given_up_and_leaves_its_file() {
     on_every_disk(|disk| {
         let lock = disk.lock("lock").unwrap();
         assert_eq!(disk.lock("lock").unwrap_err().kind(), ErrorKind::WouldBlock);
-        let other = disk.lock("other").unwrap();
         drop(lock);
         let again = disk.lock("lock").unwrap();
         assert_eq!(disk.lock("lock").unwrap_err().kind(), ErrorKind::WouldBlock);
-        drop((again, other));
-        assert_eq!(disk.list().unwrap(), ["lock", "other"]);
+        again.unlock();
+        let third = disk.lock("lock").unwrap();
+        // What was given up once is not given up again: the lock is another's now.
+        again.unlock();
+        drop(again);
+        assert_eq!(disk.lock("lock").unwrap_err().kind(), ErrorKind::WouldBlock);
+        third.check().unwrap();
+        assert_eq!(disk.list().unwrap(), ["lock"]);
+    });
+}
+
+#[test]
+fn a_lock_holds_and_tells_when_its_file_is_removed() {
+    on_every_disk(|disk| {
+        let lock = disk.lock("lock").unwrap();
+        lock.check().unwrap();
+        disk.remove("lock").unwrap();
+        assert_eq!(disk.lock("lock").unwrap_err().kind(), ErrorKind::WouldBlock);
+        let error = lock.check().unwrap_err();
+        assert!(stormproof_env::displaced(&error).is_some(), "{error}");
     });
 }
 
@@ -316,7 +333,7 @@ enum Answer {
 struct Player {
     disk: Arc<dyn Disk>,
     handles: Vec<Box<dyn File>>,
-    lock: Option<Box<dyn stormproof_env::DiskLock>>,
+    lock: Option<Arc<dyn stormproof_env::DiskLock>>,
 }
 
 impl Player {

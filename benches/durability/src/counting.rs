@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use env::{Disk, DiskLock, File, OpenMode, StdDisk};
+use env::{Disk, DiskLock, EntryKind, File, OpenMode, StdDisk};
 use rt::sync::Arc;
 use rt::sync::atomic::{AtomicU64, Ordering};
 
@@ -57,11 +57,15 @@ impl Disk for CountingDisk {
         self.disk.list()
     }
 
+    fn kind_of(&self, name: &str) -> io::Result<EntryKind> {
+        self.disk.kind_of(name)
+    }
+
     fn sync_dir(&self) -> io::Result<()> {
         self.disk.sync_dir()
     }
 
-    fn lock(&self, name: &str) -> io::Result<Box<dyn DiskLock>> {
+    fn lock(&self, name: &str) -> io::Result<Arc<dyn DiskLock>> {
         self.disk.lock(name)
     }
 

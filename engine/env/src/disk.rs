@@ -1,7 +1,8 @@
 //! One directory of files: everything that the engine asks of storage.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug, Display};
 use std::io;
+use std::sync::Arc;
 
 /// How [`Disk::open`] treats a file that exists, or does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +13,44 @@ pub enum OpenMode {
     ReadWrite,
     /// The file must not exist ([`io::ErrorKind::AlreadyExists`] otherwise).
     CreateNew,
+}
+
+/// The kind of a directory entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A file.
+    File,
+    /// A symbolic link, to whatever.
+    Link,
+    /// A directory, a pipe, or another thing that holds no bytes of its own.
+    Other,
+}
+
+/// A directory, or its lock file, is no longer what was opened: it was renamed, removed or replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Displaced {
+    /// The path of the directory or the lock file.
+    pub place: String,
+    /// What happened to it, as far as that can be told.
+    pub problem: &'static str,
+}
+
+impl Display for Displaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.problem)
+    }
+}
+
+impl std::error::Error for Displaced {}
+
+/// Returns the error of a disk whose directory, or lock file, is no longer what was opened.
+pub fn displacement(place: impl Display, problem: &'static str) -> io::Error {
+    io::Error::other(Displaced { place: place.to_string(), problem })
+}
+
+/// Returns what was displaced, if that is what the error says.
+pub fn displaced(error: &io::Error) -> Option<&Displaced> {
+    error.get_ref()?.downcast_ref()
 }
 
 /// A flat directory. Names are plain file names, without separators.
@@ -34,8 +73,14 @@ pub trait Disk: Send + Sync + Debug {
     /// Removes a file.
     fn remove(&self, name: &str) -> io::Result<()>;
 
-    /// The names of all files, sorted.
+    /// The names of all entries, sorted: files, and whatever else there is.
     fn list(&self) -> io::Result<Vec<String>>;
+
+    /// Returns the kind of an entry. Links are not followed.
+    fn kind_of(&self, name: &str) -> io::Result<EntryKind> {
+        let _ = name;
+        Ok(EntryKind::File)
+    }
 
     /// Makes creations, renames and removals durable.
     fn sync_dir(&self) -> io::Result<()>;
@@ -45,14 +90,25 @@ pub trait Disk: Send + Sync + Debug {
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when another process, or another handle of this one, holds it.
-    fn lock(&self, name: &str) -> io::Result<Box<dyn DiskLock>>;
+    fn lock(&self, name: &str) -> io::Result<Arc<dyn DiskLock>>;
 
     /// Returns where this is, for messages.
     fn describe(&self) -> String;
 }
 
-/// Holds the lock of a directory until it is dropped.
-pub trait DiskLock: Send + Sync + Debug {}
+/// Holds the lock of a directory until it is unlocked or dropped.
+pub trait DiskLock: Send + Sync + Debug {
+    /// Checks that the directory is still at its path, and the lock file still in it. Cheap enough to be
+    /// called before every write.
+    ///
+    /// # Errors
+    /// [`Displaced`], by [`displaced`], if not. Any other error says nothing about it.
+    fn check(&self) -> io::Result<()>;
+
+    /// Gives the lock up. Does nothing in a process that was forked from the one that took it, and nothing
+    /// the second time.
+    fn unlock(&self);
+}
 
 /// An open file, addressed by offset; there is no cursor. Any number of threads may use it at once.
 pub trait File: Send + Sync + Debug {

@@ -9,9 +9,14 @@
 mod clock;
 mod disk;
 mod entropy;
+mod process;
 mod std_disk;
 
 pub use clock::{Clock, SystemClock, UnixMillis};
-pub use disk::{Disk, DiskLock, File, OpenMode, read_exact_at, read_up_to_at, write_all_at};
+pub use disk::{
+    Disk, DiskLock, Displaced, EntryKind, File, OpenMode, displaced, displacement, read_exact_at,
+    read_up_to_at, write_all_at,
+};
 pub use entropy::{Entropy, OsEntropy};
+pub use process::ProcessId;
 pub use std_disk::StdDisk;

@@ -56,7 +56,7 @@ impl CheckpointWriter {
         let header =
             CheckpointHeader { database: *log.database(), epoch: log.epoch(), version, lsn: capture.lsn };
         let name = checkpoint_name(version.get());
-        let file = create_unfinished(log.disk(), &name)?;
+        let file = create_unfinished(log.disk(), &name).map_err(|error| log.fail(error.into()))?;
         let mut writer = Self {
             log: Arc::clone(log),
             header,
@@ -167,7 +167,8 @@ impl CheckpointWriter {
         let disk = self.log.disk();
         for (_, name) in DirectoryListing::of(disk)?.checkpoints {
             if name < self.name {
-                disk.remove(&name).map_err(|error| Error::io("remove", name.as_str(), error))?;
+                disk.remove(&name)
+                    .map_err(|error| self.log.fail(Error::io("remove", name.as_str(), error).into()))?;
             }
         }
         Ok(())

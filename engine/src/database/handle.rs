@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use env::ProcessId;
 use rt::sync::{Arc, Mutex};
 use rt::thread::JoinHandle;
 
 use super::checkpoints::Checkpoints;
 use super::maintenance::Maintenance;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::recovery::RecoveryReport;
 use crate::store::Store;
 use crate::striped::StripedArc;
@@ -31,13 +32,16 @@ pub(super) struct Handle {
 pub(super) struct Background {
     maintenance: Mutex<Option<Maintenance>>,
     checkpointer: Mutex<Option<JoinHandle<()>>>,
+    /// The process that they are threads of.
+    process: ProcessId,
 }
 
 impl Background {
-    pub(super) const fn new(maintenance: Maintenance, checkpointer: Option<JoinHandle<()>>) -> Self {
+    pub(super) fn new(maintenance: Maintenance, checkpointer: Option<JoinHandle<()>>) -> Self {
         Self {
             maintenance: Mutex::new("maintenance.handle", Some(maintenance)),
             checkpointer: Mutex::new("checkpointer.handle", checkpointer),
+            process: ProcessId::current(),
         }
     }
 }
@@ -62,6 +66,7 @@ impl Handle {
     }
 
     pub(super) fn close(&self) -> Result<()> {
+        self.check_process()?;
         if !self.coordinator.is_open() {
             return Ok(());
         }
@@ -73,8 +78,15 @@ impl Handle {
         self.stop()
     }
 
+    /// Checks that this is the process that opened the database: a forked child has no threads to wait for,
+    /// and locks may be held for good there by those of the parent.
+    fn check_process(&self) -> Result<()> {
+        if self.background.process.is_current() { Ok(()) } else { Err(Error::Forked) }
+    }
+
     /// Ends background work and commits.
     fn stop(&self) -> Result<()> {
+        self.check_process()?;
         // First, as it commits: its sweep must not meet a closed database.
         let maintenance = self.background.maintenance.lock().take();
         if let Some(maintenance) = maintenance {

@@ -35,6 +35,7 @@ use crate::error::{Error, Result};
 use crate::types::{Lsn, TxnId, Version};
 use crate::wal::files::LOCK;
 use crate::wal::format::DatabaseId;
+use crate::wal::listing::refuse_link;
 use crate::wal::manifest::Manifest;
 use crate::wal::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::wal::{DirectoryListing, Log, LogOptions, Resume, SealedSegment, SegmentWriter};
@@ -67,6 +68,8 @@ pub(crate) fn open(
     sink: &mut dyn RecoverySink,
 ) -> Result<Opened> {
     let RecoveryOptions { log: options, salvage } = options.into();
+    // A link would lock the file of another directory, and leave this one unlocked.
+    refuse_link(&*disk, LOCK)?;
     // Before anything is looked at: another process may be about to change it.
     let lock = disk.lock(LOCK).map_err(|error| match error.kind() {
         std::io::ErrorKind::WouldBlock => Error::Locked { directory: disk.describe() },
@@ -85,7 +88,7 @@ fn create(
     options: LogOptions,
     entropy: &dyn Entropy,
     listing: &DirectoryListing,
-    lock: Box<dyn DiskLock>,
+    lock: Arc<dyn DiskLock>,
 ) -> Result<Opened> {
     let mut database: DatabaseId = [0; 16];
     entropy.fill(&mut database);
@@ -128,7 +131,7 @@ fn resume(
     options: LogOptions,
     listing: &DirectoryListing,
     mut replayed: replay::Replayed,
-    lock: Box<dyn DiskLock>,
+    lock: Arc<dyn DiskLock>,
 ) -> Result<Opened> {
     // Before anything is cut: what a salvage drops stays on disk under another name.
     salvage::quarantine(&*disk, &mut replayed)?;

@@ -131,6 +131,15 @@ impl Store {
         }
     }
 
+    /// Checks that this process may write: not one that was forked from the one that opened the log.
+    ///
+    /// # Errors
+    /// [`Error::Forked`](crate::Error::Forked).
+    #[inline]
+    pub(crate) fn check_process(&self) -> Result<()> {
+        self.log.as_ref().map_or(Ok(()), |log| log.check_process())
+    }
+
     /// Whether a group of that many commits may be appended to the log now.
     pub(crate) fn admit(&self, commits: usize) -> Result<()> {
         self.log.as_ref().map_or(Ok(()), |log| log.admit(commits as u64))

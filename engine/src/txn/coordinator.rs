@@ -67,6 +67,8 @@ impl Coordinator {
         if self.phase.load(Ordering::SeqCst) == CLOSED {
             return Err(Error::Closed);
         }
+        // Before the committer's locks: in a forked child, a thread of the parent may hold them for good.
+        self.store.check_process()?;
         self.committer.commit(&self.store, request)
     }
 

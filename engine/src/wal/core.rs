@@ -3,7 +3,7 @@
 //! Two locks, `wal.io` before `wal.state`: the first is held for a whole write and sync, the second for
 //! moments, so that the next group is encoded while the last one is synced.
 
-use env::Disk;
+use env::{Disk, DiskLock, ProcessId};
 use rt::sync::atomic::{AtomicU64, Ordering};
 use rt::sync::{Arc, Condvar, Mutex};
 
@@ -13,11 +13,25 @@ use super::state::LogState;
 use super::writer::{SealedSegment, SegmentWriter};
 use crate::types::{Lsn, Version};
 
+/// What recovery found, for the log to go on from.
+#[derive(Debug)]
+pub(crate) struct Resume {
+    pub(crate) writer: SegmentWriter,
+    pub(crate) last_version: Version,
+    pub(crate) sealed: Vec<SealedSegment>,
+    /// Everything below is in the checkpoint.
+    pub(crate) checkpoint_lsn: Lsn,
+    pub(crate) lock: Arc<dyn DiskLock>,
+}
+
 /// The shared part of a log: its end on disk, what is pending, and who waits for it.
 #[derive(Debug)]
 pub(crate) struct LogCore {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) options: LogOptions,
+    pub(super) lock: Arc<dyn DiskLock>,
+    /// The process that opened the log: one that is forked from it must not write.
+    pub(super) process: ProcessId,
     pub(super) io: Mutex<LogIo>,
     pub(super) state: Mutex<LogState>,
     /// The flusher waits here for something to do.
@@ -36,18 +50,14 @@ pub(super) struct LogIo {
 }
 
 impl LogCore {
-    pub(super) fn new(
-        disk: Arc<dyn Disk>,
-        options: LogOptions,
-        writer: SegmentWriter,
-        last_version: Version,
-        sealed: Vec<SealedSegment>,
-        checkpoint_lsn: Lsn,
-    ) -> Self {
+    pub(super) fn new(disk: Arc<dyn Disk>, options: LogOptions, resume: Resume) -> Self {
+        let Resume { writer, last_version, sealed, checkpoint_lsn, lock } = resume;
         let durable_lsn = writer.end_lsn();
         Self {
             disk,
             options,
+            lock,
+            process: ProcessId::current(),
             io: Mutex::new("wal.io", LogIo { writer, group: Pending::default() }),
             state: Mutex::new("wal.state", LogState::new(last_version, durable_lsn, sealed, checkpoint_lsn)),
             work: Condvar::new("wal.work"),

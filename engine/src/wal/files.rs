@@ -79,22 +79,24 @@ pub(crate) fn quarantine_name(name: &str) -> String {
     format!("{name}{QUARANTINED}")
 }
 
-/// An I/O error, and whether it came from a sync, after which nothing is known about what it covered.
+/// An I/O error, and whether it ends all writing: a failed sync does, after which nothing is known about what it covered,
+/// and so does a directory that is no longer the one that was opened.
 #[derive(Debug)]
 pub(crate) struct IoFailure {
     pub(crate) error: Error,
-    pub(crate) sync: bool,
+    pub(crate) fatal: bool,
 }
 
 impl IoFailure {
     pub(crate) fn of_sync(error: Error) -> Self {
-        Self { error, sync: true }
+        Self { error, fatal: true }
     }
 }
 
 impl From<Error> for IoFailure {
     fn from(error: Error) -> Self {
-        Self { error, sync: false }
+        let fatal = matches!(error, Error::Displaced { .. });
+        Self { error, fatal }
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use env::displaced;
 use rt::sync::Arc;
 
 use super::core::{LogCore, LogIo};
@@ -25,6 +26,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 impl LogCore {
     /// Writes and syncs what is pending, after a flush that is under way.
     pub(super) fn flush_once(&self) -> Result<()> {
+        // Before any lock: in a forked child, a thread of the parent may have held it, which is not there to release it.
+        self.check_process()?;
         let mut io = self.io.lock();
         self.flush_locked(&mut io)
     }
@@ -32,6 +35,8 @@ impl LogCore {
     /// The protocol of a flush: take the group, make room, write, sync, announce.
     pub(super) fn flush_locked(&self, io: &mut LogIo) -> Result<()> {
         let LogIo { writer, group } = io;
+        // Before anything is written: a group that goes into a directory which was removed would be acked, and lost.
+        self.check_place();
         let Some(durable_lsn) = self.take_group(group)? else { return Ok(()) };
         if group.commits > 1 {
             rt::reached!("group of two or more");
@@ -71,6 +76,23 @@ impl LogCore {
                 drop(state);
                 Err(self.withdraw(writer, group, failure))
             }
+        }
+    }
+
+    /// Checks that this is the process that opened the log.
+    ///
+    /// # Errors
+    /// [`Error::Forked`].
+    pub(super) fn check_process(&self) -> Result<()> {
+        if self.process.is_current() { Ok(()) } else { Err(Error::Forked) }
+    }
+
+    /// Closes the log for writing if its directory was moved, removed or replaced, or its lock file was.
+    fn check_place(&self) {
+        if let Err(error) = self.lock.check()
+            && displaced(&error).is_some()
+        {
+            self.fail(Error::io("check", self.disk.describe(), error).into());
         }
     }
 
@@ -136,17 +158,17 @@ impl LogCore {
     fn withdraw(&self, writer: &mut SegmentWriter, group: &mut Pending, failure: IoFailure) -> Error {
         let strict = self.options.durability.is_strict();
         let mut failure = failure;
-        let mut known = !failure.sync;
+        let mut known = !failure.fatal;
         // Before the error is told: only a cut that is durable makes "nothing happened" true.
         if known && let Err(repair) = writer.repair() {
             rt::reached!("repair of a failed write failed");
             known = false;
-            if repair.sync {
+            if repair.fatal {
                 failure = repair;
             }
         }
         let error = failure.error.clone();
-        if failure.sync {
+        if failure.fatal {
             let poisoned = self.fail(failure);
             group.clear(self.options.buffer_bytes_max);
             return if strict { indeterminate(poisoned) } else { poisoned };
@@ -174,13 +196,17 @@ impl LogCore {
         error
     }
 
-    /// Closes the log for writing if a sync failed; returns the error to report.
+    /// Closes the log for writing if the failure is fatal; returns the error to report.
     pub(super) fn fail(&self, failure: IoFailure) -> Error {
-        if !failure.sync {
+        if !failure.fatal {
             return failure.error;
         }
-        rt::reached!("sync failed");
-        event!(ERROR, error = %failure.error, "a sync failed: closed for writing, reads go on");
+        if matches!(failure.error, Error::Displaced { .. }) {
+            rt::reached!("directory displaced");
+        } else {
+            rt::reached!("sync failed");
+        }
+        event!(ERROR, error = %failure.error, "closed for writing, reads go on");
         let mut state = self.state.lock();
         let cause = Arc::clone(state.poison.get_or_insert_with(|| Arc::new(failure.error)));
         // The group in flight keeps counting as unsynced: it will never be durable, and no ack may pass the

@@ -1,8 +1,8 @@
 //! The files of a directory, by kind.
 
-use env::{Disk, File, OpenMode};
+use env::{Disk, EntryKind, File, OpenMode};
 
-use super::files::{FileName, MANIFEST};
+use super::files::{FileName, MANIFEST, segment_name, unfinished_name};
 use super::manifest::Manifest;
 use super::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::error::{Error, Result};
@@ -24,12 +24,20 @@ pub(crate) struct DirectoryListing {
 
 impl DirectoryListing {
     /// Lists the directory.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::NotAFile`] for a link under a name of a database. Followed, it would let two directories
+    /// write to one file; overlooked, it would make a full directory an empty one.
     pub(crate) fn of(disk: &dyn Disk) -> Result<Self> {
         let mut listing = Self::default();
         let names = disk.list().map_err(|error| Error::io("list the directory", disk.describe(), error))?;
         // Sorted names are in order, as their numbers have a fixed width.
         for name in names {
-            match FileName::parse(&name) {
+            let kind = FileName::parse(&name);
+            if kind != FileName::Foreign {
+                refuse_link(disk, &name)?;
+            }
+            match kind {
                 FileName::Segment(_) => listing.segments.push(name),
                 FileName::Checkpoint(number) => listing.checkpoints.push((number, name)),
                 FileName::Manifest => listing.manifest = true,
@@ -60,6 +68,9 @@ impl DirectoryListing {
         if let Some(name) = self.quarantined.first() {
             return Err(missing(name));
         }
+        if let Some(name) = self.unfinished.iter().find(|name| !is_left_by_creation(name)) {
+            return Err(missing(name));
+        }
         match self.segments.as_slice() {
             [] => Ok(None),
             [name] => {
@@ -74,6 +85,27 @@ impl DirectoryListing {
             [name, ..] => Err(missing(name)),
         }
     }
+}
+
+/// Refuses an entry under a name of a database that is no file of its own.
+///
+/// # Errors
+/// [`Error::NotAFile`], [`Error::Io`].
+pub(crate) fn refuse_link(disk: &dyn Disk, name: &str) -> Result<()> {
+    let kind = match disk.kind_of(name) {
+        Ok(EntryKind::File) => return Ok(()),
+        Ok(EntryKind::Link) => "a symbolic link",
+        Ok(EntryKind::Other) => "no file",
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io("look at", name, error)),
+    };
+    Err(Error::NotAFile { directory: disk.describe(), file: name.to_owned(), kind })
+}
+
+/// Returns whether an unfinished file can be there though no database ever was: a crash in the middle of creating the
+/// first segment, or the manifest, leaves it.
+fn is_left_by_creation(name: &str) -> bool {
+    name == unfinished_name(MANIFEST) || name == unfinished_name(&segment_name(Lsn::ZERO))
 }
 
 /// Returns whether a segment has nothing but zeros behind its header.

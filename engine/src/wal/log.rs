@@ -6,7 +6,7 @@ use env::{Disk, DiskLock};
 use rt::sync::{Arc, Mutex};
 use rt::time::Instant;
 
-use super::core::LogCore;
+use super::core::{LogCore, Resume};
 use super::entry::{RecordWriter, encode_transaction};
 use super::files::{IoFailure, sync_dir};
 use super::flush::indeterminate;
@@ -15,7 +15,7 @@ use super::format::DatabaseId;
 use super::metrics::LogMetrics;
 use super::options::LogOptions;
 use super::waiters::Waiter;
-use super::writer::{SealedSegment, SegmentWriter};
+use super::writer::SealedSegment;
 use crate::error::{Error, Result};
 use crate::types::{Lsn, RunNumber, TxnId, Version};
 
@@ -26,18 +26,8 @@ pub(crate) struct Log {
     epoch: u64,
     first_version: Version,
     flusher: Mutex<Option<rt::thread::JoinHandle<()>>>,
-    lock: Mutex<Option<Box<dyn DiskLock>>>,
-}
-
-/// What recovery found, for the log to go on from.
-#[derive(Debug)]
-pub(crate) struct Resume {
-    pub(crate) writer: SegmentWriter,
-    pub(crate) last_version: Version,
-    pub(crate) sealed: Vec<SealedSegment>,
-    /// Everything below is in the checkpoint.
-    pub(crate) checkpoint_lsn: Lsn,
-    pub(crate) lock: Box<dyn DiskLock>,
+    /// Taken by the first close: a second one must not unlock what another handle has locked meanwhile.
+    lock: Mutex<Option<Arc<dyn DiskLock>>>,
 }
 
 /// A place in the log from which replay completes a checkpoint: everything up to `version` lies before `lsn`
@@ -52,21 +42,15 @@ impl Log {
     /// Starts the log behind what recovery found, and its flusher.
     pub(crate) fn start(disk: Arc<dyn Disk>, options: LogOptions, resume: Resume) -> Result<Arc<Self>> {
         let header = *resume.writer.header();
-        let core = Arc::new(LogCore::new(
-            disk,
-            options,
-            resume.writer,
-            resume.last_version,
-            resume.sealed,
-            resume.checkpoint_lsn,
-        ));
+        let lock = Arc::clone(&resume.lock);
+        let core = Arc::new(LogCore::new(disk, options, resume));
         let log = Arc::new(Self {
             core: Arc::clone(&core),
             database: header.database,
             epoch: header.epoch,
             first_version: header.first_version,
             flusher: Mutex::new("wal.flusher", None),
-            lock: Mutex::new("wal.lock", Some(resume.lock)),
+            lock: Mutex::new("wal.lock", Some(lock)),
         });
         if !options.durability.is_strict() {
             let thread =
@@ -78,6 +62,15 @@ impl Log {
             *log.flusher.lock() = Some(thread);
         }
         Ok(log)
+    }
+
+    /// Checks that this is the process that opened the log.
+    ///
+    /// # Errors
+    /// [`Error::Forked`].
+    #[inline]
+    pub(crate) fn check_process(&self) -> Result<()> {
+        self.core.check_process()
     }
 
     /// Admits a group of `commits` before it is validated. Waits, and flushes, when too much is waiting to be
@@ -176,6 +169,7 @@ impl Log {
     /// # Errors
     /// [`Error::Poisoned`]; the error of a failed write, after which the data still wait to be written.
     pub(crate) fn flush(&self) -> Result<()> {
+        self.check_process()?;
         let target = {
             let state = self.core.state.lock();
             if state.durable_version < state.appended_version {
@@ -209,6 +203,7 @@ impl Log {
     /// # Errors
     /// When what was appended can't be made durable. The log is closed even so.
     pub(crate) fn close(&self) -> Result<()> {
+        self.core.check_process()?;
         {
             let mut state = self.core.state.lock();
             if state.closing {
@@ -237,7 +232,9 @@ impl Log {
         };
         woken.into_iter().for_each(Waiter::wake);
         // Last: who opens the directory next must find the log sealed.
-        *self.lock.lock() = None;
+        if let Some(lock) = self.lock.lock().take() {
+            lock.unlock();
+        }
         sealed
     }
 
@@ -246,6 +243,7 @@ impl Log {
     /// # Errors
     /// [`Error::Closed`], [`Error::Poisoned`]: what can't be relied on is not saved.
     pub(crate) fn capture(&self) -> Result<Capture> {
+        self.core.check_process()?;
         let state = self.core.state.lock();
         state.check_open()?;
         Ok(Capture { lsn: state.durable_lsn, version: state.durable_version })
@@ -264,7 +262,7 @@ impl Log {
             self.core
                 .disk
                 .remove(&segment.name)
-                .map_err(|error| Error::io("remove", segment.name.as_str(), error))?;
+                .map_err(|error| self.fail(Error::io("remove", segment.name.as_str(), error).into()))?;
         }
         if !superfluous.is_empty() {
             sync_dir(&*self.core.disk).map_err(|failure| self.core.fail(failure))?;
@@ -287,7 +285,7 @@ impl Log {
         self.core.wait_durable(version, deadline)
     }
 
-    /// Closes the log for writing if a sync failed; returns the error to report.
+    /// Closes the log for writing if the failure is fatal; returns the error to report.
     pub(crate) fn fail(&self, failure: IoFailure) -> Error {
         self.core.fail(failure)
     }

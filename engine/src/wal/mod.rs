@@ -36,8 +36,9 @@ mod log;
 mod ticket;
 mod mutants;
 
+pub(crate) use core::Resume;
 pub(crate) use listing::DirectoryListing;
-pub(crate) use log::{Capture, Log, Resume};
+pub(crate) use log::{Capture, Log};
 pub use metrics::LogMetrics;
 pub(crate) use options::LogOptions;
 pub(crate) use recovered::RecoveredWrite;

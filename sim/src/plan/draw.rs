@@ -243,7 +243,13 @@ fn draw_honest(seed: u64, stream: &mut Stream) -> FaultPlan {
             rules.push(FaultRule::new(kind, odds).at_most(stream.random_range(1..=3)));
         }
     }
-    FaultPlan { budget: Some(stream.random_range(1..=4)), ..FaultPlan::random(seed, rules) }
+    let budget = stream.random_range(1..=4);
+    for &(kind, odds) in DISPLACEMENTS {
+        if stream.chance(6) {
+            rules.push(FaultRule::new(kind, odds).at_most(1));
+        }
+    }
+    FaultPlan { budget: Some(budget), ..FaultPlan::random(seed, rules) }
 }
 
 /// What no store without redundancy can make up for: only for campaigns that ask for it.
@@ -274,9 +280,13 @@ const FAULTS: &[(FaultKind, Odds)] = &[
     (FaultKind::Stall, Odds::percent(5)),
 ];
 
+/// What other programs do to the directory of an open store.
+const DISPLACEMENTS: &[(FaultKind, Odds)] =
+    &[(FaultKind::DirectoryMoved, Odds::percent(5)), (FaultKind::LockRemoved, Odds::percent(5))];
+
 /// The kinds of faults that seeds may draw.
 pub fn fault_kinds() -> impl Iterator<Item = FaultKind> {
-    FAULTS.iter().map(|(kind, _)| *kind)
+    FAULTS.iter().chain(DISPLACEMENTS).map(|(kind, _)| *kind)
 }
 
 fn draw_clock(stream: &mut Stream) -> ClockPlan {
