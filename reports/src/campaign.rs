@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::report::ConflictKind;
+use crate::report::{ConflictKind, Verdict};
 
 /// A sweep over many seeds, or what several shards of one found together.
 ///
@@ -34,8 +34,12 @@ pub struct Campaign {
     pub counts: BTreeMap<String, u64>,
     /// Every invariant and how it came out.
     pub invariants: Vec<InvariantTotal>,
-    /// Seeds that violated something.
+    /// Seeds that violated something: each counts once, however much it violated.
+    pub failing_seeds: u64,
+    /// Violations: of each seed one of each kind.
     pub failures: Vec<Failure>,
+    /// Why this campaign proves nothing, if it does not: a shard that is missing or cut off, too little that happened.
+    pub doubts: Vec<String>,
     /// Rare situations that a campaign should have reached.
     pub marks: Vec<MarkTotal>,
     /// Kinds of faults.
@@ -206,6 +210,8 @@ impl Campaign {
         }
         self.shard = join(&self.shard, &other.shard);
         self.speed = SpeedPoint::add_curves(&self.speed, &other.speed);
+        self.failing_seeds += other.failing_seeds;
+        self.doubts.extend(other.doubts);
         self.failures.extend(other.failures);
         self.failures.sort_by(|a, b| (a.seed, &a.invariant).cmp(&(b.seed, &b.invariant)));
         self.omitted.extend(other.omitted);
@@ -275,9 +281,21 @@ impl Campaign {
         );
     }
 
-    /// Whether nothing was violated and every run counted.
+    /// What came out. What was violated is violated, whatever else is to be said of the campaign.
+    pub fn verdict(&self) -> Verdict {
+        let violated = self.failing_seeds > 0
+            || !self.failures.is_empty()
+            || self.invariants.iter().any(|invariant| invariant.violated > 0);
+        match () {
+            () if violated => Verdict::Violated,
+            () if self.failed_runs > 0 || !self.doubts.is_empty() => Verdict::Failed,
+            () => Verdict::Held,
+        }
+    }
+
+    /// Whether nothing was violated, every run counted, and the whole is there.
     pub fn held(&self) -> bool {
-        self.failures.is_empty() && self.failed_runs == 0 && self.invariants.iter().all(|i| i.violated == 0)
+        self.verdict() == Verdict::Held
     }
 
     /// Seeds per second over the whole campaign; 0 if it took no time.
@@ -345,7 +363,7 @@ impl SpeedPoint {
 
 #[cfg(test)]
 mod tests {
-    use super::{Campaign, Failure, InvariantTotal, MarkTotal, MutantTotal, SpeedPoint};
+    use super::{Campaign, Failure, InvariantTotal, MarkTotal, MutantTotal, SpeedPoint, Verdict};
 
     fn shard(seeds: u64, violated: u64, first_seed: u64) -> Campaign {
         Campaign {
@@ -395,5 +413,8 @@ mod tests {
     fn a_run_without_a_verdict_is_not_a_campaign_that_held() {
         assert!(Campaign::default().held());
         assert!(!Campaign { failed_runs: 1, ..Default::default() }.held());
+        let doubtful = Campaign { doubts: vec!["shard 1/3 is missing".into()], ..Default::default() };
+        assert_eq!(doubtful.verdict(), Verdict::Failed);
+        assert_eq!(Campaign { failing_seeds: 1, ..doubtful }.verdict(), Verdict::Violated);
     }
 }

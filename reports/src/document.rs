@@ -108,6 +108,11 @@ impl Format {
         }
     }
 
+    /// Whether campaigns have this form, and not only runs.
+    pub const fn is_of_campaigns(self) -> bool {
+        !matches!(self, Self::Trace | Self::Dot | Self::Svg)
+    }
+
     /// The format that a file of this name holds, by its ending.
     ///
     /// # Errors

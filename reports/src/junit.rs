@@ -84,6 +84,14 @@ pub(crate) fn campaign(campaign: &Campaign) -> askama::Result<String> {
             result: Outcome::Error { message },
         });
     }
+    if !campaign.doubts.is_empty() {
+        let message = campaign.doubts.join("; ");
+        cases.push(Case {
+            class: "run".to_owned(),
+            name: "proves something".to_owned(),
+            result: Outcome::Error { message },
+        });
+    }
     let properties = vec![
         ("command".to_owned(), campaign.command.clone()),
         ("seeds".to_owned(), campaign.seeds.to_string()),

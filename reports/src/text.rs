@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use crate::escape::plain;
 use crate::involved::involved;
-use crate::{Anomaly, Campaign, CheckResult, Report, Verdict, Violation, words};
+use crate::{Anomaly, Campaign, CheckResult, Report, Violation, words};
 
 /// Columns of a terminal report.
 const WIDTH: u16 = 110;
@@ -15,11 +15,7 @@ const WIDTH: u16 = 110;
 /// One run.
 pub(crate) fn run(report: &Report) -> String {
     let mut out = String::new();
-    let sign = match report.verdict {
-        Verdict::Held => "✓",
-        Verdict::Violated => "✗",
-        Verdict::Failed => "!",
-    };
+    let sign = report.verdict.sign();
     line(&mut out, &format!("{sign} {}: {}", report.title, report.verdict.word()));
     if !report.summary.is_empty() {
         line(&mut out, &format!("  {}", report.summary));
@@ -84,8 +80,11 @@ pub(crate) fn run(report: &Report) -> String {
 /// A campaign.
 pub(crate) fn campaign(campaign: &Campaign) -> String {
     let mut out = String::new();
-    let sign = if campaign.held() { "✓" } else { "✗" };
-    line(&mut out, &format!("{sign} {}", campaign.title));
+    let verdict = campaign.verdict();
+    line(&mut out, &format!("{} {}: {}", verdict.sign(), campaign.title, verdict.word()));
+    for doubt in &campaign.doubts {
+        line(&mut out, &format!("  proves nothing: {doubt}"));
+    }
     line(
         &mut out,
         &format!(
@@ -96,7 +95,7 @@ pub(crate) fn campaign(campaign: &Campaign) -> String {
             campaign.seeds_per_second(),
             campaign.jobs,
             campaign.interleavings,
-            campaign.failures.len(),
+            campaign.failing_seeds,
             campaign.failed_runs,
         ),
     );

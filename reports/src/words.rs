@@ -16,6 +16,15 @@ impl Verdict {
             Self::Failed => "no verdict",
         }
     }
+
+    /// One letter for it.
+    pub const fn sign(self) -> &'static str {
+        match self {
+            Self::Held => "✓",
+            Self::Violated => "✗",
+            Self::Failed => "!",
+        }
+    }
 }
 
 impl CheckResult {

@@ -4,13 +4,13 @@
 //! `cargo examples-make` runs it, and renders what it writes. The campaign's seconds are those of the machine
 //! that it ran on.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 
 use stormproof_reports::Document;
 use stormproof_rt::time;
 use stormproof_rt_shuttle::mutants::Mutant;
+use stormproof_sim::build_id::BuildId;
 use stormproof_sim::options::Options;
 use stormproof_sim::registry::Registry;
 use stormproof_sim::report::{Origin, campaign, report, zoo};
@@ -18,9 +18,9 @@ use stormproof_sim::run::run_watched;
 use stormproof_sim::runner::SeedRunner;
 use stormproof_sim::seed::Seed;
 use stormproof_sim::shrink::{Budget, shrink};
-use stormproof_sim::sweep::CampaignResult;
-use stormproof_sim::sweep::message::{BatchLine, EndLine, Message};
+use stormproof_sim::sweep::message::{BatchLine, EndLine, Ended, FORMAT, Message, Seeds, StartLine};
 use stormproof_sim::sweep::worker::seed_line;
+use stormproof_sim::sweep::{CampaignResult, Shard};
 use stormproof_sim::zoo::{Search, search_for};
 
 const MUTANT: &str = "SkipReadValidation";
@@ -77,6 +77,16 @@ fn whole_campaign() -> Result<Document, Box<dyn Error>> {
     let seconds = || time::now().saturating_since(begun).as_secs_f64();
     let runner = SeedRunner::new(Registry::default(), Options::default())?;
     let mut result = CampaignResult::default();
+    result.add(Message::Start(Box::new(StartLine {
+        format: FORMAT,
+        build: BuildId::this(),
+        seeds: Seeds::Set(format!("0..{SEEDS}").parse()?),
+        shard: Shard::WHOLE,
+        planned: Some(SEEDS),
+        options: Options::default(),
+        command: format!("stormproof sweep --seeds 0..{SEEDS} --jobs 1"),
+        unix_seconds: 0,
+    })));
     let mut progress = Vec::new();
     for seed in 0..SEEDS {
         let (line, stats) = seed_line(&runner, Seed(seed), false);
@@ -94,10 +104,9 @@ fn whole_campaign() -> Result<Document, Box<dyn Error>> {
     result.add(Message::End(EndLine {
         seconds: seconds(),
         jobs: 1,
-        command: format!("stormproof sweep --seeds 0..{SEEDS} --jobs 1"),
-        shard: String::new(),
+        seeds: SEEDS,
         rss_kib_max: 0,
-        interrupted: false,
+        ended: Ended::Done,
         progress,
     }));
     let plan = Search {
@@ -107,13 +116,14 @@ fn whole_campaign() -> Result<Document, Box<dyn Error>> {
         time_limit: None,
         first: 1,
         shrink: None,
+        stop: None,
     };
     let mut reports = Vec::new();
     for name in MUTANTS {
         let mutant = name.parse::<Mutant>().map_err(|_| format!("no mutant {name}"))?;
         reports.push(search_for(mutant, &plan, runner.registry())?.0);
     }
-    let mut told = campaign(&result, "", &BTreeMap::new());
+    let mut told = campaign(&result, &[]);
     told.title = format!("sweep of {SEEDS} seeds, and a zoo of {} deliberate bugs", reports.len());
     told.zoo = zoo(&reports, "", 0.0).zoo;
     Ok(told.into())

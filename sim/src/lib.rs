@@ -14,6 +14,7 @@
 //! Architecture invariant: nothing in a run depends on wall time, the operating system's randomness,
 //! addresses or thread identity. Only [`sweep`], [`real`] and [`cli`] know the real world.
 
+pub mod build_id;
 pub mod digest;
 pub mod seed;
 
@@ -29,6 +30,7 @@ pub mod store;
 pub mod finding;
 pub mod inspector;
 pub mod invariants;
+mod suggest;
 pub mod summary;
 pub mod task_names;
 pub mod stats;
@@ -42,6 +44,7 @@ pub mod determinism;
 pub mod shrink;
 pub mod sweep;
 pub mod trace;
+pub mod triage;
 pub mod zoo;
 
 pub mod cli;

@@ -47,11 +47,11 @@ pub struct Options {
     pub isolation: Option<IsolationKind>,
 
     /// Number of clients, instead of 1 to 16
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub clients: Option<u32>,
 
     /// Number of transactions per client
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub transactions: Option<u32>,
 }
 
@@ -128,6 +128,15 @@ impl Options {
             }
         }
         flags
+    }
+}
+
+/// A number of those without whom nothing happens, and so nothing is proven.
+fn at_least_one(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        Ok(_) => Err("nothing would happen, and nothing be proven: write 1 or more".to_owned()),
+        Err(_) => Err(format!("`{text}` is no number: write 1 or more")),
     }
 }
 

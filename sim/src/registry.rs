@@ -11,6 +11,7 @@ use stormproof_workloads::store::Capabilities;
 use stormproof_workloads::{Recorded, Workload, catalogue};
 
 use crate::options::Options;
+use crate::suggest::use_one_of;
 use crate::workload_params::{ParamError, apply};
 
 /// The workloads that a binary knows.
@@ -84,7 +85,7 @@ impl Registry {
 #[derive(Debug, thiserror::Error)]
 pub enum SelectionError {
     /// No workload has that name.
-    #[error("no workload is called `{name}`: this binary does not have it: use one of {}", .known.join(", "))]
+    #[error("no workload is called `{name}`: this binary does not have it: {}", use_one_of(name, known))]
     Unknown {
         /// The name.
         name: String,

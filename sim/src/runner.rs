@@ -9,6 +9,7 @@ use crate::registry::{Registry, SelectionError};
 use crate::run::{Keep, Run, RunError, Watched, run, run_keeping, run_watched};
 use crate::seed::{Draw, Seed};
 use crate::store::simulated::EngineStore;
+use crate::suggest::use_one_of;
 
 /// Plans and runs seeds, with options that were checked against what this binary has.
 pub struct SeedRunner {
@@ -21,7 +22,7 @@ pub struct SeedRunner {
 #[derive(Debug, thiserror::Error)]
 pub enum RunnerError {
     /// A mutant or a strategy.
-    #[error("no {what} is called `{name}`: this binary does not have it: use one of {}", .known.join(", "))]
+    #[error("no {what} is called `{name}`: this binary does not have it: {}", use_one_of(name, known))]
     UnknownName {
         /// What was looked for.
         what: &'static str,

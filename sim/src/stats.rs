@@ -14,6 +14,8 @@ pub enum Count {
     Transactions,
     /// Transactions that committed.
     Commits,
+    /// Transactions of clients that committed: without those that set up, audit and inspect.
+    ClientCommits,
     /// Transactions that aborted.
     Aborts,
     /// Transactions whose commit was not answered.
@@ -52,6 +54,7 @@ impl Count {
         match self {
             Self::Transactions => "transactions",
             Self::Commits => "commits",
+            Self::ClientCommits => "commits of clients",
             Self::Aborts => "aborts",
             Self::Unanswered => "unanswered",
             Self::CutOff => "cut off",

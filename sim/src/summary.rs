@@ -1,11 +1,12 @@
 //! Turns a run into the figures of its campaign.
 
-use stormproof_workloads::history::Outcome;
+use stormproof_workloads::history::{Outcome, Session};
+use stormproof_workloads::plan::FIRST_CLIENT;
 
 use crate::finding::Identity;
 use crate::plan::Plan;
 use crate::report;
-use crate::run::{Run, marks};
+use crate::run::{INSPECTOR, Run, marks};
 use crate::stats::{Count, Evaluations, Share, Stats, add, hit};
 
 /// Returns the figures of a run.
@@ -41,7 +42,10 @@ fn count_transactions(run: &Run, stats: &mut Stats) {
     stats.count(Count::Transactions, run.history.txns.len() as u64);
     for txn in &run.history.txns {
         match &txn.outcome {
-            Outcome::Committed { .. } => stats.count(Count::Commits, 1),
+            Outcome::Committed { .. } => {
+                stats.count(Count::Commits, 1);
+                stats.count(Count::ClientCommits, u64::from(is_client(txn.session)));
+            }
             Outcome::Aborted { conflicts, .. } => {
                 stats.count(Count::Aborts, 1);
                 for conflict in conflicts {
@@ -52,6 +56,11 @@ fn count_transactions(run: &Run, stats: &mut Stats) {
             Outcome::Running => stats.count(Count::CutOff, 1),
         }
     }
+}
+
+/// Whether a session is a client's, and not that of the setup, the audit or the inspector.
+fn is_client(session: Session) -> bool {
+    session >= FIRST_CLIENT && session != INSPECTOR
 }
 
 fn count_lives(run: &Run, stats: &mut Stats) {

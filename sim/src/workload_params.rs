@@ -7,6 +7,8 @@ use serde_json::Value;
 use stormproof_rt::sync::Arc;
 use stormproof_workloads::{Workload, catalogue};
 
+use crate::suggest::use_one_of;
+
 /// A parameter that can't be set.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParamError {
@@ -14,7 +16,7 @@ pub enum ParamError {
     #[error("`{0}` sets no parameter: write a parameter, `=` and its value, as in counters=4")]
     Form(String),
     /// No workload has it.
-    #[error("no chosen workload has a parameter `{name}`: there are {}", .known.join(", "))]
+    #[error("no chosen workload has a parameter `{name}`: {}", use_one_of(name, known))]
     Unknown {
         /// Its name.
         name: String,
@@ -103,7 +105,7 @@ mod tests {
         let unknown = tuned("hotspot", &["colour=red"]).expect_err("there is none");
         assert_eq!(
             unknown.to_string(),
-            "no chosen workload has a parameter `colour`: there are counters, think_micros_max"
+            "no chosen workload has a parameter `colour`: use one of counters, think_micros_max"
         );
         assert!(matches!(tuned("hotspot", &["counters=many"]), Err(ParamError::Refused { .. })));
         assert!(matches!(tuned("hotspot", &["counters"]), Err(ParamError::Form(_))));

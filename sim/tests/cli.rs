@@ -34,8 +34,8 @@ fn the_healthy_engine_holds_over_a_sweep_that_does_something() {
     let document = json(&output);
     assert_eq!(output.status.code(), Some(0), "{document:#}");
     assert_eq!(document["seeds"], 60);
-    assert!(document["tally"]["counts"]["crashes"].as_u64() > Some(0));
-    assert!(document["tally"]["counts"]["recoveries"].as_u64() > Some(0));
+    assert!(document["stats"]["counts"]["crashes"].as_u64() > Some(0));
+    assert!(document["stats"]["counts"]["recoveries"].as_u64() > Some(0));
     assert!(document["interleavings"].as_u64() > Some(30));
 }
 
@@ -46,7 +46,7 @@ fn a_sweep_finds_the_same_with_one_worker_and_with_two() {
         let arguments =
             ["sweep", "--seeds", "0..30", "--json", "--jobs", jobs, "--mutant", "SkipReadValidation"];
         let document = json(&stormproof(folder.path(), &arguments));
-        (document["failing_seeds"].clone(), document["interleavings"].clone(), document["tally"].clone())
+        (document["failing_seeds"].clone(), document["interleavings"].clone(), document["stats"].clone())
     };
     assert_eq!(sweep("1"), sweep("2"));
 }

@@ -11,7 +11,7 @@ fn per_mille(workload: &str, more: &[&str]) -> u64 {
     let sweep = ["sweep", "--seeds", "0..40", "--faults", "none", "--isolation", "serializable"];
     let scale = ["--clients", "8", "--transactions", "25", "--json", "--workload", workload];
     let document = json(&stormproof(folder.path(), &[&sweep[..], &scale, more].concat()));
-    let count = |name: &str| document["tally"]["counts"][name].as_u64().unwrap_or(0);
+    let count = |name: &str| document["stats"]["counts"][name].as_u64().unwrap_or(0);
     assert!(count("commits") > 1_000, "{document:#}");
     count("aborts") * 1_000 / (count("commits") + count("aborts"))
 }

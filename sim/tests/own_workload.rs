@@ -36,7 +36,7 @@ fn the_example_holds_on_the_engine_in_simulation_and_on_real_threads() {
     );
     let document = json(&sweep);
     assert_eq!(sweep.status.code(), Some(0), "{document:#}");
-    assert!(document["tally"]["counts"]["commits"].as_u64() > Some(100), "{document:#}");
+    assert!(document["stats"]["counts"]["commits"].as_u64() > Some(100), "{document:#}");
     let real = ["run", "--real", "real", "--rounds", "2", "--isolation", "serializable", "--json"];
     let real = seats(folder.path(), &[&real[..], &["--workload", "seats"]].concat());
     assert_eq!(real.status.code(), Some(0), "{:#}", json(&real));

@@ -19,7 +19,7 @@ fn write_skew_and_phantoms_appear_under_snapshot_isolation_and_never_under_seria
             let output = stormproof(folder.path(), &arguments);
             let document = json(&output);
             assert_eq!(output.status.code(), Some(0), "{document:#}");
-            document["tally"]["sightings"][&sighting]["seeds"].as_u64().unwrap_or(0)
+            document["stats"]["sightings"][&sighting]["seeds"].as_u64().unwrap_or(0)
         };
         assert!(sweep("snapshot") > 0, "{workload} saw nothing in 60 seeds");
         assert_eq!(sweep("serializable"), 0, "{workload}");

@@ -44,11 +44,11 @@ fn what_an_application_did_is_played_again_in_simulations() {
         let sweep = stormproof(folder.path(), &arguments);
         let document = json(&sweep);
         assert_eq!(sweep.status.code(), Some(0), "{document:#}");
-        let counts = &document["tally"]["counts"];
+        let counts = &document["stats"]["counts"];
         assert!(counts["commits"].as_u64() > Some(500), "{counts:#}");
         assert!(counts["crashes"].as_u64() > Some(10), "{counts:#}");
         // The shared counter is what they meet at.
-        assert!(document["tally"]["conflicts"]["read"].as_u64() > Some(10), "{document:#}");
+        assert!(document["stats"]["conflicts"]["read"].as_u64() > Some(10), "{document:#}");
     }
 }
 

@@ -6,7 +6,7 @@ use askama::Template;
 use super::Frame;
 use crate::document::RenderError;
 use crate::plot::{Plot, bar, curve};
-use crate::{Campaign, MutantTotal, words};
+use crate::{Campaign, MutantTotal, Verdict, words};
 
 /// A campaign.
 pub(crate) fn campaign(campaign: &Campaign) -> Result<String, RenderError> {
@@ -173,7 +173,7 @@ fn tables(campaign: &Campaign) -> Vec<Table> {
             })
             .collect(),
     });
-    // Whoever does not count interleavings by strategy says nothing about them.
+    // A producer that does not count interleavings by strategy says nothing about them.
     let counted = campaign.strategies.iter().any(|s| s.interleavings > 0);
     tables.push(Table {
         title: "Scheduling strategies",

@@ -6,8 +6,9 @@ use serde_json::json;
 use stormproof_oracle::formats::{Format, FormatError};
 use stormproof_oracle::{CheckReport, Expectations, Level, Standing, check_file};
 
-use super::output::{document, write_file};
-use super::{Done, Exit, Failure};
+use super::output::write_file;
+use super::terminal::{Terminal, out};
+use super::{Done, Exit, Failure, JSON_FORMAT};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
@@ -34,7 +35,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn execute(arguments: &Arguments) -> Done {
+pub(super) fn execute(arguments: &Arguments, terminal: &Terminal) -> Done {
     let Arguments { file, level, format, steps, .. } = arguments;
     let report = check_file(file, *format, *level, *steps).map_err(|error| unreadable(file, &error))?;
     if let Some(path) = &arguments.dot {
@@ -44,9 +45,9 @@ pub(super) fn execute(arguments: &Arguments) -> Done {
         write_file(path, &report.svg())?;
     }
     if arguments.json {
-        document(&json!({ "file": file, "verdict": word(&report), "report": report }))?;
+        terminal.document(&json!({ "format": JSON_FORMAT, "kind": "check", "file": file, "verdict": word(&report), "report": report }))?;
     } else {
-        print!("{}", report.text());
+        out!(terminal, "{}", report.text());
     }
     Ok(match report.standing() {
         Standing::Holds => Exit::Held,

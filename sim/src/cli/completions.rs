@@ -1,9 +1,8 @@
 //! `stormproof completions`: scripts that complete commands in a shell.
 
-use std::io;
-
 use clap_complete::{Shell, generate};
 
+use super::terminal::Terminal;
 use super::{Done, Exit, command};
 
 #[derive(clap::Args, Debug)]
@@ -13,7 +12,9 @@ pub(super) struct Arguments {
     shell: Shell,
 }
 
-pub(super) fn execute(arguments: &Arguments) -> Done {
-    generate(arguments.shell, &mut command(), "stormproof", &mut io::stdout());
+pub(super) fn execute(arguments: &Arguments, terminal: &Terminal) -> Done {
+    let mut script = Vec::new();
+    generate(arguments.shell, &mut command(), "stormproof", &mut script);
+    terminal.print(&String::from_utf8_lossy(&script));
     Ok(Exit::Held)
 }

@@ -15,7 +15,12 @@ pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {
         "h" => number * 3600.0,
         _ => return Err(wrong()),
     };
-    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(Duration::ZERO) => Err(format!(
+            "`{text}` is no time to run for: nothing would be proven: write more than that, as in 30s"
+        )),
+        other => other.map_err(|_| wrong()),
+    }
 }
 
 #[cfg(test)]
@@ -29,7 +34,7 @@ mod tests {
         assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
         assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        for wrong in ["30", "s", "-5s", "5 days", ""] {
+        for wrong in ["30", "s", "-5s", "5 days", "", "0s", "0ms"] {
             assert!(duration(wrong).unwrap_err().contains("30s"), "{wrong}");
         }
     }

@@ -3,10 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use super::output::{document, exit_of, run_text, violations};
-use super::{Done, Exit, Failure};
+use super::output::{exit_of, run_text, violations};
+use super::signals::Signals;
+use super::terminal::{Terminal, out};
+use super::{Done, Exit, Failure, JSON_FORMAT};
 use crate::enumerate::{Broken, Coverage, Crash, Enumerated, Limits, enumerate, prepare, repeat};
 use crate::options::Options;
 use crate::plan::Plan;
@@ -51,7 +54,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
+pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Terminal) -> Done {
     let limits = Limits {
         states: stormproof_faults::EnumerationLimits {
             subset_max: arguments.subsets.min(16),
@@ -63,32 +66,33 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     let (plan, registry) = plan(&arguments, registry)?;
     let plan = prepare(plan).map_err(Failure::usage)?;
     if let Some(crash) = &arguments.at {
-        return one(&plan, &limits, &registry, crash);
+        return one(&plan, &limits, &registry, crash, terminal);
     }
-    let bar = indicatif::ProgressBar::new_spinner();
+    let signals = Signals::listen();
+    let bar = if terminal.has_bar() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     let mut progress = |coverage: &Coverage| {
         bar.set_message(format!(
             "boundary {} of {}, {} runs",
             coverage.boundaries, coverage.boundaries_total, coverage.runs
         ));
         bar.tick();
-        true
+        !signals.is_raised()
     };
     let seen = enumerate(&plan, &limits, &registry, &mut progress).map_err(Failure::own)?;
     bar.finish_and_clear();
     let command = reproduce(&arguments);
     if arguments.json {
-        document(&enumeration_document(&plan, &seen, &command))?;
+        terminal.document(&enumeration_document(&plan, &seen, &command))?;
     } else {
-        print!("{}", words(&plan, &seen, &command));
+        out!(terminal, "{}", words(&plan, &seen, &command, terminal));
     }
-    Ok(if seen.coverage.runs == 0 {
+    Ok(signals.exit(if seen.coverage.runs == 0 {
         Exit::Failed
     } else if seen.broken.is_empty() {
         Exit::Held
     } else {
         Exit::Violated
-    })
+    }))
 }
 
 /// Reads or draws the plan. A drawn plan is short unless options say otherwise.
@@ -121,10 +125,10 @@ fn read(path: &Path) -> Result<Plan, Failure> {
     serde_json::from_str(&text).map_err(|error| why(&error))
 }
 
-fn one(plan: &Plan, limits: &Limits, registry: &Registry, crash: &Crash) -> Done {
+fn one(plan: &Plan, limits: &Limits, registry: &Registry, crash: &Crash, terminal: &Terminal) -> Done {
     let run = repeat(plan, limits, registry, crash).map_err(Failure::own)?;
     let run = run.ok_or_else(|| Failure::usage(format!("the enumeration has no crash {crash}")))?;
-    print!("{}{}", run_text(plan, &run), violations(run.findings(), Some(&run)));
+    out!(terminal, "{}{}", run_text(plan, &run), violations(run.findings(), Some(&run), terminal));
     Ok(exit_of(&run))
 }
 
@@ -138,7 +142,7 @@ fn reproduce(arguments: &Arguments) -> String {
     format!("stormproof enumerate {what}{} --subsets {subsets} --states {states}", options.to_flags())
 }
 
-fn words(plan: &Plan, seen: &Enumerated, command: &str) -> String {
+fn words(plan: &Plan, seen: &Enumerated, command: &str, terminal: &Terminal) -> String {
     let mut text = format!(
         "plan of seed {}: {}, {:?}, {}\n{}",
         plan.seed,
@@ -149,7 +153,7 @@ fn words(plan: &Plan, seen: &Enumerated, command: &str) -> String {
     );
     for Broken { crash, findings, run } in &seen.broken {
         text += &format!("a crash of life {} {}:\n", crash.life, crash.what);
-        text += &violations(findings, Some(run));
+        text += &violations(findings, Some(run), terminal);
         text += &format!("reproduce: {command} --at {crash}\n");
     }
     if seen.broken.is_empty() {
@@ -175,6 +179,8 @@ fn enumeration_document(plan: &Plan, seen: &Enumerated, command: &str) -> Value 
         })
         .collect();
     json!({
+        "format": JSON_FORMAT,
+        "kind": "enumeration",
         "seed": plan.seed,
         "plan": plan.digest(),
         "workload": plan.workload.workload,

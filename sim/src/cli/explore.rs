@@ -1,6 +1,5 @@
 //! `stormproof explore`: all interleavings of a tiny plan, up to a number of preemptions.
 
-use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,8 +7,10 @@ use indicatif::ProgressBar;
 use serde_json::json;
 use stormproof_rt::time;
 
-use super::output::{document, reproduce, violations, write_trace};
-use super::{Done, Exit, Failure};
+use super::output::{check_folder, reproduce, violations, write_trace};
+use super::signals::Signals;
+use super::terminal::{Terminal, out, outln};
+use super::{Done, Exit, Failure, JSON_FORMAT};
 use crate::explore::{Bounds, Covered, explore};
 use crate::options::Options;
 use crate::plan::Plan;
@@ -49,14 +50,16 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
+pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Terminal) -> Done {
     let (plan, command) = what(&arguments, registry.clone())?;
     if arguments.life >= plan.lives.len() {
         let message = format!("the plan has {} lives: give --life a number below that", plan.lives.len());
         return Err(Failure::usage(message));
     }
     let bounds = Bounds { life: arguments.life, preemptions: arguments.preemptions, runs: arguments.runs };
-    let bar = if io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+    check_folder(&arguments.failures)?;
+    let signals = Signals::listen();
+    let bar = if terminal.has_bar() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     let begun = time::now();
     let go_on = |covered: &Covered| {
         if covered.runs.is_multiple_of(64) {
@@ -67,14 +70,21 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
             ));
             bar.tick();
         }
-        arguments.time_limit.is_none_or(|limit| time::now().saturating_since(begun) < limit)
+        !signals.is_raised()
+            && arguments.time_limit.is_none_or(|limit| time::now().saturating_since(begun) < limit)
     };
     let explored = explore(&plan, bounds, &registry, go_on).map_err(Failure::own)?;
     bar.finish_and_clear();
     let covered = &explored.covered;
     let trace = match &explored.failed {
         None => None,
-        Some(run) => Some(write_trace(&arguments.failures, &explored.plan, run, &command)?),
+        Some(run) => match write_trace(&arguments.failures, &explored.plan, run, &command) {
+            Ok(path) => Some(path),
+            Err(failure) => {
+                terminal.warn(&format!("error: {}", failure.message));
+                None
+            }
+        },
     };
     let (exit, verdict) = match (&explored.failed, covered.complete) {
         (Some(_), _) => (Exit::Violated, "violated"),
@@ -83,7 +93,9 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
         (None, false) => (Exit::Unknown, "not decided"),
     };
     if arguments.json {
-        document(&json!({
+        terminal.document(&json!({
+            "format": JSON_FORMAT,
+            "kind": "exploration",
             "verdict": verdict,
             "size": explored.plan.size(),
             "workload": explored.plan.workload.workload,
@@ -94,17 +106,17 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
             "trace_file": trace,
             "wall_seconds": time::now().saturating_since(begun).as_secs_f64(),
         }))?;
-        return Ok(exit);
+        return Ok(signals.exit(exit));
     }
-    print!("{}", text(&explored.plan, arguments.life, covered));
-    match (&explored.failed, &trace) {
-        (Some(run), Some(path)) => {
-            print!("{}", violations(run.findings(), Some(run)));
-            println!("trace:     {} (stormproof replay, stormproof shrink)", path.display());
-        }
-        _ => println!("{}", conclusion(verdict, covered, arguments.preemptions)),
+    out!(terminal, "{}", text(&explored.plan, arguments.life, covered));
+    match &explored.failed {
+        Some(run) => terminal.print(&violations(run.findings(), Some(run), terminal)),
+        None => outln!(terminal, "{}", conclusion(verdict, covered, arguments.preemptions)),
     }
-    Ok(exit)
+    if let Some(path) = &trace {
+        outln!(terminal, "trace:     {} (stormproof replay, stormproof shrink)", path.display());
+    }
+    Ok(signals.exit(exit))
 }
 
 /// The plan, and the command that leads to it.

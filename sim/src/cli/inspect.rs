@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use stormproof::inspect::{InspectedCheckpoint, InspectedSegment, Inspection, SegmentEnd, inspect};
 
-use super::output::document;
-use super::{Done, Exit, Failure, verify};
+use super::terminal::{Terminal, out};
+use super::{Done, Exit, Failure, JSON_FORMAT, verify};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
@@ -18,7 +18,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn execute(arguments: &Arguments) -> Done {
+pub(super) fn execute(arguments: &Arguments, terminal: &Terminal) -> Done {
     let disk = verify::disk(&arguments.dir)?;
     let inspection = inspect(&disk).map_err(|error| {
         Failure::usage(format!("{} can't be inspected: {error}", arguments.dir.display()))
@@ -27,9 +27,9 @@ pub(super) fn execute(arguments: &Arguments) -> Done {
         return Err(verify::no_database(&arguments.dir));
     }
     if arguments.json {
-        document(&inspection_document(&arguments.dir.display().to_string(), &inspection))?;
+        terminal.document(&inspection_document(&arguments.dir.display().to_string(), &inspection))?;
     } else {
-        print!("{inspection}");
+        out!(terminal, "{inspection}");
     }
     Ok(Exit::Held)
 }
@@ -49,6 +49,8 @@ fn inspection_document(dir: &str, inspection: &Inspection) -> Value {
     let id = inspection.database.map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
     let problems: Vec<_> = inspection.problems.iter().map(ToString::to_string).collect();
     json!({
+        "format": JSON_FORMAT,
+        "kind": "inspection",
         "dir": dir,
         "database": id,
         "checkpoints": inspection.checkpoints.iter().map(checkpoint).collect::<Vec<_>>(),

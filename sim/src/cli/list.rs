@@ -3,8 +3,8 @@
 use serde_json::json;
 use stormproof_rt_shuttle::mutants::Mutant;
 
-use super::output::document;
-use super::{Done, Exit};
+use super::terminal::{Paint, Terminal, row};
+use super::{Done, Exit, JSON_FORMAT};
 use crate::plan::StrategyPlan;
 use crate::registry::Registry;
 use crate::{invariants, marks};
@@ -16,7 +16,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn execute(arguments: Arguments, registry: &Registry) -> Done {
+pub(super) fn execute(arguments: &Arguments, registry: &Registry, terminal: &Terminal) -> Done {
     let workloads = registry.all();
     if arguments.json {
         let workloads: Vec<_> = workloads
@@ -45,7 +45,9 @@ pub(super) fn execute(arguments: Arguments, registry: &Registry) -> Done {
             })
             .collect();
         let strategies: Vec<_> = StrategyPlan::weights().into_iter().map(|(_, name)| name).collect();
-        document(&json!({
+        terminal.document(&json!({
+            "format": JSON_FORMAT,
+            "kind": "list",
             "workloads": workloads,
             "invariants": invariants,
             "mutants": mutants,
@@ -54,22 +56,47 @@ pub(super) fn execute(arguments: Arguments, registry: &Registry) -> Done {
         }))?;
         return Ok(Exit::Held);
     }
-    println!("Workloads (--workload)");
-    for workload in &workloads {
-        let about = workload.about();
-        println!("  {:<16} {}; {}", workload.name(), about.stresses, about.invariant);
-    }
-    println!("\nInvariants, with the rows of the contract (engine/CONTRACT.md)");
-    for about in invariants::all() {
-        println!("  {:<3} {:<20} {}", about.contract, about.name, about.says);
-    }
-    println!("\nStrategies (--strategy)");
-    for (weight, name) in StrategyPlan::weights() {
-        println!("  {name:<16} drawn with weight {weight}");
-    }
-    println!("\nMutants (--mutant), with the rows that they break");
-    for mutant in Mutant::ALL {
-        println!("  {:<28} {:<4} {}", mutant.name(), mutant.contract(), mutant.breaks());
-    }
+    terminal.print(&text(registry, terminal));
     Ok(Exit::Held)
+}
+
+fn text(registry: &Registry, terminal: &Terminal) -> String {
+    let mut text = String::new();
+    let mut section = |title: &str, rows: &mut dyn Iterator<Item = (String, String)>| {
+        let rows: Vec<(String, String)> = rows.collect();
+        let names = rows.iter().map(|(name, _)| name.len() + 2).max().unwrap_or(0);
+        let gap = if text.is_empty() { "" } else { "\n" };
+        text += &format!("{gap}{}\n", terminal.paint(Paint::Name, title));
+        for (name, value) in rows {
+            text += &row(&format!("  {name}"), &value, names, terminal.width());
+        }
+    };
+    let workloads = registry.all();
+    section(
+        "Workloads (--workload)",
+        &mut workloads.iter().map(|workload| {
+            let about = workload.about();
+            (workload.name().to_owned(), format!("{}; {}", about.stresses, about.invariant))
+        }),
+    );
+    let of_contract = "Invariants, with the rows of the contract (engine/CONTRACT.md)";
+    section(
+        of_contract,
+        &mut invariants::all()
+            .into_iter()
+            .map(|about| (format!("{:<2} {}", about.contract, about.name), about.says.to_owned())),
+    );
+    section(
+        "Strategies (--strategy)",
+        &mut StrategyPlan::weights()
+            .into_iter()
+            .map(|(weight, name)| (name.to_owned(), format!("drawn with weight {weight}"))),
+    );
+    section(
+        "Mutants (--mutant), with the rows that they break",
+        &mut Mutant::ALL
+            .iter()
+            .map(|mutant| (mutant.name().to_owned(), format!("{}: {}", mutant.contract(), mutant.breaks()))),
+    );
+    text
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::terminal::{Terminal, outln};
 use super::{Done, Exit, Failure, command};
 
 #[derive(clap::Args, Debug)]
@@ -11,7 +12,7 @@ pub(super) struct Arguments {
     dir: PathBuf,
 }
 
-pub(super) fn execute(arguments: &Arguments) -> Done {
+pub(super) fn execute(arguments: &Arguments, terminal: &Terminal) -> Done {
     let dir = &arguments.dir;
     let written = std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(command(), dir));
     written.map_err(|error| {
@@ -20,5 +21,6 @@ pub(super) fn execute(arguments: &Arguments) -> Done {
             dir.display()
         ))
     })?;
+    outln!(terminal, "written: manual pages in {}", dir.display());
     Ok(Exit::Held)
 }

@@ -2,11 +2,15 @@
 //!
 //! Without arguments it does its main job, a sweep of ten seconds on all cores. Exit codes: 0 everything
 //! held, 1 a violation was found, 2 the command was wrong, 3 the simulator itself failed (nondeterminism, a
-//! panic outside of the engine, a campaign in which nothing happened), 4 whether it holds could not be
-//! decided.
+//! panic outside of the engine) or the campaign proves nothing (nothing happened, a shard is missing), 4 whether
+//! it holds could not be decided, 130 and 143 a signal ended it before anything was violated.
+//!
+//! Standard output has one door, [`terminal`]: a closed pipe is no error, a full disk is told.
 //!
 //! INV-CLI-1: with `--json`, standard output is one JSON document and nothing else; everything for people
 //! goes to standard error.
+
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod check;
 mod completions;
@@ -23,7 +27,9 @@ mod replay;
 mod report;
 mod run;
 mod shrink;
+mod signals;
 mod sweep;
+mod terminal;
 mod verify;
 mod zoo;
 
@@ -37,6 +43,7 @@ use crate::registry::Registry;
 use crate::run::RunError;
 use crate::runner::RunnerError;
 use crate::trace::TraceError;
+use terminal::Terminal;
 
 /// Runs the command line of this process with the workloads of the catalogue.
 pub fn main() -> ExitCode {
@@ -64,35 +71,55 @@ pub fn main() -> ExitCode {
 /// }
 /// ```
 pub fn main_with(workloads: Vec<Arc<dyn Workload>>) -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return show_usage(&error).into(),
+    };
+    let terminal = &Terminal::new(&arguments.output);
     let registry = Registry::new(workloads);
     let command = arguments.command.unwrap_or(Command::Sweep(sweep::Arguments::default()));
     let done = match command {
-        Command::Run(arguments) => run::execute(arguments, registry),
-        Command::Sweep(arguments) => sweep::execute(arguments, registry),
-        Command::Replay(arguments) => replay::execute(arguments, registry),
-        Command::Shrink(arguments) => shrink::execute(arguments, registry),
-        Command::Explore(arguments) => explore::execute(arguments, registry),
-        Command::List(arguments) => list::execute(arguments, &registry),
-        Command::Zoo(arguments) => zoo::execute(arguments, registry),
-        Command::Enumerate(arguments) => enumerate::execute(arguments, registry),
-        Command::Report(arguments) => report::execute(arguments, registry),
-        Command::Check(arguments) => check::execute(&arguments),
-        Command::Inspect(arguments) => inspect::execute(&arguments),
-        Command::Verify(arguments) => verify::execute(&arguments),
-        Command::Completions(arguments) => completions::execute(&arguments),
-        Command::Man(arguments) => man::execute(&arguments),
+        Command::Run(arguments) => run::execute(arguments, registry, terminal),
+        Command::Sweep(arguments) => sweep::execute(arguments, registry, terminal),
+        Command::Replay(arguments) => replay::execute(arguments, registry, terminal),
+        Command::Shrink(arguments) => shrink::execute(arguments, registry, terminal),
+        Command::Explore(arguments) => explore::execute(arguments, registry, terminal),
+        Command::List(arguments) => list::execute(&arguments, &registry, terminal),
+        Command::Zoo(arguments) => zoo::execute(arguments, registry, terminal),
+        Command::Enumerate(arguments) => enumerate::execute(arguments, registry, terminal),
+        Command::Report(arguments) => report::execute(arguments, registry, terminal),
+        Command::Check(arguments) => check::execute(&arguments, terminal),
+        Command::Inspect(arguments) => inspect::execute(&arguments, terminal),
+        Command::Verify(arguments) => verify::execute(&arguments, terminal),
+        Command::Completions(arguments) => completions::execute(&arguments, terminal),
+        Command::Man(arguments) => man::execute(&arguments, terminal),
         Command::Worker(arguments) => sweep::work(arguments, registry),
         Command::Life => real::live(&registry),
     };
-    match done {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            eprintln!("error: {}", failure.message);
-            failure.exit.into()
-        }
+    let exit = done.unwrap_or_else(|failure| {
+        terminal.warn(&format!("error: {}", failure.message));
+        failure.exit
+    });
+    terminal.finish(exit).into()
+}
+
+/// Help, version, or what is wrong with the arguments. A reader that stops reading is no error here either.
+fn show_usage(error: &clap::Error) -> Exit {
+    let is_help = !error.use_stderr();
+    match error.print() {
+        Err(io) if is_help && io.kind() != std::io::ErrorKind::BrokenPipe => Exit::Failed,
+        _ if is_help => Exit::Held,
+        _ => Exit::Usage,
     }
 }
+
+/// The command of this process, as it was typed.
+fn command_line() -> String {
+    std::env::args().collect::<Vec<_>>().join(" ")
+}
+
+/// The version of every JSON document that commands print, whose schemas are in `sim/schemas`.
+const JSON_FORMAT: u32 = 2;
 
 /// The definition of the command line, for completions and manuals.
 pub fn command() -> clap::Command {
@@ -105,11 +132,14 @@ pub fn command() -> clap::Command {
     version,
     about = "Runs the Stormproof engine under seeds that decide every interleaving, fault and crash, and checks its contract",
     after_help = "Without a command: a sweep of 10 seconds on all cores.\n\
-                  Exit codes: 0 held, 1 violation, 2 usage, 3 failure of the simulator itself, 4 not decided."
+                  Exit codes: 0 held, 1 violation, 2 usage, 3 no verdict (the simulator failed, or nothing was proven), 4 not \
+                  decided, 130 and 143 ended by a signal before anything was violated."
 )]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
+    #[command(flatten)]
+    output: terminal::Output,
 }
 
 #[derive(Subcommand, Debug)]
@@ -163,6 +193,22 @@ enum Exit {
     Failed,
     /// Whether it holds could not be decided.
     Unknown,
+    /// A signal with this number ended it, and nothing was violated until then.
+    Interrupted(u8),
+}
+
+impl Exit {
+    /// The verdict of a JSON document.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Violated => "violated",
+            Self::Usage => "refused",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Interrupted(_) => "interrupted",
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -173,6 +219,7 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 2,
             Exit::Failed => 3,
             Exit::Unknown => 4,
+            Exit::Interrupted(signal) => 128_u8.saturating_add(signal),
         })
     }
 }

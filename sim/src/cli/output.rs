@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use serde_json::json;
 use stormproof_workloads::History;
 
-use super::{Exit, Failure};
+use super::terminal::{Paint, Terminal, wrap};
+use super::{Exit, Failure, JSON_FORMAT};
 use crate::finding::Finding;
 use crate::options::Options;
 use crate::plan::Plan;
@@ -14,13 +14,6 @@ use crate::run::Run;
 use crate::stats::Count;
 use crate::summary;
 use crate::trace::Trace;
-
-/// Prints one JSON document.
-pub(super) fn document(value: &impl Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(Failure::own)?;
-    println!("{text}");
-    Ok(())
-}
 
 /// The command that repeats a seed.
 pub(super) fn reproduce(seed: u64, options: &Options) -> String {
@@ -56,8 +49,10 @@ pub(super) fn run_document(
         })
         .collect();
     json!({
+        "format": JSON_FORMAT,
+        "kind": "run",
         "seed": plan.seed,
-        "verdict": if run.findings().is_empty() { "held" } else { "violated" },
+        "verdict": exit_of(run).word(),
         "digest": run.digest,
         "interleaving": run.interleaving,
         "plan": plan.digest(),
@@ -102,8 +97,12 @@ pub(super) fn run_text(plan: &Plan, run: &Run) -> String {
             text += &format!("    {error}\n");
         }
     }
-    for fault in &run.faults {
+    for fault in run.faults.iter().take(FAULTS_MAX) {
         text += &format!("fault {fault}\n");
+    }
+    let more = run.faults.len().saturating_sub(FAULTS_MAX);
+    if more > 0 {
+        text += &format!("… and {more} more faults\n");
     }
     text += &format!(
         "{} transactions: {} commits, {} aborts, {} unanswered; digest {}\n",
@@ -116,25 +115,45 @@ pub(super) fn run_text(plan: &Plan, run: &Run) -> String {
     text
 }
 
-/// Violations in words, with what reproduces them.
-pub(super) fn violations(findings: &[Finding], run: Option<&Run>) -> String {
-    violations_in(findings, run.map(|run| &run.history))
+/// Faults that are printed.
+const FAULTS_MAX: usize = 30;
+
+/// Violations in words, with the transactions of the run that took part.
+pub(super) fn violations(findings: &[Finding], run: Option<&Run>, terminal: &Terminal) -> String {
+    violations_in(findings, run.map(|run| &run.history), terminal)
 }
 
 /// Violations in words, with the transactions of `history` that took part.
-pub(super) fn violations_in(findings: &[Finding], history: Option<&History>) -> String {
+pub(super) fn violations_in(findings: &[Finding], history: Option<&History>, terminal: &Terminal) -> String {
+    let line = |text: &str| {
+        format!("  {}\n", wrap(text, terminal.width().saturating_sub(2), 2).replace('\n', "\n  "))
+    };
     let mut text = String::new();
-    for finding in findings {
-        text += &format!("VIOLATION of {} {} ({}):\n", finding.contract, finding.invariant, finding.class);
-        text += &format!("  {}\n", finding.message.replace('\n', "\n  "));
+    for finding in findings.iter().take(FINDINGS_MAX) {
+        let title = format!("VIOLATION of {} {} ({}):", finding.contract, finding.invariant, finding.class);
+        text += &format!("{}\n", terminal.paint(Paint::Bad, &title));
+        let lines = finding.message.lines();
+        lines.clone().take(LINES_MAX).for_each(|said| text += &line(said));
+        let more = lines.count().saturating_sub(LINES_MAX);
+        if more > 0 {
+            text += &line(&format!("… and {more} more lines: --report FILE has all of them"));
+        }
         for &txn in finding.txns.iter().take(6) {
             if let Some(txn) = history.and_then(|history| history.txns.get(txn as usize)) {
-                text += &format!("  {}\n", transaction(txn));
+                text += &line(&transaction(txn));
             }
         }
     }
+    let more = findings.len().saturating_sub(FINDINGS_MAX);
+    if more > 0 {
+        text += &format!("… and {more} more violations: --json lists all of them\n");
+    }
     text
 }
+
+/// Violations that are printed, and lines of each.
+const FINDINGS_MAX: usize = 8;
+const LINES_MAX: usize = 40;
 
 /// One transaction on one line.
 fn transaction(txn: &stormproof_workloads::history::Txn) -> String {
@@ -203,14 +222,43 @@ pub(super) fn write_trace(folder: &Path, plan: &Plan, run: &Run, command: &str) 
     Ok(path)
 }
 
+/// Makes sure that files can be written into a folder, before there is something to write; leaves nothing in it.
+pub(super) fn check_folder(folder: &Path) -> Result<(), Failure> {
+    let refused = |error: &dyn std::fmt::Display| {
+        let folder = folder.display();
+        Failure::usage(format!(
+            "no traces can be written to {folder}: {error}: name another --failures folder"
+        ))
+    };
+    let absolute = std::path::absolute(folder).map_err(|error| refused(&error))?;
+    // The folder is made when it is needed: so what is tested is the closest one above it that is there.
+    let there = absolute.ancestors().find(|folder| folder.exists()).unwrap_or(&absolute);
+    if !there.is_dir() {
+        return Err(refused(&format!("{} is no folder", there.display())));
+    }
+    tempfile::tempfile_in(there).map(drop).map_err(|error| refused(&error))
+}
+
+/// Makes sure that a file can be written, before there is something to write; leaves it as it is.
+pub(super) fn check_file(path: &Path) -> Result<(), Failure> {
+    let is_new = !path.exists();
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
+    opened.map_err(|error| unwritable(path, &error))?;
+    if is_new {
+        // It was made to see whether that works.
+        let _ = std::fs::remove_file(path);
+    }
+    Ok(())
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    let path = path.display();
+    Failure::usage(format!("{path} can't be written: {error}: name a file in a folder that is there"))
+}
+
 /// Writes a file that the user named.
 pub(super) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text).map_err(|error| {
-        Failure::usage(format!(
-            "{} can't be written: {error}: name a file in a folder that is there",
-            path.display()
-        ))
-    })
+    std::fs::write(path, text).map_err(|error| unwritable(path, &error))
 }
 
 /// The exit code that follows from a run.

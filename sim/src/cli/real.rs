@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::json;
-use stormproof_rt::sync::Arc;
-use stormproof_rt::sync::atomic::{AtomicBool, Ordering};
 use stormproof_rt::time;
 
-use super::output::{document, violations_in};
+use super::output::{check_folder, violations_in};
 use super::rendering::Rendering;
-use super::{Done, Exit, Failure};
+use super::signals::Signals;
+use super::terminal::{Terminal, outln};
+use super::{Done, Exit, Failure, JSON_FORMAT};
 use crate::options::{Faults, Options};
 use crate::real::campaign::{Campaign, CampaignError, RoundReport};
 use crate::real::figures::Figures;
@@ -81,20 +81,23 @@ pub(super) fn live(registry: &Registry) -> Done {
     Ok(Exit::Held)
 }
 
-pub(super) fn execute(arguments: Arguments, common: Common, registry: &Registry) -> Done {
+pub(super) fn execute(
+    arguments: Arguments,
+    common: Common,
+    registry: &Registry,
+    terminal: &Terminal,
+) -> Done {
     let store = arguments.store.as_deref().unwrap_or(Target::ENGINE);
     refuse_simulated(&common.options)?;
-    let format = common.rendering.format()?;
+    let format = common.rendering.check_campaign()?;
     let can = Target::capabilities_of(store).map_err(Failure::usage)?;
     let temporary = match arguments.real {
         Some(_) => None,
         None => Some(tempfile::tempdir().map_err(Failure::own)?),
     };
     let folder = arguments.real.clone().or_else(|| temporary.as_ref().map(|dir| dir.path().to_owned()));
-    let stop = Arc::new(AtomicBool::new("real.stop", false));
-    let on_interrupt = Arc::clone(&stop);
-    // Where signals can't be caught, Ctrl-C ends the process the hard way.
-    let _ = ctrlc::set_handler(move || on_interrupt.store(true, Ordering::SeqCst));
+    check_folder(&common.failures)?;
+    let signals = Signals::listen();
     let time_limit = match (arguments.time_limit, arguments.rounds) {
         (None, None) => Some(Duration::from_secs(10)),
         (limit, _) => limit,
@@ -115,11 +118,11 @@ pub(super) fn execute(arguments: Arguments, common: Common, registry: &Registry)
         folder: folder.unwrap_or_default(),
         failures: common.failures,
         host: Host { program: std::env::current_exe().map_err(Failure::own)?, silence_max: SILENCE_MAX },
-        stop,
+        stop: signals.flag(),
     };
     let json = common.json;
     let start = time::now();
-    let reports = campaign.run(|round| print_round(round, json)).map_err(|error| match error {
+    let reports = campaign.run(|round| print_round(round, json, terminal)).map_err(|error| match error {
         CampaignError::Recording { .. } => Failure::own(error),
         _ => Failure::usage(error),
     })?;
@@ -130,11 +133,13 @@ pub(super) fn execute(arguments: Arguments, common: Common, registry: &Registry)
         store,
         flags: &flags,
         options: &campaign.options,
-        command: &std::env::args().collect::<Vec<_>>().join(" "),
+        command: &super::command_line(),
         took: time::now().saturating_since(start),
     };
+    let exit = finish(&campaign, &reports, json, terminal)?;
+    // After what was found, which must be told whatever becomes of a file.
     common.rendering.write(&rounds(&about, &reports).into(), format)?;
-    finish(&campaign, &reports, json)
+    Ok(signals.exit(exit))
 }
 
 /// Refuses options that only simulations have.
@@ -149,7 +154,7 @@ fn refuse_simulated(options: &Options) -> Result<(), Failure> {
 }
 
 /// Prints the result of a round: on standard output, or with --json on standard error.
-fn print_round(round: &RoundReport, json: bool) {
+fn print_round(round: &RoundReport, json: bool, terminal: &Terminal) {
     let standing = if round.findings.is_empty() { "held" } else { "VIOLATED" };
     let mut text = format!(
         "seed {}: {} on {}: {}: {standing}\n",
@@ -158,21 +163,21 @@ fn print_round(round: &RoundReport, json: bool) {
         round.store,
         round.figures.words()
     );
-    text += &violations_in(&round.findings, round.history.as_ref());
+    text += &violations_in(&round.findings, round.history.as_ref(), terminal);
     if let Some(path) = &round.history_file {
         text += &format!("history:   {} (stormproof check)\n", path.display());
     }
     if let Some(path) = &round.kept {
         text += &format!("files:     {}\n", path.display());
     }
-    if json {
-        eprint!("{text}");
-    } else {
-        print!("{text}");
+    match (json, round.findings.is_empty()) {
+        (true, _) => terminal.note(text.trim_end()),
+        (false, true) => terminal.tell(&text),
+        (false, false) => terminal.print(&text),
     }
 }
 
-fn finish(campaign: &Campaign, reports: &[RoundReport], json: bool) -> Done {
+fn finish(campaign: &Campaign, reports: &[RoundReport], json: bool, terminal: &Terminal) -> Done {
     let mut sum = Figures::default();
     reports.iter().for_each(|round| sum.add(&round.figures));
     let violated = reports.iter().filter(|round| !round.findings.is_empty()).count();
@@ -186,14 +191,12 @@ fn finish(campaign: &Campaign, reports: &[RoundReport], json: bool) -> Done {
         () => Exit::Held,
     };
     if json {
-        document(&json!({
+        terminal.document(&json!({
+            "format": JSON_FORMAT,
+            "kind": "rounds",
             "store": campaign.store,
             "kill": campaign.kill,
-            "verdict": match exit {
-                Exit::Violated => "violated",
-                Exit::Unknown => "unknown",
-                _ => "held",
-            },
+            "verdict": exit.word(),
             "figures": sum,
             "conflicts_per_mille": sum.conflicts_per_mille(),
             "violated": violated,
@@ -201,10 +204,10 @@ fn finish(campaign: &Campaign, reports: &[RoundReport], json: bool) -> Done {
             "rounds": reports,
         }))?;
     } else {
-        println!("{} rounds: {}", sum.rounds, sum.words());
+        outln!(terminal, "{} rounds: {}", sum.rounds, sum.words());
         let undecided =
             if undecided > 0 { format!(", {undecided} not decided by values alone") } else { String::new() };
-        println!("{violated} rounds violated{undecided}");
+        outln!(terminal, "{violated} rounds violated{undecided}");
     }
     Ok(exit)
 }

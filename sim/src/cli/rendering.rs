@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use stormproof_reports::{Document, Format, RenderError};
 
 use super::Failure;
-use super::output::write_file;
+use super::output::{check_file, write_file};
 
 #[derive(clap::Args, Debug, Default)]
 pub(super) struct Rendering {
@@ -23,8 +23,28 @@ impl Rendering {
         self.report.is_some()
     }
 
+    /// The format that was asked for; `None` if no report was. Refuses what can't be written, before there is a report.
+    pub(super) fn check(&self) -> Result<Option<Format>, Failure> {
+        let format = self.format()?;
+        if let Some(path) = &self.report {
+            check_file(path)?;
+        }
+        Ok(format)
+    }
+
+    /// The same for campaigns, which have no timeline and no anomaly to draw.
+    pub(super) fn check_campaign(&self) -> Result<Option<Format>, Failure> {
+        let format = self.check()?;
+        match format {
+            Some(format) if !format.is_of_campaigns() => {
+                Err(Failure::usage(RenderError::NotApplicable { format }))
+            }
+            format => Ok(format),
+        }
+    }
+
     /// The format that was asked for; `None` if no report was.
-    pub(super) fn format(&self) -> Result<Option<Format>, Failure> {
+    fn format(&self) -> Result<Option<Format>, Failure> {
         self.report.as_deref().map(|path| format_of(path, self.format)).transpose()
     }
 

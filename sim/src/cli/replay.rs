@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::output::{document, exit_of, run_document, run_text, violations};
+use super::output::{exit_of, run_document, run_text, violations};
 use super::rendering::Rendering;
-use super::{Done, Failure};
+use super::terminal::{Terminal, out, outln};
+use super::{Done, Failure, JSON_FORMAT};
 use crate::options::Options;
 use crate::registry::Registry;
 use crate::report::{Origin, report};
@@ -28,15 +29,15 @@ pub(super) struct Arguments {
     rendering: Rendering,
 }
 
-pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
+pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Terminal) -> Done {
     let path = PathBuf::from(&arguments.what);
     if !path.exists() {
         let seed: Seed = arguments.what.parse().map_err(|error| {
             Failure::usage(format!("there is no file {}, and as a seed: {error}", path.display()))
         })?;
-        return replay_seed(seed, arguments, registry);
+        return replay_seed(seed, arguments, registry, terminal);
     }
-    let format = arguments.rendering.format()?;
+    let format = arguments.rendering.check()?;
     let trace = Trace::read(&path)?;
     let command = format!("stormproof replay {}", path.display());
     let replayed = if arguments.rendering.is_wanted() {
@@ -49,7 +50,9 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     };
     let run = &replayed.run;
     if arguments.json {
-        document(&json!({
+        terminal.document(&json!({
+            "format": JSON_FORMAT,
+            "kind": "replay",
             "exact": replayed.exact,
             "same_failure": replayed.same_failure,
             "divergences": replayed.divergences,
@@ -57,29 +60,29 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
         }))?;
         return Ok(exit_of(run));
     }
-    print!("{}", run_text(&trace.plan, run));
+    out!(terminal, "{}", run_text(&trace.plan, run));
     if replayed.exact {
-        println!("replayed to the last bit");
+        outln!(terminal, "replayed to the last bit");
     } else {
-        println!("not the same to the last bit: the code has changed since the trace was written");
+        outln!(terminal, "not the same to the last bit: the code has changed since the trace was written");
         for divergence in &replayed.divergences {
-            println!("  diverged: {divergence}");
+            outln!(terminal, "  diverged: {divergence}");
         }
     }
-    print!("{}", violations(run.findings(), Some(run)));
+    out!(terminal, "{}", violations(run.findings(), Some(run), terminal));
     match (replayed.same_failure, trace.findings.first()) {
-        (true, Some(finding)) => println!("the same failure: {}", finding.identity()),
+        (true, Some(finding)) => outln!(terminal, "the same failure: {}", finding.identity()),
         (false, Some(finding)) => {
-            println!("the failure of the trace did not come back: {}", finding.identity())
+            outln!(terminal, "the failure of the trace did not come back: {}", finding.identity())
         }
-        (_, None) => println!("the trace holds no failure"),
+        (_, None) => outln!(terminal, "the trace holds no failure"),
     }
     Ok(exit_of(run))
 }
 
-fn replay_seed(seed: Seed, arguments: Arguments, registry: Registry) -> Done {
+fn replay_seed(seed: Seed, arguments: Arguments, registry: Registry, terminal: &Terminal) -> Done {
     let runner = SeedRunner::new(registry, arguments.options)?;
-    let format = arguments.rendering.format()?;
+    let format = arguments.rendering.check()?;
     let (plan, _) = runner.plan(seed);
     let (run, watched) = runner.run_watched(&plan)?;
     let command = super::output::reproduce(seed.0, runner.options());
@@ -88,9 +91,9 @@ fn replay_seed(seed: Seed, arguments: Arguments, registry: Registry) -> Done {
         arguments.rendering.write(&report(&plan, &run, &watched, origin).into(), format)?;
     }
     if arguments.json {
-        document(&run_document(&plan, &run, &command, None, 0.0))?;
+        terminal.document(&run_document(&plan, &run, &command, None, 0.0))?;
     } else {
-        print!("{}{}", run_text(&plan, &run), violations(run.findings(), Some(&run)));
+        out!(terminal, "{}{}", run_text(&plan, &run), violations(run.findings(), Some(&run), terminal));
     }
     Ok(exit_of(&run))
 }

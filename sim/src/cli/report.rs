@@ -1,20 +1,21 @@
 //! `stormproof report`: a run, a trace or a campaign, in any format.
 
-use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use stormproof_reports::{Document, Format, Verdict};
 
-use super::output::{reproduce, write_file};
+use super::output::{check_file, reproduce, write_file};
 use super::rendering::{format_of, render};
+use super::sweep::doubts;
+use super::terminal::Terminal;
 use super::{Done, Exit, Failure};
 use crate::options::Options;
 use crate::registry::Registry;
 use crate::report::{Origin, campaign, report};
 use crate::runner::SeedRunner;
 use crate::seed::Seed;
-use crate::sweep::CampaignResult;
+use crate::sweep::Merged;
 use crate::trace::Trace;
 
 #[derive(clap::Args, Debug)]
@@ -35,9 +36,12 @@ pub(super) struct Arguments {
     out: Option<PathBuf>,
 }
 
-pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
+pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Terminal) -> Done {
     let format = match &arguments.out {
-        Some(path) => format_of(path, arguments.format)?,
+        Some(path) => {
+            check_file(path)?;
+            format_of(path, arguments.format)?
+        }
         None => arguments.format.unwrap_or(Format::Text),
     };
     let (document, exit) = document(&arguments, registry)?;
@@ -45,29 +49,39 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     match &arguments.out {
         Some(path) => {
             write_file(path, &text)?;
-            print_text(&format!("written: {} ({})\n", path.display(), verdict_words(&document)))?;
+            terminal.tell(&format!("written: {} ({})\n", path.display(), verdict_words(&document)));
         }
-        None => print_text(&text)?,
+        None => terminal.print(&text),
+    }
+    if let Document::Campaign(campaign) = &document {
+        for doubt in &campaign.doubts {
+            terminal.warn(&format!("this campaign proves nothing: {doubt}"));
+        }
     }
     Ok(exit)
 }
 
 /// The verdict in words: without them, a newcomer would wonder about exit code 1.
 fn verdict_words(document: &Document) -> &'static str {
-    let held = match document {
-        Document::Run(run) => run.verdict == Verdict::Held,
-        Document::Campaign(campaign) => campaign.held(),
-    };
-    if held { "it says: held" } else { "it says: not held" }
+    match verdict_of(document) {
+        Verdict::Held => "it says: held",
+        Verdict::Violated => "it says: not held",
+        Verdict::Failed => "it says: no verdict",
+    }
 }
 
-/// Prints; whoever reads may stop reading.
-fn print_text(text: &str) -> Result<(), Failure> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::own(format!("standard output can't be written: {error}: use --out FILE")))
-        }
-        _ => Ok(()),
+fn verdict_of(document: &Document) -> Verdict {
+    match document {
+        Document::Run(run) => run.verdict,
+        Document::Campaign(campaign) => campaign.verdict(),
+    }
+}
+
+fn exit_of(document: &Document) -> Exit {
+    match verdict_of(document) {
+        Verdict::Held => Exit::Held,
+        Verdict::Violated => Exit::Violated,
+        Verdict::Failed => Exit::Failed,
     }
 }
 
@@ -99,13 +113,7 @@ fn of_seed(seed: Seed, arguments: &Arguments, registry: Registry) -> Result<(Doc
 fn of_json(path: &Path, registry: &Registry) -> Result<(Document, Exit), Failure> {
     let text = read(path)?;
     if let Ok(document) = Document::from_json(&text) {
-        let exit = match &document {
-            Document::Run(run) if run.verdict == Verdict::Failed => Exit::Failed,
-            Document::Run(run) if run.verdict == Verdict::Held => Exit::Held,
-            Document::Campaign(campaign) if campaign.failed_runs > 0 => Exit::Failed,
-            Document::Campaign(campaign) if campaign.held() => Exit::Held,
-            Document::Run(_) | Document::Campaign(_) => Exit::Violated,
-        };
+        let exit = exit_of(&document);
         return Ok((document, exit));
     }
     let trace = Trace::read(path)?;
@@ -117,27 +125,18 @@ fn of_json(path: &Path, registry: &Registry) -> Result<(Document, Exit), Failure
 }
 
 fn of_campaign(files: &[String]) -> Result<(Document, Exit), Failure> {
-    let mut result = CampaignResult::default();
-    for file in files {
-        let path = Path::new(file);
-        for (number, line) in lines(path)?.enumerate() {
-            let line = line.map_err(|error| unreadable(path, &error))?;
-            let message = serde_json::from_str(&line).map_err(|error| {
-                Failure::usage(format!(
-                    "{file} is no result of a sweep: line {}: {error}: give a seed, a trace file, a report as JSON, or \
-                     files of `sweep --out`",
-                    number + 1
-                ))
-            })?;
-            result.add(message);
-        }
+    let merged = Merged::read(files).map_err(Failure::usage)?;
+    let options = merged.result.start.as_ref().map(|start| start.options.clone()).unwrap_or_default();
+    let mut doubts = merged.problems;
+    // Of no results at all there is nothing more to say.
+    if merged.result.start.is_some() {
+        doubts.extend(self::doubts(&merged.result, &options));
     }
-    let exit = match (result.failed_count, result.failing) {
-        (0, 0) => Exit::Held,
-        (0, _) => Exit::Violated,
-        _ => Exit::Failed,
-    };
-    Ok((campaign(&result, "", &BTreeMap::new()).into(), exit))
+    let mut campaign = campaign(&merged.result, &doubts);
+    campaign.shard = merged.shards.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let document = Document::from(campaign);
+    let exit = exit_of(&document);
+    Ok((document, exit))
 }
 
 /// Whether a file is one JSON document over many lines. Those of sweeps have a document on each line.

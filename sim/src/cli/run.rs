@@ -1,16 +1,20 @@
 //! `stormproof run`: one seed; or rounds on the real world, which are [`real`]'s.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use stormproof_reports::Format;
 use stormproof_rt::time;
 
-use super::output::{document, exit_of, reproduce, run_document, run_text, violations, write_trace};
+use super::output::{check_folder, exit_of, reproduce, run_document, run_text, violations, write_trace};
 use super::rendering::{Rendering, page_beside};
+use super::terminal::{Paint, Terminal, outln};
 use super::{Done, Exit, Failure, real};
 use crate::determinism::compare;
 use crate::options::Options;
+use crate::plan::Plan;
 use crate::registry::Registry;
 use crate::report::{Origin, report};
+use crate::run::Run;
 use crate::runner::SeedRunner;
 use crate::seed::Seed;
 
@@ -39,59 +43,105 @@ pub(super) struct Arguments {
     real: real::Arguments,
 }
 
-pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
+pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Terminal) -> Done {
     if arguments.real.is_real() {
         let Arguments { seed, options, failures, json, rendering, real: wishes, .. } = arguments;
-        return real::execute(wishes, real::Common { seed, options, failures, json, rendering }, &registry);
+        let common = real::Common { seed, options, failures, json, rendering };
+        return real::execute(wishes, common, &registry, terminal);
     }
     let seed = arguments.seed.ok_or_else(|| Failure::usage("name a --seed"))?;
     let start = time::now();
     let runner = SeedRunner::new(registry, arguments.options)?;
-    let format = arguments.rendering.format()?;
+    let format = arguments.rendering.check()?;
     let (plan, draws) = runner.plan(seed);
     if arguments.plan {
-        document(&plan)?;
+        terminal.document(&plan)?;
         return Ok(Exit::Held);
     }
+    check_folder(&arguments.failures)?;
     let run = runner.run(&plan)?;
     if arguments.twice {
         compare(&runner, seed, &plan, &draws, &run).map_err(Failure::own)?;
     }
     let command = reproduce(seed.0, runner.options());
     let failed = !run.findings().is_empty();
-    let trace_file = failed.then(|| write_trace(&arguments.failures, &plan, &run, &command)).transpose()?;
-    let mut page = None;
-    if failed || arguments.rendering.is_wanted() {
-        let (again, watched) = runner.run_watched(&plan)?;
-        if again.digest != run.digest {
-            return Err(Failure::own(
-                "a watched run differs from the run itself: please report it with the plan",
-            ));
+    if !arguments.json {
+        terminal.tell(&run_text(&plan, &run));
+        if arguments.twice {
+            terminal.tell("run twice: no difference\n");
         }
-        let origin = Origin { reproduce: &command, trace_file: trace_file.as_deref() };
-        let document = report(&plan, &run, &watched, origin).into();
-        arguments.rendering.write(&document, format)?;
-        page = trace_file.as_deref().map(|trace| page_beside(trace, &document)).transpose()?;
+        // Before any file is written: a violation must be told whatever becomes of files.
+        terminal.print(&violations(run.findings(), Some(&run), terminal));
+        if !failed {
+            let held = terminal.paint(Paint::Good, "held");
+            terminal.tell(&format!("{held}: {} invariants\n", run.verdict.evaluated.len()));
+        }
     }
-    let seconds = time::now().saturating_since(start).as_secs_f64();
+    if let Some(first) = run.findings().first() {
+        let message = format!("{}\nreproduce: {command}", first.message);
+        terminal.annotate(&format!("stormproof: seed {seed}: {}", first.identity()), &message);
+    }
+    let written = if failed || arguments.rendering.is_wanted() {
+        let folder = failed.then_some(arguments.failures.as_path());
+        write_files(&runner, &plan, &run, &command, folder, &arguments.rendering, format)
+    } else {
+        Ok(Files::default())
+    };
+    let files = match &written {
+        Ok(files) => files,
+        Err(failure) => {
+            terminal.warn(&format!("error: {}", failure.message));
+            &Files::default()
+        }
+    };
+    let exit = match (&written, exit_of(&run)) {
+        (Err(failure), Exit::Held) => failure.exit,
+        (_, exit) => exit,
+    };
     if arguments.json {
-        document(&run_document(&plan, &run, &command, trace_file.as_deref(), seconds))?;
-        return Ok(exit_of(&run));
+        let seconds = time::now().saturating_since(start).as_secs_f64();
+        terminal.document(&run_document(&plan, &run, &command, files.trace.as_deref(), seconds))?;
+        return Ok(exit);
     }
-    print!("{}", run_text(&plan, &run));
-    if arguments.twice {
-        println!("run twice: no difference");
+    if failed {
+        outln!(terminal, "reproduce: {command}");
     }
-    match trace_file {
-        None => println!("held: {} invariants", run.verdict.evaluated.len()),
-        Some(path) => {
-            print!("{}", violations(run.findings(), Some(&run)));
-            println!("reproduce: {command}");
-            println!("trace:     {} (stormproof replay, stormproof shrink)", path.display());
-            if let Some(page) = page {
-                println!("page:      {} (open it in a browser)", page.display());
-            }
-        }
+    if let Some(path) = &files.trace {
+        outln!(terminal, "trace:     {} (stormproof replay, stormproof shrink)", path.display());
     }
-    Ok(exit_of(&run))
+    if let Some(page) = &files.page {
+        outln!(terminal, "page:      {} (open it in a browser)", page.display());
+    }
+    Ok(exit)
+}
+
+/// Files that were written of a run.
+#[derive(Default)]
+struct Files {
+    trace: Option<PathBuf>,
+    page: Option<PathBuf>,
+}
+
+/// Writes the report that was asked for, and trace and page of a failure into `folder`.
+fn write_files(
+    runner: &SeedRunner,
+    plan: &Plan,
+    run: &Run,
+    command: &str,
+    folder: Option<&Path>,
+    rendering: &Rendering,
+    format: Option<Format>,
+) -> Result<Files, Failure> {
+    let trace = folder.map(|folder| write_trace(folder, plan, run, command)).transpose()?;
+    let (again, watched) = runner.run_watched(plan)?;
+    if again.digest != run.digest {
+        return Err(Failure::own(
+            "a watched run differs from the run itself: please report it with the plan",
+        ));
+    }
+    let origin = Origin { reproduce: command, trace_file: trace.as_deref() };
+    let document = report(plan, run, &watched, origin).into();
+    rendering.write(&document, format)?;
+    let page = trace.as_deref().map(|trace| page_beside(trace, &document)).transpose()?;
+    Ok(Files { trace, page })
 }

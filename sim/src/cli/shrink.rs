@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use stormproof_rt::sync::Arc;
-use stormproof_rt::sync::atomic::{AtomicBool, Ordering};
 use stormproof_rt::time;
 use stormproof_workloads::plan::{Action, End};
 use stormproof_workloads::store::Isolation;
 
-use super::output::{document, reproduce, run_text, violations};
+use super::output::{reproduce, run_text, violations};
 use super::rendering::page_beside;
-use super::{Done, Exit, Failure};
+use super::signals::Signals;
+use super::terminal::{Terminal, out, outln};
+use super::{Done, Exit, Failure, JSON_FORMAT};
 use crate::options::Options;
 use crate::plan::Plan;
 use crate::registry::Registry;
@@ -51,26 +51,23 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
+pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Terminal) -> Done {
     let (plan, failed, out, command) = start(&arguments, registry.clone())?;
     let Some(finding) = failed.findings().first() else {
         return Err(Failure::usage(
             "nothing to shrink: this run holds everything: give a seed or a trace that fails",
         ));
     };
-    eprintln!("shrinking {}: {}", finding.identity(), plan.size());
-    let bar = ProgressBar::new(arguments.runs);
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} runs  {msg}").map_err(Failure::own)?;
+    terminal.note(&format!("shrinking {}: {}", finding.identity(), plan.size()));
+    let bar = if terminal.has_bar() { ProgressBar::new(arguments.runs) } else { ProgressBar::hidden() };
+    let style = ProgressStyle::with_template("{bar:20} {pos}/{len} runs {wide_msg}").map_err(Failure::own)?;
     bar.set_style(style);
     let begun = time::now();
-    let stop = Arc::new(AtomicBool::new("shrink.stop", false));
-    let on_interrupt = Arc::clone(&stop);
-    // Where signals can't be caught, Ctrl-C ends the process the hard way.
-    let _ = ctrlc::set_handler(move || on_interrupt.store(true, Ordering::SeqCst));
+    let signals = Signals::listen();
     let mut go_on = |size: &crate::plan::PlanSize, runs: u64| {
         bar.set_position(runs);
         bar.set_message(size.to_string());
-        time::now().saturating_since(begun) < arguments.time_limit && !stop.load(Ordering::SeqCst)
+        time::now().saturating_since(begun) < arguments.time_limit && !signals.is_raised()
     };
     let budget = Budget { runs: arguments.runs, ..Budget::default() };
     let shrunk = shrink(&plan, &failed, &registry, budget, &mut go_on);
@@ -87,7 +84,9 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
     let origin = Origin { reproduce: &reproduce, trace_file: Some(&out) };
     let page = page_beside(&out, &report(&shrunk.plan, &run, &watched, origin).into())?;
     if arguments.json {
-        document(&json!({
+        terminal.document(&json!({
+            "format": JSON_FORMAT,
+            "kind": "shrunk",
             "before": shrunk.before,
             "after": shrunk.after,
             "runs": shrunk.runs,
@@ -98,15 +97,15 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
         }))?;
         return Ok(Exit::Violated);
     }
-    print!("{}", run_text(&shrunk.plan, &shrunk.run));
-    print!("{}", violations(std::slice::from_ref(&shrunk.finding), Some(&shrunk.run)));
-    print!("{}", schedule(&shrunk.plan));
-    println!("before: {}", shrunk.before);
-    println!("after:  {} ({} runs)", shrunk.after, shrunk.runs);
-    println!("trace:  {} (stormproof replay {})", out.display(), out.display());
-    println!("page:   {} (open it in a browser)", page.display());
+    out!(terminal, "{}", run_text(&shrunk.plan, &shrunk.run));
+    out!(terminal, "{}", violations(std::slice::from_ref(&shrunk.finding), Some(&shrunk.run), terminal));
+    out!(terminal, "{}", schedule(&shrunk.plan));
+    outln!(terminal, "before: {}", shrunk.before);
+    outln!(terminal, "after:  {} ({} runs)", shrunk.after, shrunk.runs);
+    outln!(terminal, "trace:  {} (stormproof replay {})", out.display(), out.display());
+    outln!(terminal, "page:   {} (open it in a browser)", page.display());
     if arguments.emit_test {
-        println!("\n{}", emit_test(&out, &trace));
+        outln!(terminal, "\n{}", emit_test(&out, &trace));
     }
     Ok(Exit::Violated)
 }

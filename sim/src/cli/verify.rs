@@ -7,8 +7,8 @@ use stormproof::inspect::verify;
 use stormproof::{Error, RecoveryReport};
 use stormproof_env::StdDisk;
 
-use super::output::document;
-use super::{Done, Exit, Failure};
+use super::terminal::{Terminal, out, outln};
+use super::{Done, Exit, Failure, JSON_FORMAT};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
@@ -20,23 +20,23 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn execute(arguments: &Arguments) -> Done {
+pub(super) fn execute(arguments: &Arguments, terminal: &Terminal) -> Done {
     let Arguments { dir, json } = arguments;
     match verify(&disk(dir)?) {
         Ok(report) if report.created => Err(no_database(dir)),
         Ok(report) => {
             if *json {
-                document(&json!({ "dir": dir, "verdict": "whole", "recovery": recovery(&report) }))?;
+                terminal.document(&json!({ "format": JSON_FORMAT, "kind": "verification", "dir": dir, "verdict": "whole", "recovery": recovery(&report) }))?;
             } else {
-                print!("{}", words(&report));
+                out!(terminal, "{}", words(&report));
             }
             Ok(Exit::Held)
         }
         Err(error) if is_damage(&error) => {
             if *json {
-                document(&json!({ "dir": dir, "verdict": "damaged", "damage": damage(&error) }))?;
+                terminal.document(&json!({ "format": JSON_FORMAT, "kind": "verification", "dir": dir, "verdict": "damaged", "damage": damage(&error) }))?;
             } else {
-                println!("DAMAGED: {error}");
+                outln!(terminal, "DAMAGED: {error}");
             }
             Ok(Exit::Violated)
         }

@@ -10,9 +10,10 @@ use serde_json::json;
 use stormproof_rt::time;
 use stormproof_rt_shuttle::mutants::Mutant;
 
-use super::output::document;
 use super::rendering::Rendering;
-use super::{Done, Exit, Failure};
+use super::signals::Signals;
+use super::terminal::{Terminal, out, outln};
+use super::{Done, Exit, Failure, JSON_FORMAT};
 use crate::options::Options;
 use crate::plan::{PlanSize, StrategyPlan};
 use crate::registry::Registry;
@@ -31,10 +32,10 @@ pub(super) struct Arguments {
     #[command(flatten)]
     options: Options,
     /// Searches per mutant, each from another first seed
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     trials: u64,
     /// Seeds per search
-    #[arg(long, value_name = "N", default_value_t = 5_000)]
+    #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..))]
     budget: u64,
     /// Time limit per search, and per shrinking, as in 30s or 5m
     #[arg(long = "for", value_name = "TIME", value_parser = super::duration::duration)]
@@ -66,7 +67,7 @@ pub(super) struct Arguments {
     rendering: Rendering,
 }
 
-pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
+pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Terminal) -> Done {
     let wanted = |mutant: &&Mutant| {
         let names = &arguments.options.mutant;
         mutant.is_bug() && (names.is_empty() || names.iter().any(|name| name == mutant.name()))
@@ -81,31 +82,43 @@ pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
         time_limit: arguments.time_limit,
         first: arguments.first.0,
         shrink: (!arguments.no_shrink && !arguments.by_strategy).then(Budget::default),
+        stop: None,
     };
     if arguments.by_strategy {
-        compare_strategies(&arguments, &mutants, &plan, &registry)
+        compare_strategies(&arguments, &mutants, &plan, &registry, terminal)
     } else {
-        run_zoo(&arguments, &mutants, &plan, &registry)
+        run_zoo(&arguments, &mutants, &plan, &registry, terminal)
     }
 }
 
 /// Searches for every mutant, then runs the engine without any.
-fn run_zoo(arguments: &Arguments, mutants: &[Mutant], plan: &Search, registry: &Registry) -> Done {
-    let format = arguments.rendering.format()?;
+fn run_zoo(
+    arguments: &Arguments,
+    mutants: &[Mutant],
+    plan: &Search,
+    registry: &Registry,
+    terminal: &Terminal,
+) -> Done {
+    let format = arguments.rendering.check_campaign()?;
     let begun = time::now();
-    let bar = bar(mutants.len() as u64 + 1)?;
-    let known = arguments.out.as_deref().map_or_else(|| Ok(Vec::new()), |path| known(path, plan))?;
+    let signals = Signals::listen();
+    let plan = Search { stop: Some(signals.flag()), ..plan.clone() };
+    let bar = bar(terminal, mutants.len() as u64 + 1)?;
+    let known = arguments.out.as_deref().map_or_else(|| Ok(Vec::new()), |path| known(path, &plan))?;
     let mut reports = Vec::new();
     for &mutant in mutants {
+        if signals.is_raised() {
+            break;
+        }
         bar.set_message(mutant.name());
         let report = match known.iter().find(|report| report.name == mutant.name()) {
             Some(report) => report.clone(),
             None => {
-                let (report, shrunk) = search_for(mutant, plan, registry)?;
+                let (report, shrunk) = search_for(mutant, &plan, registry)?;
                 if let (Some(folder), Some(shrunk)) = (&arguments.traces, &shrunk) {
                     write_trace(folder, &report, shrunk)?;
                 }
-                bar.suspend(|| eprintln!("{}", line(&report)));
+                bar.suspend(|| terminal.note(&line(&report)));
                 if let Some(path) = &arguments.out {
                     keep(path, &report)?;
                 }
@@ -118,29 +131,35 @@ fn run_zoo(arguments: &Arguments, mutants: &[Mutant], plan: &Search, registry: &
     bar.set_message("the engine without mutants");
     let healthy = arguments.healthy.unwrap_or(plan.budget.min(1_000));
     let runner = SeedRunner::new(registry.clone(), plan.options.clone())?;
-    let failure = first_failure(&runner, plan.first, healthy);
+    let failure = first_failure(&runner, plan.first, healthy, &signals);
     bar.finish_and_clear();
     let missed = reports.iter().filter(|report| !report.is_found()).count();
     let median = median_size(&reports);
     let seconds = time::now().saturating_since(begun).as_secs_f64();
-    let command = std::env::args().collect::<Vec<_>>().join(" ");
+    let command = super::command_line();
     arguments.rendering.write(&report::zoo(&reports, &command, seconds).into(), format)?;
     if arguments.json {
-        document(&json!({
+        terminal.document(&json!({
+            "format": JSON_FORMAT,
+            "kind": "zoo",
             "mutants": reports,
             "missed": missed,
             "shrunk_median": median,
             "engine_fails_at": failure,
         }))?;
     } else {
-        print!("{}", table(&reports));
-        println!("{} of {} found in every search", reports.len() - missed, reports.len());
+        out!(terminal, "{}", table(&reports));
+        outln!(terminal, "{} of {} found in every search", reports.len() - missed, reports.len());
         if let Some(median) = median {
-            println!("shrunk, in the median: {}", size(&median));
+            outln!(terminal, "shrunk, in the median: {}", size(&median));
         }
         if let Some((seed, what)) = &failure {
-            println!("the engine without mutants fails at seed {seed}: {what}");
+            outln!(terminal, "the engine without mutants fails at seed {seed}: {what}");
         }
+    }
+    if signals.is_raised() {
+        terminal.note("interrupted: this is what was found until then");
+        return Ok(signals.interrupted());
     }
     let sound = missed == 0 && failure.is_none();
     Ok(if sound { Exit::Held } else { Exit::Violated })
@@ -179,12 +198,18 @@ fn unusable(path: &Path, why: &dyn std::fmt::Display) -> Failure {
 }
 
 /// Searches for every mutant with every strategy alone.
-fn compare_strategies(arguments: &Arguments, mutants: &[Mutant], plan: &Search, registry: &Registry) -> Done {
+fn compare_strategies(
+    arguments: &Arguments,
+    mutants: &[Mutant],
+    plan: &Search,
+    registry: &Registry,
+    terminal: &Terminal,
+) -> Done {
     let all: Vec<String> = StrategyPlan::weights().into_iter().map(|(_, name)| name.to_owned()).collect();
     let only = &arguments.options.strategy;
     let strategies: Vec<String> =
         all.into_iter().filter(|name| only.is_empty() || only.contains(name)).collect();
-    let bar = bar((mutants.len() * strategies.len()) as u64)?;
+    let bar = bar(terminal, (mutants.len() * strategies.len()) as u64)?;
     let mut power = Power { strategies, rows: Vec::new() };
     for &mutant in mutants {
         let mut row = Row { mutant: mutant.name().to_owned(), by_strategy: Vec::new() };
@@ -200,20 +225,22 @@ fn compare_strategies(arguments: &Arguments, mutants: &[Mutant], plan: &Search, 
     bar.finish_and_clear();
     let weights: Vec<(String, f64)> = power.strategies.iter().cloned().zip(power.weights()).collect();
     if arguments.json {
-        document(&json!({ "power": power, "weights": weights }))?;
+        terminal.document(
+            &json!({ "format": JSON_FORMAT, "kind": "strategies", "power": power, "weights": weights }),
+        )?;
         return Ok(Exit::Held);
     }
-    println!("{}", power_table(&power));
-    println!("weights that find all of them soonest:");
+    outln!(terminal, "{}", power_table(&power));
+    outln!(terminal, "weights that find all of them soonest:");
     for (strategy, weight) in weights {
-        println!("  {strategy:15} {:3.0} %", weight * 100.0);
+        outln!(terminal, "  {strategy:15} {:3.0} %", weight * 100.0);
     }
     Ok(Exit::Held)
 }
 
-fn bar(length: u64) -> Result<ProgressBar, Failure> {
-    let bar = ProgressBar::new(length);
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}").map_err(Failure::own)?;
+fn bar(terminal: &Terminal, length: u64) -> Result<ProgressBar, Failure> {
+    let bar = if terminal.has_bar() { ProgressBar::new(length) } else { ProgressBar::hidden() };
+    let style = ProgressStyle::with_template("{bar:20} {pos}/{len} {wide_msg}").map_err(Failure::own)?;
     bar.set_style(style);
     Ok(bar)
 }
@@ -226,8 +253,8 @@ fn write_trace(folder: &Path, report: &MutantReport, shrunk: &Shrunk) -> Result<
 }
 
 /// The first seed at which the engine without mutants fails.
-fn first_failure(runner: &SeedRunner, first: u64, seeds: u64) -> Option<(u64, String)> {
-    (0..seeds).find_map(|tried| {
+fn first_failure(runner: &SeedRunner, first: u64, seeds: u64, signals: &Signals) -> Option<(u64, String)> {
+    (0..seeds).take_while(|_| !signals.is_raised()).find_map(|tried| {
         let seed = Seed(first.wrapping_add(tried));
         let (plan, _) = runner.plan(seed);
         match runner.run_keeping(&plan, Keep::Verdict) {

@@ -1,27 +1,24 @@
 //! The report of a campaign.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
 use stormproof_reports::{
     Campaign, ConflictKind, ConflictTotal, Failure, FaultTotal, InvariantTotal, MarkTotal, StrategyTotal,
     WorkloadTotal,
 };
 
+use crate::finding::Identity;
 use crate::stats::Hits;
-use crate::sweep::CampaignResult;
+use crate::sweep::{CampaignResult, FailureGroup};
 use crate::{invariants, marks};
 
-/// The report of a campaign; `flags` are those of its options, for reproducing commands, `traces` the trace
-/// files that were written, by seed.
-pub fn campaign(result: &CampaignResult, flags: &str, traces: &BTreeMap<u64, PathBuf>) -> Campaign {
+/// The report of a campaign; `doubts` say why it proves nothing, if it does not.
+pub fn campaign(result: &CampaignResult, doubts: &[String]) -> Campaign {
     let stats = &result.stats;
-    let end = result.end.as_ref();
+    let (start, end) = (result.start.as_ref(), result.end.as_ref());
     Campaign {
         title: format!("sweep of {} seeds", result.seeds),
-        command: end.map(|end| end.command.clone()).unwrap_or_default(),
-        subject: format!("stormproof {}", env!("CARGO_PKG_VERSION")),
-        shard: end.map(|end| end.shard.clone()).unwrap_or_default(),
+        command: start.map(|start| start.command.clone()).unwrap_or_default(),
+        subject: start.map(|start| start.build.to_string()).unwrap_or_default(),
+        shard: String::new(),
         seconds: end.map_or(0.0, |end| end.seconds),
         jobs: end.map_or(0, |end| end.jobs),
         seeds: result.seeds,
@@ -42,7 +39,9 @@ pub fn campaign(result: &CampaignResult, flags: &str, traces: &BTreeMap<u64, Pat
                 }
             })
             .collect(),
-        failures: failures(result, flags, traces),
+        failing_seeds: result.failing,
+        failures: failures(result),
+        doubts: doubts.to_vec(),
         marks: marks::ALL
             .iter()
             .map(|&name| {
@@ -73,8 +72,8 @@ pub fn campaign(result: &CampaignResult, flags: &str, traces: &BTreeMap<u64, Pat
             .map(|(name, share)| StrategyTotal {
                 name: name.clone(),
                 seeds: share.seeds,
+                interleavings: result.interleavings_of(name),
                 violated: share.violated,
-                ..StrategyTotal::default()
             })
             .collect(),
         speed: end.map(|end| end.progress.clone()).unwrap_or_default(),
@@ -85,8 +84,8 @@ pub fn campaign(result: &CampaignResult, flags: &str, traces: &BTreeMap<u64, Pat
 
 /// What [`CampaignResult`] counts without keeping it.
 fn omitted(result: &CampaignResult) -> Vec<String> {
-    let kept = |group: &crate::sweep::FailureGroup| group.seeds.len() as u64;
-    let more = |(identity, group): (&crate::finding::Identity, &crate::sweep::FailureGroup)| {
+    let kept = |group: &FailureGroup| group.examples.len() as u64;
+    let more = |(identity, group): (&Identity, &FailureGroup)| {
         let missing = group.count - kept(group);
         (missing > 0).then(|| format!("{missing} of {} seeds that violated {identity}", group.count))
     };
@@ -98,25 +97,31 @@ fn omitted(result: &CampaignResult) -> Vec<String> {
     omitted
 }
 
-fn failures(result: &CampaignResult, flags: &str, traces: &BTreeMap<u64, PathBuf>) -> Vec<Failure> {
-    let of_group = |group: &crate::sweep::FailureGroup| {
-        let example = group.example.clone();
-        let workload = group.workload.clone();
+fn failures(result: &CampaignResult) -> Vec<Failure> {
+    let flags = result.flags();
+    let of_group = |(identity, group): (&Identity, &FailureGroup)| {
+        let example = result.example(identity).cloned();
+        let flags = flags.clone();
         group
-            .seeds
+            .examples
             .iter()
-            .map(move |&seed| Failure {
-                seed,
-                workload: workload.clone(),
-                invariant: example.invariant.clone(),
-                contract: example.contract.clone(),
-                message: format!("{}: {}", example.class, example.message),
-                reproduce: format!("stormproof run --seed {seed}{flags}"),
-                trace_file: traces.get(&seed).map(|path| path.display().to_string()),
+            .map(move |failed| {
+                let example = example.as_ref().filter(|example| example.seed == failed.seed);
+                Failure {
+                    seed: failed.seed,
+                    workload: failed.workload.clone(),
+                    invariant: failed.finding.invariant.clone(),
+                    contract: failed.finding.contract.clone(),
+                    message: format!("{}: {}", failed.finding.class, failed.finding.message),
+                    reproduce: format!("stormproof run --seed {}{flags}", failed.seed),
+                    trace_file: example.map(|example| example.trace.display().to_string()),
+                }
             })
             .collect::<Vec<_>>()
     };
-    result.groups.values().flat_map(of_group).collect()
+    let mut failures: Vec<Failure> = result.groups.iter().flat_map(of_group).collect();
+    failures.sort_by(|a, b| (a.seed, &a.invariant).cmp(&(b.seed, &b.invariant)));
+    failures
 }
 
 /// The total of the kind of conflict with this word; `None` if there is no such kind.

@@ -41,6 +41,7 @@ pub fn rounds(about: &Rounds<'_>, reports: &[RoundReport]) -> Campaign {
         seeds: reports.len() as u64,
         counts: counts(&sum),
         invariants: totals(reports),
+        failing_seeds: reports.iter().filter(|round| !round.findings.is_empty()).count() as u64,
         failures: reports.iter().flat_map(|round| failures(about, round)).collect(),
         conflicts: sum.conflicts.iter().filter_map(|(kind, &count)| conflicts(kind, count)).collect(),
         workloads: workloads(reports),

@@ -2,7 +2,7 @@
 //!
 //! Real threads and real time, from the production runtime: nothing in here is simulated.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -12,13 +12,17 @@ use stormproof_rt::sync::{Arc, Mutex};
 use stormproof_rt::{thread, time};
 
 use super::expected::Expected;
-use super::message::{EndLine, FailedLine, Message};
+use super::message::{EndLine, Ended, FailedLine, Message};
 use super::result::CampaignResult;
+use super::results::ResultsWriter;
 use super::seeds::SeedSource;
 
 /// How long a batch should take: long enough that messages cost nothing, short enough to stop quickly.
 const BATCH_TARGET: Duration = Duration::from_millis(60);
 const BATCH_MAX: usize = 256;
+
+/// How long workers may go on with what they have when a signal ends the campaign: seeds that take longer are not run.
+const INTERRUPT_GRACE: Duration = Duration::from_secs(2);
 
 /// A campaign to run.
 #[derive(Debug)]
@@ -39,42 +43,43 @@ pub struct Sweep {
     pub rss_kib_max: u64,
     /// A worker that reports no seed for this long is stuck, and killed.
     pub silence_max: Duration,
-    /// Set from outside to stop early.
-    pub stop: Arc<AtomicBool>,
+    /// Set from outside to end it early.
+    pub interrupt: Arc<AtomicBool>,
     /// Digests of an earlier sweep: a seed whose digest is another one now has failed.
     pub against: Expected,
-    /// The command and the shard, for the record.
-    pub command: String,
-    /// As [`EndLine::shard`].
-    pub shard: String,
 }
 
-/// Runs the campaign. `watch` is called about ten times a second, and with every message `out` gets its line.
+/// A campaign that has run.
+#[derive(Debug)]
+pub struct Swept {
+    /// What came of it, but for its end.
+    pub result: CampaignResult,
+    /// How it ended: to be written last, once examples are.
+    pub end: EndLine,
+}
+
+/// Runs the campaign. `watch` is called some fifty times a second; `out` gets a line for every message.
 ///
 /// # Errors
-/// When no worker could be started, or `out` could not be written.
+/// When no worker could be started. An `out` that can't be written ends the campaign, and keeps the reason.
 pub fn sweep(
     sweep: Sweep,
-    out: Option<Box<dyn Write + Send>>,
+    out: &ResultsWriter,
     mut watch: impl FnMut(&CampaignResult, Duration),
-) -> io::Result<CampaignResult> {
+) -> io::Result<Swept> {
     let start = time::now();
     let jobs = sweep.jobs.max(1);
-    let stop = Arc::clone(&sweep.stop);
-    let (silence_max, time_limit) = (sweep.silence_max, sweep.time_limit);
-    let (command, shard) = (sweep.command.clone(), sweep.shard.clone());
+    let ledger = Ledger {
+        seeds: sweep.seeds.clone(),
+        result: CampaignResult::default(),
+        out: out.clone(),
+        error: None,
+        rss_kib_max: 0,
+    };
     let coordinator = Arc::new(Coordinator {
-        ledger: Mutex::new(
-            "sweep.ledger",
-            Ledger {
-                seeds: sweep.seeds.clone(),
-                result: CampaignResult::default(),
-                out,
-                error: None,
-                rss_kib_max: 0,
-            },
-        ),
+        ledger: Mutex::new("sweep.ledger", ledger),
         workers: (0..jobs).map(|_| Mutex::new("sweep.worker", Watched::default())).collect(),
+        stop: AtomicBool::new("sweep.stop", false),
         sweep,
     });
     let threads = (0..jobs)
@@ -83,22 +88,28 @@ pub fn sweep(
             thread::spawn("worker", move || {
                 if let Err(error) = coordinator.serve_worker(index) {
                     coordinator.ledger.lock().error.get_or_insert(error);
-                    coordinator.sweep.stop.store(true, Ordering::SeqCst);
+                    coordinator.stop.store(true, Ordering::SeqCst);
                 }
             })
         })
         .collect::<io::Result<Vec<_>>>()?;
-    let mut stopped = false;
     let mut progress = Progress::default();
+    let mut interrupted = None;
+    let mut late = false;
     while !threads.iter().all(thread::JoinHandle::is_finished) {
         time::sleep(Duration::from_millis(20));
         let elapsed = time::now().saturating_since(start);
-        let late = time_limit.is_some_and(|limit| elapsed >= limit);
-        stopped |= stop.load(Ordering::SeqCst);
-        if late {
-            stop.store(true, Ordering::SeqCst);
+        late |= coordinator.sweep.time_limit.is_some_and(|limit| elapsed >= limit);
+        if coordinator.sweep.interrupt.load(Ordering::SeqCst) {
+            let since = *interrupted.get_or_insert(elapsed);
+            if elapsed.saturating_sub(since) > INTERRUPT_GRACE {
+                coordinator.kill_all();
+            }
         }
-        coordinator.kill_stuck(silence_max);
+        if late || interrupted.is_some() {
+            coordinator.stop.store(true, Ordering::SeqCst);
+        }
+        coordinator.kill_stuck();
         let ledger = coordinator.ledger.lock();
         progress.note(elapsed, &ledger.result);
         watch(&ledger.result, elapsed);
@@ -108,17 +119,17 @@ pub fn sweep(
     if let Some(error) = ledger.error.take() {
         return Err(error);
     }
-    let rss_kib_max = ledger.rss_kib_max;
-    let fail_fast = coordinator.sweep.fail_fast && ledger.result.failing > 0;
-    let interrupted = stopped && !fail_fast && time_limit.is_none_or(|limit| seconds < limit.as_secs_f64());
-    progress.points.push(point(seconds, &ledger.result));
-    let progress = progress.points;
-    let end = EndLine { seconds, jobs: jobs as u64, command, shard, rss_kib_max, interrupted, progress };
-    ledger.record(Message::End(end), &coordinator.sweep.against)?;
-    if let Some(out) = &mut ledger.out {
-        out.flush()?;
-    }
-    Ok(std::mem::take(&mut ledger.result))
+    let result = std::mem::take(&mut ledger.result);
+    let ended = match () {
+        () if ledger.seeds.total() == Some(0) => Ended::Done,
+        () if interrupted.is_some() || out.error().is_some() => Ended::Interrupted,
+        () if coordinator.sweep.fail_fast && result.failing > 0 => Ended::FirstViolation,
+        () => Ended::TimeLimit,
+    };
+    progress.points.push(point(seconds, &result));
+    let (rss_kib_max, progress) = (ledger.rss_kib_max, progress.points);
+    let end = EndLine { seconds, jobs: jobs as u64, seeds: result.seeds, rss_kib_max, ended, progress };
+    Ok(Swept { result, end })
 }
 
 /// Progress of a sweep, thinned so that a curve of any duration keeps a bounded number of points.
@@ -156,6 +167,7 @@ fn point(second: f64, result: &CampaignResult) -> SpeedPoint {
 /// State that the coordinator's threads share.
 struct Coordinator {
     sweep: Sweep,
+    stop: AtomicBool,
     ledger: Mutex<Ledger>,
     workers: Vec<Mutex<Watched>>,
 }
@@ -163,26 +175,21 @@ struct Coordinator {
 struct Ledger {
     seeds: SeedSource,
     result: CampaignResult,
-    out: Option<Box<dyn Write + Send>>,
+    out: ResultsWriter,
     error: Option<io::Error>,
     rss_kib_max: u64,
 }
 
 impl Ledger {
-    fn record(&mut self, mut message: Message, against: &Expected) -> io::Result<()> {
+    fn record(&mut self, mut message: Message, against: &Expected) {
         if let Message::Seed(line) = &mut message {
             against.judge(line);
         }
-        if let Some(out) = &mut self.out {
-            let mut line = serde_json::to_vec(&message)?;
-            line.push(b'\n');
-            out.write_all(&line)?;
-        }
+        self.out.write(&message);
         if let Message::Batch(batch) = &message {
             self.rss_kib_max = self.rss_kib_max.max(batch.rss_kib);
         }
         self.result.add(message);
-        Ok(())
     }
 }
 
@@ -202,13 +209,8 @@ struct Worker {
     seeds: u64,
 }
 
-/// Why a batch was not finished.
-enum Trouble {
-    /// The coordinator's own.
-    Own(io::Error),
-    /// The worker is gone.
-    Gone,
-}
+/// The worker is gone, or writes what can't be read.
+struct WorkerLost;
 
 impl Coordinator {
     /// Keeps one worker busy until no seed is left.
@@ -233,14 +235,18 @@ impl Coordinator {
                         self.dismiss(index, current)?;
                     }
                 }
-                Err(Trouble::Own(error)) => return Err(error),
-                Err(Trouble::Gone) => {
+                Err(WorkerLost) => {
                     let why = self.reap(index)?;
                     let mut ledger = self.ledger.lock();
-                    if let Some(&seed) = batch.get(answered) {
-                        ledger.record(Message::Failed(FailedLine { seed, why }), &self.sweep.against)?;
+                    let mut left = batch.get(answered..).unwrap_or_default();
+                    // A worker that was killed for a signal's sake says nothing about the seed that it had.
+                    if let Some((&seed, others)) = left.split_first()
+                        && !self.sweep.interrupt.load(Ordering::SeqCst)
+                    {
+                        ledger.record(Message::Failed(FailedLine { seed, why }), &self.sweep.against);
+                        left = others;
                     }
-                    ledger.seeds.give_back(batch.get(answered + 1..).unwrap_or_default());
+                    ledger.seeds.give_back(left);
                     batch_size = 1;
                 }
             }
@@ -252,7 +258,7 @@ impl Coordinator {
     }
 
     fn next_batch(&self, size: usize) -> Option<Vec<u64>> {
-        if self.sweep.stop.load(Ordering::SeqCst) {
+        if self.stop.load(Ordering::SeqCst) || self.sweep.interrupt.load(Ordering::SeqCst) {
             return None;
         }
         let batch = self.ledger.lock().seeds.take(size);
@@ -282,19 +288,19 @@ impl Coordinator {
         worker: &mut Worker,
         batch: &[u64],
         answered: &mut usize,
-    ) -> Result<u64, Trouble> {
+    ) -> Result<u64, WorkerLost> {
         let mut line: String = batch.iter().map(|seed| format!("{seed} ")).collect();
         line.push('\n');
         self.workers[index].lock().waiting_since = Some(time::now());
         if worker.input.write_all(line.as_bytes()).and_then(|()| worker.input.flush()).is_err() {
-            return Err(Trouble::Gone);
+            return Err(WorkerLost);
         }
         loop {
             line.clear();
             if worker.output.read_line(&mut line).unwrap_or(0) == 0 {
-                return Err(Trouble::Gone);
+                return Err(WorkerLost);
             }
-            let Ok(message) = serde_json::from_str(&line) else { return Err(Trouble::Gone) };
+            let Ok(message) = serde_json::from_str(&line) else { return Err(WorkerLost) };
             self.workers[index].lock().waiting_since = Some(time::now());
             let mut rss_kib = None;
             let mut violation = false;
@@ -304,11 +310,15 @@ impl Coordinator {
                     violation = !seed.findings.is_empty();
                 }
                 Message::Batch(batch) => rss_kib = Some(batch.rss_kib),
-                Message::Failed(_) | Message::End(_) => return Err(Trouble::Gone),
+                _ => return Err(WorkerLost),
             }
-            self.ledger.lock().record(message, &self.sweep.against).map_err(Trouble::Own)?;
-            if violation && self.sweep.fail_fast {
-                self.sweep.stop.store(true, Ordering::SeqCst);
+            let is_written = {
+                let mut ledger = self.ledger.lock();
+                ledger.record(message, &self.sweep.against);
+                ledger.out.error().is_none()
+            };
+            if !is_written || violation && self.sweep.fail_fast {
+                self.stop.store(true, Ordering::SeqCst);
             }
             if let Some(rss_kib) = rss_kib {
                 self.workers[index].lock().waiting_since = None;
@@ -342,14 +352,23 @@ impl Coordinator {
         })
     }
 
-    fn kill_stuck(&self, silence_max: Duration) {
+    fn kill_stuck(&self) {
+        let silence_max = self.sweep.silence_max;
         for watched in &self.workers {
             let mut watched = watched.lock();
-            let stuck =
+            let is_stuck =
                 watched.waiting_since.is_some_and(|since| time::now().saturating_since(since) > silence_max);
-            if stuck && let Some(child) = &mut watched.child {
+            if is_stuck && let Some(child) = &mut watched.child {
                 watched.killed = child.kill().is_ok();
                 watched.waiting_since = None;
+            }
+        }
+    }
+
+    fn kill_all(&self) {
+        for watched in &self.workers {
+            if let Some(child) = &mut watched.lock().child {
+                let _ = child.kill();
             }
         }
     }

@@ -6,17 +6,22 @@
 //! `stormproof report` merges.
 //!
 //! INV-SWEEP-1: what a campaign found depends on its seeds and options only, not on the number of workers.
-//! INV-SWEEP-2: memory is bounded: eight bytes per seed for counting distinct interleavings, a few examples
-//! per kind of failure, and nothing else grows.
+//! INV-SWEEP-2: memory is bounded: sixteen bytes per seed for counting distinct interleavings, a few
+//! examples per kind of failure, and nothing else grows.
 
-pub mod result;
+pub mod canary;
 pub mod coordinator;
 pub mod expected;
+pub mod merge;
 pub mod message;
+pub mod result;
+pub mod results;
 pub mod seeds;
 pub mod worker;
 
-pub use coordinator::{Sweep, sweep};
+pub use coordinator::{Sweep, Swept, sweep};
 pub use expected::Expected;
-pub use result::{CampaignResult, FailureGroup};
-pub use seeds::{SeedRange, SeedSource, Shard};
+pub use merge::Merged;
+pub use result::{CampaignResult, FailedSeed, FailureGroup};
+pub use results::ResultsWriter;
+pub use seeds::{SeedSet, SeedSource, Shard};

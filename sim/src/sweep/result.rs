@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 use stormproof_reports::SpeedPoint;
 
-use super::message::{EndLine, FailedLine, Message, SeedLine};
+use super::message::{CanaryLine, EndLine, ExampleLine, FailedLine, Message, SeedLine, StartLine};
 use crate::digest::DigestValue;
 use crate::finding::{Finding, Identity};
 use crate::stats::Stats;
@@ -15,21 +15,46 @@ use crate::stats::Stats;
 const EXAMPLES_MAX: usize = 100;
 
 /// Failures of one kind.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FailureGroup {
     /// Seeds that failed so.
     pub count: u64,
-    /// The lowest of them, sorted.
-    pub seeds: Vec<u64>,
-    /// A violation of the first of these seeds.
-    pub example: Finding,
+    /// Those with the lowest seeds, sorted by seed.
+    pub examples: Vec<FailedSeed>,
+}
+
+/// A seed that violated something.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FailedSeed {
+    /// The seed.
+    pub seed: u64,
     /// Its workload.
     pub workload: String,
+    /// Its first violation of this kind.
+    pub finding: Finding,
+}
+
+impl FailureGroup {
+    /// The failure with the lowest seed.
+    pub fn first(&self) -> Option<&FailedSeed> {
+        self.examples.first()
+    }
+
+    fn add(&mut self, failed: FailedSeed) {
+        self.count += 1;
+        let place = self.examples.partition_point(|other| other.seed < failed.seed);
+        self.examples.insert(place, failed);
+        self.examples.truncate(EXAMPLES_MAX);
+    }
 }
 
 /// The result of a campaign so far. The order of messages makes no difference.
 #[derive(Clone, Debug, Default)]
 pub struct CampaignResult {
+    /// What was to be run; of merged shards, what the first of them was to run.
+    pub start: Option<Box<StartLine>>,
+    /// Whether a deliberate bug was found; of merged shards, the first that was not.
+    pub canary: Option<CanaryLine>,
     /// Everything that is counted.
     pub stats: Stats,
     /// Seeds that are done.
@@ -38,22 +63,30 @@ pub struct CampaignResult {
     pub failing: u64,
     /// Violations by kind.
     pub groups: BTreeMap<Identity, FailureGroup>,
-    /// Runs that ended without a verdict, lowest seeds first; as many as [`FailureGroup::seeds`].
+    /// Files of examples.
+    pub examples: Vec<ExampleLine>,
+    /// Runs that ended without a verdict, lowest seeds first; a bounded number of them.
     pub failed: Vec<FailedLine>,
     /// How many there were in all.
     pub failed_count: u64,
-    /// How long it took; of merged shards, the longest.
+    /// How it ended; of merged shards, the sum.
     pub end: Option<EndLine>,
-    interleavings: HashSet<u64, FixedState>,
+    /// Distinct interleavings, each with the strategies that led to it, as bits.
+    interleavings: HashMap<u64, u16, FixedState>,
+    /// The strategies, in the order of those bits.
+    strategies: Vec<String>,
 }
 
 impl CampaignResult {
     /// Adds a message.
     pub fn add(&mut self, message: Message) {
         match message {
+            Message::Start(start) => _ = self.start.get_or_insert(start),
+            Message::Canary(canary) => self.canary(canary),
             Message::Seed(seed) => self.seed(seed),
             Message::Batch(batch) => self.stats.merge(batch.stats),
             Message::Failed(failed) => self.fail(failed),
+            Message::Example(example) => self.examples.push(example),
             Message::End(end) => self.end(end),
         }
     }
@@ -63,10 +96,33 @@ impl CampaignResult {
         self.interleavings.len() as u64
     }
 
+    /// How many interleavings of seeds under this strategy were distinct.
+    pub fn interleavings_of(&self, strategy: &str) -> u64 {
+        let Some(bit) = self.strategies.iter().position(|known| known == strategy) else { return 0 };
+        self.interleavings.values().filter(|strategies| *strategies & (1 << bit) != 0).count() as u64
+    }
+
+    /// The files of the example of a kind of failure.
+    pub fn example(&self, identity: &Identity) -> Option<&ExampleLine> {
+        self.examples.iter().find(|example| example.identity == *identity)
+    }
+
+    /// The flags with which a seed of this campaign is run again.
+    pub fn flags(&self) -> String {
+        self.start.as_ref().map(|start| start.options.to_flags()).unwrap_or_default()
+    }
+
+    fn canary(&mut self, canary: CanaryLine) {
+        if self.canary.as_ref().is_none_or(|known| known.found) {
+            self.canary = Some(canary);
+        }
+    }
+
     fn seed(&mut self, line: SeedLine) {
         self.seeds += 1;
         let DigestValue(interleaving) = line.interleaving;
-        self.interleavings.insert(interleaving);
+        let bit = self.strategy_bit(&line.strategy);
+        *self.interleavings.entry(interleaving).or_default() |= bit;
         if let Some(why) = line.failed {
             self.fail(FailedLine { seed: line.seed, why });
         }
@@ -76,26 +132,22 @@ impl CampaignResult {
             let identity = finding.identity();
             if !seen.contains(&identity) {
                 seen.push(identity.clone());
-                self.group(identity, line.seed, &line.workload, finding);
+                let failed = FailedSeed { seed: line.seed, workload: line.workload.clone(), finding };
+                self.groups.entry(identity).or_default().add(failed);
             }
         }
     }
 
-    fn group(&mut self, identity: Identity, seed: u64, workload: &str, example: Finding) {
-        let group = self.groups.entry(identity).or_insert_with(|| FailureGroup {
-            count: 0,
-            seeds: Vec::new(),
-            example: example.clone(),
-            workload: workload.to_owned(),
-        });
-        group.count += 1;
-        if group.seeds.first().is_some_and(|&first| seed < first) {
-            group.example = example;
-            workload.clone_into(&mut group.workload);
+    /// The bit of a strategy; none for a run that had none, and for more strategies than there are bits.
+    fn strategy_bit(&mut self, strategy: &str) -> u16 {
+        if strategy.is_empty() {
+            return 0;
         }
-        let place = group.seeds.partition_point(|&other| other < seed);
-        group.seeds.insert(place, seed);
-        group.seeds.truncate(EXAMPLES_MAX);
+        let place = self.strategies.iter().position(|known| known == strategy).unwrap_or_else(|| {
+            self.strategies.push(strategy.to_owned());
+            self.strategies.len() - 1
+        });
+        1_u16.checked_shl(u32::try_from(place).unwrap_or(u32::MAX)).unwrap_or(0)
     }
 
     fn fail(&mut self, failed: FailedLine) {
@@ -111,10 +163,9 @@ impl CampaignResult {
             Some(before) => EndLine {
                 seconds: before.seconds.max(end.seconds),
                 jobs: before.jobs + end.jobs,
-                command: before.command,
-                shard: format!("{}, {}", before.shard, end.shard),
+                seeds: before.seeds + end.seeds,
                 rss_kib_max: before.rss_kib_max.max(end.rss_kib_max),
-                interrupted: before.interrupted || end.interrupted,
+                ended: before.ended.max(end.ended),
                 progress: SpeedPoint::add_curves(&before.progress, &end.progress),
             },
         });
@@ -142,6 +193,7 @@ mod tests {
             digest: DigestValue(seed),
             interleaving: DigestValue(seed / 2),
             workload: "bank".into(),
+            strategy: if seed < 4 { "pct".into() } else { "sticky".into() },
             findings: vec![finding.clone(), finding],
             failed: None,
         })
@@ -159,7 +211,18 @@ mod tests {
         assert_eq!(forwards.groups, backwards.groups);
         assert_eq!(forwards.groups.len(), 2);
         assert_eq!((forwards.seeds, forwards.failing, forwards.interleavings()), (10, 10, 5));
-        let group = &forwards.groups.values().next().unwrap();
-        assert_eq!(group.example.message, format!("seed {}", group.seeds[0]));
+        for result in [&forwards, &backwards] {
+            assert_eq!((result.interleavings_of("pct"), result.interleavings_of("sticky")), (2, 3));
+            assert_eq!(result.interleavings_of("walk"), 0);
+        }
+    }
+
+    #[test]
+    fn each_example_keeps_its_own_message() {
+        let mut result = CampaignResult::default();
+        [7, 3, 5].into_iter().for_each(|seed| result.add(line(seed, "lost")));
+        let group = result.groups.values().next().expect("one kind");
+        let messages: Vec<_> = group.examples.iter().map(|failed| failed.finding.message.as_str()).collect();
+        assert_eq!(messages, ["seed 3", "seed 5", "seed 7"]);
     }
 }

@@ -41,6 +41,7 @@ pub fn seed_line(runner: &SeedRunner, seed: Seed, twice: bool) -> (SeedLine, Sta
         digest: DigestValue::default(),
         interleaving: DigestValue::default(),
         workload: plan.workload.workload.clone(),
+        strategy: String::new(),
         findings: Vec::new(),
         failed: None,
     };
@@ -62,6 +63,7 @@ pub fn seed_line(runner: &SeedRunner, seed: Seed, twice: bool) -> (SeedLine, Sta
     line.digest = run.digest;
     line.interleaving = run.interleaving;
     line.findings = run.findings().to_vec();
+    line.strategy = run.lives.first().map(|life| life.strategy.to_owned()).unwrap_or_default();
     (line, stats)
 }
 
@@ -104,6 +106,7 @@ mod tests {
                 digest: DigestValue(seed),
                 interleaving: DigestValue(seed),
                 workload: String::new(),
+                strategy: String::new(),
                 findings: Vec::new(),
                 failed: None,
             };

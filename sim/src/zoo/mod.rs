@@ -9,6 +9,8 @@ pub mod power;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use stormproof_rt::sync::Arc;
+use stormproof_rt::sync::atomic::{AtomicBool, Ordering};
 use stormproof_rt::time;
 use stormproof_rt_shuttle::mutants::Mutant;
 
@@ -96,6 +98,14 @@ pub struct Search {
     pub first: u64,
     /// How much to spend on shrinking the first failure; `None` leaves it as it is.
     pub shrink: Option<Budget>,
+    /// Set from outside to end the search early.
+    pub stop: Option<Arc<AtomicBool>>,
+}
+
+impl Search {
+    fn is_stopped(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::SeqCst))
+    }
 }
 
 /// Searches for one mutant. Returns the shrunk failure with the report, if shrinking was asked for.
@@ -133,7 +143,7 @@ pub fn search_for(
     let shrunk = first.zip(search.shrink).and_then(|((plan, run), budget)| {
         let begun = time::now();
         let in_time = |limit| time::now().saturating_since(begun) < limit;
-        let mut go_on = |_: &PlanSize, _: u64| search.time_limit.is_none_or(in_time);
+        let mut go_on = |_: &PlanSize, _: u64| !search.is_stopped() && search.time_limit.is_none_or(in_time);
         shrink(&plan, &run, runner.registry(), budget, &mut go_on)
     });
     report.shrunk = shrunk.as_ref().map(|shrunk| shrunk.after);
@@ -151,7 +161,7 @@ fn detect(
     let first = search.first.wrapping_add(trial.wrapping_mul(1_000_003));
     for tried in 0..search.budget {
         let spent = time::now().saturating_since(start);
-        if search.time_limit.is_some_and(|limit| spent >= limit) {
+        if search.is_stopped() || search.time_limit.is_some_and(|limit| spent >= limit) {
             report.missed_after.push(tried);
             return None;
         }

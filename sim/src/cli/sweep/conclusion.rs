@@ -4,112 +4,214 @@ use serde_json::json;
 use stormproof_faults::FaultKind;
 
 use super::Arguments;
-use super::examples::Example;
-use crate::cli::output::{document, reproduce, violations};
-use crate::cli::{Done, Exit};
+use super::summary::{Lists, summary, verdict};
+use crate::cli::output::{reproduce, violations};
+use crate::cli::signals::Signals;
+use crate::cli::terminal::{Paint, Terminal, wrap};
+use crate::cli::{Done, Exit, Failure, JSON_FORMAT};
 use crate::finding::Identity;
 use crate::marks;
 use crate::options::{Faults, Options};
 use crate::plan::fault_kinds;
 use crate::report::campaign;
 use crate::runner::SeedRunner;
-use crate::stats::{Count, Hits};
-use crate::sweep::CampaignResult;
+use crate::stats::Count;
+use crate::sweep::message::Ended;
+use crate::sweep::{CampaignResult, FailureGroup};
 
-/// Prints the result of a campaign and decides how the process ends.
+/// Kinds of failure that are printed in full, and runs without a verdict.
+const KINDS_MAX: usize = 10;
+const FAILED_MAX: usize = 5;
+
+/// Prints the result of a campaign and decides how the process ends. `unwritten` are traces that could not be written,
+/// `lost` is why results could not.
 pub(super) fn conclude(
     arguments: &Arguments,
     runner: &SeedRunner,
     result: &CampaignResult,
-    examples: &[Example],
+    unwritten: Vec<String>,
+    lost: Option<String>,
+    signals: &Signals,
+    terminal: &Terminal,
 ) -> Done {
-    let example = |identity: &Identity| examples.iter().find(|example| example.identity == *identity);
-    let files = examples.iter().map(|example| (example.seed, example.trace.clone())).collect();
-    let shown = campaign(result, &runner.options().to_flags(), &files).into();
-    arguments.rendering.write(&shown, arguments.rendering.format()?)?;
-    let hollow = hollow(result, runner.options());
-    let never_fired = never_fired(result, runner.options());
+    let mut doubts = doubts(result, runner.options());
+    doubts.extend(lost.map(|why| format!("the results could not be written: {why}")));
+    let exit = exit_of(result, &doubts);
+    let lists = Lists { never_fired: never_fired(result, runner.options()), unseen: unseen(result) };
     if arguments.json {
-        let groups: Vec<_> = result
-            .groups
-            .iter()
-            .map(|(identity, group)| {
-                let seed = group.seeds.first().copied().unwrap_or_default();
-                let example = example(identity);
-                let shrunk = example.and_then(|example| example.shrunk.as_ref());
-                json!({
-                    "invariant": identity.invariant,
-                    "class": identity.class,
-                    "contract": group.example.contract,
-                    "count": group.count,
-                    "seeds": group.seeds,
-                    "example": group.example,
-                    "workload": group.workload,
-                    "reproduce": reproduce(seed, runner.options()),
-                    "trace_file": example.map(|example| &example.trace),
-                    "shrunk_file": shrunk.map(|(path, _)| path),
-                    "shrunk": shrunk.map(|(_, size)| size),
-                })
-            })
-            .collect();
-        document(&json!({
-            "verdict": if result.failing > 0 { "violated" } else { "held" },
-            "seeds": result.seeds,
-            "failing_seeds": result.failing,
-            "failures": groups,
-            "failed_runs": result.failed,
-            "failed_runs_count": result.failed_count,
-            "interleavings": result.interleavings(),
-            "tally": result.stats,
-            "marks_never_reached": unseen(result),
-            "faults_never_fired": never_fired,
-            "hollow": hollow,
-            "end": result.end,
-        }))?;
+        terminal.document(&document(result, runner.options(), exit, &doubts, &lists))?;
     } else {
-        print!("{}", text(result, &never_fired));
-        for (identity, group) in &result.groups {
-            let seed = group.seeds.first().copied().unwrap_or_default();
-            println!("\n{} of {} seeds: {identity}", group.count, result.seeds);
-            print!("{}", violations(std::slice::from_ref(&group.example), None));
-            println!("reproduce: {}", reproduce(seed, runner.options()));
-            if let Some(example) = example(identity) {
-                let path = example.trace.display();
-                println!("trace:     {path} (stormproof shrink {path})");
-                println!(
-                    "page:      {} (open it in a browser)",
-                    example.trace.with_extension("html").display()
-                );
-                if let Some((path, size)) = &example.shrunk {
-                    println!("shrunk:    {} ({size})", path.display());
-                }
+        let words = verdict(exit == Exit::Held, &verdict_words(result, exit), terminal);
+        if terminal.is_quiet() {
+            if exit != Exit::Held {
+                terminal.print(&format!("{} seeds: {words}\n", result.seeds));
             }
+        } else {
+            terminal.begin_group("stormproof sweep");
+            terminal.print(&summary(result, &lists, &words, terminal));
+            terminal.end_group();
         }
-        for failed in result.failed.iter().take(5) {
-            println!("\nseed {}: no verdict: {}", failed.seed, failed.why);
-            println!("reproduce: {} --twice", reproduce(failed.seed, runner.options()));
-        }
-        if let Some(why) = &hollow {
-            println!("\nthis campaign proves nothing: {why}");
+        print_failures(result, runner.options(), terminal);
+        for doubt in &doubts {
+            let text =
+                format!("{} {doubt}", terminal.paint(Paint::Doubtful, "this campaign proves nothing:"));
+            terminal.print(&format!("\n{}\n", wrap(&text, terminal.width(), 2)));
         }
     }
-    Ok(if result.failed_count > 0 || hollow.is_some() {
-        Exit::Failed
-    } else if result.failing > 0 {
-        Exit::Violated
-    } else {
-        Exit::Held
+    // After what was found: a file that can't be written must not take a violation with it.
+    for why in &unwritten {
+        terminal.warn(&format!("error: {why}"));
+    }
+    let shown = campaign(result, &doubts).into();
+    let written =
+        arguments.rendering.check_campaign().and_then(|format| arguments.rendering.write(&shown, format));
+    if let Err(Failure { message, exit: failed }) = written {
+        terminal.warn(&format!("error: {message}"));
+        return Ok(signals.exit(if exit == Exit::Held { failed } else { exit }));
+    }
+    Ok(signals.exit(exit))
+}
+
+/// How a campaign ends: what was violated is violated, whatever else is to be said of it.
+fn exit_of(result: &CampaignResult, doubts: &[String]) -> Exit {
+    match () {
+        () if result.failing > 0 => Exit::Violated,
+        () if result.failed_count > 0 || !doubts.is_empty() => Exit::Failed,
+        () => Exit::Held,
+    }
+}
+
+fn verdict_words(result: &CampaignResult, exit: Exit) -> String {
+    match exit {
+        Exit::Violated => format!("{} VIOLATED", result.failing),
+        Exit::Held => "held".to_owned(),
+        _ if result.failed_count > 0 => format!("{} WITHOUT A VERDICT", result.failed_count),
+        _ => "PROVES NOTHING".to_owned(),
+    }
+}
+
+fn print_failures(result: &CampaignResult, options: &Options, terminal: &Terminal) {
+    for (identity, group) in result.groups.iter().take(KINDS_MAX) {
+        print_kind(result, identity, group, options, terminal);
+    }
+    let more = result.groups.len().saturating_sub(KINDS_MAX);
+    if more > 0 {
+        terminal.print(&format!("\n{more} more kinds of failure: --json lists all of them\n"));
+    }
+    for failed in result.failed.iter().take(FAILED_MAX) {
+        let title = format!("seed {}: no verdict: ", failed.seed);
+        terminal.print(&format!("\n{}\n", wrap(&format!("{title}{}", failed.why), terminal.width(), 2)));
+        terminal.print(&format!("reproduce: {} --twice\n", reproduce(failed.seed, options)));
+        terminal.annotate("stormproof: no verdict", &format!("seed {}: {}", failed.seed, failed.why));
+    }
+    let more = result.failed_count.saturating_sub(FAILED_MAX as u64);
+    if more > 0 {
+        terminal.print(&format!("\n{more} more runs without a verdict: --json lists some of them\n"));
+    }
+}
+
+fn print_kind(
+    result: &CampaignResult,
+    identity: &Identity,
+    group: &FailureGroup,
+    options: &Options,
+    terminal: &Terminal,
+) {
+    let Some(first) = group.first() else { return };
+    let command = reproduce(first.seed, options);
+    let title = format!("{} of {} seeds: {identity}", group.count, result.seeds);
+    terminal.print(&format!("\n{}\n", terminal.paint(Paint::Bad, &title)));
+    terminal.print(&violations(std::slice::from_ref(&first.finding), None, terminal));
+    terminal.print(&format!("reproduce: {command}\n"));
+    if let Some(example) = result.example(identity) {
+        let path = example.trace.display();
+        terminal.print(&format!("trace:     {path} (stormproof shrink {path})\n"));
+        let page = example.trace.with_extension("html");
+        terminal.print(&format!("page:      {} (open it in a browser)\n", page.display()));
+        if let (Some(path), Some(operations)) = (&example.shrunk, example.operations) {
+            let plural = if operations == 1 { "operation" } else { "operations" };
+            terminal.print(&format!("shrunk:    {} ({operations} {plural})\n", path.display()));
+        }
+    }
+    let message = format!("seed {}: {}\nreproduce: {command}", first.seed, first.finding.message);
+    terminal.annotate(&format!("stormproof: {identity}"), &message);
+}
+
+fn document(
+    result: &CampaignResult,
+    options: &Options,
+    exit: Exit,
+    doubts: &[String],
+    lists: &Lists,
+) -> serde_json::Value {
+    let groups: Vec<_> = result
+        .groups
+        .iter()
+        .filter_map(|(identity, group)| {
+            let first = group.first()?;
+            let example = result.example(identity);
+            let seeds: Vec<u64> = group.examples.iter().map(|failed| failed.seed).collect();
+            Some(json!({
+                "invariant": identity.invariant,
+                "class": identity.class,
+                "contract": first.finding.contract,
+                "count": group.count,
+                "seeds": seeds,
+                "example": first.finding,
+                "workload": first.workload,
+                "reproduce": reproduce(first.seed, options),
+                "trace_file": example.map(|example| &example.trace),
+                "shrunk_file": example.and_then(|example| example.shrunk.as_ref()),
+                "shrunk_operations": example.and_then(|example| example.operations),
+                "shape": example.map(|example| &example.shape),
+            }))
+        })
+        .collect();
+    json!({
+        "format": JSON_FORMAT,
+        "kind": "sweep",
+        "verdict": exit.word(),
+        "seeds": result.seeds,
+        "failing_seeds": result.failing,
+        "failures": groups,
+        "failed_runs": result.failed,
+        "failed_runs_count": result.failed_count,
+        "interleavings": result.interleavings(),
+        "stats": result.stats,
+        "marks_never_reached": lists.unseen,
+        "faults_never_fired": lists.never_fired,
+        "proves_nothing": doubts,
+        "canary": result.canary,
+        "start": result.start,
+        "end": result.end,
     })
 }
 
-/// Why a campaign proves nothing, if too little happened in it.
+/// Why a campaign proves nothing, if too little happened in it, or too little of it is there.
+pub(in crate::cli) fn doubts(result: &CampaignResult, options: &Options) -> Vec<String> {
+    let mut doubts = Vec::new();
+    if let Some(canary) = result.canary.as_ref().filter(|canary| !canary.found) {
+        doubts.push(format!(
+            "its canary, the deliberate bug {}, was not found in {} seeds: nothing else would be either",
+            canary.mutant, canary.seeds
+        ));
+    }
+    doubts.extend(hollow(result, options));
+    doubts
+}
+
+/// Why too little happened.
 fn hollow(result: &CampaignResult, options: &Options) -> Option<String> {
     let stats = &result.stats;
+    let was_interrupted = result.end.as_ref().is_some_and(|end| end.ended == Ended::Interrupted);
+    if was_interrupted {
+        return None;
+    }
     if result.seeds == 0 {
         return Some("no seed was run".into());
     }
-    if stats.get(Count::Commits) == 0 {
-        return Some("not one transaction committed".into());
+    if stats.get(Count::ClientCommits) == 0 {
+        return Some("no client committed a single transaction".into());
     }
     // Fewer seeds than this may lack crashes by chance.
     if result.seeds < 50 {
@@ -137,76 +239,7 @@ fn never_fired(result: &CampaignResult, options: &Options) -> Vec<&'static str> 
     names.filter(|name| !result.stats.faults.contains_key(*name)).collect()
 }
 
-fn text(result: &CampaignResult, never_fired: &[&str]) -> String {
-    let stats = &result.stats;
-    let (seconds, jobs, rss) =
-        result.end.as_ref().map_or((0.0, 1, 0), |end| (end.seconds, end.jobs, end.rss_kib_max));
-    let rate = |count: u64| if seconds > 0.0 { rounded(count, seconds) } else { 0 };
-    let mut text = String::new();
-    let mut line = |name: &str, value: String| text += &format!("{name:<22} {value}\n");
-    let verdict =
-        if result.failing == 0 { "held".to_owned() } else { format!("{} VIOLATED", result.failing) };
-    line("seeds", format!("{} in {seconds:.1} s on {jobs} workers: {verdict}", result.seeds));
-    line(
-        "speed",
-        format!("{} seeds/s, {} transactions/s", rate(result.seeds), rate(stats.get(Count::Transactions))),
-    );
-    line(
-        "transactions",
-        format!(
-            "{}: {} commits, {} aborts, {} unanswered, {} cut off",
-            stats.get(Count::Transactions),
-            stats.get(Count::Commits),
-            stats.get(Count::Aborts),
-            stats.get(Count::Unanswered),
-            stats.get(Count::CutOff)
-        ),
-    );
-    line("conflicts", join(stats.conflicts.iter().map(|(kind, count)| format!("{kind} {count}"))));
-    line("crashes", format!("{} ({})", stats.get(Count::Crashes), hits(&stats.crashes)));
-    line("recoveries", stats.get(Count::Recoveries).to_string());
-    line("interleavings", format!("{} distinct, {} steps", result.interleavings(), stats.get(Count::Steps)));
-    line("faults", hits(&stats.faults));
-    if !never_fired.is_empty() {
-        line("faults never fired", never_fired.join(", "));
-    }
-    line("workloads", join(stats.workloads.iter().map(|(name, share)| format!("{name} {}", share.seeds))));
-    line("marks", hits(&stats.marks));
-    let unseen = unseen(result);
-    line("marks never reached", if unseen.is_empty() { "none".into() } else { unseen.join(", ") });
-    if !stats.sightings.is_empty() {
-        line("allowed and seen", hits(&stats.sightings));
-    }
-    line(
-        "run twice",
-        format!("{} seeds, {} without a verdict", stats.get(Count::Compared), result.failed_count),
-    );
-    line("memory", format!("{} MiB in the largest worker", rss >> 10));
-    if result.end.as_ref().is_some_and(|end| end.interrupted) {
-        line("interrupted", "this is what was found until then".into());
-    }
-    text
-}
-
+/// The marks that were never reached.
 pub(super) fn unseen(result: &CampaignResult) -> Vec<&'static str> {
     marks::ALL.iter().copied().filter(|name| !result.stats.marks.contains_key(*name)).collect()
-}
-
-fn hits(hits: &std::collections::BTreeMap<String, Hits>) -> String {
-    join(hits.iter().map(|(name, hits)| format!("{name} {}", hits.hits)))
-}
-
-fn join(parts: impl Iterator<Item = String>) -> String {
-    let all: Vec<String> = parts.collect();
-    if all.is_empty() { "none".into() } else { all.join(", ") }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a rate for people"
-)]
-pub(super) fn rounded(count: u64, seconds: f64) -> u64 {
-    (count as f64 / seconds).round() as u64
 }

@@ -2,32 +2,39 @@
 
 mod conclusion;
 mod examples;
+mod progress;
+mod summary;
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, IsTerminal, Write};
+use std::io::{self, BufReader};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-use stormproof_env::{Entropy, OsEntropy};
-use stormproof_rt::sync::Arc;
-use stormproof_rt::sync::atomic::{AtomicBool, Ordering};
+use stormproof_env::{Clock, Entropy, OsEntropy, SystemClock, UnixMillis};
 
+use super::output::check_folder;
 use super::rendering::Rendering;
+use super::signals::Signals;
+use super::terminal::Terminal;
 use super::{Done, Exit, Failure};
+use crate::build_id::BuildId;
 use crate::options::Options;
 use crate::registry::Registry;
 use crate::runner::SeedRunner;
 use crate::seed::Seed;
-use crate::sweep::{CampaignResult, Expected, SeedRange, SeedSource, Shard, Sweep, sweep, worker};
-use conclusion::{conclude, rounded, unseen};
-use examples::examples;
+use crate::sweep::message::{FORMAT, Message, Seeds, StartLine};
+use crate::sweep::{Expected, ResultsWriter, SeedSet, SeedSource, Shard, Sweep, canary, sweep, worker};
+pub(super) use conclusion::doubts;
+
+use conclusion::conclude;
+use examples::write_examples;
+use progress::ProgressView;
 
 #[derive(clap::Args, Debug, Default)]
 pub(super) struct Arguments {
-    /// These seeds, the last one excluded, as in 0..10000 [default: fresh ones]
-    #[arg(long, value_name = "A..B")]
-    seeds: Option<SeedRange>,
+    /// These seeds, as in 7 or 0..10000 or 0..=9999 or 3,10..20 [default: fresh ones]
+    #[arg(long, value_name = "SEEDS")]
+    seeds: Option<SeedSet>,
     /// Time limit, as in 30s or 5m [default: 10s if no seeds are given]
     #[arg(long = "for", value_name = "TIME", value_parser = super::duration::duration)]
     time_limit: Option<Duration>,
@@ -59,6 +66,9 @@ pub(super) struct Arguments {
     /// Where trace files of failures go, each with a page that shows it
     #[arg(long, value_name = "FOLDER", default_value = "failures")]
     failures: Option<PathBuf>,
+    /// The deliberate bug that each sweep has to find before it counts
+    #[arg(long, value_name = "MUTANT", default_value = canary::CANARY)]
+    canary: Option<String>,
     /// Print one JSON document on standard output and nothing else
     #[arg(long)]
     json: bool,
@@ -86,6 +96,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(120);
 
 /// Runs as a worker process.
 pub(super) fn work(arguments: WorkerArguments, registry: Registry) -> Done {
+    // A signal to the whole group is the coordinator's: it ends its workers by closing their input.
+    Signals::ignore();
     let options: Options = serde_json::from_str(&arguments.options).map_err(Failure::usage)?;
     let runner = SeedRunner::new(registry, options)?;
     worker::serve(io::stdin().lock(), io::stdout().lock(), |seed| {
@@ -95,96 +107,89 @@ pub(super) fn work(arguments: WorkerArguments, registry: Registry) -> Done {
     Ok(Exit::Held)
 }
 
-pub(super) fn execute(arguments: Arguments, registry: Registry) -> Done {
-    let runner = SeedRunner::new(registry, arguments.options.clone())?;
-    // A wrong format must be refused before the sweep, not after hours of it.
-    arguments.rendering.format()?;
+pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Terminal) -> Done {
+    let runner = SeedRunner::new(registry.clone(), arguments.options.clone())?;
+    // What is wrong must be said before the sweep, not after hours of it.
+    arguments.rendering.check_campaign()?;
+    let failures = arguments.failures.clone().unwrap_or_else(|| PathBuf::from("failures"));
+    check_folder(&failures)?;
+    let against = arguments.against.as_deref().map_or_else(|| Ok(Expected::default()), expected)?;
+    let canary_name = arguments.canary.clone().unwrap_or_else(|| canary::CANARY.to_owned());
+    let of_canary = Options { mutant: vec![canary_name.clone()], ..Options::default() };
+    SeedRunner::new(registry, of_canary.clone())?;
     let shard = arguments.shard.unwrap_or(Shard::WHOLE);
-    let seeds = match arguments.seeds {
-        Some(range) => SeedSource::range(range, shard),
-        None => SeedSource::from(OsEntropy.next_u64() >> 24, shard),
+    let (seeds, source) = match &arguments.seeds {
+        Some(set) => (Seeds::Set(set.clone()), SeedSource::of(set, shard)),
+        None => {
+            let first = OsEntropy.next_u64() >> 24;
+            (Seeds::From(first), SeedSource::from(first, shard))
+        }
     };
-    let time_limit = match (arguments.time_limit, arguments.seeds) {
+    let planned = source.total();
+    let time_limit = match (arguments.time_limit, &arguments.seeds) {
         (None, None) => Some(Duration::from_secs(10)),
         (limit, _) => limit,
     };
-    let total = seeds.total();
     let out = match &arguments.out {
-        None => None,
-        Some(path) => {
-            let file = File::create(path).map_err(|error| {
-                Failure::usage(format!(
-                    "{} can't be written: {error}: name a file in a folder that is there",
-                    path.display()
-                ))
-            })?;
-            Some(Box::new(BufWriter::new(file)) as Box<dyn Write + Send>)
-        }
+        None => ResultsWriter::nowhere(),
+        Some(path) => ResultsWriter::create(path).map_err(|error| {
+            let path = path.display();
+            Failure::usage(format!("{path} can't be written: {error}: name a file in a folder that is there"))
+        })?,
     };
-    let against = match &arguments.against {
-        None => Expected::default(),
-        Some(path) => {
-            File::open(path).and_then(|file| Expected::read(BufReader::new(file))).map_err(|error| {
-                Failure::usage(format!("{}: {error}: give a file of `sweep --out`", path.display()))
-            })?
-        }
+    let signals = Signals::listen();
+    let plan = |options: &Options, twice| -> Result<Sweep, Failure> {
+        Ok(Sweep {
+            worker: worker_command(options, twice)?,
+            seeds: source.clone(),
+            time_limit,
+            jobs: arguments.jobs.unwrap_or_else(cores),
+            fail_fast: arguments.fail_fast,
+            renew_after: if arguments.renew_after == 0 { RENEW_AFTER } else { arguments.renew_after },
+            rss_kib_max: RSS_KIB_MAX,
+            silence_max: SILENCE_MAX,
+            interrupt: signals.flag(),
+            against: Expected::default(),
+        })
     };
-    let stop = Arc::new(AtomicBool::new("sweep.stop", false));
-    let interrupted = Arc::new(AtomicBool::new("sweep.interrupted", false));
-    let on_interrupt = [Arc::clone(&stop), Arc::clone(&interrupted)];
-    // Where signals can't be caught, Ctrl-C ends the process the hard way.
-    let _ = ctrlc::set_handler(move || {
-        on_interrupt.iter().for_each(|flag| flag.store(true, Ordering::SeqCst));
-    });
-    let jobs = arguments.jobs.unwrap_or_else(cores);
-    let plan = Sweep {
-        worker: worker_command(runner.options(), arguments.twice)?,
+    let stuck = |error| {
+        Failure::own(format!(
+            "the sweep could not go on: {error}: check that worker processes can be started"
+        ))
+    };
+    let UnixMillis(now) = SystemClock.now();
+    let start = Message::Start(Box::new(StartLine {
+        format: FORMAT,
+        build: BuildId::this(),
         seeds,
-        time_limit,
-        jobs,
-        fail_fast: arguments.fail_fast,
-        renew_after: if arguments.renew_after == 0 { RENEW_AFTER } else { arguments.renew_after },
-        rss_kib_max: RSS_KIB_MAX,
-        silence_max: SILENCE_MAX,
-        stop,
-        against,
-        command: std::env::args().collect::<Vec<_>>().join(" "),
-        shard: if shard == Shard::WHOLE { String::new() } else { shard.to_string() },
-    };
-    let bar = progress_bar(total, time_limit)?;
-    let result = sweep(plan, out, |result, elapsed| watch(&bar, result, elapsed, total.is_some())).map_err(
-        |error| {
-            Failure::own(format!(
-                "the sweep could not go on: {error}: check that worker processes can be started"
-            ))
-        },
-    )?;
-    bar.finish_and_clear();
-    let failures = examples(&arguments, &runner, &result, &interrupted)?;
-    conclude(&arguments, &runner, &result, &failures)
+        shard,
+        planned,
+        options: runner.options().clone(),
+        command: super::command_line(),
+        unix_seconds: now / 1_000,
+    }));
+    out.write(&start);
+    let canary = canary::search(&canary_name, plan(&of_canary, false)?).map_err(stuck)?;
+    let canary = Message::Canary(canary);
+    out.write(&canary);
+    let mut view = ProgressView::new(terminal, planned, time_limit)?;
+    let swept = Sweep { against, ..plan(runner.options(), arguments.twice)? };
+    let swept = sweep(swept, &out, |result, elapsed| view.show(result, elapsed)).map_err(stuck)?;
+    view.end();
+    let mut result = swept.result;
+    result.add(start);
+    result.add(canary);
+    let unwritten = write_examples(&arguments, &failures, &runner, &mut result, &out, &signals, terminal);
+    let end = Message::End(swept.end);
+    out.write(&end);
+    result.add(end);
+    conclude(&arguments, &runner, &result, unwritten, out.error(), &signals, terminal)
 }
 
-fn progress_bar(total: Option<u64>, time_limit: Option<Duration>) -> Result<ProgressBar, Failure> {
-    if !io::stderr().is_terminal() {
-        return Ok(ProgressBar::hidden());
-    }
-    let length = total.or(time_limit.map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)));
-    let bar = length.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-    let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}").map_err(Failure::own)?;
-    bar.set_style(style);
-    Ok(bar)
-}
-
-fn watch(bar: &ProgressBar, result: &CampaignResult, elapsed: Duration, by_seeds: bool) {
-    let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    bar.set_position(if by_seeds { result.seeds } else { millis });
-    let rate = rounded(result.seeds, elapsed.as_secs_f64().max(0.001));
-    bar.set_message(format!(
-        "{} seeds, {rate}/s, {} violations, {} marks unseen",
-        result.seeds,
-        result.failing,
-        unseen(result).len()
-    ));
+fn expected(path: &std::path::Path) -> Result<Expected, Failure> {
+    File::open(path)
+        .and_then(|file| Expected::read(BufReader::new(file)))
+        .map_err(|error| Failure::usage(format!("{}: {error}: give a file of `sweep --out`", path.display())))
 }
 
 fn worker_command(options: &Options, twice: bool) -> Result<Vec<String>, Failure> {
