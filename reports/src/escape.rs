@@ -1,6 +1,6 @@
 //! Showing hostile text: the one place through which every string passes on its way into a report.
 //!
-//! Invariant INV-REP-1: whatever stands in a key, a value, a label or a message is shown and never takes
+//! Keeps INV-REP-1, that whatever stands in a key, a value, a label or a message is shown and never takes
 //! effect. The templates reach [`Markup`] and [`Markdown`] by themselves (`askama.toml` names them); other
 //! formats call [`plain`]; JSON inside of a page goes through [`script_json`].
 
@@ -73,7 +73,7 @@ impl Escaper for Markdown {
                 // A backslash does not keep these from becoming a mention or a link to an issue; an element
                 // does.
                 '@' | '#' => write!(dest, "<span>{c}</span>")?,
-                // Whoever writes www. or https: gets a link, unless the character that follows is escaped.
+                // A renderer turns www. or https: into a link, unless the character that follows is escaped.
                 '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '!' | '|' | '~' | ':' | '.'
                 | '$' => {
                     write!(dest, "\\{c}")?;

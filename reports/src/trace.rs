@@ -1,8 +1,8 @@
 //! Runs for trace viewers: the Chrome trace-event format, which Perfetto and `chrome://tracing` open.
 //!
-//! Format: "Trace Event Format", Google, the JSON object form. A position in the order of events is shown as one
-//! microsecond. A lane is a thread; transactions of one lane that overlap go to further threads of the same name, since
-//! viewers want complete events of a thread to nest.
+//! Format: "Trace Event Format", Google, the JSON object form. A position in the order of events is shown as
+//! one microsecond. A lane is a thread; transactions of one lane that overlap go to further threads of the
+//! same name, since viewers want complete events of a thread to nest.
 
 use serde_json::{Value, json};
 

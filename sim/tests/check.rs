@@ -35,7 +35,8 @@ const GOOD: Sessions<'_> = &[&[&[('w', 1, 1), ('w', 2, 1)]], &[&[('r', 1, 1), ('
 const SKEW: Sessions<'_> =
     &[&[&[('r', 1, 0), ('r', 2, 0), ('w', 1, 1)]], &[&[('r', 1, 0), ('r', 2, 0), ('w', 2, 2)]]];
 
-/// A fractured read with two possible writers, among more ambiguous reads than there are steps to explain them.
+/// A fractured read with two possible writers, among more ambiguous reads than there are steps to explain
+/// them.
 fn puzzle() -> Vec<Vec<Vec<Operation>>> {
     let mut sessions = vec![
         vec![vec![('w', 1, 5), ('w', 2, 1)]],

@@ -1,6 +1,7 @@
-//! What is read without locks, by threads that never write what others read: a hash table, `scc`'s, and cells that point to
-//! what may be exchanged while others look at it, `sdd`'s. Both reclaim by epochs (Fraser, "Practical lock-freedom", 2004,
-//! §5.2.3). In simulations each operation is one atomic step, and a scheduling point.
+//! What is read without locks, by threads that never write what others read: a hash table, `scc`'s, and cells
+//! that point to what may be exchanged while others look at it, `sdd`'s. Both reclaim by epochs (Fraser,
+//! "Practical lock-freedom", 2004, §5.2.3). In simulations each operation is one atomic step, and a
+//! scheduling point.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
@@ -11,8 +12,8 @@ pub use scc::Equivalent;
 use scc::HashIndex;
 use sdd::{AtomicShared, Guard, Shared, Tag};
 
-/// Does `work` with epochs held: what it reads through cells and tables costs less than one by one. `work` must be short:
-/// nothing that is taken out meanwhile, wherever, is freed.
+/// Does `work` with epochs held: what it reads through cells and tables costs less than one by one. `work`
+/// must be short: nothing that is taken out meanwhile, wherever, is freed.
 #[inline]
 pub fn pinned<R>(work: impl FnOnce() -> R) -> R {
     let _guard = Guard::new();
@@ -99,7 +100,8 @@ impl<T: 'static> Cell<T> {
         Self(AtomicShared::new(value))
     }
 
-    /// Calls `read` with what it shows. `read` must be short: nothing that is taken out meanwhile, wherever, is freed.
+    /// Calls `read` with what it shows. `read` must be short: nothing that is taken out meanwhile, wherever,
+    /// is freed.
     #[inline]
     pub fn with<R>(&self, read: impl FnOnce(Option<&T>) -> R) -> R {
         let guard = Guard::new();

@@ -1,6 +1,6 @@
 //! Reports for people: one page that loads nothing from anywhere.
 //!
-//! Invariant INV-REP-4: a content security policy forbids every request; only the one script and the one
+//! Keeps INV-REP-4 by a content security policy that forbids every request; only the one script and the one
 //! style sheet of the page run, named by their digests, so nothing that a key or a value smuggles in can.
 
 mod campaign;

@@ -1,5 +1,6 @@
-//! What is read without locks in production: a hash table, and cells that point to what may be exchanged while others
-//! look at it. Here each operation is one atomic step, and a scheduling point; nothing is held while a reader looks.
+//! What is read without locks in production: a hash table, and cells that point to what may be exchanged
+//! while others look at it. Here each operation is one atomic step, and a scheduling point; nothing is held
+//! while a reader looks.
 #![expect(clippy::disallowed_types, reason = "no task switches while it is locked")]
 
 use std::fmt;

@@ -1,6 +1,6 @@
-//! The engine's lock-free modules from the engine's own source, compiled on loom: their unit tests, which run once on
-//! real threads and over many seeds in simulations, run here under every interleaving with at most two preemptions, weak
-//! memory included.
+//! The engine's lock-free modules from the engine's own source, compiled on loom: their unit tests, which run
+//! once on real threads and over many seeds in simulations, run here under every interleaving with at most
+//! two preemptions, weak memory included.
 #![cfg(test)]
 
 #[expect(dead_code, unreachable_pub, reason = "the engine uses the rest")]

@@ -69,7 +69,7 @@ impl Builder {
                     txn.outcome = outcome(txn.begun);
                     txn.ops = ops;
                 } else {
-                    // Without invocations nobody knows when it began.
+                    // Without invocations its begin is not known.
                     self.timed = false;
                     self.push(session, 0, ops, outcome(0));
                 }

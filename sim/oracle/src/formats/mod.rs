@@ -197,7 +197,7 @@ fn untimed(index: usize, session: Session, ops: Vec<Op>, committed: bool) -> Txn
     }
 }
 
-/// Register histories say "never written" as 0: a read of 0 that nobody wrote is a read of nothing.
+/// Register histories say "never written" as 0: a read of 0 that was never written is a read of nothing.
 fn zero_is_nothing(txns: &mut [Txn]) {
     let mut written: crate::view::Map<Vec<u8>, ()> = crate::view::Map::default();
     for op in txns.iter().flat_map(|txn| &txn.ops) {

@@ -6,8 +6,8 @@
 //! A conflict names the version of the winner. If an acked commit has that version, it must have written the
 //! key and have been called before the loser was told. If no acked commit has it, it may belong to an
 //! unanswered commit that wrote the key, or to the store itself, which sweeps expired values by deletes that
-//! are no transaction of the history. So a commit that failed and was rolled back is no cause (INV-ABORT-1).
-//! This rule holds for every choice of versions for unanswered commits and therefore needs no search
+//! are no transaction of the history. Hence INV-ABORT-1: a commit that failed and was rolled back is no
+//! cause. This rule holds for every choice of versions for unanswered commits and therefore needs no search
 //! (INV-UNA-1).
 
 use stormproof_workloads::history::{Life, Outcome, Time, TxnIndex};

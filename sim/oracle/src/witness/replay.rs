@@ -45,19 +45,21 @@ pub(super) fn judge(
 ) -> Explanation {
     let witness = Witness { view, expectations, commits: Commits::new(view, commits) };
     witness.version_rules(findings);
-    // Cuts come first: without them a read of a lost version would look stale, and a lost commit like a missing ack.
+    // Cuts come first: without them a read of a lost version would look stale, and a lost commit like a
+    // missing ack.
     let cuts = witness.cuts(findings);
     witness.recency(&cuts, findings);
     witness.aborts(findings);
 
     let mut chains = Chains::new(view.keys.len());
     for life in 0..witness.commits.lives() {
-        // The crash takes its versions back before the life adds its own: a lost version may be written again, and the
-        // chain must stay in version order.
+        // The crash takes its versions back before the life adds its own: a lost version may be written
+        // again, and the chain must stay in version order.
         chains.crash(view, &witness.commits, life, &cuts);
         chains.extend(view, &witness.commits, life);
         witness.first_committer_wins(&chains, life, findings);
-        // With a wrong cut every inherited read would be reported again (INV-WIT-3); conflicts do not depend on cuts.
+        // With a wrong cut every inherited read would be reported again (INV-WIT-3); conflicts do not depend
+        // on cuts.
         if cuts.wrong_before.is_some_and(|wrong| wrong < life) {
             continue;
         }

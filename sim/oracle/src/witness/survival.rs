@@ -74,8 +74,8 @@ impl<'h> Witness<'_, 'h> {
         self.must_survive(&mut evidence);
         let mut decided_by = Vec::new();
         if lives > 1 {
-            // What reads prove to have survived is gathered before demands lower any cut, so that a cut below a
-            // survivor is reported as a hole and not taken for the end of the prefix.
+            // What reads prove to have survived is gathered before demands lower any cut, so that a cut below
+            // a survivor is reported as a hole and not taken for the end of the prefix.
             let all = self.all_versions();
             self.gather(&all, &mut evidence);
             decided_by = self.demands(&all, &mut evidence);

@@ -1,4 +1,5 @@
-//! What is due at a certain step, and what is injected by chance (see [`injected_event`](super::injected_event)).
+//! What is due at a certain step, and what is injected by chance (see
+//! [`injected_event`](super::injected_event)).
 
 use super::core::{Core, below};
 use super::injected_event::{RawEventKind, RawInjectedEvent, STALL};

@@ -1,9 +1,9 @@
-//! The runtime on loom, which explores all interleavings that the memory model allows: as much of it as the engine's
-//! lock-free modules need, and no more. The third beside `engine/rt` and `sim/rt`.
+//! The runtime on loom, which explores all interleavings that the memory model allows: as much of it as the
+//! engine's lock-free modules need, and no more. The third beside `engine/rt` and `sim/rt`.
 //!
-//! What it cannot find: loom takes sequentially consistent accesses for acquire and release only. Here each of them has
-//! a sequentially consistent fence on either side, which loom does honour. Where all accesses to some variables are
-//! sequentially consistent, as in the engine, that orders them as the language does.
+//! What it cannot find: loom takes sequentially consistent accesses for acquire and release only. Here each
+//! of them has a sequentially consistent fence on either side, which loom does honour. Where all accesses to
+//! some variables are sequentially consistent, as in the engine, that orders them as the language does.
 
 /// Atomics.
 pub mod sync {
@@ -90,8 +90,8 @@ pub mod thread {
     /// Into how many parts counters are split: two, as a model must be small.
     pub const STRIPES: usize = 2;
 
-    /// The part of such a counter that this thread changes: the first one started by the main thread changes another
-    /// than the main thread, the second the same.
+    /// The part of such a counter that this thread changes: the first one started by the main thread changes
+    /// another than the main thread, the second the same.
     pub fn stripe() -> usize {
         let name = format!("{:?}", loom::thread::current().id());
         name.bytes().rfind(u8::is_ascii_digit).map_or(0, usize::from) % STRIPES
@@ -112,7 +112,8 @@ macro_rules! mutant {
     };
 }
 
-/// Runs a concurrent test under every interleaving with at most two preemptions: three take more than a minute.
+/// Runs a concurrent test under every interleaving with at most two preemptions: three take more than a
+/// minute.
 pub fn check(test: impl Fn() + Send + Sync + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(2);
