@@ -22,7 +22,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
                     // Shared by all: conflicts with the others are retried.
                     let done: u64 = txn.get("steps-done")?.unwrap_or(0);
                     txn.put("steps-done", done + 1)?;
-                    // Private to this run: conflicts with nobody.
+                    // Private to this run: conflicts with no other.
                     notes.put(txn, "last-step", step)
                 })?;
             }

@@ -1,5 +1,5 @@
-//! A tool call as one transaction: the state machine moves, the event log says so, and the result is stored, all or
-//! nothing.
+//! A tool call as one transaction: the state machine moves, the event log says so, and the result is stored,
+//! all or nothing.
 //!
 //! `cargo run -p stormproof --example tool_call`
 

@@ -5,8 +5,8 @@ use std::ops::Deref;
 use rt::sync::Arc;
 use rt::thread::STRIPES;
 
-/// A striped reference count: a thread that takes a reference counts on the stripe of its own, so that threads
-/// do not wait for each other's cache lines.
+/// A striped reference count: a thread that takes a reference counts on the stripe of its own, so that
+/// threads do not wait for each other's cache lines.
 #[derive(Debug)]
 pub(crate) struct StripedArc<T>([Arc<Stripe<T>>; STRIPES]);
 

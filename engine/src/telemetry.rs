@@ -11,7 +11,7 @@
 //! What fails in the background, where no caller hears of it, is an event: a warning if it is tried again, an
 //! error if the database closes for writing.
 //!
-//! Simulations have neither: a life may end inside of any span, and whoever watches must not change what is
+//! Simulations have neither: a life may end inside of any span, and watching must not change what is
 //! watched.
 
 /// Enters a span until the guard is dropped.

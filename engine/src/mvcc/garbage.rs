@@ -7,10 +7,12 @@ use rt::sync::Arc;
 use super::{Index, Slot};
 use crate::types::Version;
 
-/// Slots with something to collect, in the order of the version that made it so. Belongs to the commit leader.
+/// Slots with something to collect, in the order of the version that made it so. Belongs to the commit
+/// leader.
 ///
-/// Collection follows the commits: each one adds at most a few slots per write and takes away a few more than that,
-/// so the queue drains, no commit waits for a large sweep, and only what a living snapshot holds back stays.
+/// Collection follows the commits: each one adds at most a few slots per write and takes away a few more than
+/// that, so the queue drains, no commit waits for a large sweep, and only what a living snapshot holds back
+/// stays.
 #[derive(Debug, Default)]
 pub(crate) struct Garbage {
     queue: VecDeque<(Version, Arc<Slot>)>,
@@ -32,8 +34,8 @@ impl Garbage {
         self.in_group = 0;
     }
 
-    /// Collects what no snapshot at or above `oldest` sees, from at most `slots` slots, after a group has been published;
-    /// `next` is the version of the next commit. Returns how many versions went.
+    /// Collects what no snapshot at or above `oldest` sees, from at most `slots` slots, after a group has
+    /// been published; `next` is the version of the next commit. Returns how many versions went.
     pub(crate) fn collect(
         &mut self,
         index: &Index,

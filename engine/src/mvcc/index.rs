@@ -23,7 +23,7 @@ const CHUNK: usize = 256;
 pub(crate) struct Index {
     pub(super) points: Box<[Shard]>,
     pub(super) order: RwLock<BTreeMap<Key, Arc<Slot>>>,
-    /// Seeded per database, so that nobody can choose keys that collide.
+    /// Seeded per database, so that an attacker cannot choose keys that collide.
     pub(super) hasher: FixedState,
 }
 
@@ -143,7 +143,8 @@ impl Index {
         self.with(key, |slot| slot.read(at, now)).unwrap_or_default()
     }
 
-    /// Calls `see` with the version and the value that a snapshot at `at`, begun at wall time `now`, sees of a key.
+    /// Calls `see` with the version and the value that a snapshot at `at`, begun at wall time `now`, sees of
+    /// a key.
     #[inline]
     pub(crate) fn see<R>(
         &self,
@@ -161,8 +162,8 @@ impl Index {
         }
     }
 
-    /// Adds a version to a key, which may be new. `known` is the key's slot, if the caller has it. Only the commit
-    /// leader calls this. Returns the slot and how many versions it has now.
+    /// Adds a version to a key, which may be new. `known` is the key's slot, if the caller has it. Only the
+    /// commit leader calls this. Returns the slot and how many versions it has now.
     pub(crate) fn install(
         &self,
         key: Key,

@@ -1,7 +1,8 @@
 //! Fills an empty index in parts, which threads may own: recovery, before anybody reads.
 //!
-//! A part has some of the shards. Keys are put into its hash tables as they come, and into order at the end, sorted
-//! once; the ordered parts are then merged. In the end the index is the same, whatever the number of parts.
+//! A part has some of the shards. Keys are put into its hash tables as they come, and into order at the end,
+//! sorted once; the ordered parts are then merged. In the end the index is the same, whatever the number of
+//! parts.
 
 use std::hash::BuildHasher as _;
 
@@ -44,8 +45,8 @@ pub(crate) struct FullPart {
     first_shard: usize,
     shards: Vec<Shard>,
     slots: Slots,
-    /// What the tables beside the index have to know: newest versions of the database's own keys, and of those that
-    /// expire.
+    /// What the tables beside the index have to know: newest versions of the database's own keys, and of
+    /// those that expire.
     pub(crate) noteworthy: Vec<(Key, VersionEntry)>,
 }
 
@@ -100,7 +101,7 @@ impl PartHash {
 }
 
 impl IndexPart {
-    /// Expects so many keys more, all of them new.
+    /// Expects this number of keys more, all of them new.
     pub(crate) fn reserve(&mut self, keys: usize) {
         if self.slots.is_empty() {
             self.slots.reserve(keys);
@@ -110,7 +111,8 @@ impl IndexPart {
         }
     }
 
-    /// Makes `entry` the only version of its key, unless the key has a newer one. `hash` is what [`PartHash::of`] says.
+    /// Makes `entry` the only version of its key, unless the key has a newer one. `hash` is what
+    /// [`PartHash::of`] says.
     #[inline]
     pub(crate) fn restore(&mut self, hash: u64, key: &[u8], entry: VersionEntry) {
         self.deletes |= entry.value.is_none();

@@ -9,8 +9,8 @@ use crate::key::Key;
 use crate::types::{RunNumber, TxnId, Version};
 use crate::value::Value;
 
-/// One version of a key. What every read looks at comes first, and nothing takes more room than it must: reads of keys
-/// that no cache holds cost as much as they touch lines of memory.
+/// One version of a key. What every read looks at comes first, and nothing takes more room than it must:
+/// reads of keys that no cache holds cost as much as they touch lines of memory.
 #[derive(Clone, Debug)]
 #[repr(C)]
 pub(crate) struct VersionEntry {
@@ -66,14 +66,15 @@ pub(crate) struct SlotRead {
 
 /// A key's place in the store.
 ///
-/// The newest version is shown without a lock, as most readers want it. Older ones, and a tombstone that may have been
-/// forgotten, are looked up under the chain's lock, which the leader holds while it changes anything.
+/// The newest version is shown without a lock, as most readers want it. Older ones, and a tombstone that may
+/// have been forgotten, are looked up under the chain's lock, which the leader holds while it changes
+/// anything.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Slot {
     /// What the index hashes it by.
     hash: u64,
-    /// Nothing when the slot is dead: taken out of the index; whoever still holds it must look the key up again.
+    /// Nothing when the slot is dead: taken out of the index; a holder must look the key up again.
     newest: Cell<VersionEntry>,
     key: Key,
     chain: RwLock<Chain>,
@@ -84,8 +85,8 @@ pub(crate) struct Slot {
 struct Chain {
     /// Oldest first. Most keys have none most of the time.
     older: SmallVec<[Shown<VersionEntry>; 1]>,
-    /// Unless zero: the first version of the key is a tombstone, and snapshots at or above this read the key as if it
-    /// had never been.
+    /// Unless zero: the first version of the key is a tombstone, and snapshots at or above this read the key
+    /// as if it had never been.
     forgotten_from: Version,
 }
 
@@ -128,7 +129,8 @@ impl Slot {
         })
     }
 
-    /// Calls `visit` with the version that a snapshot at `at` sees, unless that is a tombstone or has expired.
+    /// Calls `visit` with the version that a snapshot at `at` sees, unless that is a tombstone or has
+    /// expired.
     #[inline]
     pub(crate) fn visit<R>(
         &self,
@@ -208,8 +210,8 @@ impl Slot {
         }
     }
 
-    /// Takes back all versions above `published`. Returns how many were taken, and whether none is left: the slot is
-    /// dead then and must leave the index.
+    /// Takes back all versions above `published`. Returns how many were taken, and whether none is left: the
+    /// slot is dead then and must leave the index.
     pub(crate) fn roll_back(&self, published: Version) -> (usize, bool) {
         let mut chain = self.chain.write();
         let mut taken = 0;
@@ -222,9 +224,10 @@ impl Slot {
 
     /// Drops what no snapshot at or above `oldest` sees.
     ///
-    /// A tombstone that is all that is left goes in two steps, so that nobody sees it go: first it is forgotten for
-    /// snapshots from `next` on, a version that none has reached yet; later, when none below is left, it is dropped.
-    /// `unobserved` tells whether no snapshot is in use at all: then it is dropped at once.
+    /// A tombstone that is all that is left goes in two steps, so that no reader sees it go: first it is
+    /// forgotten for snapshots from `next` on, a version that none has reached yet; later, when none below is
+    /// left, it is dropped. `unobserved` tells whether no snapshot is in use at all: then it is dropped at
+    /// once.
     pub(crate) fn collect(
         &self,
         oldest: Version,

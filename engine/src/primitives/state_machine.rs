@@ -1,4 +1,4 @@
-//! State machines: states that change only by declared transitions.
+//! State machines: states that change only by declared transitions (contract R3).
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;

@@ -113,7 +113,7 @@ pub struct RetryPolicy {
     pub pause_min: Duration,
     /// Upper bound of every pause.
     pub pause_max: Duration,
-    /// After so many conflicts a closure queues, to run before all others that write what it has lost;
+    /// After this number of conflicts a closure queues, to run before all others that write what it has lost;
     /// `u32::MAX`: never.
     pub alone_after: u32,
 }

@@ -25,7 +25,8 @@ struct Log {
     /// The power goes out when the operation with this number, counted over all lives, has taken effect;
     /// before the first if it is 0.
     cut_after: Option<u64>,
-    /// Whether an operation of this life, of whatever disk, has met a fault. Known before the operation is over.
+    /// Whether an operation of this life, of whatever disk, has met a fault. Known before the operation is
+    /// over.
     disturbed: bool,
     /// Operations that the disk keeps waiting now.
     stalled: u64,
@@ -98,8 +99,9 @@ impl WorldHook {
         self.log.lock().disturbed
     }
 
-    /// Counts progress of the disk: a number that changes between two calls as long as the disk keeps an operation waiting.
-    /// A stall ends by itself, so what waits for it is no livelock, however much others do meanwhile.
+    /// Counts progress of the disk: a number that changes between two calls as long as the disk keeps an
+    /// operation waiting. A stall ends by itself, so what waits for it is no livelock, however much others do
+    /// meanwhile.
     pub fn progress(&self) -> u64 {
         let mut log = self.log.lock();
         log.looks_at_stalls += u64::from(log.stalled > 0);
