@@ -1,5 +1,6 @@
-//! Collects what a campaign must know of its own code: the names in `reached!("…")` of the engine's source, so that it
-//! can report those that it never reached, and a digest of all sources, so that shards of different code are told apart.
+//! Collects what a campaign must know of its own code: the names in `reached!("…")` of the engine's source,
+//! so that it can report those that it never reached, and a digest of all sources, so that shards of
+//! different code are told apart.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! What happens around the process: directories that move, lock files that go, forks, links. On a real file system, since
-//! no simulated one has these things as the operating system has them.
+//! What happens around the process: directories that move, lock files that go, forks, links. On a real file
+//! system, since no simulated one has these things as the operating system has them.
 #![cfg(unix)]
 #![expect(
     clippy::disallowed_methods,

@@ -61,8 +61,8 @@ pub enum FaultKind {
     /// A lying device: one write reaches the medium in another place of the same file. A store can only
     /// detect it.
     MisdirectedWrite,
-    /// The directory is moved away, until the life ends: open files go on, and files can't be created, renamed or removed,
-    /// so that nothing reaches what lies at its path.
+    /// The directory is moved away, until the life ends: open files go on, and files can't be created,
+    /// renamed or removed, so that nothing reaches what lies at its path.
     DirectoryMoved,
     /// The lock file is removed, as a careless script does it. The lock itself holds.
     LockRemoved,

@@ -38,7 +38,8 @@ pub struct Campaign {
     pub failing_seeds: u64,
     /// Violations: of each seed one of each kind.
     pub failures: Vec<Failure>,
-    /// Why this campaign proves nothing, if it does not: a shard that is missing or cut off, too little that happened.
+    /// Why this campaign proves nothing, if it does not: a shard that is missing or cut off, too little that
+    /// happened.
     pub doubts: Vec<String>,
     /// Rare situations that a campaign should have reached.
     pub marks: Vec<MarkTotal>,

@@ -1,4 +1,5 @@
-//! Identity of this binary's code, which the results of a campaign carry: shards of different code don't add up.
+//! Identity of this binary's code, which the results of a campaign carry: shards of different code don't add
+//! up.
 
 use std::fmt;
 

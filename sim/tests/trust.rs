@@ -1,4 +1,5 @@
-//! Green and red mean what they say: shards, signals, pipes, files that can't be written, and campaigns that prove nothing.
+//! Green and red mean what they say: shards, signals, pipes, files that can't be written, and campaigns that
+//! prove nothing.
 
 mod support;
 
@@ -412,7 +413,7 @@ fn quiet_prints_violations_only_and_verbose_prints_all() {
     assert!(verbose.len() > usual.len() && verbose.contains("strategies"), "{verbose}");
 }
 
-/// What a terminal of so many columns shows.
+/// What a terminal of a given width shows.
 #[cfg(unix)]
 fn on_a_terminal(folder: &Path, columns: usize, line: &str) -> (String, ExitStatus) {
     let binary = env!("CARGO_BIN_EXE_stormproof");

@@ -2,8 +2,8 @@
 
 /// The process that runs.
 ///
-/// A forked child has the memory of its parent, but none of its threads, and shares its open files and their locks: a
-/// database that was opened before the fork is the parent's.
+/// A forked child has the memory of its parent, but none of its threads, and shares its open files and their
+/// locks: a database that was opened before the fork is the parent's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProcessId(u32);
 

@@ -79,8 +79,8 @@ pub(crate) fn quarantine_name(name: &str) -> String {
     format!("{name}{QUARANTINED}")
 }
 
-/// An I/O error, and whether it ends all writing: a failed sync does, after which nothing is known about what it covered,
-/// and so does a directory that is no longer the one that was opened.
+/// An I/O error, and whether it ends all writing: a failed sync does, after which nothing is known about what
+/// it covered, and so does a directory that is no longer the one that was opened.
 #[derive(Debug)]
 pub(crate) struct IoFailure {
     pub(crate) error: Error,

@@ -26,7 +26,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(50);
 impl LogCore {
     /// Writes and syncs what is pending, after a flush that is under way.
     pub(super) fn flush_once(&self) -> Result<()> {
-        // Before any lock: in a forked child, a thread of the parent may have held it, which is not there to release it.
+        // Before any lock: in a forked child, a thread of the parent may have held it, which is not there to
+        // release it.
         self.check_process()?;
         let mut io = self.io.lock();
         self.flush_locked(&mut io)
@@ -35,7 +36,8 @@ impl LogCore {
     /// The protocol of a flush: take the group, make room, write, sync, announce.
     pub(super) fn flush_locked(&self, io: &mut LogIo) -> Result<()> {
         let LogIo { writer, group } = io;
-        // Before anything is written: a group that goes into a directory which was removed would be acked, and lost.
+        // Before anything is written: a group that goes into a directory which was removed would be acked,
+        // and lost.
         self.check_place();
         let Some(durable_lsn) = self.take_group(group)? else { return Ok(()) };
         if group.commits > 1 {

@@ -26,8 +26,8 @@ impl DirectoryListing {
     /// Lists the directory.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::NotAFile`] for a link under a name of a database. Followed, it would let two directories
-    /// write to one file; overlooked, it would make a full directory an empty one.
+    /// [`Error::Io`]; [`Error::NotAFile`] for a link under a name of a database. Followed, it would let two
+    /// directories write to one file; overlooked, it would make a full directory an empty one.
     pub(crate) fn of(disk: &dyn Disk) -> Result<Self> {
         let mut listing = Self::default();
         let names = disk.list().map_err(|error| Error::io("list the directory", disk.describe(), error))?;
@@ -102,8 +102,8 @@ pub(crate) fn refuse_link(disk: &dyn Disk, name: &str) -> Result<()> {
     Err(Error::NotAFile { directory: disk.describe(), file: name.to_owned(), kind })
 }
 
-/// Returns whether an unfinished file can be there though no database ever was: a crash in the middle of creating the
-/// first segment, or the manifest, leaves it.
+/// Returns whether an unfinished file can be there though no database ever was: a crash in the middle of
+/// creating the first segment, or the manifest, leaves it.
 fn is_left_by_creation(name: &str) -> bool {
     name == unfinished_name(MANIFEST) || name == unfinished_name(&segment_name(Lsn::ZERO))
 }

@@ -2,8 +2,8 @@
 //!
 //! Without arguments it does its main job, a sweep of ten seconds on all cores. Exit codes: 0 everything
 //! held, 1 a violation was found, 2 the command was wrong, 3 the simulator itself failed (nondeterminism, a
-//! panic outside of the engine) or the campaign proves nothing (nothing happened, a shard is missing), 4 whether
-//! it holds could not be decided, 130 and 143 a signal ended it before anything was violated.
+//! panic outside of the engine) or the campaign proves nothing (nothing happened, a shard is missing), 4
+//! whether it holds could not be decided, 130 and 143 a signal ended it before anything was violated.
 //!
 //! Standard output has one door, [`terminal`]: a closed pipe is no error, a full disk is told.
 //!

@@ -222,7 +222,8 @@ pub(super) fn write_trace(folder: &Path, plan: &Plan, run: &Run, command: &str) 
     Ok(path)
 }
 
-/// Makes sure that files can be written into a folder, before there is something to write; leaves nothing in it.
+/// Makes sure that files can be written into a folder, before there is something to write; leaves nothing in
+/// it.
 pub(super) fn check_folder(folder: &Path) -> Result<(), Failure> {
     let refused = |error: &dyn std::fmt::Display| {
         let folder = folder.display();

@@ -23,7 +23,8 @@ impl Rendering {
         self.report.is_some()
     }
 
-    /// The format that was asked for; `None` if no report was. Refuses what can't be written, before there is a report.
+    /// The format that was asked for; `None` if no report was. Refuses what can't be written, before there is
+    /// a report.
     pub(super) fn check(&self) -> Result<Option<Format>, Failure> {
         let format = self.format()?;
         if let Some(path) = &self.report {

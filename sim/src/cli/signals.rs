@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM: the command ends in order with what it has, and says by its exit code which signal it was.
+//! Ctrl-C and SIGTERM: the command ends in order with what it has, and says by its exit code which signal it
+//! was.
 //!
 //! The second signal ends the process at once.
 

@@ -1,7 +1,7 @@
 //! Standard output and standard error: the one way for commands to print.
 //!
-//! INV-TERM-1: a reader that stops reading is no error: the command goes on quietly and ends as it would have. Any other
-//! error of standard output is told once, at the end, and never in the place of a violation.
+//! INV-TERM-1: a reader that stops reading is no error: the command goes on quietly and ends as it would
+//! have. Any other error of standard output is told once, at the end, and never in the place of a violation.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -232,8 +232,8 @@ fn width() -> usize {
 /// A space at which lines don't break, printed as any other.
 pub(super) const STICKY: char = '\u{a0}';
 
-/// `text` in lines of at most `width` columns, broken between words; lines after the first begin with `indent` spaces.
-/// Words that are wider stay whole.
+/// `text` in lines of at most `width` columns, broken between words; lines after the first begin with
+/// `indent` spaces. Words that are wider stay whole.
 pub(super) fn wrap(text: &str, width: usize, indent: usize) -> String {
     let mut wrapped = String::new();
     let mut column = 0;

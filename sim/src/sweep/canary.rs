@@ -1,4 +1,5 @@
-//! A deliberate bug that every campaign must find: one that can't find it has proven nothing by finding nothing.
+//! A deliberate bug that every campaign must find: one that can't find it has proven nothing by finding
+//! nothing.
 //!
 //! The bug is searched for as seeds are run: by a worker process, whose answers come back over the same pipe.
 
@@ -9,7 +10,8 @@ use super::message::CanaryLine;
 use super::results::ResultsWriter;
 use super::seeds::{SeedSource, Shard};
 
-/// The bug that is searched for unless another one is named: write conflicts go unnoticed. Found within ten seeds.
+/// The bug that is searched for unless another one is named: write conflicts go unnoticed. Found within ten
+/// seeds.
 pub const CANARY: &str = "SkipWriteValidation";
 
 /// Seeds that the search may take.

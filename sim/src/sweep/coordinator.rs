@@ -21,7 +21,8 @@ use super::seeds::SeedSource;
 const BATCH_TARGET: Duration = Duration::from_millis(60);
 const BATCH_MAX: usize = 256;
 
-/// How long workers may go on with what they have when a signal ends the campaign: seeds that take longer are not run.
+/// How long workers may go on with what they have when a signal ends the campaign: seeds that take longer are
+/// not run.
 const INTERRUPT_GRACE: Duration = Duration::from_secs(2);
 
 /// A campaign to run.

@@ -1,7 +1,7 @@
 //! Merges the results of shards, and says what is missing of the campaign that they are parts of.
 //!
-//! INV-MERGE-1: a merged campaign holds only if every shard of it is there once, whole, and of the same code, seeds and
-//! options. What is not so is named, and counts as no evidence.
+//! INV-MERGE-1: a merged campaign holds only if every shard of it is there once, whole, and of the same code,
+//! seeds and options. What is not so is named, and counts as no evidence.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,7 +1,8 @@
 //! Messages of workers and of the coordinator: JSON lines, which are also the format of `sweep --out`.
 //!
-//! A file of results is: one [`Message::Start`], a [`Message::Canary`], seeds with their batches and failed runs in any
-//! order, a [`Message::Example`] per kind of failure, and one [`Message::End`]. Its schema is `sim/schemas/results.json`.
+//! A file of results is: one [`Message::Start`], a [`Message::Canary`], seeds with their batches and failed
+//! runs in any order, a [`Message::Example`] per kind of failure, and one [`Message::End`]. Its schema is
+//! `sim/schemas/results.json`.
 
 use std::path::PathBuf;
 

@@ -120,8 +120,8 @@ struct AnyFormat {
     format: u32,
 }
 
-/// Reads a file, message by message; an empty one has none. Returns whether its last line is torn: the campaign was
-/// killed while it wrote.
+/// Reads a file, message by message; an empty one has none. Returns whether its last line is torn: the
+/// campaign was killed while it wrote.
 ///
 /// # Errors
 /// When it can't be read, or holds something else.

@@ -15,12 +15,13 @@ use crate::{Disk, DiskLock, EntryKind, File, OpenMode, ProcessId};
 
 /// A directory of the real file system.
 ///
-/// The directory is held open, and its files are reached through that handle: a change of the working directory, or
-/// another directory that takes its place, can't redirect a write. A directory that is no longer at its path refuses to
-/// create, rename and remove files, with an error that [`crate::displaced`] recognises. Links are not followed.
+/// The directory is held open, and its files are reached through that handle: a change of the working
+/// directory, or another directory that takes its place, can't redirect a write. A directory that is no
+/// longer at its path refuses to create, rename and remove files, with an error that [`crate::displaced`]
+/// recognises. Links are not followed.
 ///
-/// Where directories have no handles (outside of Unix), files are reached by the absolute path, and the identity of the
-/// directory is checked before each of these calls.
+/// Where directories have no handles (outside of Unix), files are reached by the absolute path, and the
+/// identity of the directory is checked before each of these calls.
 #[derive(Clone, Debug)]
 pub struct StdDisk {
     directory: Arc<Directory>,
@@ -93,8 +94,8 @@ impl Disk for StdDisk {
     fn lock(&self, name: &str) -> io::Result<Arc<dyn DiskLock>> {
         let file = self.directory.open_lock_file(name)?;
         try_lock(&file)?;
-        // The directory too, so that a second opener is refused even if the file was removed. Some network file systems
-        // can't lock directories: there the file alone has to do.
+        // The directory too, so that a second opener is refused even if the file was removed. Some network
+        // file systems can't lock directories: there the file alone has to do.
         let directory = match self.directory.reopen() {
             Some(handle) => match try_lock(&handle) {
                 Ok(()) => Some(handle),
@@ -144,8 +145,9 @@ impl DiskLock for StdLock {
         if !self.process.is_current() {
             return;
         }
-        // Explicitly, as descriptors that a child process inherited keep the lock after ours are closed. The file last: an
-        // opener takes it first, and must not find the directory locked then. Errors leave it to the end of the process.
+        // Explicitly, as descriptors that a child process inherited keep the lock after ours are closed. The
+        // file last: an opener takes it first, and must not find the directory locked then. Errors leave it
+        // to the end of the process.
         if let Some(directory) = &self.directory {
             let _ = directory.unlock();
         }

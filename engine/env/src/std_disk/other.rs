@@ -1,5 +1,5 @@
-//! A directory where the standard library has no handles of directories: names are resolved by the absolute path, and
-//! identities are compared.
+//! A directory where the standard library has no handles of directories: names are resolved by the absolute
+//! path, and identities are compared.
 
 use std::fs;
 use std::io;

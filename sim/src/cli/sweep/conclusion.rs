@@ -23,8 +23,8 @@ use crate::sweep::{CampaignResult, FailureGroup};
 const KINDS_MAX: usize = 10;
 const FAILED_MAX: usize = 5;
 
-/// Prints the result of a campaign and decides how the process ends. `unwritten` are traces that could not be written,
-/// `lost` is why results could not.
+/// Prints the result of a campaign and decides how the process ends. `unwritten` are traces that could not be
+/// written, `lost` is why results could not.
 pub(super) fn conclude(
     arguments: &Arguments,
     runner: &SeedRunner,

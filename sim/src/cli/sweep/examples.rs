@@ -34,8 +34,8 @@ const SHRINK_ALL: Duration = Duration::from_secs(20);
 /// After a signal, traces are begun for this long: who sent it waits a while, and then kills.
 const INTERRUPT_GRACE: Duration = Duration::from_secs(3);
 
-/// Runs an example of each kind of failure again, writes its trace, and shrinks it. Returns what could not be written, in
-/// words: a violation must be told all the same.
+/// Runs an example of each kind of failure again, writes its trace, and shrinks it. Returns what could not be
+/// written, in words: a violation must be told all the same.
 pub(super) fn write_examples(
     arguments: &Arguments,
     folder: &Path,
@@ -85,7 +85,8 @@ struct Example<'a> {
 }
 
 impl Example<'_> {
-    /// Writes it, shrunk in at most `time` as well. Returns `None` if the seed does not fail so when it is run again.
+    /// Writes it, shrunk in at most `time` as well. Returns `None` if the seed does not fail so when it is
+    /// run again.
     fn write(&self, time: Option<Duration>, signals: &Signals) -> Result<Option<ExampleLine>, Failure> {
         let (plan, _) = self.runner.plan(Seed(self.seed));
         let command = reproduce(self.seed, self.runner.options());
@@ -136,7 +137,8 @@ impl Example<'_> {
         Ok(())
     }
 
-    /// The file of a shrunk trace. One run can fail in several ways, and each of them is shrunk to a file of its own.
+    /// The file of a shrunk trace. One run can fail in several ways, and each of them is shrunk to a file of
+    /// its own.
     fn shrunk_path(&self, trace: &Path) -> PathBuf {
         let path = trace.with_extension("min.trace");
         if !self.known.iter().any(|example| example.shrunk.as_ref() == Some(&path)) {
@@ -148,8 +150,8 @@ impl Example<'_> {
     }
 }
 
-/// An example with its files as a file of results names them: relative to its own folder, if they lie in there, so that
-/// both can be moved together.
+/// An example with its files as a file of results names them: relative to its own folder, if they lie in
+/// there, so that both can be moved together.
 fn recorded(example: &ExampleLine, out: Option<&Path>) -> ExampleLine {
     let Some(out) = out else { return example.clone() };
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
