@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use stormproof_faults::{DiskOptions, SimDisk};
+
 use crate::run::RunRecord;
 use crate::{
-    Database, Error, EventLog, Isolation, KeyRange, RetryPolicy, SnapshotView as _, Transaction,
+    Database, Durability, Error, EventLog, Isolation, KeyRange, RetryPolicy, SnapshotView as _, Transaction,
     TransactionOptions, Value,
 };
 
@@ -337,5 +339,62 @@ fn commits_of_other_keys_do_not_wait_for_a_reservation() {
         })
         .unwrap();
         assert_eq!(runs, 2);
+    });
+}
+
+/// Commits while the database ends, then opens it again and compares what was answered with what is there.
+fn commit_beside_the_end(durability: Durability, end: fn(Database)) {
+    let disk = SimDisk::new(DiskOptions::default());
+    let open = || {
+        let builder = Database::builder().disk(disk.mount()).durability(durability);
+        let builder = builder.index_shards(1).snapshot_generations(2).allocate_bytes(4096);
+        builder.close_timeout(Duration::ZERO).open().unwrap()
+    };
+    let db = open();
+    let run = db.begin_run().unwrap();
+    let mut txn = db.begin_transaction(run).unwrap();
+    txn.put("key", 1_i64).unwrap();
+    let committer = spawn(move || txn.commit().map(drop));
+    end(db);
+    let answer = committer.join().unwrap();
+    let is_there = open().get::<i64>("key").unwrap().is_some();
+    match answer {
+        Ok(()) => assert!(is_there, "{durability:?}: acknowledged, and lost by a clean end"),
+        Err(Error::Closed) => {
+            assert!(!is_there, "{durability:?}: refused as closed, and there after reopening")
+        }
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_commit_beside_the_last_drop_is_there_exactly_if_it_was_acknowledged() {
+    rt::check(|| {
+        commit_beside_the_end(Durability::Pipelined, drop);
+        commit_beside_the_end(Durability::Strict, drop);
+    });
+}
+
+#[test]
+fn a_commit_beside_a_close_is_there_exactly_if_it_was_acknowledged() {
+    rt::check(|| {
+        commit_beside_the_end(Durability::Pipelined, |db| db.close().unwrap());
+        commit_beside_the_end(Durability::Strict, |db| db.close().unwrap());
+    });
+}
+
+#[test]
+fn a_second_close_returns_when_the_first_has_finished() {
+    rt::check(|| {
+        let disk = SimDisk::new(DiskOptions::default());
+        let open = || Database::builder().disk(disk.mount()).allocate_bytes(4096).open();
+        let db = open().unwrap();
+        let other = {
+            let db = db.clone();
+            spawn(move || db.close())
+        };
+        db.close().unwrap();
+        open().map(drop).expect("nothing holds the directory any more");
+        other.join().unwrap().unwrap();
     });
 }

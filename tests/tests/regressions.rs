@@ -73,10 +73,20 @@ fn traces_recorded_before_the_engine_got_one_more_lock_reproduce_after_it() {
 /// What was called wrong though the engine was right: mistakes of the oracle, with no bug switched on.
 #[test]
 fn false_alarms_are_not_raised_again() {
+    hold_without_a_bug("regressions/alarms");
+}
+
+/// Bugs that the engine itself had, found without any switched on.
+#[test]
+fn bugs_of_the_engine_that_were_fixed_do_not_come_back() {
+    hold_without_a_bug("regressions/fixed");
+}
+
+fn hold_without_a_bug(folder: &str) {
     let registry = Registry::default();
-    let alarms = traces_in("regressions/alarms");
-    assert!(!alarms.is_empty());
-    for (name, trace) in alarms {
+    let traces = traces_in(folder);
+    assert!(!traces.is_empty());
+    for (name, trace) in traces {
         assert!(trace.plan.mutants.is_empty(), "{name}");
         let replayed = trace.replay(&registry).expect("it runs");
         let found: Vec<_> = replayed.run.findings().iter().map(|finding| finding.message.clone()).collect();

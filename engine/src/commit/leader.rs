@@ -20,7 +20,8 @@ pub(crate) const COLLECT_EVERY: u64 = 32;
 /// What the commit leader owns. Its lock is the right to lead.
 #[derive(Debug)]
 pub(crate) struct Leader {
-    /// The last version that was assigned. Above the published one only while a group is under way.
+    /// The last version that was assigned. Above the published one while a group is under way, and after one
+    /// whose outcome is not known.
     last: Version,
     garbage: Garbage,
     /// Oldest snapshot in use, as of the last look.
@@ -54,7 +55,7 @@ impl Leader {
     /// The whole protocol: validate → sequence → log → install for each member, then sync → publish for the
     /// group. The ack is the caller's, who finds an answer in every member.
     pub(crate) fn commit_group(&mut self, store: &Store, group: &mut [Member]) {
-        let published = self.last;
+        let before = self.last;
         // First of all, because from the first record in the log's buffer on a refusal would have to be
         // undone.
         if let Err(error) = store.admit(group.len()) {
@@ -65,7 +66,7 @@ impl Leader {
             let Some(request) = member.request.take() else { continue };
             member.result = self.stage(store, request);
         }
-        if self.last > published {
+        if self.last > before {
             rt::probe::at("commit.install→sync");
             // Strict: before the publish, or a transaction could read what a crash takes back (D3).
             match store.sync_group() {
@@ -74,8 +75,8 @@ impl Leader {
                     // After the last install, or a snapshot would see half of a commit (V1, V3); and once for
                     // the group, or versions could be published in another order than they were assigned.
                     store.publish(self.last);
-                    mutants::publish_out_of_order(store, published.next());
-                    self.collect(store, self.last.get() - published.get());
+                    mutants::publish_out_of_order(store, before.next());
+                    self.collect(store, self.last.get() - before.get());
                     // After the publish, so that no reader waits for the disk, and before the ack, or more
                     // commits could be lost than the durability mode allows (D4).
                     if let Err(error) = store.before_ack() {
@@ -83,9 +84,9 @@ impl Leader {
                     }
                 }
                 Err(error) => {
-                    self.roll_back(store, published);
+                    self.roll_back(store, before, &error);
                     // Losers first: the question is who lost to a member that is about to fail.
-                    fail_losers(store, group, published, &error);
+                    fail_losers(store, group, before, &error);
                     fail_committed(group, &error);
                 }
             }
@@ -137,8 +138,8 @@ impl Leader {
         }
     }
 
-    /// Removes what the group has installed above `published`.
-    fn roll_back(&mut self, store: &Store, published: Version) {
+    /// Removes what the group has installed above `before`.
+    fn roll_back(&mut self, store: &Store, before: Version, error: &Error) {
         self.garbage.roll_back();
         // What they remember are events of this group.
         if !rt::mutant!(RolledBackHeadKept) {
@@ -149,11 +150,13 @@ impl Leader {
             return;
         }
         for slot in self.installed.drain(..) {
-            store.roll_back(&slot, published);
+            store.roll_back(&slot, before);
         }
-        // Last, when nothing above `published` is left that could be taken for a commit of a version assigned
-        // again.
-        self.last = published;
+        // A group of which it is not known whether it is in the log keeps its versions: its losers were told
+        // them, and no later commit may have them too.
+        if !matches!(error, Error::Indeterminate { .. }) {
+            self.last = before;
+        }
     }
 
     /// Counts a group that was published, and collects a little more than it has added, so that what a long
@@ -208,14 +211,14 @@ fn log(store: &Store, version: Version, request: &Request) -> Result<()> {
 
 /// Replaces conflicts with members of a failed group by the group's error: their work has been undone, so
 /// they did not win. A commit whose outcome is not known may turn out to have won, so it stays the winner.
-fn fail_losers(store: &Store, group: &mut [Member], published: Version, error: &Error) {
+fn fail_losers(store: &Store, group: &mut [Member], before: Version, error: &Error) {
     if matches!(error, Error::Indeterminate { .. }) || rt::mutant!(LosersOfFailedGroup) {
         return;
     }
     for member in group {
         let stands = match &mut member.result {
             Err(Error::Conflict(conflicts)) => {
-                conflicts.retain(|conflict| conflict.current() <= published);
+                conflicts.retain(|conflict| conflict.current() <= before);
                 !conflicts.is_empty()
             }
             Err(Error::RunEnded(run)) => store.runs.find_active(*run).is_err(),
@@ -266,10 +269,10 @@ mod tests {
             txn
         }
 
-        /// Commits transactions as one group whose first write or sync fails in this way.
-        fn fail(&self, kind: FaultKind, group: Vec<Transaction>) -> Vec<Error> {
-            let rule = FaultRule::new(kind, Odds::ALWAYS).on("wal").at_most(1);
-            self.disk.set_faults(FaultPlan::random(1, vec![rule]));
+        /// Commits transactions as one group that meets a fault of each of these kinds.
+        fn fail(&self, kinds: &[FaultKind], group: Vec<Transaction>) -> Vec<Error> {
+            let rule = |kind: &FaultKind| FaultRule::new(*kind, Odds::ALWAYS).on("wal").at_most(1);
+            self.disk.set_faults(FaultPlan::random(1, kinds.iter().map(rule).collect::<Vec<_>>()));
             let mut members: Vec<_> = group.into_iter().map(|mut txn| Member::new(txn.request())).collect();
             let coordinator = self.db.coordinator();
             coordinator.committer.between_groups().commit_group(&coordinator.store, &mut members);
@@ -287,7 +290,7 @@ mod tests {
         rt::check(|| {
             let fixture = Fixture::new();
             let group = vec![fixture.put(&["a"]), fixture.put(&["a", "b"]), fixture.put(&["c"])];
-            for failed in fixture.fail(FaultKind::NoSpace, group) {
+            for failed in fixture.fail(&[FaultKind::NoSpace], group) {
                 assert!(matches!(failed, Error::DiskFull { .. }), "{failed}");
             }
             assert_eq!(fixture.conflicts(), 0);
@@ -301,7 +304,7 @@ mod tests {
             let fixture = Fixture::new();
             let late = fixture.put(&["a", "old"]);
             fixture.put(&["old"]).commit().map(drop).unwrap();
-            let failed = fixture.fail(FaultKind::NoSpace, vec![fixture.put(&["a"]), late]);
+            let failed = fixture.fail(&[FaultKind::NoSpace], vec![fixture.put(&["a"]), late]);
             assert!(matches!(failed[0], Error::DiskFull { .. }), "{}", failed[0]);
             let Error::Conflict(conflicts) = &failed[1] else { panic!("{}", failed[1]) };
             let keys: Vec<_> = conflicts.iter().map(|conflict| conflict.key().to_string()).collect();
@@ -315,9 +318,25 @@ mod tests {
         rt::check(|| {
             let fixture = Fixture::new();
             let group = vec![fixture.put(&["a"]), fixture.put(&["a"])];
-            let failed = fixture.fail(FaultKind::SyncDropsPages, group);
+            let failed = fixture.fail(&[FaultKind::SyncDropsPages], group);
             assert!(matches!(failed[0], Error::Indeterminate { .. }), "{}", failed[0]);
             assert!(matches!(failed[1], Error::Conflict(_)), "{}", failed[1]);
+        });
+    }
+
+    #[test]
+    fn a_version_that_a_loser_was_told_is_not_assigned_again() {
+        rt::check(|| {
+            let fixture = Fixture::new();
+            let group = vec![fixture.put(&["a"]), fixture.put(&["a"])];
+            let failed = fixture.fail(&[FaultKind::WriteFails, FaultKind::SetLenFails], group);
+            assert!(matches!(failed[0], Error::Indeterminate { .. }), "{}", failed[0]);
+            let Error::Conflict(conflicts) = &failed[1] else { panic!("{}", failed[1]) };
+            let told = conflicts[0].current();
+            let next = fixture.put(&["b"]).commit().unwrap();
+            assert!(next.version() > Some(told), "{told} was assigned again");
+            assert_eq!(fixture.db.version(), next.version().unwrap());
+            assert_eq!(fixture.db.get::<i64>("a").unwrap(), None);
         });
     }
 
@@ -332,7 +351,7 @@ mod tests {
             record.status = crate::RunStatus::Ended;
             record.ended = Some(record.started);
             end.put(key, record.encode()).unwrap();
-            for failed in fixture.fail(FaultKind::NoSpace, vec![end, fixture.put(&["a"])]) {
+            for failed in fixture.fail(&[FaultKind::NoSpace], vec![end, fixture.put(&["a"])]) {
                 assert!(matches!(failed, Error::DiskFull { .. }), "{failed}");
             }
             fixture.put(&["a"]).commit().map(drop).unwrap();

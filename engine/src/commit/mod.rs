@@ -20,7 +20,8 @@
 //!   are in the index (V1, V3).
 //! * INV-COMMIT-2: in strict mode what is published is durable (D3).
 //! * INV-COMMIT-3: versions are published in the order in which they were assigned, without holes inside an
-//!   epoch; an aborted transaction takes none.
+//!   epoch; an aborted transaction takes none. The versions of a group whose outcome is not known are
+//!   skipped, because its losers were told them.
 
 mod request;
 mod read_set;

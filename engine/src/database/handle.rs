@@ -25,6 +25,8 @@ pub(super) struct Handle {
     pub(super) snapshots: StripedArc<Store>,
     background: Background,
     close_timeout: Duration,
+    /// How the database was closed, once it is.
+    closed: Mutex<Option<Result<()>>>,
 }
 
 /// The threads that work for the database.
@@ -62,20 +64,24 @@ impl Handle {
             recovery,
             background,
             close_timeout,
+            closed: Mutex::new("handle.closed", None),
         }
     }
 
     pub(super) fn close(&self) -> Result<()> {
         self.check_process()?;
-        if !self.coordinator.is_open() {
-            return Ok(());
+        // Held to the end: a second caller returns when the first has made everything durable, and with its
+        // answer.
+        let mut closed = self.closed.lock();
+        if let Some(closed) = &*closed {
+            return closed.clone();
         }
         self.coordinator.begin_closing();
         let deadline = rt::time::now().saturating_add(self.close_timeout);
         while self.coordinator.store.snapshots.in_use() > 0 && rt::time::now() < deadline {
             rt::time::sleep(Duration::from_millis(1));
         }
-        self.stop()
+        closed.insert(self.stop()).clone()
     }
 
     /// Checks that this is the process that opened the database: a forked child has no threads to wait for,
@@ -93,9 +99,12 @@ impl Handle {
             maintenance.stop();
         }
         self.coordinator.close();
-        // The group under way is synced before the log closes behind it.
-        drop(self.coordinator.committer.between_groups());
-        let closed = self.coordinator.store.log.as_ref().map_or(Ok(()), |log| log.close());
+        let closed = {
+            // Held while the log closes: a group that came between would be admitted and appended to a log
+            // that has written for the last time, or be refused after it was written.
+            let _after_the_last_group = self.coordinator.committer.between_groups();
+            self.coordinator.store.log.as_ref().map_or(Ok(()), |log| log.close())
+        };
         // Last: it ends when it sees that the log has closed.
         let checkpointer = self.background.checkpointer.lock().take();
         if let Some(checkpointer) = checkpointer {
@@ -108,7 +117,9 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // No caller is left to hear of an error: closing explicitly returns it.
-        let _ = self.stop();
+        if self.closed.get_mut().is_none() {
+            // No caller is left to hear of an error: closing explicitly returns it.
+            let _ = self.stop();
+        }
     }
 }

@@ -77,11 +77,7 @@ impl Coordinator {
     /// # Errors
     /// [`Error::Closed`].
     pub(crate) fn check_open(&self) -> Result<()> {
-        if self.is_open() { Ok(()) } else { Err(Error::Closed) }
-    }
-
-    pub(crate) fn is_open(&self) -> bool {
-        self.phase.load(Ordering::SeqCst) == OPEN
+        if self.phase.load(Ordering::SeqCst) == OPEN { Ok(()) } else { Err(Error::Closed) }
     }
 
     /// From now on no transaction begins; open ones may commit.

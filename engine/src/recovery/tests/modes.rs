@@ -131,7 +131,10 @@ fn flush_makes_everything_durable() {
         disk.cut_power();
         let _ = store.opened.log.close();
         disk.restore_power(&CrashOdds::lose_all(), 1);
-        assert_eq!(recovered(&disk, small()).unwrap().content, durable);
+        let found = recovered(&disk, small()).unwrap().content;
+        // In simulations the flusher's wait for its interval may end early: then the later one is durable
+        // too.
+        assert!(found == durable || rt::probe::SIMULATED && found == store.content, "{found:?}");
     });
 }
 
@@ -179,8 +182,8 @@ fn what_was_in_flight_when_a_sync_failed_counts_against_the_bound() {
         let version = store.put("acked", 1).unwrap();
         let log = &store.opened.log;
         let rule = FaultRule::new(FaultKind::SyncDropsPages, Odds::ALWAYS).at_most(1);
-        disk.set_faults(FaultPlan::random(1, vec![rule]));
         log.admit(3).unwrap();
+        disk.set_faults(FaultPlan::random(1, vec![rule]));
         let flushed = log.flush();
         if was_durable_before(&disk, &flushed) {
             return log.close().unwrap();
