@@ -9,6 +9,15 @@ use crate::escape::plain;
 use crate::involved::involved;
 use crate::{Anomaly, Campaign, CheckResult, Report, Violation, words};
 
+/// What is shown of a run: more than that is not read in a terminal.
+const VIOLATIONS_MAX: usize = 20;
+const EXPLANATION_MAX: usize = 60;
+const TXNS_MAX: usize = 60;
+const ACCESSES_MAX: usize = 60;
+
+/// Failures that are shown of a campaign.
+const FAILURES_MAX: usize = 100;
+
 /// Columns of a terminal report.
 const WIDTH: u16 = 110;
 
@@ -20,18 +29,24 @@ pub(crate) fn run(report: &Report) -> String {
     if !report.summary.is_empty() {
         line(&mut out, &format!("  {}", report.summary));
     }
-    for violation in &report.violations {
+    for violation in report.violations.iter().take(VIOLATIONS_MAX) {
         write_violation(&mut out, violation);
     }
-    for anomaly in &report.anomalies {
+    more(&mut out, report.violations.len(), VIOLATIONS_MAX, "violations");
+    for anomaly in report.anomalies.iter().take(VIOLATIONS_MAX) {
         write_anomaly(&mut out, anomaly);
     }
-    let (txns, missing) = involved(report);
+    more(&mut out, report.anomalies.len(), VIOLATIONS_MAX, "anomalies");
+    let (mut txns, mut missing) = involved(report);
+    missing += txns.len().saturating_sub(TXNS_MAX);
+    txns.truncate(TXNS_MAX);
     if !txns.is_empty() {
         let mut rows = table(["transaction", "client", "life", "versions", "operations", "end"]);
         for txn in txns {
             let lane = report.lanes.get(txn.lane as usize).map_or("?", |lane| lane.name.as_str());
-            let operations: Vec<_> = txn.accesses.iter().map(words::access).collect();
+            let mut operations: Vec<_> = txn.accesses.iter().take(ACCESSES_MAX).map(words::access).collect();
+            let left = txn.accesses.len().saturating_sub(ACCESSES_MAX);
+            operations.extend((left > 0).then(|| format!("… and {left} more")));
             let cells = [
                 format!("T{}", txn.id),
                 lane.to_owned(),
@@ -163,7 +178,7 @@ pub(crate) fn campaign(campaign: &Campaign) -> String {
             ]
         },
     );
-    for failure in &campaign.failures {
+    for failure in campaign.failures.iter().take(FAILURES_MAX) {
         line(
             &mut out,
             &format!(
@@ -176,15 +191,17 @@ pub(crate) fn campaign(campaign: &Campaign) -> String {
             line(&mut out, &format!("  trace: {trace}"));
         }
     }
+    more(&mut out, campaign.failures.len(), FAILURES_MAX, "failures");
     omitted(&mut out, &campaign.omitted);
     out
 }
 
 fn write_violation(out: &mut String, violation: &Violation) {
     line(out, &format!("  {} {}: {}", violation.contract, violation.invariant, violation.message));
-    for (i, step) in violation.explanation.iter().enumerate() {
+    for (i, step) in violation.explanation.iter().take(EXPLANATION_MAX).enumerate() {
         line(out, &format!("    {}. {step}", i + 1));
     }
+    more(out, violation.explanation.len(), EXPLANATION_MAX, "steps of this explanation");
 }
 
 fn write_anomaly(out: &mut String, anomaly: &Anomaly) {
@@ -195,6 +212,13 @@ fn write_anomaly(out: &mut String, anomaly: &Anomaly) {
             out,
             &format!("    T{} —{}{key}→ T{}: {}", edge.from, edge.kind.word(), edge.to, edge.explanation),
         );
+    }
+}
+
+/// Says how much of a list is not shown.
+fn more(out: &mut String, count: usize, shown: usize, what: &str) {
+    if count > shown {
+        line(out, &format!("  … and {} more {what}", count - shown));
     }
 }
 

@@ -4,8 +4,12 @@
 //! by name (task, operation, occurrence), which still finds its way when the code around it has changed, and
 //! says where it did not.
 
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 use stormproof_faults::FaultPlan;
 use stormproof_rt_shuttle::life::{Decisions, InjectedEvents};
@@ -18,6 +22,27 @@ use crate::run::{Run, RunError, Watched, run, run_watched};
 
 /// The version of the format that this code writes. It reads this one only.
 pub const FORMAT: u32 = 1;
+
+/// Larger traces are compressed: those that a person might read are far smaller.
+const PLAIN_BYTES_MAX: usize = 1 << 20;
+
+/// How a compressed file begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+fn packed(text: &str) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes())?;
+    encoder.finish()
+}
+
+fn unpacked(bytes: Vec<u8>) -> io::Result<String> {
+    if !bytes.starts_with(&GZIP) {
+        return String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
+    }
+    let mut text = String::new();
+    GzDecoder::new(bytes.as_slice()).read_to_string(&mut text)?;
+    Ok(text)
+}
 
 /// A failure as a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,7 +71,7 @@ pub enum TraceError {
         /// Which file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The file holds no trace.
     #[error("{path} is not a trace: {source}: give a file that `stormproof run` or `sweep` wrote")]
@@ -170,7 +195,7 @@ impl Trace {
     pub fn read(path: &Path) -> Result<Self, TraceError> {
         let io = |source| TraceError::Io { path: path.to_owned(), source };
         let json = |source| TraceError::Json { path: path.to_owned(), source };
-        let text = std::fs::read_to_string(path).map_err(io)?;
+        let text = unpacked(std::fs::read(path).map_err(io)?).map_err(io)?;
         let value: serde_json::Value = serde_json::from_str(&text).map_err(json)?;
         match value.get("stormproof_trace").and_then(serde_json::Value::as_u64) {
             Some(found) if found != u64::from(FORMAT) => {
@@ -193,7 +218,8 @@ impl Trace {
         let json = |source| TraceError::Json { path: path.to_owned(), source };
         let mut text = serde_json::to_string_pretty(self).map_err(json)?;
         text.push('\n');
-        std::fs::write(path, text).map_err(io)
+        let bytes = if text.len() > PLAIN_BYTES_MAX { packed(&text).map_err(io)? } else { text.into_bytes() };
+        std::fs::write(path, bytes).map_err(io)
     }
 
     fn replayed(&self, run: Run, exact: bool) -> Replayed {

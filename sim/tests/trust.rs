@@ -207,7 +207,7 @@ fn a_folder_that_can_not_be_written_is_told_before_the_first_seed() {
             assert_eq!(output.status.code(), Some(2), "{failures}: {}", text(&output.stdout));
             assert!(output.stdout.is_empty());
             assert!(
-                text(&output.stderr).contains("name another --failures folder"),
+                text(&output.stderr).contains("name another folder (--failures"),
                 "{}",
                 text(&output.stderr)
             );
@@ -512,4 +512,67 @@ fn every_json_document_says_its_format_and_kind() {
         assert_eq!(document["format"], 2, "{arguments:?}");
         assert_eq!(document["kind"], Value::from(kind), "{arguments:?}");
     }
+}
+
+/// A failure whose every run takes long.
+const LARGE: [&str; 6] = ["--clients", "16", "--transactions", "2000", "--faults", "none"];
+
+#[test]
+fn shrinking_keeps_its_time_and_its_files_are_of_a_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = stormproof_rt::time::now();
+    let shrink = [&["shrink", "--seed", "8", "--for", "20s"][..], &BUG, &LARGE].concat();
+    let output = stormproof(folder.path(), &shrink);
+    let took = stormproof_rt::time::now().saturating_since(begun);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    // It was deaf for more than two minutes, on a quiet machine.
+    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(output.stdout.len() < 100_000, "{} bytes of text", output.stdout.len());
+    let said = text(&output.stdout);
+    let after = said.lines().find(|line| line.starts_with("after:")).expect("its size");
+    let transactions = after.split(", ").find(|part| part.ends_with("transactions")).expect("transactions");
+    let transactions: u64 = transactions.split(' ').next().unwrap().parse().expect("a number");
+    assert!(transactions < 100, "large cuts come first: {after}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_run_under_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let child = start(folder.path(), &[&["shrink", "--seed", "8"][..], &BUG, &LARGE].concat());
+    stormproof_rt::time::sleep(Duration::from_millis(700));
+    let begun = stormproof_rt::time::now();
+    signal(&child, "-INT");
+    let output = child.wait_with_output().expect("it ends");
+    let took = stormproof_rt::time::now().saturating_since(begun);
+    assert_eq!(output.status.code(), Some(130), "{}", text(&output.stderr));
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
+fn files_of_a_long_run_are_of_a_size_and_say_what_they_leave_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let size = ["--clients", "16", "--transactions", "500", "--faults", "none"];
+    let run = stormproof(folder.path(), &[&["run", "--seed", "8"][..], &BUG, &size].concat());
+    assert_eq!(run.status.code(), Some(1), "{}", text(&run.stderr));
+    assert!(run.stdout.len() < 100_000, "{} bytes of text", run.stdout.len());
+    let files: Vec<_> =
+        fs::read_dir(folder.path().join("failures")).unwrap().map(|file| file.unwrap()).collect();
+    let of = |ending: &str| {
+        let file =
+            files.iter().find(|file| file.file_name().to_string_lossy().ends_with(ending)).expect(ending);
+        (file.path(), file.metadata().unwrap().len())
+    };
+    let (trace, bytes) = of(".trace");
+    assert!(bytes < 5_000_000, "a trace of {bytes} bytes");
+    let (page, bytes) = of(".html");
+    assert!(bytes < 8_000_000, "a page of {bytes} bytes");
+    let page = fs::read_to_string(page).unwrap();
+    assert!(
+        page.contains("Left out: ") && page.contains(" transactions, far from the failure"),
+        "it says so"
+    );
+    let replayed = stormproof(folder.path(), &["replay", &trace.display().to_string(), "--json"]);
+    let replayed = json(&replayed);
+    assert_eq!(replayed["exact"], true, "{:#}", replayed["divergences"]);
 }

@@ -246,7 +246,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::UnknownWorkload(_) | RunError::UnknownMutant(_) => Self::usage(error),
-            RunError::Panicked(_) | RunError::Recording(_) => Self::own(error),
+            RunError::Panicked(_) | RunError::Recording(_) | RunError::Cancelled => Self::own(error),
         }
     }
 }

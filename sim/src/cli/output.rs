@@ -228,7 +228,7 @@ pub(super) fn check_folder(folder: &Path) -> Result<(), Failure> {
     let refused = |error: &dyn std::fmt::Display| {
         let folder = folder.display();
         Failure::usage(format!(
-            "no traces can be written to {folder}: {error}: name another --failures folder"
+            "no traces can be written to {folder}: {error}: name another folder (--failures, or --out of shrink)"
         ))
     };
     let absolute = std::path::absolute(folder).map_err(|error| refused(&error))?;

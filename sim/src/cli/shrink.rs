@@ -1,15 +1,16 @@
 //! `stormproof shrink`: makes a failure small.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use stormproof_rt::time;
+use stormproof_rt_shuttle::life::Cancel;
 use stormproof_workloads::plan::{Action, End};
 use stormproof_workloads::store::Isolation;
 
-use super::output::{reproduce, run_text, violations};
+use super::output::{check_folder, reproduce, run_text, violations};
 use super::rendering::page_beside;
 use super::signals::Signals;
 use super::terminal::{Terminal, out, outln};
@@ -18,7 +19,7 @@ use crate::options::Options;
 use crate::plan::Plan;
 use crate::registry::Registry;
 use crate::report::{Origin, report};
-use crate::run::{Run, run, run_watched};
+use crate::run::{Run, run_watched, run_while};
 use crate::runner::SeedRunner;
 use crate::seed::Seed;
 use crate::shrink::{Budget, shrink};
@@ -52,7 +53,18 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Terminal) -> Done {
-    let (plan, failed, out, command) = start(&arguments, registry.clone())?;
+    let begun = time::now();
+    let signals = Signals::listen();
+    let cancel = signals.cancel_after(arguments.time_limit);
+    let started = start(&arguments, registry.clone(), &cancel);
+    let (plan, failed, out, command) = match started {
+        Err(failure) if signals.is_raised() => {
+            terminal.note(&failure.message);
+            return Ok(signals.interrupted());
+        }
+        started => started?,
+    };
+    check_folder(out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
     let Some(finding) = failed.findings().first() else {
         return Err(Failure::usage(
             "nothing to shrink: this run holds everything: give a seed or a trace that fails",
@@ -62,27 +74,33 @@ pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Termi
     let bar = if terminal.has_bar() { ProgressBar::new(arguments.runs) } else { ProgressBar::hidden() };
     let style = ProgressStyle::with_template("{bar:20} {pos}/{len} runs {wide_msg}").map_err(Failure::own)?;
     bar.set_style(style);
-    let begun = time::now();
-    let signals = Signals::listen();
     let mut go_on = |size: &crate::plan::PlanSize, runs: u64| {
         bar.set_position(runs);
         bar.set_message(size.to_string());
         time::now().saturating_since(begun) < arguments.time_limit && !signals.is_raised()
     };
-    let budget = Budget { runs: arguments.runs, ..Budget::default() };
+    let budget = Budget { runs: arguments.runs, cancel: Some(cancel), ..Budget::default() };
     let shrunk = shrink(&plan, &failed, &registry, budget, &mut go_on);
     bar.finish_and_clear();
     let Some(shrunk) = shrunk else {
+        if signals.is_raised() {
+            terminal.note("interrupted before anything was shrunk");
+            return Ok(signals.interrupted());
+        }
+        if time::now().saturating_since(begun) >= arguments.time_limit {
+            return Err(Failure::own(
+                "nothing was shrunk in this time: one run takes longer: give a longer --for",
+            ));
+        }
         return Err(Failure::own(
             "nothing was shrunk: the failure did not come back when it was run again: please report it with the trace",
         ));
     };
     let trace = Trace::shrunk(&shrunk.plan, &shrunk.run, &shrunk.finding, &command);
-    trace.write(&out)?;
-    let (run, watched) = run_watched(&shrunk.plan, &registry)?;
-    let reproduce = format!("stormproof replay {}", out.display());
-    let origin = Origin { reproduce: &reproduce, trace_file: Some(&out) };
-    let page = page_beside(&out, &report(&shrunk.plan, &run, &watched, origin).into())?;
+    // What can't be written is told behind what was found.
+    let written = write_files(&trace, &out, &registry);
+    let exit = if signals.is_raised() { signals.interrupted() } else { Exit::Violated };
+    let page = written.as_ref().ok();
     if arguments.json {
         terminal.document(&json!({
             "format": JSON_FORMAT,
@@ -95,35 +113,65 @@ pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Termi
             "page": page,
             "trace": trace,
         }))?;
-        return Ok(Exit::Violated);
+        return written.map(|_| exit);
     }
     out!(terminal, "{}", run_text(&shrunk.plan, &shrunk.run));
     out!(terminal, "{}", violations(std::slice::from_ref(&shrunk.finding), Some(&shrunk.run), terminal));
-    out!(terminal, "{}", schedule(&shrunk.plan));
+    out!(terminal, "{}", shown_schedule(&shrunk.plan));
     outln!(terminal, "before: {}", shrunk.before);
     outln!(terminal, "after:  {} ({} runs)", shrunk.after, shrunk.runs);
-    outln!(terminal, "trace:  {} (stormproof replay {})", out.display(), out.display());
-    outln!(terminal, "page:   {} (open it in a browser)", page.display());
+    if let Some(page) = page {
+        outln!(terminal, "trace:  {} (stormproof replay {})", out.display(), out.display());
+        outln!(terminal, "page:   {} (open it in a browser)", page.display());
+    }
     if arguments.emit_test {
         outln!(terminal, "\n{}", emit_test(&out, &trace));
     }
-    Ok(Exit::Violated)
+    written.map(|_| exit)
 }
 
-fn start(arguments: &Arguments, registry: Registry) -> Result<(Plan, Run, PathBuf, String), Failure> {
+/// Writes a shrunk trace and its page. Returns the page's file.
+fn write_files(trace: &Trace, out: &Path, registry: &Registry) -> Result<PathBuf, Failure> {
+    trace.write(out)?;
+    let (run, watched) = run_watched(&trace.plan, registry)?;
+    let reproduce = format!("stormproof replay {}", out.display());
+    let origin = Origin { reproduce: &reproduce, trace_file: Some(out) };
+    page_beside(out, &report(&trace.plan, &run, &watched, origin).into())
+}
+
+fn start(
+    arguments: &Arguments,
+    registry: Registry,
+    cancel: &Cancel,
+) -> Result<(Plan, Run, PathBuf, String), Failure> {
     if let Some(path) = &arguments.trace {
         let trace = Trace::read(path)?;
-        let failed = run(&trace.plan, &registry)?;
+        let failed = run_while(&trace.plan, &registry, Some(cancel.clone()))?;
         let out = arguments.out.clone().unwrap_or_else(|| path.with_extension("min.trace"));
         return Ok((trace.plan, failed, out, trace.command));
     }
     let seed = arguments.seed.ok_or_else(|| Failure::usage("give a trace file or --seed"))?;
     let runner = SeedRunner::new(registry, arguments.options.clone())?;
     let (plan, _) = runner.plan(seed);
-    let failed = runner.run(&plan)?;
+    let failed = run_while(&plan, runner.registry(), Some(cancel.clone()))?;
     let out = PathBuf::from(format!("failures/{seed}.min.trace"));
     let out = arguments.out.clone().unwrap_or(out);
     Ok((plan, failed, out, reproduce(seed.0, runner.options())))
+}
+
+/// Lines of the shrunk plan that are printed.
+const LINES_MAX: usize = 200;
+
+/// The shrunk plan in words, as far as it can be read.
+fn shown_schedule(plan: &Plan) -> String {
+    let text = schedule(plan);
+    let more = text.lines().count().saturating_sub(LINES_MAX);
+    if more == 0 {
+        return text;
+    }
+    let mut shown: String = text.lines().take(LINES_MAX).map(|line| format!("{line}\n")).collect();
+    shown += &format!("… and {more} more lines: the trace has all of them\n");
+    shown
 }
 
 /// The shrunk plan in words: actions, power cuts and switches.
@@ -194,7 +242,7 @@ fn named(value: &serde_json::Value) -> String {
 
 /// A test for the folder `tests/tests`, beside `tests/regressions` with the trace: it fails as long as the
 /// bug is there.
-fn emit_test(path: &std::path::Path, trace: &Trace) -> String {
+fn emit_test(path: &Path, trace: &Trace) -> String {
     let identity = trace.findings.first().map(|finding| finding.identity().to_string()).unwrap_or_default();
     let words: Vec<&str> =
         identity.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty()).collect();

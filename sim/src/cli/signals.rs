@@ -3,8 +3,12 @@
 //!
 //! The second signal ends the process at once.
 
+use std::time::Duration;
+
 use stormproof_rt::sync::Arc;
 use stormproof_rt::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use stormproof_rt::time;
+use stormproof_rt_shuttle::life::Cancel;
 
 use super::Exit;
 
@@ -49,6 +53,12 @@ impl Signals {
     /// How a command ends that a signal has ended.
     pub(super) fn interrupted(&self) -> Exit {
         Exit::Interrupted(u8::try_from(self.number.load(Ordering::SeqCst)).unwrap_or(0))
+    }
+
+    /// Gives a run up when a signal has come, or after this time from now.
+    pub(super) fn cancel_after(&self, limit: Duration) -> Cancel {
+        let (begun, signals) = (time::now(), self.clone());
+        Cancel(Arc::new(move || signals.is_raised() || time::now().saturating_since(begun) >= limit))
     }
 
     fn raise(&self, number: u64) {

@@ -6,6 +6,7 @@
 
 mod anomaly;
 mod campaign;
+mod limit;
 mod rounds;
 mod run;
 mod timeline;

@@ -5,6 +5,7 @@ use std::path::Path;
 use stormproof_reports::{Check, CheckResult, Report, Verdict, Violation};
 
 use super::anomaly::anomalies;
+use super::limit::limit;
 use super::timeline::Timeline;
 use super::writers::Writers;
 use crate::finding::Finding;
@@ -31,7 +32,7 @@ pub fn report(plan: &Plan, run: &Run, watched: &Watched, origin: Origin<'_>) -> 
     let ended = |txn: u32| txns.get(txn as usize).map(|txn| txn.ended);
     let violations = run.findings().iter().map(|finding| violation(finding, ended)).collect();
     let workload = &plan.workload.workload;
-    Report {
+    let mut report = Report {
         title: format!("{workload}, seed {}", plan.seed),
         verdict: if run.findings().is_empty() { Verdict::Held } else { Verdict::Violated },
         summary: sentence(run),
@@ -54,7 +55,9 @@ pub fn report(plan: &Plan, run: &Run, watched: &Watched, origin: Origin<'_>) -> 
         anomalies: anomalies(run.findings(), &run.history),
         marks: marks(run).into_iter().map(|(name, hits)| (name.to_owned(), hits)).collect(),
         omitted: omitted(run, watched),
-    }
+    };
+    limit(&mut report);
+    report
 }
 
 /// The verdict in one sentence.

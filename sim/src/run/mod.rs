@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use stormproof_faults::{CrashReport, DiskRecording, FiredFault};
 use stormproof_rt::sync::Arc;
 use stormproof_rt_shuttle::life::{
-    ForcedSwitch, KillAt, LifeEnd, LifeOutcome, OnEnd, Progress, Remains, Settings, Starvation,
+    Cancel, ForcedSwitch, KillAt, LifeEnd, LifeOutcome, OnEnd, Progress, Remains, Settings, Starvation,
 };
 use stormproof_rt_shuttle::mutants::{Mutant, MutantSet};
 use stormproof_rt_shuttle::strategy::{Bounded, Strategy};
@@ -133,6 +133,9 @@ pub enum RunError {
     /// Something outside of the engine panicked.
     #[error("the simulator panicked, not the engine: {0}: please report it with the plan")]
     Panicked(String),
+    /// It was given up.
+    #[error("the run was given up: its time was over, or a signal ended it")]
+    Cancelled,
     /// The recorded events do not add up.
     #[error("the recording is damaged: {0}: please report it with the plan")]
     Recording(String),
@@ -164,6 +167,15 @@ pub fn run(plan: &Plan, registry: &Registry) -> Result<Run, RunError> {
 /// As [`run`].
 pub fn run_keeping(plan: &Plan, registry: &Registry, keep: Keep) -> Result<Run, RunError> {
     stage(plan, registry, SimWorld::new(plan), keep, None)?.perform()
+}
+
+/// As [`run`], and gives it up when `cancel` says so.
+///
+/// # Errors
+/// As [`run`], and [`RunError::Cancelled`].
+pub fn run_while(plan: &Plan, registry: &Registry, cancel: Option<Cancel>) -> Result<Run, RunError> {
+    let stage = stage(plan, registry, SimWorld::new(plan), Keep::Events, None)?;
+    Stage { cancel, ..stage }.perform()
 }
 
 /// As [`run`], but that the interleaving of the life with this number is the one that `search` is at.
@@ -226,6 +238,7 @@ struct Stage {
     keep: Keep,
     /// Of the life with this number: what decides its interleaving.
     search: Option<(usize, Bounded)>,
+    cancel: Option<Cancel>,
     lives: Vec<LifeRun>,
     /// What the last life did to the disk, if that was to be recorded.
     recorded: Option<DiskRecording>,
@@ -243,7 +256,17 @@ impl Stage {
             .collect::<Result<MutantSet, _>>()?;
         let plan = Arc::new(plan.clone());
         let keep = Keep::Events;
-        Ok(Self { world, workload, mutants, plan, keep, search: None, lives: Vec::new(), recorded: None })
+        Ok(Self {
+            world,
+            workload,
+            mutants,
+            plan,
+            keep,
+            search: None,
+            cancel: None,
+            lives: Vec::new(),
+            recorded: None,
+        })
     }
 
     fn perform(mut self) -> Result<Run, RunError> {
@@ -306,6 +329,9 @@ impl Stage {
             faults: (faults_before, self.world.disk.fired().len()),
             life,
         };
+        if run.life.end == LifeEnd::Cancelled {
+            return Err(RunError::Cancelled);
+        }
         if let LifeEnd::Panicked(panic) = &run.life.end
             && !landmarks::is_in_engine(&panic.place)
         {
@@ -357,6 +383,7 @@ impl Stage {
             remains: Remains::Unwind,
             on_end: Some(OnEnd(Arc::new(move || powered.cut_power()))),
             watch: self.world.watch(),
+            cancel: self.cancel.clone(),
             ..Settings::default()
         };
         let (world, plan) = (Arc::clone(&self.world), Arc::clone(&self.plan));

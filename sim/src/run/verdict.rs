@@ -66,7 +66,8 @@ impl Case<'_> {
             verdict.looked_at(invariants::LIVENESS, 1);
             verdict.looked_at(invariants::RECOVERS, 1);
             match &run.life.end {
-                LifeEnd::Completed | LifeEnd::Killed => {}
+                // A run with a life that was given up has no verdict.
+                LifeEnd::Completed | LifeEnd::Killed | LifeEnd::Cancelled => {}
                 LifeEnd::Deadlock(graph) => {
                     let message = format!("life {number}: no task can go on\n{graph}");
                     verdict.violation(invariants::LIVENESS, "deadlock", message);

@@ -17,27 +17,29 @@ mod move_crash_points;
 mod names;
 mod passes;
 
-use stormproof_rt_shuttle::life::InjectedEvents;
+use stormproof_rt_shuttle::life::{Cancel, InjectedEvents};
 
 use crate::finding::{Finding, Identity};
 use crate::plan::{Plan, PlanSize, StrategyPlan};
 use crate::registry::Registry;
-use crate::run::{Run, run};
+use crate::run::{Run, RunError, run_while};
 use crate::trace::explicit;
 
 /// How much to spend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Budget {
     /// The most runs.
     pub runs: u64,
     /// Other schedules and crash points that are tried, in the end, for a plan that no longer fails with
     /// those it has.
     pub schedules: u64,
+    /// Gives up the run under way as well: one of a large plan may take longer than the time there is.
+    pub cancel: Option<Cancel>,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { runs: 24_000, schedules: 48 }
+        Self { runs: 24_000, schedules: 48, cancel: None }
     }
 }
 
@@ -70,6 +72,7 @@ pub fn shrink(
     go_on: &mut dyn FnMut(&PlanSize, u64) -> bool,
 ) -> Option<Shrunk> {
     let identity = failed.findings().first()?.identity();
+    let schedules = budget.schedules;
     let mut search = Search {
         identity,
         registry,
@@ -83,7 +86,7 @@ pub fn shrink(
     };
     search.start(plan, failed)?;
     for round in 0.. {
-        search.effort = EFFORTS.get(round).copied().unwrap_or(u64::MAX).min(budget.schedules);
+        search.effort = EFFORTS.get(round).copied().unwrap_or(u64::MAX).min(schedules);
         let before = search.cost();
         // What a person reads last, the switches, must not be left as it was because everything else came
         // first.
@@ -91,7 +94,7 @@ pub fn shrink(
         passes::structure(&mut search);
         search.reserve = 0;
         passes::schedule(&mut search);
-        let at_full_effort = search.effort == budget.schedules;
+        let at_full_effort = search.effort == schedules;
         if at_full_effort && search.cost() >= before || search.is_over() {
             break;
         }
@@ -101,6 +104,17 @@ pub fn shrink(
     let (best, run) = search.best?;
     let finding = run.findings().iter().find(|finding| finding.identity() == search.identity)?.clone();
     Some(Shrunk { before: plan.size(), after: best.size(), plan: best, run, finding, runs })
+}
+
+/// Transactions of a plan that is cut to the beginning of what its clients do before anything else.
+const LARGE: usize = 400;
+
+/// Schedules that are tried for such a beginning.
+const BEGINNINGS: u64 = 12;
+
+/// The actions of the client that does most.
+fn longest(plan: &Plan) -> usize {
+    plan.workload.clients.iter().map(|client| client.actions.len()).max().unwrap_or(0)
 }
 
 /// What is tried for a plan that no longer fails, round by round; then all of it.
@@ -123,7 +137,18 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Begins with the plan made explicit, or as it is if that does not fail.
+    ///
+    /// Of a large plan, whose every run is slow, a small part comes first: most of them fail with a few
+    /// transactions of each client too, under one schedule or another.
     fn start(&mut self, plan: &Plan, failed: &Run) -> Option<()> {
+        if plan.size().transactions > LARGE {
+            let beginnings = (0..).map(|power| 1_usize << power).take_while(|kept| *kept < longest(plan));
+            for kept in beginnings {
+                if self.try_beginning(plan, kept) {
+                    return Some(());
+                }
+            }
+        }
         let direct = explicit(plan, failed);
         if let Some(run) = self.fails(&direct) {
             self.best = Some((direct, run));
@@ -132,6 +157,24 @@ impl Search<'_> {
         let run = self.fails(plan)?;
         self.best = Some((plan.clone(), run));
         Some(())
+    }
+
+    /// Takes the plan with the first `kept` actions of each client, if it fails in the same way under one of
+    /// a few schedules.
+    fn try_beginning(&mut self, plan: &Plan, kept: usize) -> bool {
+        let mut cut = plan.clone();
+        cut.workload.clients.iter_mut().for_each(|client| client.actions.truncate(kept));
+        for attempt in 0..BEGINNINGS {
+            let candidate = if attempt == 0 { cut.clone() } else { cut.rescheduled(attempt) };
+            let Some(run) = self.fails(&candidate) else { continue };
+            let direct = explicit(&candidate, &run);
+            self.best = Some(match self.fails(&direct) {
+                Some(run) => (direct, run),
+                None => (candidate, run),
+            });
+            return true;
+        }
+        false
     }
 
     /// The smallest plan so far.
@@ -207,7 +250,13 @@ impl Search<'_> {
             return None;
         }
         self.runs += 1;
-        let failed = run(plan, self.registry).ok()?;
+        let failed = match run_while(plan, self.registry, self.budget.cancel.clone()) {
+            Ok(run) => run,
+            Err(error) => {
+                self.stopped |= error == RunError::Cancelled;
+                return None;
+            }
+        };
         let same = failed.findings().iter().any(|finding| finding.identity() == self.identity);
         (same && self.holds_without_its_bug(plan)).then_some(failed)
     }
@@ -220,7 +269,8 @@ impl Search<'_> {
         }
         self.runs += 1;
         let healthy = Plan { mutants: Vec::new(), ..plan.clone() };
-        run(&healthy, self.registry).is_ok_and(|run| run.findings().is_empty())
+        run_while(&healthy, self.registry, self.budget.cancel.clone())
+            .is_ok_and(|run| run.findings().is_empty())
     }
 }
 

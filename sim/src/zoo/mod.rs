@@ -140,7 +140,7 @@ pub fn search_for(
             first.get_or_insert((plan, run));
         }
     }
-    let shrunk = first.zip(search.shrink).and_then(|((plan, run), budget)| {
+    let shrunk = first.zip(search.shrink.clone()).and_then(|((plan, run), budget)| {
         let begun = time::now();
         let in_time = |limit| time::now().saturating_since(begun) < limit;
         let mut go_on = |_: &PlanSize, _: u64| !search.is_stopped() && search.time_limit.is_none_or(in_time);

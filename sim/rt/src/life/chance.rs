@@ -4,9 +4,12 @@
 use super::core::{Core, below};
 use super::injected_event::{RawEventKind, RawInjectedEvent, STALL};
 use super::trail::Draw;
-use super::{KillAt, LifeEnd, StepLimit};
+use super::{Cancel, KillAt, LifeEnd, StepLimit};
 use crate::op::mix;
 use crate::strategy::point_hash;
+
+/// How many scheduling points may pass until a life that is to be given up is.
+const CANCEL_EVERY: u64 = 4_096;
 
 impl Core {
     /// Does what is due at this step.
@@ -40,6 +43,15 @@ impl Core {
         if std::thread::panicking() && self.step < self.settings.steps_max.saturating_mul(2) {
             return;
         }
+        // Beside the events of this step and not one of them: a life with a bound on its time must not
+        // differ.
+        if self.step >= self.next_cancel {
+            self.next_cancel = self.step + CANCEL_EVERY;
+            if self.settings.cancel.as_ref().is_some_and(Cancel::is_wanted) {
+                self.over = Some(LifeEnd::Cancelled);
+                return;
+            }
+        }
         // One event per step, the most final one first: after a kill nothing may be drawn any more.
         if self.settings.kill == Some(KillAt::Step(self.step)) {
             self.over = Some(LifeEnd::Killed);
@@ -66,6 +78,7 @@ impl Core {
             _ => u64::MAX,
         };
         self.next_event = kill.min(self.settings.steps_max).min(self.next_stall).min(self.patience.next);
+        self.next_event = self.next_event.min(self.next_cancel);
     }
 
     pub(super) fn draw_stall(&mut self) {

@@ -58,6 +58,8 @@ pub(crate) struct Core {
     pub(super) next_deadline: u64,
     /// The next step at which something is due that is not every step's business.
     pub(super) next_event: u64,
+    /// The step at which to ask whether the life is given up.
+    pub(super) next_cancel: u64,
     pub(super) next_stall: u64,
     pub(super) kill_point: Option<u64>,
     /// The current task was switched to although the one before could have gone on, and has made no step
@@ -115,6 +117,7 @@ impl Core {
             now: settings.start.as_nanos(),
             next_deadline: u64::MAX,
             next_event: 0,
+            next_cancel: if settings.cancel.is_some() { 0 } else { u64::MAX },
             next_stall: u64::MAX,
             kill_point,
             preempted: false,

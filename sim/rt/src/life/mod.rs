@@ -28,7 +28,7 @@ pub use injected_event::{InjectedEvent, InjectedEvents};
 pub use outcome::{LifeEnd, LifeOutcome, Panic, Starved, StepLimit};
 pub use run::{run, run_with};
 pub use schedule::{Decision, Decisions, ForcedSwitch, PointKey, Schedule};
-pub use settings::{KillAt, OnEnd, Progress, Remains, Settings, Starvation};
+pub use settings::{Cancel, KillAt, OnEnd, Progress, Remains, Settings, Starvation};
 pub(crate) use task::Task;
 pub use task::TaskId;
 pub use wait_graph::{WaitGraph, Waiting};

@@ -62,6 +62,8 @@ pub enum LifeEnd {
     Starved(Starved),
     /// A task panicked (see [`super::Settings::panic_ends_life`]).
     Panicked(Panic),
+    /// It was given up ([`super::Settings::cancel`]): what it had come to by then means nothing.
+    Cancelled,
 }
 
 impl fmt::Display for LifeEnd {
@@ -69,6 +71,7 @@ impl fmt::Display for LifeEnd {
         match self {
             Self::Completed => f.write_str("completed"),
             Self::Killed => f.write_str("killed"),
+            Self::Cancelled => f.write_str("given up"),
             Self::Deadlock(graph) => write!(f, "deadlock:\n{graph}"),
             Self::StepLimit(limit) => {
                 match limit.idle {

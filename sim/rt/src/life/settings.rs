@@ -68,6 +68,10 @@ pub struct Settings {
     pub on_end: Option<OnEnd>,
     /// Observes the life, for reports.
     pub watch: Option<Watch>,
+    /// Asked now and then whether to give the life up, which ends it with
+    /// [`LifeEnd::Cancelled`](super::LifeEnd::Cancelled). A life that is not given up is the same with it and
+    /// without.
+    pub cancel: Option<Cancel>,
 }
 
 /// A bound on waiting. A task that waits for a lock or a notification, without a timeout, while others go on
@@ -124,6 +128,24 @@ impl fmt::Debug for OnEnd {
     }
 }
 
+/// A callback of [`Settings::cancel`], the one thing of a life that may look at the real world: what it says
+/// decides whether there is an outcome, and never which.
+#[derive(Clone)]
+pub struct Cancel(pub Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl Cancel {
+    /// Whether to give up.
+    pub fn is_wanted(&self) -> bool {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Cancel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cancel")
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -147,6 +169,7 @@ impl Default for Settings {
             remains: Remains::Leak,
             on_end: None,
             watch: None,
+            cancel: None,
         }
     }
 }

@@ -124,7 +124,8 @@ impl Example<'_> {
         let started = time::now();
         let mut go_on =
             |_: &PlanSize, _: u64| !signals.is_raised() && time::now().saturating_since(started) < time;
-        let budget = Budget { runs: SHRINK_RUNS, ..Budget::default() };
+        let cancel = signals.cancel_after(time);
+        let budget = Budget { runs: SHRINK_RUNS, cancel: Some(cancel), ..Budget::default() };
         let Some(shrunk) = shrink(plan, run, self.runner.registry(), budget, &mut go_on) else {
             return Ok(());
         };
