@@ -20,6 +20,19 @@ use crate::verdict::{AnomalyClass, Findings, Violation};
 use crate::view::View;
 use crate::witness::Explanation;
 
+/// The levels that the contract and its stores speak of, weaker ones first: the ones in between are for other databases.
+const CONTRACT: [Level; 9] = [
+    Level::ReadCommitted,
+    Level::ReadAtomic,
+    Level::Causal,
+    Level::SnapshotIsolation,
+    Level::StrongSessionSnapshotIsolation,
+    Level::StrictSnapshotIsolation,
+    Level::Serializable,
+    Level::StrongSessionSerializable,
+    Level::StrictSerializable,
+];
+
 /// Judges a history at each promised level and adds what is violated to `findings`.
 pub(crate) fn judge_promised(
     view: &View<'_>,
@@ -29,7 +42,7 @@ pub(crate) fn judge_promised(
 ) {
     let hints = explanation.into_iter().flat_map(Explanation::unanswered).collect();
     let steps_max = expectations.search_steps_max;
-    let terms = Terms { steps_max, mixed: false, appends_commute: true, hints };
+    let terms = Terms { appends_commute: true, hints, ..Terms::plain(steps_max) };
     let history = view.history;
     let all = lives::lives(history);
     if all.len() < 2 || expectations.durability == Durability::Strict {
@@ -92,7 +105,8 @@ impl Judge<'_, '_> {
 
     fn judge_at(&self, isolation: Isolation, terms: &Terms, findings: &mut Findings) {
         let level = Level::promised(&Expectations { isolation, ..self.expectations.clone() });
-        let table = blackbox::judge(self.view, Some(level), terms);
+        let asked: Vec<Level> = CONTRACT.into_iter().filter(|weaker| level.implies(*weaker)).collect();
+        let table = blackbox::judge_at(self.view, &asked, terms);
         for anomaly in table.anomalies {
             // Reported by the view already.
             let internal = [

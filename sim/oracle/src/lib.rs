@@ -20,15 +20,16 @@ pub mod formats;
 mod graph;
 mod level;
 mod lives;
+pub mod models;
 mod report;
 mod verdict;
 mod view;
 mod witness;
 
-pub use blackbox::{Anomaly, CycleEdge, Dependency, Standing, Table};
+pub use blackbox::{ANOMALY_NAMES, Anomaly, CycleEdge, Dependency, Standing, Table, VersionOrders};
 pub use expectations::{Durability, Expectations, Recency};
 pub use level::{Level, UnknownLevel};
-pub use report::{CheckReport, check_file, check_input};
+pub use report::{CheckOptions, CheckReport, Conclusion, TxnEvidence, check_file, check_input};
 pub use verdict::{AnomalyClass, Invariant, Verdict, Violation};
 
 use stormproof_workloads::History;
@@ -49,8 +50,7 @@ pub fn check(history: &History, expectations: &Expectations) -> Verdict {
 
 /// How a history stands to `level` and to all levels that it implies, or to all levels, by values alone.
 pub fn levels(history: &History, level: Option<Level>, search_steps_max: u64) -> Table {
-    let terms = blackbox::Terms { steps_max: search_steps_max, ..blackbox::Terms::default() };
-    blackbox::judge(&view::View::new(history), level, &terms)
+    blackbox::judge(&view::View::new(history), level, &blackbox::Terms::plain(search_steps_max))
 }
 
 #[cfg(test)]

@@ -138,6 +138,8 @@ pub enum AnomalyClass {
     MalformedScan,
     /// Two reads of a list can't be prefixes of one list.
     IncompatibleOrder,
+    /// A committed transaction updated what an aborted one had written.
+    DirtyUpdate,
     /// A read misses a commit of its snapshot.
     StaleRead,
     /// A read sees a commit that came after its snapshot.

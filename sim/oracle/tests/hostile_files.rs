@@ -6,8 +6,8 @@ mod clients;
 use clients::{Kind, Shape, generate};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use stormproof_oracle::check_input;
 use stormproof_oracle::formats::{Format, read};
+use stormproof_oracle::{CheckOptions, check_input};
 use stormproof_workloads::history::{Op, Recorder, write_jsonl};
 use stormproof_workloads::store::{Committed, Isolation, Read};
 
@@ -69,7 +69,8 @@ fn good() -> Vec<(Format, Vec<u8>)> {
 fn judge(format: Format, bytes: &[u8]) -> bool {
     match read(bytes, format) {
         Ok(input) => {
-            let report = check_input(&input, None, 2_000);
+            let report =
+                check_input(&input, &CheckOptions { search_steps_max: 2_000, ..CheckOptions::default() });
             assert!(report.txns as usize <= bytes.len() && report.ops as usize <= bytes.len());
             assert!(report.text().len() < 200_000 && report.svg().len() < 400_000);
             true

@@ -30,7 +30,7 @@ use std::process::Command;
 
 use clients::{Kind, Shape};
 use stormproof_oracle::formats::{Format, read_file};
-use stormproof_oracle::{Expectations, Level, Standing, check, check_input};
+use stormproof_oracle::{CheckOptions, Conclusion, Expectations, Level, check, check_input};
 use stormproof_workloads::history::write_jsonl;
 use stormproof_workloads::store::Isolation;
 use versioned::Load;
@@ -39,7 +39,6 @@ const KINDS: [&str; 4] = ["lists", "long-lists", "registers", "versioned"];
 const SIZES: [u64; 7] = [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000];
 /// Long lists take this many times the memory of short ones.
 const LONG_LISTS_MAX: u64 = 300_000;
-const STEPS_MAX: u64 = 1_000_000;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -141,10 +140,10 @@ fn ours(kind: &str, size: u64, file: &Path) -> Result<(), Failure> {
             (false, _) => "violated",
         }
     } else {
-        match check_input(&input, Some(Level::StrictSerializable), STEPS_MAX).standing() {
-            Standing::Holds => "holds",
-            Standing::Violated => "violated",
-            Standing::Unknown(_) => "undecided",
+        match check_input(&input, &CheckOptions::at(Level::StrictSerializable)).conclusion() {
+            Conclusion::Holds => "holds",
+            Conclusion::Violated => "violated",
+            Conclusion::Undecided(_) | Conclusion::NothingJudged(_) => "undecided",
         }
     };
     let end = cpu_seconds();

@@ -5,10 +5,10 @@ use stormproof_workloads::history::{Outcome, TxnIndex};
 use super::cycle_edge::{CycleEdge, Dependency};
 use super::events::Events;
 use super::table::Anomaly;
-use crate::graph::{Kind, Kinds, Step, shortest_cycle};
+use crate::graph::{Graph, Kind, Kinds, Step, shortest_cycle};
 use crate::level::Level;
 use crate::verdict::AnomalyClass;
-use crate::view::{How, KeyId, View, show, show_seen};
+use crate::view::{How, KeyId, View};
 
 /// An edge between two transactions, with hubs and start-to-commit edges contracted.
 #[derive(Clone, Copy, Debug)]
@@ -20,12 +20,11 @@ struct Link {
 }
 
 /// The simplest cycle in a component: fewest anti-dependencies first, then fewest edges.
-pub(super) fn simplest(events: &Events, component: &[u32]) -> Option<Vec<Step>> {
-    let halves = Kinds::PASS.and(Kinds(Kind::Within as u8));
-    let order = Kinds(Kind::Session as u8 | Kind::Time as u8 | Kind::Forced as u8);
+pub(super) fn simplest(graph: &Graph, component: &[u32]) -> Option<Vec<Step>> {
+    let halves = Kinds::PASS.and(Kinds(Kind::Within as u16));
+    let order = Kinds(Kind::Session as u16 | Kind::Time as u16 | Kind::Forced as u16 | Kind::KeyOrder as u16);
     let written = Kinds::WW.and(halves);
     let read = written.and(Kinds::WR);
-    let graph = &events.graph;
     [written, read, read.and(order)]
         .into_iter()
         .find_map(|kinds| shortest_cycle(graph, component, kinds, None))
@@ -43,9 +42,10 @@ pub(super) fn anomaly(view: &View<'_>, events: &Events, steps: &[Step], level: L
     keys.sort_unstable();
     keys.dedup();
     let class = class(view, &links, level);
+    let name = name(view, &links);
     let txns: Vec<TxnIndex> = links.iter().map(|link| link.from).collect();
     let message = cycle.iter().map(|edge| edge.sentence.as_str()).collect::<Vec<_>>().join("; ");
-    Anomaly { class, level, txns, keys, message: format!("{message}: a cycle"), cycle }
+    Anomaly { class, name, level, txns, keys, message: format!("{message}: a cycle"), cycle }
 }
 
 /// The cycle from transaction to transaction.
@@ -86,7 +86,7 @@ fn class(view: &View<'_>, links: &[Link], level: Level) -> AnomalyClass {
         (Level::ReadAtomic, _) => AnomalyClass::FracturedRead,
         (Level::Causal, _) => AnomalyClass::CausalViolation,
         _ if forced => AnomalyClass::CausalViolation,
-        (_, 0) if links.iter().all(|link| link.kind == Kind::Ww) => AnomalyClass::G0,
+        (_, 0) if links.iter().all(|link| matches!(link.kind, Kind::Ww | Kind::KeyOrder)) => AnomalyClass::G0,
         (_, 0) => AnomalyClass::G1c,
         (_, 1) if ordered && links.len() == 2 => AnomalyClass::StaleRead,
         (_, 1) if ordered => AnomalyClass::CausalReverse,
@@ -101,6 +101,26 @@ fn class(view: &View<'_>, links: &[Link], level: Level) -> AnomalyClass {
         (_, 2) if links.len() == 2 => AnomalyClass::WriteSkew,
         _ => AnomalyClass::G2Item,
     }
+}
+
+/// Elle's name of a cycle.
+fn name(view: &View<'_>, links: &[Link]) -> String {
+    let anti: Vec<&Link> = links.iter().filter(|link| link.kind == Kind::Rw).collect();
+    let has = |kind: Kind| links.iter().any(|link| link.kind == kind);
+    let base = match anti.len() {
+        0 if has(Kind::Wr) || has(Kind::Forced) => "G1c",
+        0 => "G0",
+        1 => "G-single",
+        _ if !has_adjacent_anti(links) => "G-nonadjacent",
+        _ if anti.iter().any(|link| is_predicate(view, link)) => "G2",
+        _ => "G2-item",
+    };
+    let order = match (has(Kind::Time), has(Kind::Session)) {
+        (true, _) => "-realtime",
+        (_, true) => "-process",
+        _ => "",
+    };
+    format!("{base}{order}")
 }
 
 fn has_adjacent_anti(links: &[Link]) -> bool {
@@ -126,7 +146,7 @@ fn explain(view: &View<'_>, link: &Link) -> CycleEdge {
     let name = if has_key { view.key_name(link.key) } else { String::new() };
     let saw = |reader: TxnIndex| {
         let read = view.reads(reader).iter().find(|read| read.key == link.key);
-        read.map_or_else(|| "it".to_owned(), |read| show_seen(read.seen))
+        read.map_or_else(|| "it".to_owned(), |read| view.show_seen(read.seen))
     };
     let (why, sentence) = match link.kind {
         Kind::Ww => {
@@ -149,6 +169,10 @@ fn explain(view: &View<'_>, link: &Link) -> CycleEdge {
             let begun = view.txn(to).begun;
             (Dependency::RealTime, format!("T{from} was acked at {acked}, before T{to} began at {begun}"))
         }
+        Kind::KeyOrder => (
+            Dependency::KeyOrder,
+            format!("the order of {name} puts what T{from} wrote before what T{to} saw or wrote"),
+        ),
         Kind::Forced => (
             Dependency::Inferred,
             format!("a reader saw T{from} but read {name} from T{to}, so T{to} is the later one"),
@@ -167,10 +191,12 @@ fn wrote(view: &View<'_>, txn: TxnIndex, key: KeyId) -> String {
     use crate::view::Content;
     let write = view.writes(txn).iter().find(|write| write.key == key);
     match write.map(|write| write.content) {
-        Some(Content::Value(value) | Content::Expiring(value)) => format!("wrote \"{}\" to", show(value)),
+        Some(Content::Value(value) | Content::Expiring(value)) => {
+            format!("wrote {} to", view.show_value(value))
+        }
         Some(Content::Absent) => "deleted".to_owned(),
         Some(content @ Content::Appended { .. }) => {
-            let elements: Vec<_> = view.appended(content).iter().map(|element| show(element)).collect();
+            let elements: Vec<_> = view.appended(content).iter().map(|element| view.show(element)).collect();
             format!("appended {} to", elements.join(" "))
         }
         None => "wrote".to_owned(),

@@ -19,10 +19,12 @@ pub enum Dependency {
     RealTime,
     /// The reads of a third transaction leave no other order.
     Inferred,
+    /// The versions of a key are in an order that the user vouches for.
+    KeyOrder,
 }
 
 impl Dependency {
-    /// Its short name: ww, wr, rw, session, time, inferred.
+    /// Its short name: ww, wr, rw, session, time, inferred, key-order.
     pub fn short(self) -> &'static str {
         match self {
             Self::WriteWrite => "ww",
@@ -31,6 +33,7 @@ impl Dependency {
             Self::Session => "session",
             Self::RealTime => "time",
             Self::Inferred => "inferred",
+            Self::KeyOrder => "key-order",
         }
     }
 }

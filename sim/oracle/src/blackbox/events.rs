@@ -14,28 +14,26 @@ use stormproof_workloads::history::{Outcome, TxnIndex};
 use super::orders::Orders;
 use super::problem::{Assigned, ByKey, KeyRead, Problem};
 use super::resolve::{INIT, Source};
+use super::rule::Rule;
 use crate::graph::{Edge, Graph, Kind};
 use crate::view::{KeyId, is_committed};
 
-/// Which edges a level has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rule {
-    /// Start and commit are two events.
-    pub(super) split: bool,
-    /// Anti-dependencies count.
-    pub(super) anti: bool,
-    /// The order of each session counts.
-    pub(super) session: bool,
-    /// Real time counts.
-    pub(super) time: bool,
+/// An anti-dependency that stands apart from the graph.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AntiEdge {
+    pub(super) reader: TxnIndex,
+    pub(super) writer: TxnIndex,
+    pub(super) key: KeyId,
 }
 
 /// A graph over events; which transaction an event belongs to can be told from its number.
 #[derive(Debug)]
 pub(super) struct Events {
     pub(super) graph: Graph,
+    /// Where a cycle may have several anti-dependencies: those, which are not in the graph.
+    antis: Vec<AntiEdge>,
     txns: u32,
-    split: bool,
+    rule: Rule,
 }
 
 impl Events {
@@ -55,6 +53,7 @@ impl Events {
             txns,
             hubs: if rule.split { txns * 2 } else { txns },
             edges: Vec::with_capacity(problem.view.read_count() * 2),
+            antis: Vec::new(),
             place: vec![u32::MAX; txns as usize],
         };
         builder.within();
@@ -69,27 +68,44 @@ impl Events {
         }
         builder.edges.extend_from_slice(extra);
         let graph = Graph::new(builder.hubs as usize, &builder.edges);
-        Self { graph, txns, split: rule.split }
+        Self { graph, antis: builder.antis, txns, rule }
+    }
+
+    pub(super) fn rule(&self) -> Rule {
+        self.rule
+    }
+
+    pub(super) fn antis(&self) -> &[AntiEdge] {
+        &self.antis
+    }
+
+    /// The graph with the anti-dependencies that stand apart.
+    pub(super) fn complete(&self) -> Graph {
+        let antis = self.antis.iter();
+        let antis: Vec<(u32, Edge)> = antis
+            .map(|anti| (anti.reader, Edge { to: anti.writer, key: anti.key, kind: Kind::Rw }))
+            .collect();
+        self.graph.with(&antis)
     }
 
     /// The event at which what a transaction wrote is there.
     pub(super) fn commit(&self, txn: TxnIndex) -> u32 {
-        if self.split { txn * 2 + 1 } else { txn }
+        if self.rule.split { txn * 2 + 1 } else { txn }
     }
 
     /// The event at which a transaction reads.
     pub(super) fn start(&self, txn: TxnIndex) -> u32 {
-        if self.split { txn * 2 } else { txn }
+        if self.rule.split { txn * 2 } else { txn }
     }
 
     /// Whether start and commit are apart.
     pub(super) fn split(&self) -> bool {
-        self.split
+        self.rule.split
     }
 
     /// The transaction of an event; none for a hub.
     pub(super) fn txn(&self, event: u32) -> Option<TxnIndex> {
-        let txn = if self.split { event / 2 } else { event };
+        let txn = if self.rule.split { event / 2 } else { event };
         (txn < self.txns).then_some(txn)
     }
 }
@@ -102,6 +118,7 @@ struct Builder<'p, 'v, 'h> {
     /// How many nodes there are so far: the next hub's number.
     hubs: u32,
     edges: Vec<(u32, Edge)>,
+    antis: Vec<AntiEdge>,
     /// By transaction: its place in the order of the key at hand.
     place: Vec<u32>,
 }
@@ -142,7 +159,7 @@ impl Builder<'_, '_, '_> {
     /// Adds: `second` overwrote `first`, so `first` took effect before `second` began (appends: before it
     /// took effect).
     fn overwrites(&mut self, first: TxnIndex, second: TxnIndex, key: KeyId) {
-        if first != second && self.problem.commutes(key) {
+        if first != second && self.problem.commutes(self.rule, key) {
             self.edge(self.commit(first), self.commit(second), key, Kind::Ww);
         } else {
             self.depends(first, second, key, Kind::Ww);
@@ -151,7 +168,16 @@ impl Builder<'_, '_, '_> {
 
     /// Adds: `reader` did not see the write of `writer`.
     fn anti(&mut self, reader: TxnIndex, writer: TxnIndex, key: KeyId) {
-        if self.rule.anti && reader != writer && !self.problem.weak[reader as usize] {
+        if reader == writer || !self.problem.anti_counts(self.rule, reader, key) {
+            return;
+        }
+        self.missed(reader, writer, key);
+    }
+
+    fn missed(&mut self, reader: TxnIndex, writer: TxnIndex, key: KeyId) {
+        if self.rule.single {
+            self.antis.push(AntiEdge { reader, writer, key });
+        } else {
             self.edge(self.start(reader), self.commit(writer), key, Kind::Rw);
         }
     }
@@ -162,15 +188,26 @@ impl Builder<'_, '_, '_> {
             return;
         }
         for read in reads {
-            if read.source != INIT {
+            if read.source != INIT && self.rule.reads {
                 self.depends(read.source, read.reader, key, Kind::Wr);
             }
         }
+        let items: Vec<KeyRead>;
+        let reads = if self.rule.anti.only_items() {
+            items = reads.iter().copied().filter(|read| !read.missed).collect();
+            items.as_slice()
+        } else {
+            reads
+        };
         match orders {
             Orders::Total(orders) => self.chain(key, &orders[key as usize], writers, reads),
             Orders::Known => match self.problem.lists.get(&key) {
+                // Without read dependencies a transaction that may have been aborted proves no order.
+                Some(_) if !self.rule.reads => {
+                    self.chain(key, self.problem.certain_order(key), writers, reads);
+                }
                 Some(shown) => self.chain(key, shown, writers, reads),
-                None if self.rule.anti => self.forest(key, writers, reads),
+                None if self.rule.orders_writes() => self.forest(key, writers, reads),
                 None => {}
             },
         }
@@ -178,6 +215,10 @@ impl Builder<'_, '_, '_> {
 
     /// Adds the writers of a key in a known order; writers that are not in it come last, unordered.
     fn chain(&mut self, key: KeyId, order: &[TxnIndex], writers: &[TxnIndex], reads: &[KeyRead]) {
+        // One that may have been aborted is in no order of writes, where that is all that counts.
+        let certain: Vec<TxnIndex> =
+            order.iter().copied().filter(|txn| self.assigned.included[*txn as usize]).collect();
+        let order = certain.as_slice();
         for &writer in writers {
             self.place[writer as usize] = u32::MAX;
         }
@@ -189,6 +230,9 @@ impl Builder<'_, '_, '_> {
         }
         let tail: Vec<TxnIndex> =
             writers.iter().copied().filter(|&writer| self.place[writer as usize] == u32::MAX).collect();
+        // One whose element others appended too may be anywhere.
+        let tail: Vec<TxnIndex> =
+            tail.into_iter().filter(|&writer| !self.problem.is_repeated(writer, key)).collect();
         let mut of_last = Vec::new();
         for read in reads {
             let next = if read.source == INIT { 0 } else { self.place[read.source as usize].wrapping_add(1) };
@@ -239,13 +283,13 @@ impl Builder<'_, '_, '_> {
     /// Orders the writers that follow `source`, whose version `readers` read: one that read that version
     /// itself is the direct successor, because the first committer wins. Two such writers are a lost update.
     fn successors(&mut self, key: KeyId, source: Source, readers: &[TxnIndex], next: &[TxnIndex]) {
-        if !self.rule.anti {
+        if !self.rule.orders_writes() {
             for &writer in next {
                 self.after(source, writer, key);
             }
             return;
         }
-        if self.rule.split && self.problem.commutes(key) {
+        if self.rule.split && self.problem.commutes(self.rule, key) {
             // Appends do not have to see each other.
             self.fan(key, source, readers, next);
             return;
@@ -253,7 +297,13 @@ impl Builder<'_, '_, '_> {
         for &reader in readers {
             self.place[reader as usize] = u32::MAX - 1;
         }
-        let mut updaters = next.iter().copied().filter(|&writer| self.place[writer as usize] == u32::MAX - 1);
+        let updates = |writer: TxnIndex| {
+            // What a weaker transaction reads may be overwritten, but its update is not lost either.
+            let counts =
+                self.problem.weak[writer as usize] || self.problem.anti_counts(self.rule, writer, key);
+            self.place[writer as usize] == u32::MAX - 1 && counts
+        };
+        let mut updaters = next.iter().copied().filter(|&writer| updates(writer));
         let (first, second) = (updaters.next(), updaters.next());
         match (first, second) {
             (Some(first), Some(second)) => {
@@ -264,7 +314,7 @@ impl Builder<'_, '_, '_> {
                 };
                 self.after(source, first, key);
                 self.depends(first, second, key, Kind::Ww);
-                self.edge(self.start(second), self.commit(first), key, Kind::Rw);
+                self.missed(second, first, key);
             }
             (Some(first), None) => {
                 self.after(source, first, key);
@@ -294,7 +344,8 @@ impl Builder<'_, '_, '_> {
         for &writer in next {
             self.after(source, writer, key);
         }
-        if readers.len() * next.len() <= readers.len() + next.len() {
+        // Hubs join readers and writers in the graph, where anti-dependencies that stand apart are not.
+        if self.rule.single || readers.len() * next.len() <= readers.len() + next.len() {
             for &reader in readers {
                 for &writer in next {
                     self.anti(reader, writer, key);
@@ -304,7 +355,7 @@ impl Builder<'_, '_, '_> {
         }
         let hub = self.hub();
         for &reader in readers {
-            if !self.problem.weak[reader as usize] {
+            if self.problem.anti_counts(self.rule, reader, key) {
                 self.edge(self.start(reader), hub, key, Kind::Rw);
             }
         }

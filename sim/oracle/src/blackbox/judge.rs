@@ -1,49 +1,86 @@
 //! Decides each level: known edges first, then proofs, then guesses, then a bounded search.
 
+use std::collections::BTreeMap;
+
 use stormproof_workloads::history::TxnIndex;
 
+use super::census;
 use super::classify_cycle;
-use super::events::{Events, Rule};
+use super::events::Events;
+use super::key_orders;
 use super::orders::{Guess, Orders, orders_by, undecided_keys};
 use super::problem::{Assigned, ByKey, Problem};
-use super::resolve::resolve;
+use super::resolve::{Assumed, OPEN, Source, resolve};
+use super::rule::Rule;
 use super::saturate::saturate;
 use super::schedule::schedule;
 use super::search::{Found, search};
+use super::single;
 use super::table::{Anomaly, Standing, Table};
-use super::terms::Terms;
+use super::terms::{Limits, Terms};
 use super::weak;
-use crate::graph::{Kinds, components};
+use crate::graph::{Edge, Kinds, components};
 use crate::level::Level;
 use crate::verdict::AnomalyClass;
-use crate::view::{KeyId, View};
+use crate::view::{KeyId, View, is_committed};
 
 /// Maximum number of anomalies that are described per level.
 const ANOMALIES_MAX: usize = 8;
-/// Maximum number of explanations of open reads that are tried.
+/// Maximum number of explanations of open reads that are tried one by one.
 const CHOICES_MAX: u64 = 4_096;
 
-/// Judges a view at `level` and all that it implies, or at all levels.
+/// The levels in the order in which they are decided, after the strongest: those come first whose answer decides many
+/// others.
+const PRIORITY: [Level; 19] = [
+    Level::ReadCommitted,
+    Level::SnapshotIsolation,
+    Level::StrongSessionSerializable,
+    Level::Serializable,
+    Level::StrictSnapshotIsolation,
+    Level::StrongSessionSnapshotIsolation,
+    Level::Causal,
+    Level::ParallelSnapshotIsolation,
+    Level::ConsistentView,
+    Level::StrongSessionPrefixConsistency,
+    Level::PrefixConsistency,
+    Level::RepeatableRead,
+    Level::CursorStability,
+    Level::ReadAtomic,
+    Level::StrongReadCommitted,
+    Level::StrongSessionReadCommitted,
+    Level::ReadUncommitted,
+    Level::StrongReadUncommitted,
+    Level::StrongSessionReadUncommitted,
+];
+
+/// Judges a view at `level`, or at all levels.
 pub(crate) fn judge(view: &View<'_>, level: Option<Level>, terms: &Terms) -> Table {
+    let strongest = level.unwrap_or(Level::StrictSerializable);
+    let asked: Vec<Level> = Level::ALL.into_iter().filter(|weaker| strongest.implies(*weaker)).collect();
+    judge_at(view, &asked, terms)
+}
+
+/// Judges a view at these levels, weaker ones first and the strongest last.
+pub(crate) fn judge_at(view: &View<'_>, asked: &[Level], terms: &Terms) -> Table {
     let mut resolved = resolve(view, &terms.hints);
     let (vague, assumed) = (resolved.vague.take(), resolved.assumed.take());
     let direct = std::mem::take(&mut resolved.anomalies);
-    let judge = Judge {
-        problem: Problem::new(view, resolved, terms),
-        direct,
-        vague,
-        assumed,
-        steps_max: terms.steps_max,
-    };
-    judge.table(level)
+    let counts = std::mem::take(&mut resolved.counts);
+    let judge = Judge { problem: Problem::new(view, resolved, terms), direct, vague, assumed, terms };
+    let mut table = judge.table(asked);
+    if terms.census && table.weakest_violated().is_some() {
+        table.counts = counts.into_iter().map(|(class, count)| (class.elle().to_owned(), count)).collect();
+        census::count(&judge.problem, &mut table);
+    }
+    table
 }
 
 struct Judge<'v, 'h> {
     problem: Problem<'v, 'h>,
     direct: Vec<Anomaly>,
     vague: Option<String>,
-    assumed: Option<String>,
-    steps_max: u64,
+    assumed: Option<Assumed>,
+    terms: &'v Terms,
 }
 
 enum Answer {
@@ -53,44 +90,48 @@ enum Answer {
 }
 
 impl Judge<'_, '_> {
-    fn table(&self, level: Option<Level>) -> Table {
-        let strongest = level.unwrap_or(Level::StrictSerializable);
-        let asked: Vec<Level> = Level::ALL.into_iter().filter(|weaker| strongest.implies(*weaker)).collect();
-        let top = self.answer(strongest);
-        if matches!(top, Answer::Holds) {
-            let levels = asked.into_iter().map(|level| (level, Standing::Holds)).collect();
-            return Table { levels, anomalies: Vec::new() };
+    fn table(&self, asked: &[Level]) -> Table {
+        let Some(&strongest) = asked.last() else { return Table::default() };
+        let mut lattice = Lattice { standings: BTreeMap::new(), anomalies: BTreeMap::new() };
+        let others = PRIORITY.into_iter().filter(|level| *level != strongest && asked.contains(level));
+        for level in [strongest].into_iter().chain(others) {
+            if !lattice.is_decided(level) {
+                lattice.add(level, self.answer(level));
+            }
         }
-        let mut top = Some(top);
-        let mut table = Table::default();
-        for level in asked {
-            let broken = |weaker: &Level| table.standing(*weaker) == Some(&Standing::Violated);
-            let standing = if level.weaker().iter().any(broken) {
-                Standing::Violated
-            } else {
-                let fresh = if level == strongest { top.take() } else { None };
-                match fresh.unwrap_or_else(|| self.answer(level)) {
-                    Answer::Holds => Standing::Holds,
-                    Answer::Unknown(why) => Standing::Unknown(why),
-                    Answer::Violated(anomalies) => {
-                        table.anomalies.extend(anomalies);
-                        Standing::Violated
-                    }
-                }
-            };
-            table.levels.push((level, standing));
+        // What could not be decided may follow of a stronger level that was not asked for.
+        for level in PRIORITY.into_iter().filter(|level| !asked.contains(level)) {
+            let open = asked.iter().any(|weaker| level.implies(*weaker) && !lattice.is_decided(*weaker));
+            if open && matches!(self.answer(level), Answer::Holds) {
+                lattice.add(level, Answer::Holds);
+            }
         }
-        table
+        lattice.table(asked)
     }
 
     fn answer(&self, level: Level) -> Answer {
-        if let Some(why) = &self.vague {
-            return Answer::Unknown(why.clone());
+        match (self.answer_as_assumed(level), &self.assumed, &self.vague) {
+            (Answer::Violated(anomalies), Some(assumed), _) if self.depend(&anomalies, assumed) => {
+                Answer::Unknown(assumed.why.clone())
+            }
+            (Answer::Holds, _, Some(why)) => Answer::Unknown(why.clone()),
+            (answer, ..) => answer,
         }
-        match (self.answer_as_assumed(level), &self.assumed) {
-            (Answer::Violated(_), Some(why)) => Answer::Unknown(why.clone()),
-            (answer, _) => answer,
-        }
+    }
+
+    /// Whether all of these anomalies may be due to an assumption.
+    fn depend(&self, anomalies: &[Anomaly], assumed: &Assumed) -> bool {
+        let name = |key: &KeyId| self.problem.view.keys[*key as usize];
+        anomalies.iter().all(|anomaly| {
+            anomaly.keys.is_empty()
+                || anomaly.class == AnomalyClass::NoOrder
+                || anomaly.message.contains(LIKELIEST)
+                || anomaly.txns.iter().any(|txn| assumed.txns.contains(txn))
+                || anomaly
+                    .keys
+                    .iter()
+                    .any(|key| assumed.keys.iter().any(|other| name(other) == key.as_slice()))
+        })
     }
 
     fn answer_as_assumed(&self, level: Level) -> Answer {
@@ -100,28 +141,36 @@ impl Judge<'_, '_> {
             return Answer::Violated(direct);
         }
         let problem = &self.problem;
-        let known = problem.without_choices();
+        let rule = Rule::of(level);
+        let mut known = problem.without_choices();
+        if !rule.reads {
+            known.included = problem.view.history.txns.iter().map(is_committed).collect();
+        }
         let by_key = ByKey::new(problem, &known);
-        let events = match self.events(level, &known, &by_key, Orders::Known) {
-            Ok(events) => events,
+        let extra = match self.extra(level, &known, &by_key) {
+            Ok(extra) => extra,
             Err(why) => return Answer::Unknown(why),
         };
+        let events = Events::build(problem, &known, &by_key, Orders::Known, rule, &extra);
         let cycles = self.cycles(&events, level);
         if !cycles.is_empty() {
             return Answer::Violated(cycles);
         }
-        let undecided = if level.is_weak() { Vec::new() } else { undecided_keys(problem, &by_key) };
+        let undecided = self.undecided(rule, &by_key);
         if problem.choices.is_empty() && undecided.is_empty() {
             return Answer::Holds;
         }
-        if problem.choices.is_empty() {
-            if self.plays(level, &known, &by_key, &events, &undecided) {
-                return Answer::Holds;
-            }
-            let forced = saturate(problem, &events, &by_key, &undecided, level.rule().time);
+        if self.plays(level, &known, &by_key, &events, &undecided) {
+            return Answer::Holds;
+        }
+        // Proofs come before guesses: a history that they convict needs no guess, and what they prove
+        // leaves the search less to decide.
+        let mut events = events;
+        if rule.orders_writes() {
+            let mut forced = saturate(problem, &events, &by_key, &undecided, self.terms.memory_max);
             if !forced.is_empty() {
-                let rule = level.rule();
-                let events = Events::build(problem, &known, &by_key, Orders::Known, rule, &forced);
+                forced.extend(extra);
+                events = Events::build(problem, &known, &by_key, Orders::Known, rule, &forced);
                 let cycles = self.cycles(&events, level);
                 if !cycles.is_empty() {
                     return Answer::Violated(cycles);
@@ -131,11 +180,39 @@ impl Judge<'_, '_> {
                 }
             }
         }
-        drop((events, by_key, known));
         if Guess::ALL.into_iter().any(|guess| self.guess_holds(level, guess)) {
             return Answer::Holds;
         }
-        self.search(level)
+        let mut limits = Limits::of(self.terms);
+        if self.is_searched_whole(level) {
+            let found = search(problem, &events, &by_key, &undecided, &mut limits);
+            return self.found(level, found);
+        }
+        drop((events, by_key, known));
+        self.try_choices(level, &mut limits)
+    }
+
+    /// The keys whose writers are not ordered by reads alone.
+    fn undecided(&self, rule: Rule, by_key: &ByKey) -> Vec<KeyId> {
+        if !rule.orders_writes() {
+            return Vec::new();
+        }
+        let mut keys = undecided_keys(&self.problem, rule, by_key);
+        let open = self.problem.choices.iter().map(|choice| self.problem.view.read_at(choice.place).key);
+        keys.extend(open);
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// Whether the search can decide open reads together with the orders of writes: where an explanation neither adds
+    /// transactions nor edges by itself.
+    fn is_searched_whole(&self, level: Level) -> bool {
+        let included = |source: &Source| self.problem.included.get(*source as usize).is_none_or(|one| *one);
+        let mut choices = self.problem.choices.iter();
+        choices.len() == 0
+            || !matches!(level, Level::ReadAtomic | Level::Causal)
+                && choices.all(|choice| choice.candidates.iter().all(included) && included(&choice.reader))
     }
 
     fn guess_holds(&self, level: Level, guess: Guess) -> bool {
@@ -144,16 +221,21 @@ impl Judge<'_, '_> {
             return false;
         }
         let by_key = ByKey::new(&self.problem, &assigned);
-        if level.is_weak() {
-            return self.acyclic(level, &assigned, &by_key, Orders::Known);
+        let rule = Rule::of(level);
+        if !rule.orders_writes() {
+            return self.is_acyclic(level, &assigned, &by_key, Orders::Known);
         }
         let orders = orders_by(&self.problem, &by_key, |txn| guess.rank(&self.problem, txn));
-        if self.acyclic(level, &assigned, &by_key, Orders::Total(&orders)) {
+        if self.is_acyclic(level, &assigned, &by_key, Orders::Total(&orders)) {
             return true;
         }
-        let Ok(events) = self.events(level, &assigned, &by_key, Orders::Known) else { return false };
-        let undecided = undecided_keys(&self.problem, &by_key);
-        !self.problem.choices.is_empty() && self.plays(level, &assigned, &by_key, &events, &undecided)
+        if self.problem.choices.is_empty() {
+            return false;
+        }
+        let Ok(extra) = self.extra(level, &assigned, &by_key) else { return false };
+        let events = Events::build(&self.problem, &assigned, &by_key, Orders::Known, rule, &extra);
+        let undecided = undecided_keys(&self.problem, rule, &by_key);
+        self.plays(level, &assigned, &by_key, &events, &undecided)
     }
 
     /// Whether a simulated schedule finds an acyclic order of the writes.
@@ -166,47 +248,69 @@ impl Judge<'_, '_> {
         undecided: &[KeyId],
     ) -> bool {
         let problem = &self.problem;
-        schedule(problem, assigned, by_key, events, undecided).is_some_and(|places| {
-            let orders = orders_by(problem, by_key, |txn| places[txn as usize]);
-            self.acyclic(level, assigned, by_key, Orders::Total(&orders))
-        })
+        let chosen = problem.choices.iter().all(|choice| assigned.sources[choice.place] != OPEN);
+        chosen
+            && schedule(problem, assigned, by_key, events, undecided).is_some_and(|places| {
+                let orders = orders_by(problem, by_key, |txn| places[txn as usize]);
+                self.is_acyclic(level, assigned, by_key, Orders::Total(&orders))
+            })
     }
 
-    fn acyclic(&self, level: Level, assigned: &Assigned, by_key: &ByKey, orders: Orders<'_>) -> bool {
-        let events = self.events(level, assigned, by_key, orders);
-        events.is_ok_and(|events| components(&events.graph, Kinds::ALL).is_empty())
+    fn is_acyclic(&self, level: Level, assigned: &Assigned, by_key: &ByKey, orders: Orders<'_>) -> bool {
+        let Ok(extra) = self.extra(level, assigned, by_key) else { return false };
+        let events = Events::build(&self.problem, assigned, by_key, orders, Rule::of(level), &extra);
+        components(&events.graph, Kinds::ALL).is_empty() && single::cycles(&events, 1).is_empty()
     }
 
-    fn events(
-        &self,
-        level: Level,
-        assigned: &Assigned,
-        by_key: &ByKey,
-        orders: Orders<'_>,
-    ) -> Result<Events, String> {
-        let problem = &self.problem;
-        let extra = match level {
-            Level::ReadAtomic => weak::read_atomic(problem, assigned),
-            Level::Causal => weak::causal(problem, assigned, by_key)?,
+    /// What a level adds to the graph by itself. An error says that it takes too much memory.
+    fn extra(&self, level: Level, assigned: &Assigned, by_key: &ByKey) -> Result<Vec<(u32, Edge)>, String> {
+        let mut extra = match level {
+            Level::ReadAtomic => weak::read_atomic(&self.problem, assigned),
+            Level::Causal => weak::causal(&self.problem, assigned, by_key)?,
             _ => Vec::new(),
         };
-        Ok(Events::build(problem, assigned, by_key, orders, level.rule(), &extra))
+        extra.extend(key_orders::edges(&self.problem, assigned, by_key, Rule::of(level), self.terms.orders));
+        Ok(extra)
     }
 
     fn cycles(&self, events: &Events, level: Level) -> Vec<Anomaly> {
-        let mut found: Vec<Anomaly> = components(&events.graph, Kinds::ALL)
-            .iter()
-            .take(ANOMALIES_MAX)
-            .filter_map(|component| classify_cycle::simplest(events, component))
-            .map(|steps| classify_cycle::anomaly(self.problem.view, events, &steps, level))
-            .collect();
+        let in_graph = components(&events.graph, Kinds::ALL);
+        let in_graph = in_graph.iter().take(ANOMALIES_MAX);
+        let mut steps: Vec<_> =
+            in_graph.filter_map(|component| classify_cycle::simplest(&events.graph, component)).collect();
+        if steps.is_empty() {
+            steps = single::cycles(events, ANOMALIES_MAX);
+        }
+        let view = self.problem.view;
+        let mut found: Vec<Anomaly> =
+            steps.iter().map(|steps| classify_cycle::anomaly(view, events, steps, level)).collect();
         found.sort_by_key(|anomaly| anomaly.cycle.len());
         found
     }
 
-    /// Tries every explanation of the open reads, and for each every order of the writes that no read
-    /// reveals.
-    fn search(&self, level: Level) -> Answer {
+    fn found(&self, level: Level, found: Found) -> Answer {
+        match found {
+            Found::Order { places, sources } => {
+                let assigned = self.problem.with_choices(&sources);
+                let by_key = ByKey::new(&self.problem, &assigned);
+                let orders = orders_by(&self.problem, &by_key, |txn| places[txn as usize]);
+                let orders =
+                    if Rule::of(level).orders_writes() { Orders::Total(&orders) } else { Orders::Known };
+                // The search has its own graph; that it holds is said of the one that everything else is judged by.
+                if self.is_acyclic(level, &assigned, &by_key, orders) {
+                    Answer::Holds
+                } else {
+                    debug_assert!(false, "{level}: the search found an order with a cycle");
+                    Answer::Unknown("the order that the search found could not be confirmed".to_owned())
+                }
+            }
+            Found::None => Answer::Violated(vec![self.no_order(level)]),
+            Found::Limit(which) => Answer::Unknown(format!("reads do not order some writes, and {which}")),
+        }
+    }
+
+    /// Tries every explanation of the open reads, and for each every order of the writes that no read reveals.
+    fn try_choices(&self, level: Level, limits: &mut Limits) -> Answer {
         let problem = &self.problem;
         let ways = problem.choices.iter().try_fold(1_u64, |ways, choice| {
             ways.checked_mul(choice.candidates.len() as u64).filter(|ways| *ways <= CHOICES_MAX)
@@ -214,112 +318,127 @@ impl Judge<'_, '_> {
         let Some(ways) = ways else {
             let count = problem.choices.len();
             return Answer::Unknown(format!(
-                "{count} reads saw what more than one transaction had written, too many to try all explanations"
+                "{count} reads saw values that several transactions wrote, in more than {CHOICES_MAX} combinations"
             ));
         };
-        let mut steps = self.steps_max;
-        let mut contradiction = None;
         for way in 0..ways {
             let mut rest = way;
-            let chosen: Vec<_> = problem
-                .choices
-                .iter()
-                .map(|choice| {
-                    let count = choice.candidates.len() as u64;
-                    let at = usize::try_from(rest % count).unwrap_or(0);
-                    rest /= count;
-                    choice.candidates[at]
-                })
-                .collect();
-            match self.search_orders(level, &chosen, &mut steps) {
-                Found::Order => return Answer::Holds,
-                Found::OutOfSteps => {
-                    let bound = self.steps_max;
-                    return Answer::Unknown(format!(
-                        "clients saw too little to order some writes, and {bound} steps of search did not decide it"
-                    ));
-                }
-                Found::None(pair) => contradiction = pair.or(contradiction),
+            let mut choose = |candidates: &[Source]| {
+                let count = candidates.len() as u64;
+                let at = usize::try_from(rest % count).unwrap_or(0);
+                rest /= count;
+                candidates[at]
+            };
+            let chosen: Vec<_> = problem.choices.iter().map(|choice| choose(&choice.candidates)).collect();
+            match self.try_orders(level, &chosen, limits) {
+                Answer::Violated(_) => {}
+                answer => return answer,
             }
         }
-        Answer::Violated(vec![self.no_order(level, contradiction)])
+        Answer::Violated(vec![self.no_order(level)])
     }
 
-    fn search_orders(&self, level: Level, chosen: &[u32], steps: &mut u64) -> Found {
+    /// Whether some order of the writes explains the reads under this explanation of the open ones.
+    fn try_orders(&self, level: Level, chosen: &[Source], limits: &mut Limits) -> Answer {
         let assigned = self.problem.with_choices(chosen);
-        if assigned.broken || assigned.unsure {
-            return if assigned.broken { Found::None(None) } else { Found::OutOfSteps };
+        if assigned.broken {
+            return Answer::Violated(Vec::new());
+        }
+        if assigned.unsure {
+            return Answer::Unknown("an unanswered commit read a list whose order depends on it".to_owned());
+        }
+        limits.steps = limits.steps.saturating_sub(self.problem.view.history.txns.len() as u64);
+        if limits.steps == 0 {
+            let steps = limits.steps_max;
+            return Answer::Unknown(format!("{steps} steps of search (--steps) did not explain all reads"));
         }
         let by_key = ByKey::new(&self.problem, &assigned);
-        *steps = steps.saturating_sub(self.problem.view.history.txns.len() as u64);
-        if *steps == 0 {
-            return Found::OutOfSteps;
-        }
-        let Ok(events) = self.events(level, &assigned, &by_key, Orders::Known) else {
-            return Found::OutOfSteps;
+        let extra = match self.extra(level, &assigned, &by_key) {
+            Ok(extra) => extra,
+            Err(why) => return Answer::Unknown(why),
         };
-        if !components(&events.graph, Kinds::ALL).is_empty() {
-            return Found::None(None);
+        let rule = Rule::of(level);
+        let events = Events::build(&self.problem, &assigned, &by_key, Orders::Known, rule, &extra);
+        if !components(&events.graph, Kinds::ALL).is_empty() || !single::cycles(&events, 1).is_empty() {
+            return Answer::Violated(Vec::new());
         }
-        let undecided = if level.is_weak() { Vec::new() } else { undecided_keys(&self.problem, &by_key) };
+        let undecided =
+            if rule.orders_writes() { undecided_keys(&self.problem, rule, &by_key) } else { Vec::new() };
         if undecided.is_empty() {
-            return Found::Order;
+            return Answer::Holds;
         }
-        search(&self.problem, &events, &by_key, &undecided, steps)
+        let fixed = self.problem.without_open_reads();
+        match search(&fixed, &events, &by_key, &undecided, limits) {
+            Found::Order { .. } => Answer::Holds,
+            Found::None => Answer::Violated(Vec::new()),
+            Found::Limit(which) => Answer::Unknown(format!("reads do not order some writes, and {which}")),
+        }
     }
 
     /// The anomaly for a history without a valid order: the cycle of the likeliest order explains it best.
-    fn no_order(&self, level: Level, pair: Option<(TxnIndex, TxnIndex, u32)>) -> Anomaly {
+    fn no_order(&self, level: Level) -> Anomaly {
         let assigned = self.problem.with_choices(&Guess::Acked.choose(&self.problem));
         let by_key = ByKey::new(&self.problem, &assigned);
         let orders = orders_by(&self.problem, &by_key, |txn| Guess::Acked.rank(&self.problem, txn));
-        let orders = if level.is_weak() { Orders::Known } else { Orders::Total(&orders) };
-        let likeliest = self
-            .events(level, &assigned, &by_key, orders)
-            .ok()
-            .and_then(|events| self.cycles(&events, level).into_iter().next());
+        let rule = Rule::of(level);
+        let orders = if rule.orders_writes() { Orders::Total(&orders) } else { Orders::Known };
+        let extra = self.extra(level, &assigned, &by_key).unwrap_or_default();
+        let events = Events::build(&self.problem, &assigned, &by_key, orders, rule, &extra);
+        let likeliest = self.cycles(&events, level).into_iter().next();
         if let Some(mut anomaly) = likeliest.filter(|_| !assigned.broken && !assigned.unsure) {
-            anomaly
-                .message
-                .push_str(" (in the likeliest order of the writes; no other order is without a cycle)");
+            anomaly.message.push_str(LIKELIEST);
             return anomaly;
         }
-        let view = self.problem.view;
-        let (txns, keys, message) = match pair {
-            Some((first, second, key)) => {
-                let name = view.key_name(key);
-                let message = format!(
-                    "T{first} and T{second} both wrote {name}, and whichever came first, what others saw contradicts it"
-                );
-                (vec![first, second], vec![view.keys[key as usize].to_vec()], message)
-            }
-            None => {
-                let message = "no order of the unobserved writes explains the reads".to_owned();
-                let all = view.history.txns.iter().map(|txn| txn.index);
-                let counted = all.filter(|txn| self.problem.included[*txn as usize]);
-                (counted.take(16).collect(), Vec::new(), message)
-            }
-        };
-        Anomaly { class: AnomalyClass::NoOrder, level, txns, keys, message, cycle: Vec::new() }
+        let all = self.problem.view.history.txns.iter().map(|txn| txn.index);
+        let counted: Vec<TxnIndex> =
+            all.filter(|txn| self.problem.included[*txn as usize]).take(16).collect();
+        let message = "no order of the unobserved writes explains the reads".to_owned();
+        Anomaly::direct(AnomalyClass::NoOrder, level, counted, Vec::new(), message)
     }
 }
 
-impl Level {
-    /// Whether reads alone decide it, whatever the order of unseen writes.
-    fn is_weak(self) -> bool {
-        matches!(self, Self::ReadCommitted | Self::ReadAtomic | Self::Causal)
+/// What is said of a cycle that is one of many.
+const LIKELIEST: &str = " (in the likeliest order of the writes; no other order is without a cycle)";
+
+/// Answers by level, and what follows of them: what holds, holds at weaker levels; what is violated, is at stronger ones.
+struct Lattice {
+    standings: BTreeMap<Level, Standing>,
+    anomalies: BTreeMap<Level, Vec<Anomaly>>,
+}
+
+impl Lattice {
+    fn is_decided(&self, level: Level) -> bool {
+        matches!(self.standings.get(&level), Some(Standing::Holds | Standing::Violated))
     }
 
-    fn rule(self) -> Rule {
-        let rule = Rule { split: false, anti: false, session: false, time: false };
-        match self {
-            Self::ReadCommitted | Self::ReadAtomic => rule,
-            Self::Causal => Rule { session: true, ..rule },
-            Self::SnapshotIsolation => Rule { split: true, anti: true, ..rule },
-            Self::StrongSessionSnapshotIsolation => Rule { split: true, anti: true, session: true, ..rule },
-            Self::StrictSnapshotIsolation => Rule { split: true, anti: true, time: true, session: true },
-            Self::Serializable => Rule { anti: true, ..rule },
-            Self::StrictSerializable => Rule { anti: true, time: true, session: true, ..rule },
+    fn add(&mut self, level: Level, answer: Answer) {
+        let all = Level::ALL.into_iter();
+        match answer {
+            Answer::Holds => {
+                let weaker = all.filter(|other| level.implies(*other));
+                self.standings.extend(weaker.map(|other| (other, Standing::Holds)));
+            }
+            Answer::Violated(anomalies) => {
+                let stronger = all.filter(|other| other.implies(level));
+                self.standings.extend(stronger.map(|other| (other, Standing::Violated)));
+                self.anomalies.insert(level, anomalies);
+            }
+            Answer::Unknown(why) => {
+                self.standings.insert(level, Standing::Unknown(why));
+            }
         }
+    }
+
+    /// The answers for the levels asked for, with the anomalies of those that no weaker one explains.
+    fn table(mut self, asked: &[Level]) -> Table {
+        let mut table = Table::default();
+        for &level in asked {
+            let unknown = || Standing::Unknown("not decided".to_owned());
+            table.levels.push((level, self.standings.remove(&level).unwrap_or_else(unknown)));
+        }
+        for level in table.minimal_violated() {
+            table.anomalies.extend(self.anomalies.remove(&level).unwrap_or_default());
+        }
+        table
     }
 }

@@ -17,22 +17,30 @@
 //! Invariants: INV-BB-1: "violated" is never based on a guess. INV-BB-2: "holds" is always backed by an order
 //! that was checked to be acyclic.
 
+mod anomaly_names;
+mod census;
 mod classify_cycle;
 mod cycle_edge;
 mod events;
 mod judge;
+mod key_orders;
 mod orders;
+mod paths;
 mod problem;
 mod resolve;
+mod rule;
 mod saturate;
 mod schedule;
 mod search;
+mod single;
 mod table;
 mod terms;
 mod weak;
 
+pub use anomaly_names::NAMES as ANOMALY_NAMES;
 pub use cycle_edge::{CycleEdge, Dependency};
+pub use key_orders::VersionOrders;
 pub use table::{Anomaly, Standing, Table};
 
-pub(crate) use judge::judge;
-pub(crate) use terms::Terms;
+pub(crate) use judge::{judge, judge_at};
+pub(crate) use terms::{MEMORY_MAX, Terms};

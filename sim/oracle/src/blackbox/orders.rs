@@ -4,6 +4,7 @@ use stormproof_workloads::history::{Outcome, TxnIndex};
 
 use super::problem::{ByKey, Problem};
 use super::resolve::{INIT, Source};
+use super::rule::Rule;
 use crate::view::{How, KeyId};
 
 /// Which orders a graph is built on.
@@ -107,12 +108,12 @@ fn order_by<R: Ord>(
 }
 
 /// The keys whose writers are not ordered by reads alone.
-pub(super) fn undecided_keys(problem: &Problem<'_, '_>, by_key: &ByKey) -> Vec<KeyId> {
+pub(super) fn undecided_keys(problem: &Problem<'_, '_>, rule: Rule, by_key: &ByKey) -> Vec<KeyId> {
     let keys = u32::try_from(problem.view.keys.len()).unwrap_or(u32::MAX);
-    (0..keys).filter(|&key| is_undecided(problem, by_key, key)).collect()
+    (0..keys).filter(|&key| is_undecided(problem, rule, by_key, key)).collect()
 }
 
-fn is_undecided(problem: &Problem<'_, '_>, by_key: &ByKey, key: KeyId) -> bool {
+fn is_undecided(problem: &Problem<'_, '_>, rule: Rule, by_key: &ByKey, key: KeyId) -> bool {
     let writers = by_key.writers(key);
     if writers.len() < 2 {
         return false;
@@ -120,8 +121,19 @@ fn is_undecided(problem: &Problem<'_, '_>, by_key: &ByKey, key: KeyId) -> bool {
     if let Some(shown) = problem.lists.get(&key) {
         return writers.len() > shown.len() + 1;
     }
-    // If every writer read the key, its reads are the chain.
-    let mut readers: Vec<TxnIndex> = by_key.reads(key).iter().map(|read| read.reader).collect();
+    // If every writer read the key, its reads are the chain, as long as no two may have read the same version.
+    let counts = |reader: TxnIndex| problem.weak[reader as usize] || problem.anti_counts(rule, reader, key);
+    let reads = by_key.reads(key).iter().filter(|read| counts(read.reader) && problem.is_item(rule, read));
+    let mut readers: Vec<(TxnIndex, Source)> = reads.map(|read| (read.reader, read.source)).collect();
     readers.sort_unstable();
-    !writers.iter().all(|writer| readers.binary_search(writer).is_ok())
+    let mut sources = Vec::with_capacity(writers.len());
+    for writer in writers {
+        let from = readers.partition_point(|(reader, _)| reader < writer);
+        match readers.get(from) {
+            Some((reader, source)) if reader == writer => sources.push(*source),
+            _ => return true,
+        }
+    }
+    sources.sort_unstable();
+    rule.commuting && sources.windows(2).any(|pair| pair[0] == pair[1])
 }

@@ -4,21 +4,28 @@ use stormproof_workloads::history::{Outcome, Time, TxnIndex};
 use stormproof_workloads::store::{Isolation, Version};
 
 use super::resolve::{Choice, NO_SOURCE, OPEN, Resolved, Source};
+use super::rule::{Anti, Rule};
 use super::terms::Terms;
-use crate::view::{KeyId, Map, Seen, View};
+use crate::view::{How, KeyId, Map, Seen, View};
 
 /// One read of a key.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct KeyRead {
     pub(super) source: Source,
     pub(super) reader: TxnIndex,
+    /// A scan that did not show the key.
+    pub(super) missed: bool,
 }
 
 /// The input that all level checks of one history share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Problem<'v, 'h> {
     pub(super) view: &'v View<'h>,
     pub(super) lists: Map<KeyId, Vec<TxnIndex>>,
+    /// By key, for lists whose last elements only unanswered commits read: the number of writers before those.
+    certain: Map<KeyId, usize>,
+    /// Writers whose places in a list are unknown, because others appended the same element.
+    repeated: Map<(TxnIndex, KeyId), ()>,
     pub(super) choices: Vec<Choice>,
     pub(super) sources: Vec<Source>,
     pub(super) included: Vec<bool>,
@@ -33,12 +40,24 @@ pub(super) struct Problem<'v, 'h> {
 
 impl<'v, 'h> Problem<'v, 'h> {
     pub(super) fn new(view: &'v View<'h>, resolved: Resolved, terms: &'v Terms) -> Self {
-        let Resolved { sources, choices, included, lists, .. } = resolved;
+        let Resolved { sources, choices, included, lists, certain, repeated, .. } = resolved;
         let Terms { mixed, appends_commute, ref hints, .. } = *terms;
         let weak =
             view.history.txns.iter().map(|txn| mixed && txn.isolation < Isolation::Serializable).collect();
         let inconsistent = view.internal().iter().map(|violation| (violation.txns[0], ())).collect();
-        Self { view, lists, choices, sources, included, weak, appends_commute, hints, inconsistent }
+        Self {
+            view,
+            lists,
+            certain,
+            repeated,
+            choices,
+            sources,
+            included,
+            weak,
+            appends_commute,
+            hints,
+            inconsistent,
+        }
     }
 
     /// The problem with the open reads explained as `chosen` says. Unanswered commits whose writes are
@@ -76,9 +95,40 @@ impl<'v, 'h> Problem<'v, 'h> {
         Assigned { sources, included, broken: false, unsure: false }
     }
 
+    /// The problem as if it had no open reads: an explanation of them is part of the graph already.
+    pub(super) fn without_open_reads(&self) -> Self {
+        Self { choices: Vec::new(), ..self.clone() }
+    }
+
     /// Whether writers of this key need not see each other.
-    pub(super) fn commutes(&self, key: KeyId) -> bool {
-        self.appends_commute && self.lists.contains_key(&key)
+    pub(super) fn commutes(&self, rule: Rule, key: KeyId) -> bool {
+        rule.commuting || self.appends_commute && self.lists.contains_key(&key)
+    }
+
+    /// Whether anti-dependencies of a reader on a key count.
+    pub(super) fn anti_counts(&self, rule: Rule, reader: TxnIndex, key: KeyId) -> bool {
+        let counts = match rule.anti {
+            Anti::None => false,
+            Anti::Updates => self.view.writes(reader).iter().any(|write| write.key == key),
+            Anti::Items | Anti::All => true,
+        };
+        counts && !self.weak[reader as usize]
+    }
+
+    /// Whether the anti-dependencies of a read count, if those of its reader do.
+    pub(super) fn is_item(&self, rule: Rule, read: &KeyRead) -> bool {
+        !rule.anti.only_items() || !read.missed
+    }
+
+    /// The writers of a list in the order that transactions saw that certainly committed.
+    pub(super) fn certain_order(&self, key: KeyId) -> &[TxnIndex] {
+        let shown = self.lists.get(&key).map_or(&[][..], Vec::as_slice);
+        &shown[..self.certain.get(&key).copied().unwrap_or(shown.len())]
+    }
+
+    /// Whether a transaction appended to a list an element that others appended too, so that its place is unknown.
+    pub(super) fn is_repeated(&self, txn: TxnIndex, key: KeyId) -> bool {
+        self.repeated.contains_key(&(txn, key))
     }
 
     /// The reported version of a commit, or the one that it may have had.
@@ -136,7 +186,8 @@ impl ByKey {
             read_heads[key + 1] += read_heads[key];
         }
         let mut writers = vec![0; writer_heads[keys] as usize];
-        let mut reads = vec![KeyRead { source: NO_SOURCE, reader: 0 }; read_heads[keys] as usize];
+        let mut reads =
+            vec![KeyRead { source: NO_SOURCE, reader: 0, missed: false }; read_heads[keys] as usize];
         let (mut next_writer, mut next_read) = (writer_heads.clone(), read_heads.clone());
         each(
             problem,
@@ -177,7 +228,8 @@ fn each(
         for (place, observed) in problem.view.read_places(txn.index).zip(problem.view.reads(txn.index)) {
             let source = assigned.sources[place];
             if source != OPEN && source != NO_SOURCE {
-                read(observed.key, KeyRead { source, reader: txn.index });
+                let missed = observed.how == How::Scan && observed.seen == Seen::Absent;
+                read(observed.key, KeyRead { source, reader: txn.index, missed });
             }
         }
     }

@@ -8,13 +8,15 @@
 //! observations", VLDB 2020, section 4. An unanswered commit counts as
 //! committed once a committed transaction read one of its writes.
 
-use stormproof_workloads::history::{Outcome, TxnIndex};
+use std::collections::BTreeMap;
+
+use stormproof_workloads::history::{Op, Outcome, TxnIndex};
 use stormproof_workloads::store::{Bytes, Version};
 
 use super::table::Anomaly;
 use crate::level::Level;
 use crate::verdict::AnomalyClass;
-use crate::view::{Content, KeyId, Map, Observed, Seen, View, show, show_seen};
+use crate::view::{Content, KeyId, Map, Observed, Seen, View};
 
 /// The writer of a value that was read: the index of a transaction, or one of the constants below.
 pub(super) type Source = u32;
@@ -41,6 +43,8 @@ pub(super) struct Choice {
 struct ListOrder<'h> {
     longest: &'h [Bytes],
     reader: TxnIndex,
+    /// The number of elements that a transaction read that certainly committed.
+    certain: usize,
     /// By element: the transaction that appended it.
     owners: Vec<Source>,
     /// By element: whether it is the last that its owner appended.
@@ -57,11 +61,41 @@ pub(super) struct Resolved {
     pub(super) included: Vec<bool>,
     /// By key, for lists: the writers of the elements that were read, in list order.
     pub(super) lists: Map<KeyId, Vec<TxnIndex>>,
+    /// By key, for lists whose last elements only unanswered commits read: the number of writers before those.
+    pub(super) certain: Map<KeyId, usize>,
+    /// Writers whose place in a list is unknown, because another one appended the same element.
+    pub(super) repeated: Map<(TxnIndex, KeyId), ()>,
     pub(super) anomalies: Vec<Anomaly>,
+    /// By kind: the number of anomalies, described or not.
+    pub(super) counts: BTreeMap<AnomalyClass, u64>,
     /// Why no level can be decided, whatever the search finds.
     pub(super) vague: Option<String>,
     /// The assumption made, in words: a history that holds under it holds; one that does not stays undecided.
-    pub(super) assumed: Option<String>,
+    pub(super) assumed: Option<Assumed>,
+}
+
+/// An assumption about unanswered commits.
+#[derive(Clone, Debug)]
+pub(super) struct Assumed {
+    /// In words.
+    pub(super) why: String,
+    /// The transactions that are assumed to have had no effect.
+    pub(super) txns: Vec<TxnIndex>,
+    /// The lists that show the same element for two of their writers.
+    pub(super) keys: Vec<KeyId>,
+}
+
+/// The writer of a list element.
+#[derive(Clone, Copy, Debug)]
+struct Element {
+    /// Or [`NO_SOURCE`], if several transactions appended it.
+    owner: Source,
+    /// Its position among the elements that the owner appended to that list.
+    at: u32,
+    /// Whether it is the last of those.
+    last: bool,
+    /// How many times it was appended.
+    times: u32,
 }
 
 /// Maximum number of anomalies of this kind that are described.
@@ -78,9 +112,7 @@ struct Resolver<'v, 'h> {
     view: &'v View<'h>,
     /// Writers of a value; more than one if it is not unique.
     values: Map<(KeyId, &'h [u8]), Vec<TxnIndex>>,
-    /// By element: its writer, its position among the writer's appends to that list, and whether it is the
-    /// last one.
-    elements: Map<(KeyId, &'h [u8]), (TxnIndex, u32, bool)>,
+    elements: Map<(KeyId, &'h [u8]), Element>,
     /// The transactions that may have made a key absent.
     removers: Map<KeyId, Vec<TxnIndex>>,
     lists: Map<KeyId, ListOrder<'h>>,
@@ -97,7 +129,10 @@ impl<'v, 'h> Resolver<'v, 'h> {
             choices: Vec::new(),
             included: txns.iter().map(crate::view::is_committed).collect(),
             lists: Map::default(),
+            certain: Map::default(),
+            repeated: Map::default(),
             anomalies: Vec::new(),
+            counts: BTreeMap::new(),
             vague: None,
             assumed: None,
         };
@@ -124,15 +159,22 @@ impl<'v, 'h> Resolver<'v, 'h> {
             let appended = view.appended(write.content);
             for (at, element) in (0_u32..).zip(appended) {
                 let last = at as usize + 1 == appended.len();
-                if !self.may_count(txn) && self.elements.contains_key(&(write.key, *element)) {
+                let place = (write.key, *element);
+                let old = self.elements.get(&place).copied();
+                if old.is_some() && !self.may_count(txn) {
                     continue;
                 }
-                let old = self.elements.insert((write.key, element), (txn, at, last));
-                if let Some((other, ..)) = old
-                    && self.may_count(other)
-                {
-                    let (name, element) = (view.key_name(write.key), show(element));
-                    let why = format!("list {name} was appended {element} by T{other} and by T{txn}");
+                let new = Element { owner: txn, at, last, times: 1 };
+                let Some(old) = old.filter(|old| old.owner == NO_SOURCE || self.may_count(old.owner)) else {
+                    self.elements.insert(place, new);
+                    continue;
+                };
+                self.elements.insert(place, Element { owner: NO_SOURCE, times: old.times + 1, ..new });
+                self.resolved.repeated.insert((txn, write.key), ());
+                if old.owner != NO_SOURCE {
+                    self.resolved.repeated.insert((old.owner, write.key), ());
+                    let (name, element) = (view.key_name(write.key), view.show(element));
+                    let why = format!("list {name} was appended {element} by T{} and by T{txn}", old.owner);
                     self.resolved.vague.get_or_insert(why);
                 }
             }
@@ -151,8 +193,7 @@ impl<'v, 'h> Resolver<'v, 'h> {
         if !txns().any(|txn| unanswered(txn) && appends(txn)) {
             return;
         }
-        let mut given_up: Map<TxnIndex, ()> = Map::default();
-        let mut assumed = None;
+        let mut assumed: Option<Assumed> = None;
         let mut first: Map<(KeyId, &[u8]), TxnIndex> = Map::default();
         for txn in txns() {
             for write in view.writes(txn) {
@@ -160,14 +201,17 @@ impl<'v, 'h> Resolver<'v, 'h> {
                     let Some(other) = first.insert((write.key, element), txn) else { continue };
                     let uncertain = |txn: &TxnIndex| unanswered(*txn) && !hints.contains_key(txn);
                     let Some(dropped) = [other, txn].into_iter().find(uncertain) else { continue };
-                    given_up.insert(dropped, ());
-                    let (name, element) = (view.key_name(write.key), show(element));
-                    let why = || format!("list {name} was appended {element} by T{other} and by T{txn}");
-                    assumed.get_or_insert_with(why);
+                    let assumed = assumed.get_or_insert_with(|| {
+                        let (name, element) = (view.key_name(write.key), view.show(element));
+                        let why = format!("list {name} was appended {element} by T{other} and by T{txn}");
+                        Assumed { why, txns: Vec::new(), keys: Vec::new() }
+                    });
+                    assumed.txns.push(dropped);
+                    assumed.keys.push(write.key);
                 }
             }
         }
-        self.given_up = given_up;
+        self.given_up = assumed.iter().flat_map(|assumed| &assumed.txns).map(|txn| (*txn, ())).collect();
         self.resolved.assumed = assumed;
     }
 
@@ -196,12 +240,14 @@ impl<'v, 'h> Resolver<'v, 'h> {
                     Seen::List(elements) => {
                         let list = self.lists.entry(read.key).or_default();
                         let known = list.longest.len();
+                        if crate::view::is_committed(view.txn(reader)) {
+                            list.certain = list.certain.max(elements.len());
+                        }
                         if elements.len() > known {
                             (list.longest, list.reader) = (elements, reader);
                             for element in &elements[known..] {
-                                if let Some(&(owner, ..)) = self.elements.get(&(read.key, element.as_slice()))
-                                {
-                                    self.count_in(owner, &mut queue);
+                                if let Some(found) = self.elements.get(&(read.key, element.as_slice())) {
+                                    self.count_in(found.owner, &mut queue);
                                 }
                             }
                         }
@@ -274,27 +320,40 @@ impl<'v, 'h> Resolver<'v, 'h> {
     fn orphan(&mut self, reader: TxnIndex, read: &Observed<'h>) {
         let Seen::Value(value) = read.seen else { return };
         let view = self.view;
-        let passed = view.intermediate.iter().find(|one| {
-            one.key == read.key && one.value == value && one.txn != reader && self.may_count(one.txn)
-        });
-        let dead = self
-            .values
-            .get(&(read.key, value))
-            .and_then(|writers| writers.iter().copied().find(|&txn| txn != reader));
+        let mut overwritten = view
+            .intermediate
+            .iter()
+            .filter(|one| one.key == read.key && one.value == value && one.txn != reader)
+            .map(|one| one.txn)
+            .collect::<Vec<_>>();
+        overwritten.sort_by_key(|txn| !self.may_count(*txn));
+        let passed = overwritten.first().copied().filter(|txn| self.may_count(*txn));
+        let dead = self.values.get(&(read.key, value));
+        let dead = dead.and_then(|writers| writers.iter().copied().find(|&txn| txn != reader));
+        let dead = dead.or(overwritten.first().copied());
         let name = view.key_name(read.key);
+        let writes = |op: &Op| match op {
+            Op::Put { key, value: own }
+            | Op::PutExpiring { key, value: own, .. }
+            | Op::Cas { key, value: own, .. } => key == view.keys[read.key as usize] && own == value,
+            _ => false,
+        };
         let (class, other, why) = match (passed, dead) {
             (Some(passed), _) => {
-                let why = format!("T{} overwrote it itself before it committed", passed.txn);
-                (AnomalyClass::IntermediateRead, Some(passed.txn), why)
+                let why = format!("T{passed} overwrote it itself before it committed");
+                (AnomalyClass::IntermediateRead, Some(passed), why)
             }
             (None, Some(dead)) => (
                 AnomalyClass::AbortedRead,
                 Some(dead),
                 format!("it was written by T{dead}, which did not commit"),
             ),
+            (None, None) if view.txn(reader).ops.iter().any(writes) => {
+                (AnomalyClass::FutureRead, None, "it wrote that itself, later".to_owned())
+            }
             (None, None) => (AnomalyClass::GarbageRead, None, "no transaction wrote that value".to_owned()),
         };
-        let message = format!("T{reader} read {name} and saw {}: {why}", show_seen(read.seen));
+        let message = format!("T{reader} read {name} and saw {}: {why}", view.show_seen(read.seen));
         self.anomaly(class, [reader].into_iter().chain(other).collect(), read.key, message);
     }
 
@@ -312,44 +371,44 @@ impl<'v, 'h> Resolver<'v, 'h> {
 
     fn order_list(&mut self, key: KeyId, list: &mut ListOrder<'h>) {
         let name = self.view.key_name(key);
-        let mut seen: Map<&[u8], ()> = Map::default();
+        let mut seen: Map<&[u8], u32> = Map::default();
         let mut writers: Vec<TxnIndex> = Vec::new();
-        let mut before: Option<(TxnIndex, u32, bool)> = None;
-        for element in list.longest {
-            let text = show(element);
+        let mut before: Option<Element> = None;
+        let mut aborted: Option<TxnIndex> = None;
+        for (at, element) in list.longest.iter().enumerate() {
+            if at == list.certain {
+                self.resolved.certain.insert(key, writers.len());
+            }
+            let text = self.view.show(element);
             let reader = list.reader;
-            if seen.insert(element, ()).is_some() {
-                let message = format!("T{reader} read list {name} and found {text} in it twice");
+            let found = self.elements.get(&(key, element.as_slice())).copied();
+            let times = seen.entry(element).or_default();
+            *times += 1;
+            if *times == found.map_or(1, |found| found.times) + 1 {
+                let message =
+                    format!("T{reader} read list {name} and found {text} in it too often: {times} times");
                 self.anomaly(AnomalyClass::DuplicateElement, vec![reader], key, message);
             }
-            let found = self.elements.get(&(key, element.as_slice())).copied();
-            list.owners.push(found.map_or(NO_SOURCE, |(owner, ..)| owner));
-            list.finals.push(found.is_none_or(|(.., last)| last));
-            let (continues, follows) = match (before, found) {
-                (Some((owner, at, false)), Some((next, place, _))) => {
-                    (true, owner == next && place == at + 1)
-                }
-                (Some((_, _, false)), None) => (true, false),
-                (_, Some((_, place, _))) => (place > 0, false),
-                (_, None) => (false, false),
-            };
-            if continues && !follows {
-                let owners = before.into_iter().chain(found).map(|(owner, ..)| owner);
-                let message = format!(
-                    "T{reader} read list {name} and saw {text} where one transaction's elements were cut apart or \
-                     swapped"
-                );
-                let txns = [reader].into_iter().chain(owners).collect();
-                self.anomaly(AnomalyClass::IncompatibleOrder, txns, key, message);
-            }
-            before = found;
+            list.owners.push(found.map_or(NO_SOURCE, |found| found.owner));
+            list.finals.push(found.is_none_or(|found| found.last));
+            let counted = found.filter(|found| found.owner != NO_SOURCE && self.may_count(found.owner));
+            self.contiguous(key, reader, &text, before, counted);
             match found {
-                Some((owner, ..)) if self.may_count(owner) => {
+                Some(found) if found.owner == NO_SOURCE => {}
+                Some(Element { owner, .. }) if self.may_count(owner) => {
+                    if let Some(dirty) = aborted.take() {
+                        let message = format!(
+                            "T{reader} read list {name} with {text} of T{owner} behind an element of T{dirty}, which did \
+                             not commit: T{owner} updated what was never there"
+                        );
+                        self.anomaly(AnomalyClass::DirtyUpdate, vec![reader, dirty, owner], key, message);
+                    }
                     if writers.last() != Some(&owner) {
                         writers.push(owner);
                     }
                 }
-                Some((owner, ..)) => {
+                Some(Element { owner, .. }) => {
+                    aborted = Some(owner);
                     let message = format!(
                         "T{reader} read list {name} and saw {text} of T{owner}, which did not commit"
                     );
@@ -361,8 +420,42 @@ impl<'v, 'h> Resolver<'v, 'h> {
                     self.anomaly(AnomalyClass::GarbageRead, vec![reader], key, message);
                 }
             }
+            before = counted;
         }
         self.resolved.lists.insert(key, writers);
+    }
+
+    /// Reports elements of one transaction that do not stand side by side in the order in which it appended them.
+    fn contiguous(
+        &mut self,
+        key: KeyId,
+        reader: TxnIndex,
+        text: &str,
+        before: Option<Element>,
+        found: Option<Element>,
+    ) {
+        let follows = match (before, found) {
+            (Some(before), Some(found)) if !before.last => {
+                before.owner == found.owner && found.at == before.at + 1
+            }
+            (_, Some(found)) => found.at == 0,
+            (_, None) => true,
+        };
+        if follows {
+            return;
+        }
+        // Behind an element whose writer is unknown anything may continue.
+        if before.is_none() && self.resolved.vague.is_some() {
+            return;
+        }
+        let name = self.view.key_name(key);
+        let owners = before.into_iter().chain(found).map(|element| element.owner);
+        let message = format!(
+            "T{reader} read list {name} and saw {text} where one transaction's elements were cut apart or swapped"
+        );
+        let mut txns: Vec<TxnIndex> = [reader].into_iter().chain(owners).collect();
+        txns.dedup();
+        self.anomaly(AnomalyClass::IncompatibleOrder, txns, key, message);
     }
 
     fn list_source(&mut self, reader: TxnIndex, read: &Observed<'h>, elements: &'h [Bytes]) -> Source {
@@ -375,16 +468,25 @@ impl<'v, 'h> Resolver<'v, 'h> {
         if !same {
             if counts {
                 let (name, other) = (self.view.key_name(read.key), list.reader);
-                let longest = show_seen(Seen::List(list.longest));
+                let longest = self.view.show_seen(Seen::List(list.longest));
                 let message = format!(
                     "T{reader} read list {name} as {} and T{other} as {longest}: no list has both as its beginning",
-                    show_seen(read.seen)
+                    self.view.show_seen(read.seen)
                 );
-                self.anomaly(AnomalyClass::IncompatibleOrder, vec![reader, other], read.key, message);
+                let mut txns = vec![reader, other];
+                txns.extend(self.uncertain(read.key, elements, list.longest));
+                self.anomaly(AnomalyClass::IncompatibleOrder, txns, read.key, message);
             }
             return NO_SOURCE;
         }
         let (owner, complete) = (list.owners[last], list.finals[last]);
+        let writes = self.view.writes(reader).iter().any(|write| write.key == read.key);
+        if let Some(at) = list.owners[..elements.len()].iter().position(|owner| writes && *owner == reader) {
+            if counts {
+                self.own_element(reader, read, &elements[at]);
+            }
+            return NO_SOURCE;
+        }
         if owner >= NO_SOURCE || !self.may_count(owner) {
             return NO_SOURCE;
         }
@@ -392,37 +494,79 @@ impl<'v, 'h> Resolver<'v, 'h> {
             let name = self.view.key_name(read.key);
             let message = format!(
                 "T{reader} read list {name} as {}, which is in the middle of what T{owner} appended",
-                show_seen(read.seen)
+                self.view.show_seen(read.seen)
             );
             self.anomaly(AnomalyClass::IntermediateRead, vec![reader, owner], read.key, message);
         }
         owner
     }
 
+    /// The writer of an element without which two lists would fit, if it may have been aborted.
+    fn uncertain(&self, key: KeyId, one: &[Bytes], other: &[Bytes]) -> Option<TxnIndex> {
+        let certain = |element: &&Bytes| match self.elements.get(&(key, element.as_slice())) {
+            Some(found) if found.owner != NO_SOURCE => crate::view::is_committed(self.view.txn(found.owner)),
+            _ => true,
+        };
+        let fit =
+            one.iter().filter(certain).zip(other.iter().filter(certain)).all(|(one, other)| one == other);
+        let dead = one.iter().chain(other).find(|element| !certain(element)).filter(|_| fit);
+        dead.and_then(|element| self.elements.get(&(key, element.as_slice()))).map(|found| found.owner)
+    }
+
+    /// Reports an own element that a transaction read before it appended it, or once more than it appended it.
+    fn own_element(&mut self, reader: TxnIndex, read: &Observed<'h>, element: &[u8]) {
+        let view = self.view;
+        let key = view.keys[read.key as usize];
+        let ops = &view.txn(reader).ops;
+        let appends =
+            |op: &Op| matches!(op, Op::Append { key: other, element: own } if other == key && own == element);
+        let reads = |op: &Op| matches!(op, Op::List { key: other, elements, .. } if other == key && elements.iter().any(|one| one == element));
+        let later = ops.iter().position(reads) < ops.iter().position(appends);
+        let (name, text, seen) = (view.key_name(read.key), view.show(element), view.show_seen(read.seen));
+        let (class, message) = if later {
+            let message = format!("T{reader} read list {name} as {seen}: it appended {text} itself, later");
+            (AnomalyClass::FutureRead, message)
+        } else {
+            let message = format!(
+                "T{reader} appended {text} to list {name} and then read it once more, among the elements of others {seen}"
+            );
+            (AnomalyClass::InternalInconsistency, message)
+        };
+        self.anomaly(class, vec![reader], read.key, message);
+    }
+
     fn anomaly(&mut self, class: AnomalyClass, txns: Vec<TxnIndex>, key: KeyId, message: String) {
+        *self.resolved.counts.entry(class).or_default() += 1;
         if self.resolved.anomalies.len() >= ANOMALIES_MAX {
             return;
         }
         let keys = vec![self.view.keys[key as usize].to_vec()];
-        let level = Level::ReadCommitted;
-        self.resolved.anomalies.push(Anomaly { class, level, txns, keys, message, cycle: Vec::new() });
+        let level = self.level(class, &txns);
+        self.resolved.anomalies.push(Anomaly::direct(class, level, txns, keys, message));
+    }
+
+    /// The weakest level that forbids an anomaly: an unanswered commit may have been aborted, and what it saw and wrote
+    /// counts only where reads must be of committed transactions.
+    fn level(&self, class: AnomalyClass, txns: &[TxnIndex]) -> Level {
+        let certain = |txn: &TxnIndex| crate::view::is_committed(self.view.txn(*txn));
+        match class.weakest_level() {
+            Level::ReadUncommitted if !txns.iter().all(certain) => Level::ReadCommitted,
+            level => level,
+        }
     }
 
     fn finish(mut self) -> Resolved {
         for violation in self.view.internal() {
-            let level = match violation.class {
-                AnomalyClass::NonRepeatableRead => Level::ReadAtomic,
-                _ => Level::ReadCommitted,
-            };
             if self.resolved.included[violation.txns[0] as usize] {
-                self.resolved.anomalies.push(Anomaly {
-                    class: violation.class,
+                *self.resolved.counts.entry(violation.class).or_default() += 1;
+                let level = self.level(violation.class, &violation.txns);
+                self.resolved.anomalies.push(Anomaly::direct(
+                    violation.class,
                     level,
-                    txns: violation.txns.clone(),
-                    keys: violation.keys.clone(),
-                    message: violation.message.clone(),
-                    cycle: Vec::new(),
-                });
+                    violation.txns.clone(),
+                    violation.keys.clone(),
+                    violation.message.clone(),
+                ));
             }
         }
         self.resolved

@@ -1,5 +1,7 @@
 //! The answer of the black box: a standing for each level, and the anomalies that explain it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use stormproof_workloads::history::TxnIndex;
 use stormproof_workloads::store::Key;
@@ -25,6 +27,9 @@ pub enum Standing {
 pub struct Anomaly {
     /// Its kind.
     pub class: AnomalyClass,
+    /// Its name, as Adya and Elle call it: `G-single-process` for a cycle with one anti-dependency that needs the order of
+    /// a session.
+    pub name: String,
     /// The weakest level that forbids it.
     pub level: Level,
     /// The transactions involved; for a cycle, in its order.
@@ -38,6 +43,17 @@ pub struct Anomaly {
 }
 
 impl Anomaly {
+    /// An anomaly that is no cycle.
+    pub(super) fn direct(
+        class: AnomalyClass,
+        level: Level,
+        txns: Vec<TxnIndex>,
+        keys: Vec<Key>,
+        message: String,
+    ) -> Self {
+        Self { class, name: class.elle().to_owned(), level, txns, keys, message, cycle: Vec::new() }
+    }
+
     /// The row of the contract that it violates.
     pub fn invariant(&self) -> Invariant {
         match (self.class, self.level) {
@@ -46,7 +62,9 @@ impl Anomaly {
                 | AnomalyClass::DuplicateElement
                 | AnomalyClass::AbortedRead
                 | AnomalyClass::IntermediateRead
-                | AnomalyClass::IncompatibleOrder,
+                | AnomalyClass::IncompatibleOrder
+                | AnomalyClass::DirtyUpdate
+                | AnomalyClass::FutureRead,
                 _,
             ) => Invariant::CommittedOnly,
             (AnomalyClass::InternalInconsistency, _) => Invariant::ReadYourWrites,
@@ -69,6 +87,9 @@ pub struct Table {
     pub levels: Vec<(Level, Standing)>,
     /// The anomalies found, weakest level first, shortest cycle first.
     pub anomalies: Vec<Anomaly>,
+    /// By name: the number of anomalies, described or not; empty unless all levels were asked for.
+    #[serde(default)]
+    pub counts: BTreeMap<String, u64>,
 }
 
 impl Table {
@@ -79,18 +100,29 @@ impl Table {
 
     /// The weakest level that is violated.
     pub fn weakest_violated(&self) -> Option<Level> {
-        self.levels.iter().find(|(_, standing)| *standing == Standing::Violated).map(|(level, _)| *level)
+        self.minimal_violated().first().copied()
+    }
+
+    /// The weakest levels that are violated: those that imply no other violated level.
+    pub fn minimal_violated(&self) -> Vec<Level> {
+        let violated = self.of(|standing| *standing == Standing::Violated);
+        let above = |level: Level| violated.iter().any(|other| *other != level && level.implies(*other));
+        violated.iter().copied().filter(|level| !above(*level)).collect()
     }
 
     /// The strongest levels that hold: those that no other level that holds implies.
     pub fn strongest_satisfied(&self) -> Vec<Level> {
-        let holds: Vec<Level> = self
-            .levels
-            .iter()
-            .filter(|(_, standing)| *standing == Standing::Holds)
-            .map(|(level, _)| *level)
-            .collect();
+        let holds = self.of(|standing| *standing == Standing::Holds);
         let beaten = |level: Level| holds.iter().any(|other| *other != level && other.implies(level));
         holds.iter().copied().filter(|level| !beaten(*level)).collect()
+    }
+
+    /// The levels that are neither known to hold nor to be violated.
+    pub fn undecided(&self) -> Vec<Level> {
+        self.of(|standing| matches!(standing, Standing::Unknown(_)))
+    }
+
+    fn of(&self, wanted: impl Fn(&Standing) -> bool) -> Vec<Level> {
+        self.levels.iter().filter(|(_, standing)| wanted(standing)).map(|(level, _)| *level).collect()
     }
 }

@@ -11,7 +11,8 @@ use stormproof_workloads::History;
 use stormproof_workloads::history::{Op, Session};
 use stormproof_workloads::store::Read;
 
-use super::{FormatError, Input, untimed, zero_is_nothing};
+use super::detect::is_binary;
+use super::{FormatError, Input, Notation, untimed};
 
 #[derive(Deserialize)]
 struct File {
@@ -41,10 +42,12 @@ fn yes() -> bool {
 }
 
 pub(super) fn read(bytes: &[u8]) -> Result<Input, FormatError> {
+    // An id of 91 or 123 begins with the byte of a bracket; what tells JSON apart is that it is text.
     let sessions = match bytes.trim_ascii_start().first() {
-        Some(b'{' | b'[') => json(bytes)?,
+        Some(b'{' | b'[') if !is_binary(bytes) => json(bytes)?,
         _ => Bincode { bytes, at: 0 }.file()?,
     };
+    let processes = (0..sessions.len()).map(|session| session.to_string()).collect();
     let mut txns = Vec::new();
     for (session, list) in (0..).zip(sessions) {
         for txn in list {
@@ -52,8 +55,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<Input, FormatError> {
             txns.push(untimed(txns.len(), session as Session, ops, txn.success));
         }
     }
-    zero_is_nothing(&mut txns);
-    Ok(Input { history: History { lives: Vec::new(), txns }, timed: false })
+    Ok(Input {
+        history: History { lives: Vec::new(), txns },
+        timed: false,
+        notation: Notation::Text,
+        origins: Vec::new(),
+        processes,
+        left_out: Vec::new(),
+    })
 }
 
 fn json(bytes: &[u8]) -> Result<Vec<Vec<Transaction>>, FormatError> {
@@ -173,6 +182,15 @@ mod tests {
         let (binary, text) = (read(&bincode()).expect("reads"), read(json).expect("reads"));
         assert_eq!(binary.history, text.history);
         assert_eq!(binary.history.txns[0].ops.len(), 1);
+    }
+
+    #[test]
+    fn an_id_that_begins_with_the_byte_of_a_bracket_is_no_json() {
+        for first in *b"[{" {
+            let mut bytes = bincode();
+            bytes[0] = first;
+            assert_eq!(read(&bytes).expect("reads").history.txns.len(), 1);
+        }
     }
 
     #[test]

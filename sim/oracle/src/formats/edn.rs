@@ -1,193 +1,172 @@
-//! A reader for EDN (<https://github.com/edn-format/edn>): enough for histories, with positions in its
-//! errors.
+//! EDN values (<https://github.com/edn-format/edn>), and their canonical text.
+//!
+//! Job: a value as data, and one text for each value, so that `1` and `1N` are the same key and `:x` and `"x"` are two.
+//! Not its job: reading them from a file ([`super::edn_reader`], [`super::json`]).
 
-use super::FormatError;
+use std::borrow::Cow;
 
-/// A value. Numbers stay text: histories use them as names.
+/// An EDN value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Edn<'t> {
+pub(crate) enum Edn<'t> {
+    /// `nil`.
     Nil,
-    /// A number, symbol, boolean, character or string (without its quotes).
-    Atom(&'t str),
-    Keyword(&'t str),
-    /// A vector, list or set.
+    /// A number, symbol, boolean or character, in its canonical text.
+    Atom(Cow<'t, str>),
+    /// A string, without quotes, escapes as written.
+    Text(Cow<'t, str>),
+    /// A keyword, without its colon.
+    Keyword(Cow<'t, str>),
+    /// A vector or list.
     Sequence(Vec<Edn<'t>>),
+    /// A set.
+    Set(Vec<Edn<'t>>),
+    /// A map.
     Map(Vec<(Edn<'t>, Edn<'t>)>),
+    /// A tag and its value.
+    Tagged(&'t str, Box<Edn<'t>>),
 }
 
 impl<'t> Edn<'t> {
-    /// The value of a keyword in a map.
-    pub(super) fn get(&self, keyword: &str) -> Option<&Self> {
-        let Self::Map(pairs) = self else { return None };
-        pairs.iter().find(|(key, _)| *key == Edn::Keyword(keyword)).map(|(_, value)| value)
+    /// The value under a keyword of a map (in JSON, a string).
+    pub(crate) fn get(&self, keyword: &str) -> Option<&Self> {
+        let pairs = self.pairs()?;
+        let found = pairs.iter().find(|(key, _)| match key {
+            Self::Keyword(name) | Self::Text(name) => name == keyword,
+            _ => false,
+        });
+        found.map(|(_, value)| value)
     }
 
-    /// As a name: the text of an atom or keyword.
-    pub(super) fn name(&self) -> Option<&'t str> {
+    /// The pairs of a map, below any tag: a record like `#jepsen.history.Op{…}` is a map.
+    pub(crate) fn pairs(&self) -> Option<&[(Self, Self)]> {
         match self {
-            Self::Atom(text) | Self::Keyword(text) => Some(text),
+            Self::Map(pairs) => Some(pairs),
+            Self::Tagged(_, value) => value.pairs(),
             _ => None,
         }
     }
+
+    /// The items of a vector or list, below any tag.
+    pub(crate) fn items(&self) -> Option<&[Self]> {
+        match self {
+            Self::Sequence(items) => Some(items),
+            Self::Tagged(_, value) => value.items(),
+            _ => None,
+        }
+    }
+
+    /// The name of a keyword, symbol or string: `ok` for `:ok` and for JSON's `"ok"`.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Atom(text) | Self::Keyword(text) | Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// An integer.
+    pub(crate) fn integer(&self) -> Option<i64> {
+        match self {
+            Self::Atom(text) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// The canonical text of the value: equal values have equal texts, different ones have different texts.
+    pub(crate) fn canonical(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text);
+        text
+    }
+
+    fn write(&self, text: &mut String) {
+        match self {
+            Self::Nil => text.push_str("nil"),
+            Self::Atom(atom) => text.push_str(atom),
+            Self::Text(string) => {
+                text.push('"');
+                text.push_str(string);
+                text.push('"');
+            }
+            Self::Keyword(name) => {
+                text.push(':');
+                text.push_str(name);
+            }
+            Self::Sequence(items) => join(text, '[', items.iter().map(Self::canonical), ']'),
+            Self::Set(items) => {
+                text.push('#');
+                join(text, '{', sorted(items.iter().map(Self::canonical)), '}');
+            }
+            Self::Map(pairs) => {
+                let pairs = pairs.iter().map(|(key, value)| key.canonical() + " " + &value.canonical());
+                join(text, '{', sorted(pairs), '}');
+            }
+            Self::Tagged(tag, value) => {
+                text.push('#');
+                text.push_str(tag);
+                text.push(' ');
+                value.write(text);
+            }
+        }
+    }
 }
 
-/// Reads one value after the other.
-#[derive(Debug)]
-pub(super) struct Reader<'t> {
-    text: &'t str,
-    at: usize,
+/// Sets and maps have no order, so their canonical text is sorted.
+fn sorted(texts: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
+    let mut texts: Vec<String> = texts.collect();
+    texts.sort_unstable();
+    texts.into_iter()
 }
 
-/// Deeper nesting is taken for damage.
-const DEPTH_MAX: usize = 64;
-
-impl<'t> Reader<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
-        Self { text, at: 0 }
+fn join(text: &mut String, open: char, items: impl Iterator<Item = String>, close: char) {
+    text.push(open);
+    for (at, item) in items.enumerate() {
+        if at > 0 {
+            text.push(' ');
+        }
+        text.push_str(&item);
     }
+    text.push(close);
+}
 
-    /// Skips the opening bracket of a history that is one big vector; says whether there was one.
-    pub(super) fn enter_vector(&mut self) -> bool {
-        self.skip();
-        let inside = self.peek() == Some(b'[');
-        self.at += usize::from(inside);
-        inside
+/// A number in its canonical text: without a plus sign, leading zeros or a suffix; other tokens as they are.
+pub(super) fn atom(token: &str) -> Cow<'_, str> {
+    let digits = token.strip_prefix(['+', '-']).unwrap_or(token);
+    let digits = digits.strip_suffix('N').unwrap_or(digits);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Cow::Borrowed(token);
     }
-
-    /// Whether the closing bracket of that vector, or the end of the text, comes next.
-    pub(super) fn at_end(&mut self, inside: bool) -> bool {
-        self.skip();
-        self.peek().is_none() || inside && self.peek() == Some(b']')
+    let digits = digits.trim_start_matches('0');
+    match (digits, token.starts_with('-')) {
+        ("", _) => Cow::Borrowed("0"),
+        (digits, false) => Cow::Borrowed(digits),
+        (digits, true) if token.len() == digits.len() + 1 => Cow::Borrowed(token),
+        (digits, true) => Cow::Owned(format!("-{digits}")),
     }
+}
 
-    /// The next value, and where it begins.
-    pub(super) fn value(&mut self) -> Result<(Edn<'t>, usize), FormatError> {
-        self.skip();
-        let start = self.at;
-        Ok((self.nested(0)?, start))
-    }
+#[cfg(test)]
+mod tests {
+    use super::{Edn, atom};
 
-    /// An error at a byte.
-    pub(super) fn error_at(&self, at: usize, message: impl Into<String>) -> FormatError {
-        let before = &self.text.as_bytes()[..at.min(self.text.len())];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
-        FormatError::new(line, column, message)
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    /// Skips white space, commas and comments.
-    fn skip(&mut self) {
-        while let Some(byte) = self.peek() {
-            match byte {
-                b' ' | b'\t' | b'\n' | b'\r' | b',' => self.at += 1,
-                b';' => {
-                    let rest = &self.text.as_bytes()[self.at..];
-                    self.at += rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
-                }
-                _ => break,
-            }
+    #[test]
+    fn one_number_has_one_text() {
+        for (written, canonical) in [
+            ("1N", "1"),
+            ("+1", "1"),
+            ("007", "7"),
+            ("-0", "0"),
+            ("-05", "-5"),
+            ("-5", "-5"),
+            ("1.0", "1.0"),
+            ("-", "-"),
+        ] {
+            assert_eq!(atom(written), canonical, "{written}");
         }
     }
 
-    fn nested(&mut self, depth: usize) -> Result<Edn<'t>, FormatError> {
-        if depth > DEPTH_MAX {
-            return Err(self.error_at(self.at, "nested too deeply for a history"));
-        }
-        self.skip();
-        match self.peek() {
-            None => Err(self.error_at(self.at, "the file ends in the middle of a value")),
-            Some(b'[') => self.sequence(b']', depth),
-            Some(b'(') => self.sequence(b')', depth),
-            Some(b'{') => self.map(depth),
-            Some(b'"') => self.string(),
-            Some(b'#') => self.dispatch(depth),
-            Some(b':') => {
-                self.at += 1;
-                Ok(Edn::Keyword(self.token()?))
-            }
-            Some(b']' | b')' | b'}') => {
-                Err(self.error_at(self.at, "a closing bracket without its opening one"))
-            }
-            Some(_) => {
-                let token = self.token()?;
-                Ok(if token == "nil" { Edn::Nil } else { Edn::Atom(token) })
-            }
-        }
-    }
-
-    fn sequence(&mut self, close: u8, depth: usize) -> Result<Edn<'t>, FormatError> {
-        self.at += 1;
-        let mut items = Vec::new();
-        loop {
-            self.skip();
-            if self.peek() == Some(close) {
-                self.at += 1;
-                return Ok(Edn::Sequence(items));
-            }
-            items.push(self.nested(depth + 1)?);
-        }
-    }
-
-    fn map(&mut self, depth: usize) -> Result<Edn<'t>, FormatError> {
-        let start = self.at;
-        match self.sequence(b'}', depth)? {
-            Edn::Sequence(items) if items.len().is_multiple_of(2) => {
-                let mut items = items.into_iter();
-                let mut pairs = Vec::new();
-                while let Some((key, value)) = items.next().zip(items.next()) {
-                    pairs.push((key, value));
-                }
-                Ok(Edn::Map(pairs))
-            }
-            _ => Err(self.error_at(start, "a map with a key and no value")),
-        }
-    }
-
-    /// `#{…}`, `#_ignored`, or a tag, which is skipped.
-    fn dispatch(&mut self, depth: usize) -> Result<Edn<'t>, FormatError> {
-        self.at += 1;
-        match self.peek() {
-            Some(b'{') => self.sequence(b'}', depth),
-            Some(b'_') => {
-                self.at += 1;
-                self.nested(depth + 1)?;
-                self.nested(depth + 1)
-            }
-            _ => {
-                self.token()?;
-                self.nested(depth + 1)
-            }
-        }
-    }
-
-    fn string(&mut self) -> Result<Edn<'t>, FormatError> {
-        let start = self.at;
-        self.at += 1;
-        while let Some(byte) = self.peek() {
-            match byte {
-                b'\\' => self.at += 2,
-                b'"' => {
-                    self.at += 1;
-                    return Ok(Edn::Atom(&self.text[start + 1..self.at - 1]));
-                }
-                _ => self.at += 1,
-            }
-        }
-        Err(self.error_at(start, "a string without an end"))
-    }
-
-    fn token(&mut self) -> Result<&'t str, FormatError> {
-        let start = self.at;
-        let ends = |byte: u8| b" \t\n\r,;[](){}\"".contains(&byte);
-        let rest = &self.text.as_bytes()[start..];
-        self.at += rest.iter().position(|byte| ends(*byte)).unwrap_or(rest.len());
-        if self.at == start {
-            return Err(self.error_at(start, "expected a value"));
-        }
-        Ok(&self.text[start..self.at])
+    #[test]
+    fn a_keyword_a_string_and_a_symbol_of_one_name_are_three_values() {
+        let texts = [Edn::Keyword("x".into()), Edn::Text("x".into()), Edn::Atom("x".into())];
+        assert_eq!(texts.map(|value| value.canonical()), [":x", "\"x\"", "x"]);
     }
 }

@@ -2,7 +2,7 @@
 
 /// The kind of a dependency edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
+#[repr(u16)]
 pub(crate) enum Kind {
     /// Write dependency: the second overwrote the first.
     Ww = 1,
@@ -20,25 +20,27 @@ pub(crate) enum Kind {
     Pass = 64,
     /// From the start of a transaction to its own commit.
     Within = 128,
+    /// The order of a key's versions, which the user vouches for.
+    KeyOrder = 256,
 }
 
 /// A set of kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Kinds(pub(crate) u8);
+pub(crate) struct Kinds(pub(crate) u16);
 
 impl Kinds {
-    pub(crate) const WW: Self = Self(Kind::Ww as u8);
-    pub(crate) const WR: Self = Self(Kind::Wr as u8);
-    pub(crate) const RW: Self = Self(Kind::Rw as u8);
-    pub(crate) const ALL: Self = Self(u8::MAX);
-    pub(crate) const PASS: Self = Self(Kind::Pass as u8);
+    pub(crate) const WW: Self = Self(Kind::Ww as u16);
+    pub(crate) const WR: Self = Self(Kind::Wr as u16);
+    pub(crate) const RW: Self = Self(Kind::Rw as u16);
+    pub(crate) const ALL: Self = Self(u16::MAX);
+    pub(crate) const PASS: Self = Self(Kind::Pass as u16);
 
     pub(crate) const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
     pub(crate) const fn has(self, kind: Kind) -> bool {
-        self.0 & kind as u8 != 0
+        self.0 & kind as u16 != 0
     }
 }
 

@@ -22,8 +22,7 @@ pub(crate) fn shortest_cycle(
     kinds: Kinds,
     first: Option<Kind>,
 ) -> Option<Vec<Step>> {
-    let inside: HashMap<u32, u32, foldhash::fast::FixedState> =
-        component.iter().enumerate().map(|(at, &node)| (node, u32::try_from(at).unwrap_or(0))).collect();
+    let inside = places(component);
     let mut best: Option<Vec<Step>> = None;
     let mut starts = 0;
     for &start in component {
@@ -48,6 +47,21 @@ pub(crate) fn shortest_cycle(
         starts += usize::from(tried);
     }
     best
+}
+
+/// A shortest path within a sorted component, over edges of `kinds`.
+pub(crate) fn path_within(
+    graph: &Graph,
+    component: &[u32],
+    kinds: Kinds,
+    from: u32,
+    to: u32,
+) -> Option<Vec<Step>> {
+    path(graph, &places(component), kinds, from, to, usize::MAX)
+}
+
+fn places(component: &[u32]) -> HashMap<u32, u32, foldhash::fast::FixedState> {
+    component.iter().enumerate().map(|(at, &node)| (node, u32::try_from(at).unwrap_or(0))).collect()
 }
 
 /// A shortest path of at most `steps_max` steps.

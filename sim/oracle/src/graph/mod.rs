@@ -6,6 +6,6 @@ mod tarjan;
 mod topological;
 
 pub(crate) use csr::{Edge, Graph, Kind, Kinds};
-pub(crate) use cycle::{Step, shortest_cycle};
+pub(crate) use cycle::{Step, path_within, shortest_cycle};
 pub(crate) use tarjan::components;
-pub(crate) use topological::{nodes, topological, waits};
+pub(crate) use topological::{nodes, reversed, topological, waits};

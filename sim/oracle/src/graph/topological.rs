@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::csr::Graph;
+use super::csr::{Edge, Graph};
 
 /// The number of edges that lead to each node.
 pub(crate) fn waits(graph: &Graph) -> Vec<u32> {
@@ -36,4 +36,11 @@ pub(crate) fn topological(graph: &Graph) -> Option<Vec<u32>> {
         }
     }
     (order.len() == graph.nodes()).then_some(order)
+}
+
+/// The graph with all edges turned around.
+pub(crate) fn reversed(graph: &Graph) -> Graph {
+    let turned = |from: u32| graph.from(from).iter().map(move |edge| (edge.to, Edge { to: from, ..*edge }));
+    let list: Vec<(u32, Edge)> = nodes(graph).flat_map(turned).collect();
+    Graph::new(graph.nodes(), &list)
 }

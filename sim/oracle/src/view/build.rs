@@ -4,15 +4,14 @@ use stormproof_workloads::History;
 use stormproof_workloads::history::{Op, Outcome, Txn, TxnIndex};
 use stormproof_workloads::store::{Bytes, Entry, Expected, Range, Version};
 
-use super::{
-    Condition, Content, How, Intermediate, KeyId, Map, Observed, Seen, View, Written, show, show_seen,
-};
+use super::{Condition, Content, How, Intermediate, KeyId, Map, Observed, Seen, View, Written};
+use crate::formats::Notation;
 use crate::verdict::{AnomalyClass, Invariant, Violation};
 
 /// Maximum number of internal violations described.
 const INTERNAL_MAX: usize = 256;
 
-pub(super) fn build(history: &History) -> View<'_> {
+pub(super) fn build(history: &History, notation: Notation) -> View<'_> {
     let keys = sorted_keys(history);
     let mut ids = Map::with_capacity_and_hasher(keys.len(), foldhash::fast::FixedState::default());
     for (id, key) in keys.iter().enumerate() {
@@ -25,6 +24,7 @@ pub(super) fn build(history: &History) -> View<'_> {
         appended: Vec::new(),
         view: View {
             history,
+            notation,
             keys,
             elements: Vec::new(),
             conditions: Vec::new(),
@@ -166,8 +166,11 @@ impl<'h> Builder<'h> {
                 (Content::Value(_), Expected::Absent) => false,
             };
             if !held {
-                self.internal(txn, id, AnomalyClass::InternalInconsistency, || {
-                    format!("wrote {} itself, then a condition on it held that contradicts it", show(key))
+                self.internal(txn, id, AnomalyClass::InternalInconsistency, |view| {
+                    format!(
+                        "wrote {} itself, then a condition on it held that contradicts it",
+                        view.show(key)
+                    )
                 });
             }
             return;
@@ -192,10 +195,14 @@ impl<'h> Builder<'h> {
                 self.appended.iter().filter(|(other, _)| *other == id).map(|(_, element)| *element).collect();
             let split = elements.len().saturating_sub(mine.len());
             if !elements[split..].iter().map(Vec::as_slice).eq(mine.iter().copied()) {
-                self.internal(txn, id, AnomalyClass::InternalInconsistency, || {
-                    let mine: Vec<_> = mine.iter().map(|element| show(element)).collect();
-                    let seen = show_seen(Seen::List(elements));
-                    format!("appended [{}] to list {} itself and then read {seen}", mine.join(" "), show(key))
+                self.internal(txn, id, AnomalyClass::InternalInconsistency, |view| {
+                    let mine: Vec<_> = mine.iter().map(|element| view.show(element)).collect();
+                    let seen = view.show_seen(Seen::List(elements));
+                    format!(
+                        "appended [{}] to list {} itself and then read {seen}",
+                        mine.join(" "),
+                        view.show(key)
+                    )
                 });
                 return;
             }
@@ -219,13 +226,13 @@ impl<'h> Builder<'h> {
             (Content::Appended { .. }, _) => true,
         };
         if !right {
-            self.internal(txn, key, AnomalyClass::InternalInconsistency, || {
+            self.internal(txn, key, AnomalyClass::InternalInconsistency, |view| {
                 let own = match content {
-                    Content::Value(own) | Content::Expiring(own) => format!("wrote \"{}\"", show(own)),
+                    Content::Value(own) | Content::Expiring(own) => format!("wrote {}", view.show_value(own)),
                     _ => "deleted it".to_owned(),
                 };
                 let how = if how == How::Scan { "a scan" } else { "a get" };
-                format!("{own} itself, and then {how} of it saw {}", show_seen(seen))
+                format!("{own} itself, and then {how} of it saw {}", view.show_seen(seen))
             });
         }
     }
@@ -240,16 +247,20 @@ impl<'h> Builder<'h> {
         let first = self.view.reads[at];
         let both = first.version.zip(read.version);
         if first.seen == read.seen && both.is_none_or(|(first, again)| first == again) {
+            // A scan says less than a get: that it did not show a key is a statement about a range.
+            if first.how == How::Scan && read.how == How::Get {
+                self.view.reads[at].how = How::Get;
+            }
             return;
         }
         self.view.reads.push(read);
-        self.internal(txn, read.key, AnomalyClass::NonRepeatableRead, || {
+        self.internal(txn, read.key, AnomalyClass::NonRepeatableRead, |view| {
             let at = |version: Option<Version>| version.map_or(String::new(), |v| format!(" at version {v}"));
             format!(
                 "read {}{} and then {}{}, without having written it",
-                show_seen(first.seen),
+                view.show_seen(first.seen),
                 at(first.version),
-                show_seen(read.seen),
+                view.show_seen(read.seen),
                 at(read.version)
             )
         });
@@ -270,7 +281,7 @@ impl<'h> Builder<'h> {
         let inside = entries.iter().all(|entry| range.contains(&entry.key));
         if !ordered || !inside || limit.is_some_and(|limit| entries.len() > limit) {
             let key = entries.first().map_or(0, |entry| self.ids[entry.key.as_slice()]);
-            self.internal(txn, key, AnomalyClass::MalformedScan, || {
+            self.internal(txn, key, AnomalyClass::MalformedScan, |_| {
                 "scanned and got keys out of order, twice, outside of the range, or more than it asked for"
                     .to_owned()
             });
@@ -302,7 +313,13 @@ impl<'h> Builder<'h> {
         }
     }
 
-    fn internal(&mut self, txn: &Txn, key: KeyId, class: AnomalyClass, what: impl FnOnce() -> String) {
+    fn internal(
+        &mut self,
+        txn: &Txn,
+        key: KeyId,
+        class: AnomalyClass,
+        what: impl FnOnce(&View<'h>) -> String,
+    ) {
         if self.view.internal.len() >= INTERNAL_MAX {
             return;
         }
@@ -316,7 +333,7 @@ impl<'h> Builder<'h> {
             _ => " (which did not commit)",
         };
         let name = self.view.key_name(key);
-        let message = format!("T{}{outcome}, key {name}: {}", txn.index, what());
+        let message = format!("T{}{outcome}, key {name}: {}", txn.index, what(&self.view));
         let keys = vec![self.view.keys[key as usize].to_vec()];
         self.view.internal.push(Violation { invariant, class, txns: vec![txn.index], keys, message });
     }

@@ -16,6 +16,7 @@ use stormproof_workloads::History;
 use stormproof_workloads::history::{Outcome, Txn, TxnIndex};
 use stormproof_workloads::store::{Bytes, Expected, Isolation, Version};
 
+use crate::formats::Notation;
 use crate::verdict::{Findings, Invariant, Violation};
 
 /// A hash map whose order of iteration never matters, with a fixed seed.
@@ -91,6 +92,8 @@ pub(crate) struct Intermediate<'h> {
 #[derive(Debug)]
 pub(crate) struct View<'h> {
     pub(crate) history: &'h History,
+    /// The notation of keys and values, to show them as they are written.
+    notation: Notation,
     pub(crate) keys: Vec<&'h [u8]>,
     pub(crate) elements: Vec<&'h [u8]>,
     pub(crate) conditions: Vec<Condition<'h>>,
@@ -103,7 +106,11 @@ pub(crate) struct View<'h> {
 
 impl<'h> View<'h> {
     pub(crate) fn new(history: &'h History) -> Self {
-        build::build(history)
+        Self::of(history, Notation::Bytes)
+    }
+
+    pub(crate) fn of(history: &'h History, notation: Notation) -> Self {
+        build::build(history, notation)
     }
 
     pub(crate) fn txn(&self, index: TxnIndex) -> &'h Txn {
@@ -147,7 +154,38 @@ impl<'h> View<'h> {
     }
 
     pub(crate) fn key_name(&self, key: KeyId) -> String {
-        show(self.keys[key as usize])
+        self.show(self.keys[key as usize])
+    }
+
+    /// A key or an element as text, as its file writes it.
+    pub(crate) fn show(&self, bytes: &[u8]) -> String {
+        show_in(self.notation, bytes)
+    }
+
+    /// A value as text: quoted, unless its file writes it in a notation of its own.
+    pub(crate) fn show_value(&self, bytes: &[u8]) -> String {
+        match self.notation {
+            Notation::Edn => self.show(bytes),
+            Notation::Bytes | Notation::Text => format!("\"{}\"", self.show(bytes)),
+        }
+    }
+
+    /// What was seen, as text.
+    pub(crate) fn show_seen(&self, seen: Seen<'_>) -> String {
+        match seen {
+            Seen::Absent => "nothing".to_owned(),
+            Seen::Value(value) => self.show_value(value),
+            Seen::List(elements) => {
+                const SHOWN: usize = 12;
+                let skipped = elements.len().saturating_sub(SHOWN);
+                let mut texts: Vec<_> =
+                    elements[skipped..].iter().map(|element| self.show(element)).collect();
+                if skipped > 0 {
+                    texts.insert(0, format!("… {skipped} more"));
+                }
+                format!("[{}]", texts.join(" "))
+            }
+        }
     }
 
     /// Reports transactions that miss their own writes, and reads that did not repeat where a snapshot was
@@ -165,26 +203,17 @@ impl<'h> View<'h> {
 
 /// Bytes as text, shortened.
 pub(crate) fn show(bytes: &[u8]) -> String {
-    const LENGTH_MAX: usize = 48;
-    let text = bytes[..bytes.len().min(LENGTH_MAX)].escape_ascii().to_string();
-    if bytes.len() > LENGTH_MAX { format!("{text}… ({} bytes)", bytes.len()) } else { text }
+    show_in(Notation::Bytes, bytes)
 }
 
-/// A value that was read, as text.
-pub(crate) fn show_seen(seen: Seen<'_>) -> String {
-    match seen {
-        Seen::Absent => "nothing".to_owned(),
-        Seen::Value(value) => format!("\"{}\"", show(value)),
-        Seen::List(elements) => {
-            const SHOWN: usize = 12;
-            let skipped = elements.len().saturating_sub(SHOWN);
-            let mut texts: Vec<_> = elements[skipped..].iter().map(|element| show(element)).collect();
-            if skipped > 0 {
-                texts.insert(0, format!("… {skipped} more"));
-            }
-            format!("[{}]", texts.join(" "))
-        }
-    }
+pub(crate) fn show_in(notation: Notation, bytes: &[u8]) -> String {
+    const LENGTH_MAX: usize = 48;
+    let shown = &bytes[..bytes.len().min(LENGTH_MAX)];
+    let text = match notation {
+        Notation::Edn => String::from_utf8_lossy(shown).replace(char::is_control, " "),
+        Notation::Bytes | Notation::Text => shown.escape_ascii().to_string(),
+    };
+    if bytes.len() > LENGTH_MAX { format!("{text}… ({} bytes)", bytes.len()) } else { text }
 }
 
 /// Whether a transaction is known to be committed.

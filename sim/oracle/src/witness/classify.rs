@@ -6,7 +6,7 @@ use stormproof_workloads::store::Version;
 use super::chain::{Chain, Entry};
 use super::context::Witness;
 use crate::verdict::{AnomalyClass, Invariant, Violation};
-use crate::view::{Content, How, Observed, Seen, show, show_seen};
+use crate::view::{Content, How, Observed, Seen, show};
 
 impl Witness<'_, '_> {
     pub(super) fn classify(
@@ -24,7 +24,7 @@ impl Witness<'_, '_> {
         let due = self.due(chain, expected);
         let message = format!(
             "T{reader}, which started at version {start}, {how} key {name} and saw {}{version}, but {due}: {why}",
-            show_seen(read.seen)
+            self.view.show_seen(read.seen)
         );
         let mut txns = vec![reader];
         txns.extend(other);

@@ -1,8 +1,11 @@
-//! Urgency: which answer waits first for an event.
+//! Urgency: which answer waits first for an event, and an order by it.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use super::super::events::Events;
 use super::super::problem::Problem;
-use crate::graph::Graph;
+use crate::graph::{Graph, topological, waits};
 
 /// Returns, by event, the earliest ack that has to wait for it.
 pub(in crate::blackbox) fn due(
@@ -18,4 +21,29 @@ pub(in crate::blackbox) fn due(
         due[node as usize] = own.min(next.unwrap_or(u64::MAX));
     }
     due
+}
+
+/// Returns a topological order, the most urgent event first, so that events near in time are near in the order; none if
+/// there is a cycle.
+pub(in crate::blackbox) fn by_urgency(
+    problem: &Problem<'_, '_>,
+    events: &Events,
+    graph: &Graph,
+) -> Option<Vec<u32>> {
+    let due = due(problem, events, graph, &topological(graph)?);
+    let mut waits = waits(graph);
+    let nodes = 0..u32::try_from(graph.nodes()).unwrap_or(u32::MAX);
+    let free = nodes.filter(|&node| waits[node as usize] == 0);
+    let mut ready: BinaryHeap<_> = free.map(|node| Reverse((due[node as usize], node))).collect();
+    let mut order = Vec::with_capacity(graph.nodes());
+    while let Some(Reverse((_, node))) = ready.pop() {
+        order.push(node);
+        for edge in graph.from(node) {
+            waits[edge.to as usize] -= 1;
+            if waits[edge.to as usize] == 0 {
+                ready.push(Reverse((due[edge.to as usize], edge.to)));
+            }
+        }
+    }
+    Some(order)
 }

@@ -2,7 +2,7 @@
 
 use super::super::super::resolve::{INIT, NO_SOURCE};
 use super::{Obstacle, Play, Slot};
-use crate::graph::{Edge, Graph, Kind, nodes};
+use crate::graph::reversed;
 use crate::view::Map;
 
 impl Play<'_, '_, '_> {
@@ -117,18 +117,7 @@ impl Play<'_, '_, '_> {
     /// A predecessor that is not yet scheduled.
     fn missing(&mut self, node: u32) -> Option<u32> {
         let events = self.events;
-        let backwards = self.backwards.get_or_insert_with(|| {
-            let graph = &events.graph;
-            let list: Vec<(u32, Edge)> = nodes(graph)
-                .flat_map(|from| {
-                    graph
-                        .from(from)
-                        .iter()
-                        .map(move |edge| (edge.to, Edge { to: from, key: 0, kind: Kind::Pass }))
-                })
-                .collect();
-            Graph::new(graph.nodes(), &list)
-        });
+        let backwards = self.backwards.get_or_insert_with(|| reversed(&events.graph));
         let known = backwards.from(node).iter().map(|edge| edge.to);
         let learned = self.learned_backwards.get(&node).into_iter().flatten().copied();
         known.chain(learned).find(|&before| self.done[before as usize] == 0)

@@ -103,7 +103,7 @@ impl<'p, 'v, 'h> Play<'p, 'v, 'h> {
         open: &[KeyId],
         due: Vec<u64>,
     ) -> Self {
-        let exclusive = |key: KeyId| events.split() && !problem.commutes(key);
+        let exclusive = |key: KeyId| events.split() && !problem.commutes(events.rule(), key);
         let slots: Vec<Slot> = open
             .iter()
             .map(|&key| Slot {

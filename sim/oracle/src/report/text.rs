@@ -1,0 +1,86 @@
+//! The report as text.
+
+use std::fmt::Write;
+
+use super::CheckReport;
+use crate::blackbox::{Anomaly, Standing};
+use crate::level::Level;
+
+/// The standing of a level in a few words.
+pub(super) fn word(standing: &Standing) -> String {
+    match standing {
+        Standing::Holds => "holds".to_owned(),
+        Standing::Violated => "VIOLATED".to_owned(),
+        Standing::Unknown(why) => format!("unknown: {why}"),
+    }
+}
+
+pub(super) fn text(report: &CheckReport) -> String {
+    let mut text = format!("{} transactions, {} operations\n", report.txns, report.ops);
+    for left_out in &report.left_out {
+        let _ = writeln!(text, "left out: {} operations {}", left_out.count, left_out.what);
+    }
+    for (level, standing) in &report.table.levels {
+        let _ = writeln!(text, "  {:<34} {}", level.name(), word(standing));
+    }
+    text.push_str(&lattice(report));
+    if !report.table.counts.is_empty() {
+        let counts: Vec<String> =
+            report.table.counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        let _ = writeln!(text, "anomalies: {}", counts.join(", "));
+    }
+    for anomaly in &report.table.anomalies {
+        describe(&mut text, report, anomaly);
+    }
+    text
+}
+
+/// What is violated, what follows of it, and what is left.
+pub(super) fn lattice(report: &CheckReport) -> String {
+    let table = &report.table;
+    let Some(weakest) = table.weakest_violated() else { return String::new() };
+    let names = |levels: &[Level]| match levels {
+        [] => "none".to_owned(),
+        levels => levels.iter().map(|level| level.name()).collect::<Vec<_>>().join(", "),
+    };
+    let minimal = table.minimal_violated();
+    let follows: Vec<Level> = table
+        .levels
+        .iter()
+        .map(|(level, _)| *level)
+        .filter(|level| !minimal.contains(level) && minimal.iter().any(|weaker| level.implies(*weaker)))
+        .collect();
+    let mut text = format!(
+        "weakest level violated: {weakest}; strongest satisfied: {}\nnot {}",
+        names(&table.strongest_satisfied()),
+        names(&minimal)
+    );
+    if !follows.is_empty() {
+        let _ = write!(text, "; therefore not {}", names(&follows));
+    }
+    let undecided = table.undecided();
+    if !undecided.is_empty() {
+        let _ = write!(text, "; may be {}", names(&undecided));
+    }
+    text.push('\n');
+    text
+}
+
+fn describe(text: &mut String, report: &CheckReport, anomaly: &Anomaly) {
+    let Anomaly { class, level, name, .. } = anomaly;
+    let _ = writeln!(text, "\n{class} (forbidden from {level} on), {name}");
+    if anomaly.cycle.is_empty() || anomaly.message.contains("likeliest") {
+        let _ = writeln!(text, "  {}", anomaly.message);
+    }
+    for edge in &anomaly.cycle {
+        let _ = writeln!(text, "  T{} -{}-> T{}: {}", edge.from, edge.why.short(), edge.to, edge.sentence);
+    }
+    let mut txns = anomaly.txns.clone();
+    txns.sort_unstable();
+    txns.dedup();
+    for txn in txns {
+        if let Some(evidence) = report.evidence.get(&txn) {
+            let _ = writeln!(text, "    T{txn}: {}", evidence.sentence());
+        }
+    }
+}
