@@ -159,7 +159,7 @@ fn formats() -> Vec<Format> {
         name,
         good: write(GOOD),
         timed,
-        violated: (write(SKEW), "serializable", "write-skew"),
+        violated: (write(SKEW), "repeatable-read", "write-skew"),
         undecided: write(&puzzle),
         bad,
     };
@@ -172,7 +172,7 @@ fn formats() -> Vec<Format> {
             name: "edn",
             good: lists("1 2"),
             timed: true,
-            violated: (lists("2 1"), "read-committed", "incompatible-order"),
+            violated: (lists("2 1"), "read-uncommitted", "incompatible-order"),
             undecided: LISTS_UNDECIDED.as_bytes().to_vec(),
             bad: (
                 b"{:type :ok, :process 0, :value [[:append 1 1]]}\n {:process 1}\n".to_vec(),
@@ -258,18 +258,26 @@ fn a_violated_file_names_level_cycle_operations_and_values_in_every_format() {
         let (bytes, level, class) = &format.violated;
         let stronger = check(folder.path(), format.name, bytes, &["--level", level]);
         assert_eq!(stronger.status.code(), Some(1), "{}", format.name);
-        let all = check(folder.path(), format.name, bytes, &["--dot", "a.dot", "--svg", "a.svg"]);
+        let all = check(
+            folder.path(),
+            format.name,
+            bytes,
+            &["--dot", "a.dot", "--svg", "a.svg", "--html", "a.html"],
+        );
         assert_eq!(all.status.code(), Some(1));
         let text = String::from_utf8_lossy(&all.stdout).into_owned();
         assert!(text.contains(&format!("weakest level violated: {level}")), "{}: {text}", format.name);
         assert!(text.contains(&format!("{class} (forbidden from {level} on)")), "{}: {text}", format.name);
         if *class == "write-skew" {
-            let edge = "T0 -rw-> T1: T0 read 2 as nothing, before T1 wrote \"2\" to it";
-            assert!(text.contains(edge), "{}: {text}", format.name);
+            let value = if format.name == "edn" { "2" } else { "\"2\"" };
+            let edge = format!("T0 -rw-> T1: T0 read 2 as nothing, before T1 wrote {value} to it");
+            assert!(text.contains(&edge), "{}: {text}", format.name);
             let weaker = check(folder.path(), format.name, bytes, &["--level", "snapshot-isolation"]);
             assert_eq!(weaker.status.code(), Some(0), "{}", format.name);
             let dot = fs::read_to_string(folder.path().join("a.dot")).unwrap();
             assert!(dot.contains("c0_0 -> c0_1 [label=\"rw 2\"]"), "{dot}");
+            let page = fs::read_to_string(folder.path().join("a.html")).unwrap();
+            assert!(page.contains("<svg") && page.contains("write-skew: G2-item"), "{page}");
             let svg = fs::read_to_string(folder.path().join("a.svg")).unwrap();
             assert!(svg.contains("rw 2") && svg.contains("marker-end") && svg.ends_with("</svg>\n"), "{svg}");
         }
@@ -302,7 +310,7 @@ fn the_shortest_cycle_comes_first_and_the_strongest_level_that_holds_is_named() 
         let text = check(folder.path(), format.name, &write(ring), &[]).stdout;
         let strongest =
             if format.timed { "strict-snapshot-isolation" } else { "strong-session-snapshot-isolation" };
-        let expected = format!("weakest level violated: serializable; strongest satisfied: {strongest}");
+        let expected = format!("weakest level violated: repeatable-read; strongest satisfied: {strongest}");
         let text = String::from_utf8_lossy(&text);
         assert!(text.contains(&expected), "{}: {text}", format.name);
     }
@@ -312,7 +320,7 @@ fn the_shortest_cycle_comes_first_and_the_strongest_level_that_holds_is_named() 
 fn what_cannot_be_decided_is_said_so_in_every_format() {
     let folder = tempfile::tempdir().unwrap();
     for format in formats() {
-        let more = ["--level", "serializable", "--steps", "10", "--json"];
+        let more = ["--level", "serializable", "--steps", "0", "--json"];
         let output = check(folder.path(), format.name, &format.undecided, &more);
         let document = json(&output);
         assert_eq!(output.status.code(), Some(4), "{}: {document:#}", format.name);
@@ -332,5 +340,67 @@ fn a_bad_file_is_refused_with_its_place_in_every_format() {
         let empty = check(folder.path(), format.name, b"\xff\xfe{[", &[]);
         assert_eq!(empty.status.code(), Some(2), "{}", format.name);
         assert!(!String::from_utf8_lossy(&empty.stderr).contains("panicked"));
+    }
+}
+
+#[test]
+fn a_file_that_judges_nothing_is_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let bank = b"{:type :ok, :process 0, :f :transfer, :value {:from 1, :to 2, :amount 5}}\n";
+    for (format, bytes) in
+        [("edn", &bank[..]), ("edn", b"; nothing\n"), ("jsonl", b"\n"), ("script", b"# nothing\n")]
+    {
+        let output = check(folder.path(), format, bytes, &["--json"]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{format}: {error}");
+        assert!(error.contains("nothing was judged"), "{format}: {error}");
+        assert_eq!(json(&output)["verdict"], "error");
+    }
+}
+
+#[test]
+fn a_bad_file_prints_an_error_document_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = check(folder.path(), "edn", b"[{:type :ok, :process 0, :value []}\n", &["--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let document = json(&output);
+    assert_eq!(
+        (&document["error"]["line"], &document["error"]["column"]),
+        (&1.into(), &1.into()),
+        "{document:#}"
+    );
+}
+
+#[test]
+fn only_the_anomalies_that_were_asked_for_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let skew = edn(SKEW);
+    for (names, code) in [("G2-item", 1), ("G-single,G1a", 0), ("G2", 0)] {
+        let output = check(folder.path(), "edn", &skew, &["--anomalies", names]);
+        assert_eq!(output.status.code(), Some(code), "{names}");
+    }
+    assert_eq!(check(folder.path(), "edn", &skew, &["--anomalies", "G7"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_model_is_judged_in_its_own_words_with_every_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |balance: i64| format!("{{:type :ok, :process 0, :f :read, :value {{0 5, 1 {balance}}}}}\n");
+    let cases = [
+        (read(5) + &read(5), 0, "holds"),
+        (read(5) + &read(6), 1, "wrong total: 11"),
+        ("{:type :ok, :process 0, :f :txn, :value [[:r 1 nil]]}\n".to_owned(), 2, "no operation of a bank"),
+        (
+            "{:type :ok, :process 0, :f :transfer, :value {:from 0, :to 1, :amount 1}}\n".to_owned(),
+            4,
+            "no read ended well",
+        ),
+        ("{:type :ok, :process 0, :f :read, :value 7}\n".to_owned(), 2, "expected a map of balances"),
+    ];
+    for (text, code, said) in cases {
+        let output = check(folder.path(), "edn", text.as_bytes(), &["--model", "bank"]);
+        let all = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{all}");
+        assert!(all.contains(said), "{said}: {all}");
     }
 }
