@@ -20,7 +20,8 @@ use crate::verdict::{AnomalyClass, Findings, Violation};
 use crate::view::View;
 use crate::witness::Explanation;
 
-/// The levels that the contract and its stores speak of, weaker ones first: the ones in between are for other databases.
+/// The levels that the contract and its stores speak of, weaker ones first: the ones in between are for other
+/// databases.
 const CONTRACT: [Level; 9] = [
     Level::ReadCommitted,
     Level::ReadAtomic,

@@ -10,7 +10,8 @@ use crate::expectations::{Expectations, Recency};
 
 /// An isolation level.
 ///
-/// Each implies those to its left, and a level with "strong-session" or "strong" before its name implies the plain one:
+/// Each implies those to its left, and a level with "strong-session" or "strong" before its name implies the
+/// plain one:
 ///
 /// ```text
 /// read-uncommitted ─ read-committed ─┬─ cursor-stability ─┬───────────── repeatable-read ─────────────┐
@@ -20,8 +21,9 @@ use crate::expectations::{Expectations, Recency};
 ///                                                    └─ causal ─ parallel-snapshot-isolation (and consistent-view)
 /// ```
 ///
-/// A level says nothing about the order of sessions, unless its name has "strong" or "strict" in it; causal consistency
-/// and parallel snapshot isolation keep sessions by definition. "Strong" and "strict" levels keep real time too.
+/// A level says nothing about the order of sessions, unless its name has "strong" or "strict" in it; causal
+/// consistency and parallel snapshot isolation keep sessions by definition. "Strong" and "strict" levels keep
+/// real time too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {

@@ -1,7 +1,9 @@
-//! Files in `histories/` in the formats of other systems: the verdict at every level must be what their comments say.
+//! Files in `histories/` in the formats of other systems: the verdict at every level must be what their
+//! comments say.
 //!
-//! `violated: LEVELS by ANOMALY` names the weakest levels that are violated, `holds: LEVELS` the strongest that hold; together
-//! they say something of every level, with `unknown: LEVELS` for the strongest that stay open. `untimed` leaves out the levels that need real time.
+//! `violated: LEVELS by ANOMALY` names the weakest levels that are violated, `holds: LEVELS` the strongest
+//! that hold; together they say something of every level, with `unknown: LEVELS` for the strongest that stay
+//! open. `untimed` leaves out the levels that need real time.
 
 use std::path::{Path, PathBuf};
 

@@ -82,6 +82,7 @@ pub(super) fn execute(arguments: &Arguments, terminal: &Terminal) -> Done {
     if let Conclusion::NothingJudged(why) = &conclusion {
         return refuse_nothing(
             arguments,
+            terminal,
             why,
             "give a history of transactions, or name the --model of its workload",
         );

@@ -1,8 +1,8 @@
 //! Counts all anomalies of a history by name, not only those of the weakest level that is violated.
 //!
-//! Each kind of cycle is looked for on the graph on which it is the simplest one: cycles of writes among writes, those with
-//! one anti-dependency among those with one, each without an order, with that of sessions, and in real time. A strongly
-//! connected component counts once for each name.
+//! Each kind of cycle is looked for on the graph on which it is the simplest one: cycles of writes among
+//! writes, those with one anti-dependency among those with one, each without an order, with that of sessions,
+//! and in real time. A strongly connected component counts once for each name.
 
 use std::collections::BTreeMap;
 

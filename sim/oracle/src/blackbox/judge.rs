@@ -29,8 +29,8 @@ const ANOMALIES_MAX: usize = 8;
 /// Maximum number of explanations of open reads that are tried one by one.
 const CHOICES_MAX: u64 = 4_096;
 
-/// The levels in the order in which they are decided, after the strongest: those come first whose answer decides many
-/// others.
+/// The levels in the order in which they are decided, after the strongest: those come first whose answer
+/// decides many others.
 const PRIORITY: [Level; 19] = [
     Level::ReadCommitted,
     Level::SnapshotIsolation,
@@ -205,8 +205,8 @@ impl Judge<'_, '_> {
         keys
     }
 
-    /// Whether the search can decide open reads together with the orders of writes: where an explanation neither adds
-    /// transactions nor edges by itself.
+    /// Whether the search can decide open reads together with the orders of writes: where an explanation
+    /// neither adds transactions nor edges by itself.
     fn is_searched_whole(&self, level: Level) -> bool {
         let included = |source: &Source| self.problem.included.get(*source as usize).is_none_or(|one| *one);
         let mut choices = self.problem.choices.iter();
@@ -296,7 +296,8 @@ impl Judge<'_, '_> {
                 let orders = orders_by(&self.problem, &by_key, |txn| places[txn as usize]);
                 let orders =
                     if Rule::of(level).orders_writes() { Orders::Total(&orders) } else { Orders::Known };
-                // The search has its own graph; that it holds is said of the one that everything else is judged by.
+                // The search has its own graph; that it holds is said of the one that everything else is
+                // judged by.
                 if self.is_acyclic(level, &assigned, &by_key, orders) {
                     Answer::Holds
                 } else {
@@ -309,7 +310,8 @@ impl Judge<'_, '_> {
         }
     }
 
-    /// Tries every explanation of the open reads, and for each every order of the writes that no read reveals.
+    /// Tries every explanation of the open reads, and for each every order of the writes that no read
+    /// reveals.
     fn try_choices(&self, level: Level, limits: &mut Limits) -> Answer {
         let problem = &self.problem;
         let ways = problem.choices.iter().try_fold(1_u64, |ways, choice| {
@@ -400,7 +402,8 @@ impl Judge<'_, '_> {
 /// What is said of a cycle that is one of many.
 const LIKELIEST: &str = " (in the likeliest order of the writes; no other order is without a cycle)";
 
-/// Answers by level, and what follows of them: what holds, holds at weaker levels; what is violated, is at stronger ones.
+/// Answers by level, and what follows of them: what holds, holds at weaker levels; what is violated, is at
+/// stronger ones.
 struct Lattice {
     standings: BTreeMap<Level, Standing>,
     anomalies: BTreeMap<Level, Vec<Anomaly>>,

@@ -1,7 +1,8 @@
-//! Orders of versions that a user vouches for: keys that are sequentially consistent or linearizable one by one.
+//! Orders of versions that a user vouches for: keys that are sequentially consistent or linearizable one by
+//! one.
 //!
-//! Elle's options `sequential-keys` and `linearizable-keys`. Its `wfr-keys`, that a transaction which read a version and wrote
-//! the key wrote a later one, needs no option here: the write depends on the read.
+//! Elle's options `sequential-keys` and `linearizable-keys`. Its `wfr-keys`, that a transaction which read a
+//! version and wrote the key wrote a later one, needs no option here: the write depends on the read.
 
 use stormproof_workloads::history::{Outcome, Time, TxnIndex};
 

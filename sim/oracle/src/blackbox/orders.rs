@@ -121,7 +121,8 @@ fn is_undecided(problem: &Problem<'_, '_>, rule: Rule, by_key: &ByKey, key: KeyI
     if let Some(shown) = problem.lists.get(&key) {
         return writers.len() > shown.len() + 1;
     }
-    // If every writer read the key, its reads are the chain, as long as no two may have read the same version.
+    // If every writer read the key, its reads are the chain, as long as no two may have read the same
+    // version.
     let counts = |reader: TxnIndex| problem.weak[reader as usize] || problem.anti_counts(rule, reader, key);
     let reads = by_key.reads(key).iter().filter(|read| counts(read.reader) && problem.is_item(rule, read));
     let mut readers: Vec<(TxnIndex, Source)> = reads.map(|read| (read.reader, read.source)).collect();

@@ -1,7 +1,7 @@
 //! Which event leads to which.
 //!
-//! All paths where their matrix of bits fits in memory, and otherwise those between events that are near to each other in an
-//! order by urgency and, where real time counts, from an ack to whatever began later.
+//! All paths where their matrix of bits fits in memory, and otherwise those between events that are near to
+//! each other in an order by urgency and, where real time counts, from an ack to whatever began later.
 
 use stormproof_workloads::history::TxnIndex;
 

@@ -22,7 +22,8 @@ pub(super) struct KeyRead {
 pub(super) struct Problem<'v, 'h> {
     pub(super) view: &'v View<'h>,
     pub(super) lists: Map<KeyId, Vec<TxnIndex>>,
-    /// By key, for lists whose last elements only unanswered commits read: the number of writers before those.
+    /// By key, for lists whose last elements only unanswered commits read: the number of writers before
+    /// those.
     certain: Map<KeyId, usize>,
     /// Writers whose places in a list are unknown, because others appended the same element.
     repeated: Map<(TxnIndex, KeyId), ()>,
@@ -126,7 +127,8 @@ impl<'v, 'h> Problem<'v, 'h> {
         &shown[..self.certain.get(&key).copied().unwrap_or(shown.len())]
     }
 
-    /// Whether a transaction appended to a list an element that others appended too, so that its place is unknown.
+    /// Whether a transaction appended to a list an element that others appended too, so that its place is
+    /// unknown.
     pub(super) fn is_repeated(&self, txn: TxnIndex, key: KeyId) -> bool {
         self.repeated.contains_key(&(txn, key))
     }

@@ -61,7 +61,8 @@ pub(super) struct Resolved {
     pub(super) included: Vec<bool>,
     /// By key, for lists: the writers of the elements that were read, in list order.
     pub(super) lists: Map<KeyId, Vec<TxnIndex>>,
-    /// By key, for lists whose last elements only unanswered commits read: the number of writers before those.
+    /// By key, for lists whose last elements only unanswered commits read: the number of writers before
+    /// those.
     pub(super) certain: Map<KeyId, usize>,
     /// Writers whose place in a list is unknown, because another one appended the same element.
     pub(super) repeated: Map<(TxnIndex, KeyId), ()>,
@@ -425,7 +426,8 @@ impl<'v, 'h> Resolver<'v, 'h> {
         self.resolved.lists.insert(key, writers);
     }
 
-    /// Reports elements of one transaction that do not stand side by side in the order in which it appended them.
+    /// Reports elements of one transaction that do not stand side by side in the order in which it appended
+    /// them.
     fn contiguous(
         &mut self,
         key: KeyId,
@@ -513,7 +515,8 @@ impl<'v, 'h> Resolver<'v, 'h> {
         dead.and_then(|element| self.elements.get(&(key, element.as_slice()))).map(|found| found.owner)
     }
 
-    /// Reports an own element that a transaction read before it appended it, or once more than it appended it.
+    /// Reports an own element that a transaction read before it appended it, or once more than it appended
+    /// it.
     fn own_element(&mut self, reader: TxnIndex, read: &Observed<'h>, element: &[u8]) {
         let view = self.view;
         let key = view.keys[read.key as usize];
@@ -545,8 +548,8 @@ impl<'v, 'h> Resolver<'v, 'h> {
         self.resolved.anomalies.push(Anomaly::direct(class, level, txns, keys, message));
     }
 
-    /// The weakest level that forbids an anomaly: an unanswered commit may have been aborted, and what it saw and wrote
-    /// counts only where reads must be of committed transactions.
+    /// The weakest level that forbids an anomaly: an unanswered commit may have been aborted, and what it saw
+    /// and wrote counts only where reads must be of committed transactions.
     fn level(&self, class: AnomalyClass, txns: &[TxnIndex]) -> Level {
         let certain = |txn: &TxnIndex| crate::view::is_committed(self.view.txn(*txn));
         match class.weakest_level() {

@@ -1,11 +1,13 @@
 //! Infers the order of unobserved register writes, in histories of any length.
 //!
-//! Job: edges without which a read has no explanation. If `reader` read a register from `writer`, any third one that wrote
-//! it comes before `writer` or after `reader`; as soon as one of the two is ruled out by a path, the other is an edge, which
-//! makes paths, and so on (the pruning of C. Tan et al., "Cobra: making transactional key-value stores verifiably
-//! serializable", OSDI 2020). Not its job: choosing where both are possible ([`super::search`]).
+//! Job: edges without which a read has no explanation. If `reader` read a register from `writer`, any third
+//! one that wrote it comes before `writer` or after `reader`; as soon as one of the two is ruled out by a
+//! path, the other is an edge, which makes paths, and so on (the pruning of C. Tan et al., "Cobra: making
+//! transactional key-value stores verifiably serializable", OSDI 2020). Not its job: choosing where both are
+//! possible ([`super::search`]).
 //!
-//! Invariants: INV-SAT-1: every edge is a proof. INV-SAT-2: memory is bounded by the limit, see [`super::paths`].
+//! Invariants: INV-SAT-1: every edge is a proof. INV-SAT-2: memory is bounded by the limit, see
+//! [`super::paths`].
 
 use stormproof_workloads::history::TxnIndex;
 

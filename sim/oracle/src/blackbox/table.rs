@@ -27,8 +27,8 @@ pub enum Standing {
 pub struct Anomaly {
     /// Its kind.
     pub class: AnomalyClass,
-    /// Its name, as Adya and Elle call it: `G-single-process` for a cycle with one anti-dependency that needs the order of
-    /// a session.
+    /// Its name, as Adya and Elle call it: `G-single-process` for a cycle with one anti-dependency that needs
+    /// the order of a session.
     pub name: String,
     /// The weakest level that forbids it.
     pub level: Level,

@@ -1,7 +1,7 @@
 //! EDN values (<https://github.com/edn-format/edn>), and their canonical text.
 //!
-//! Job: a value as data, and one text for each value, so that `1` and `1N` are the same key and `:x` and `"x"` are two.
-//! Not its job: reading them from a file ([`super::edn_reader`], [`super::json`]).
+//! Job: a value as data, and one text for each value, so that `1` and `1N` are the same key and `:x` and
+//! `"x"` are two. Not its job: reading them from a file ([`super::edn_reader`], [`super::json`]).
 
 use std::borrow::Cow;
 

@@ -29,8 +29,8 @@ impl<'t> Reader<'t> {
         Self { text, at: 0, counted: (0, 1), enclosing: None, values: 0 }
     }
 
-    /// The next operation and its place, or none at the end of the text. A history may stand in a vector or list, and a
-    /// file may hold several.
+    /// The next operation and its place, or none at the end of the text. A history may stand in a vector or
+    /// list, and a file may hold several.
     ///
     /// # Errors
     /// When the text is no EDN, with its place.

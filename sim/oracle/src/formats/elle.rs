@@ -1,9 +1,9 @@
 //! Transactions of Elle's list-append and rw-register workloads.
 //!
-//! The value of an operation is a list of `[:append k v]`, `[:w k v]` and `[:r k v]`. The order in the file is real time.
-//! Operations of the nemesis and operations whose value is no transaction are left out and counted. `:info` and an
-//! invocation without an end are unanswered commits. A key that is appended to is a list; a key that is written is a
-//! register, whatever its values are.
+//! The value of an operation is a list of `[:append k v]`, `[:w k v]` and `[:r k v]`. The order in the file
+//! is real time. Operations of the nemesis and operations whose value is no transaction are left out and
+//! counted. `:info` and an invocation without an end are unanswered commits. A key that is appended to is a
+//! list; a key that is written is a register, whatever its values are.
 
 use stormproof_workloads::History;
 use stormproof_workloads::history::{Op, Outcome, Session, Time, Txn, TxnIndex};

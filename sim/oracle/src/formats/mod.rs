@@ -30,7 +30,8 @@ use stormproof_workloads::store::Isolation;
 /// The format of a history file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Jepsen's operations in EDN, for Elle's list-append and rw-register and for the workloads of [`crate::models`].
+    /// Jepsen's operations in EDN, for Elle's list-append and rw-register and for the workloads of
+    /// [`crate::models`].
     Edn,
     /// Jepsen's operations in JSON, as `elle-cli` reads them.
     Json,

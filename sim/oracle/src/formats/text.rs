@@ -1,6 +1,7 @@
 //! One operation a line: `r(key,value,session,transaction)` or `w(…)`, as PolySI and Plume write it.
 //!
-//! Transaction −1 marks an operation of an aborted transaction, as in Plume. Nothing says when a transaction ran.
+//! Transaction −1 marks an operation of an aborted transaction, as in Plume. Nothing says when a transaction
+//! ran.
 
 use stormproof_workloads::History;
 use stormproof_workloads::history::{Op, Session};

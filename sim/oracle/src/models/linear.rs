@@ -1,9 +1,9 @@
 //! Linearizability of one object.
 //!
-//! Depth first over the calls that may come next, with every pair of linearized calls and state visited once: J. Wing and C.
-//! Gong, "Testing and verifying concurrent objects", 1993, with the memory of G. Lowe, "Testing for linearizability",
-//! Concurrency and Computation 29(4), 2017, as in Porcupine. A call that never returned may be linearized at any time after
-//! its invocation, or never.
+//! Depth first over the calls that may come next, with every pair of linearized calls and state visited once:
+//! J. Wing and C. Gong, "Testing and verifying concurrent objects", 1993, with the memory of G. Lowe,
+//! "Testing for linearizability", Concurrency and Computation 29(4), 2017, as in Porcupine. A call that never
+//! returned may be linearized at any time after its invocation, or never.
 
 use std::hash::Hash;
 

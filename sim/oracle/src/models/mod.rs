@@ -1,7 +1,7 @@
 //! Checkers for workloads that are no transactions: banks, sets, counters, registers, locks, queues.
 //!
-//! Job: a history of Jepsen's operations, judged by what its workload promises, in the workload's own words. Not its job:
-//! isolation levels of transactions ([`crate::check_input`]).
+//! Job: a history of Jepsen's operations, judged by what its workload promises, in the workload's own words.
+//! Not its job: isolation levels of transactions ([`crate::check_input`]).
 
 mod bank;
 mod calls;
@@ -27,7 +27,8 @@ use calls::Calls;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Model {
-    /// `:transfer` between accounts and `:read` of all balances: the total never changes, and no balance is negative.
+    /// `:transfer` between accounts and `:read` of all balances: the total never changes, and no balance is
+    /// negative.
     Bank,
     /// `:add` of elements and a final `:read`: every acknowledged element is there, and nothing else.
     Set,
@@ -37,7 +38,8 @@ pub enum Model {
     Counter,
     /// Transactions that write one key or read several: no two readers see two writes in opposite orders.
     LongFork,
-    /// `:write` of values and `:read` of all: who sees a write sees those that were acknowledged before it began.
+    /// `:write` of values and `:read` of all: who sees a write sees those that were acknowledged before it
+    /// began.
     CausalReverse,
     /// `:write` of subkeys in order and `:read` in reverse: who misses a subkey misses all later ones.
     Sequential,
@@ -131,7 +133,8 @@ const PROBLEMS_MAX: usize = 32;
 /// Checks a file against a model, with at most `steps_max` steps of search for each object.
 ///
 /// # Errors
-/// When it can't be read, is no history of Jepsen, or has a value that the model cannot have: with line and column.
+/// When it can't be read, is no history of Jepsen, or has a value that the model cannot have: with line and
+/// column.
 pub fn check_model(
     path: &Path,
     format: Option<Format>,

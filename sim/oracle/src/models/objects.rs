@@ -45,7 +45,8 @@ pub(super) fn registers(calls: &Calls, steps_max: u64, report: &mut ModelReport)
     let relevant =
         || calls.list.iter().filter(|call| functions.contains(&call.function.as_str()) && !call.failed);
     let pair = |value: &Edn<'_>| value.items().is_some_and(|items| items.len() == 2);
-    // A plain cas is a pair too; what tells keys is that reads and writes are pairs, or a cas has a pair in its pair.
+    // A plain cas is a pair too; what tells keys is that reads and writes are pairs, or a cas has a pair in
+    // its pair.
     let mut plain = relevant().filter(|call| call.function != "cas" && !pair(&call.value));
     let nested = |call: &&Call| call.value.items().is_some_and(|items| items.len() == 2 && pair(&items[1]));
     let independent = plain.next().is_none()

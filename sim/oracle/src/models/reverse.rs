@@ -42,7 +42,8 @@ pub(super) fn check(calls: &Calls, report: &mut ModelReport) -> Result<(), Forma
     Ok(())
 }
 
-/// Subkeys are written in order, and read in reverse: once one was seen, all that are read after it are there.
+/// Subkeys are written in order, and read in reverse: once one was seen, all that are read after it are
+/// there.
 pub(super) fn check_sequential(calls: &Calls, report: &mut ModelReport) -> Result<(), FormatError> {
     report.judged = (calls.of("write").count() + calls.ok("read").count()) as u64;
     report.left_out += calls.others(&["write", "read"]);

@@ -151,8 +151,8 @@ fn is_wanted(wanted: &[String], anomaly: &Anomaly) -> bool {
 }
 
 impl CheckReport {
-    /// What follows for the level or the anomalies that were asked for, or else for the strongest level that the file can
-    /// decide.
+    /// What follows for the level or the anomalies that were asked for, or else for the strongest level that
+    /// the file can decide.
     pub fn conclusion(&self) -> Conclusion {
         if self.judged == 0 {
             return Conclusion::NothingJudged(self.nothing());
@@ -188,7 +188,8 @@ impl CheckReport {
         }
     }
 
-    /// 0 if it holds, 1 if it is violated, 4 if that is undecided, 2 if nothing was judged (or the file can't be read).
+    /// 0 if it holds, 1 if it is violated, 4 if that is undecided, 2 if nothing was judged (or the file can't
+    /// be read).
     pub fn exit_code(&self) -> u8 {
         match self.conclusion() {
             Conclusion::Holds => 0,

@@ -425,7 +425,8 @@ impl Search<'_, '_> {
         visible
     }
 
-    /// Whether every list that was read is a beginning of the list at the end, but for elements that may be gone again.
+    /// Whether every list that was read is a beginning of the list at the end, but for elements that may be
+    /// gone again.
     fn lists_grow(&self) -> bool {
         let none = Vec::new();
         let end = self.states.last();

@@ -23,8 +23,8 @@ pub(in crate::blackbox) fn due(
     due
 }
 
-/// Returns a topological order, the most urgent event first, so that events near in time are near in the order; none if
-/// there is a cycle.
+/// Returns a topological order, the most urgent event first, so that events near in time are near in the
+/// order; none if there is a cycle.
 pub(in crate::blackbox) fn by_urgency(
     problem: &Problem<'_, '_>,
     events: &Events,

@@ -1,7 +1,7 @@
 //! Clauses with two watched literals, an assignment with levels, and what conflicts teach.
 //!
-//! J. Marques-Silva and K. Sakallah, "GRASP", IEEE Trans. Computers 48(5), 1999, and N. Eén and N. Sörensson, "An extensible
-//! SAT-solver", SAT 2003.
+//! J. Marques-Silva and K. Sakallah, "GRASP", IEEE Trans. Computers 48(5), 1999, and N. Eén and N. Sörensson,
+//! "An extensible SAT-solver", SAT 2003.
 
 use super::literal::Literal;
 
@@ -146,8 +146,8 @@ impl Clauses {
         clause.iter().map(|literal| self.levels[literal.variable()] as usize).max().unwrap_or(0)
     }
 
-    /// What a conflict at the current level teaches: a clause with one literal of that level, which comes first, and the
-    /// level at which that one follows.
+    /// What a conflict at the current level teaches: a clause with one literal of that level, which comes
+    /// first, and the level at which that one follows.
     pub(super) fn learn(&mut self, conflict: &[Literal]) -> (Vec<Literal>, usize) {
         let current = self.level();
         let mut learned = Vec::new();

@@ -277,7 +277,8 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
         reads[from..].iter().take_while(move |read| read.0 == source).map(|read| read.1)
     }
 
-    /// Where cycles with one anti-dependency are forbidden, and only those: a clause that such a cycle violates.
+    /// Where cycles with one anti-dependency are forbidden, and only those: a clause that such a cycle
+    /// violates.
     pub(super) fn missed_at_most_once(
         &mut self,
         order: &mut Order<'_>,

@@ -1,17 +1,18 @@
 //! Searches for an order of blind writes that no read reveals, and for the writers of ambiguous reads.
 //!
-//! Job: an exact answer within limits. Every two writers of a key must be in some order, and each of the two orders adds
-//! edges; the history holds if some choice for all pairs leaves the graph without a cycle (a polygraph: C. Papadimitriou,
-//! "The serializability of concurrent database updates", JACM 26(4), 1979). Not its job: what follows without a choice
-//! ([`super::saturate`]).
+//! Job: an exact answer within limits. Every two writers of a key must be in some order, and each of the two
+//! orders adds edges; the history holds if some choice for all pairs leaves the graph without a cycle (a
+//! polygraph: C. Papadimitriou, "The serializability of concurrent database updates", JACM 26(4), 1979). Not
+//! its job: what follows without a choice ([`super::saturate`]).
 //!
-//! The orders of pairs are the variables of a satisfiability problem whose theory is acyclicity, as in L. Zhang et al.,
-//! "Viper", EuroSys 2023, and K. Huang et al., "PolySI", VLDB 2023; here the theory is a topological order that is kept as
-//! edges come and go ([`order`]), and a cycle is a clause ([`clauses`]). Only neighbours in that order are decided, and as
-//! they stand in it: of n writers n − 1 pairs, and most decisions add no edge against the order. Everything is taken back
-//! on a trail, so that nothing is copied.
+//! The orders of pairs are the variables of a satisfiability problem whose theory is acyclicity, as in L.
+//! Zhang et al., "Viper", EuroSys 2023, and K. Huang et al., "PolySI", VLDB 2023; here the theory is a
+//! topological order that is kept as edges come and go ([`order`]), and a cycle is a clause ([`clauses`]).
+//! Only neighbours in that order are decided, and as they stand in it: of n writers n − 1 pairs, and most
+//! decisions add no edge against the order. Everything is taken back on a trail, so that nothing is copied.
 //!
-//! Invariants: INV-SEARCH-1: a clause holds in every valid order. INV-SEARCH-2: steps and memory are bounded by the limits.
+//! Invariants: INV-SEARCH-1: a clause holds in every valid order. INV-SEARCH-2: steps and memory are bounded
+//! by the limits.
 
 mod clauses;
 mod encoding;
@@ -46,7 +47,8 @@ pub(super) enum Found {
     Limit(String),
 }
 
-/// Searches for an order of the writers of `keys` and for a writer of each open read; the graph has all known edges.
+/// Searches for an order of the writers of `keys` and for a writer of each open read; the graph has all known
+/// edges.
 pub(super) fn search(
     problem: &Problem<'_, '_>,
     events: &Events,
@@ -141,7 +143,8 @@ impl Search<'_, '_, '_> {
         }
     }
 
-    /// Adds the edges of what was assigned, and assigns what follows by clauses; a violated clause is returned.
+    /// Adds the edges of what was assigned, and assigns what follows by clauses; a violated clause is
+    /// returned.
     fn propagate(&mut self) -> Option<Vec<Literal>> {
         while let Some(literal) = self.clauses.next() {
             let mut edges = std::mem::take(&mut self.encoding.scratch);
@@ -232,7 +235,8 @@ impl Search<'_, '_, '_> {
         }
     }
 
-    /// Decides the next undecided neighbours among the writers of a key, or what their order means for open reads.
+    /// Decides the next undecided neighbours among the writers of a key, or what their order means for open
+    /// reads.
     fn settle(&mut self, slot: u32) -> Next {
         let mut writers = self.encoding.writers(slot).to_vec();
         self.order.steps += writers.len() as u64;

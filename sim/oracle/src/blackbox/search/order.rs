@@ -1,7 +1,8 @@
 //! A topological order that is kept while edges come and go.
 //!
-//! D. Pearce and P. Kelly, "A dynamic topological sort algorithm for directed acyclic graphs", ACM JEA 11, 2006. Edges are
-//! taken back in reverse; the order stays valid then, and remembers what the search has learned.
+//! D. Pearce and P. Kelly, "A dynamic topological sort algorithm for directed acyclic graphs", ACM JEA
+//! 11, 2006. Edges are taken back in reverse; the order stays valid then, and remembers what the search has
+//! learned.
 
 use crate::graph::{Graph, reversed};
 
@@ -82,8 +83,8 @@ impl<'g> Order<'g> {
         Ok(())
     }
 
-    /// The literals of a shortest path, if there is one. Leaves all nodes visited that can be reached from `from` and stand
-    /// no later than `to`.
+    /// The literals of a shortest path, if there is one. Leaves all nodes visited that can be reached from
+    /// `from` and stand no later than `to`.
     pub(super) fn path(&mut self, from: u32, to: u32) -> Option<Vec<Literal>> {
         self.searches += 1;
         let last = self.place[to as usize];
