@@ -61,7 +61,8 @@ fn by_fields(text: &[u8]) -> Format {
 fn lines(text: &[u8]) -> Option<Format> {
     let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let commented = text.first() == Some(&b'#');
-    let line = lines.find(|line| !line.is_empty() && !(line.starts_with(b"#") && !line.starts_with(b"#_")));
+    let comment = |line: &[u8]| line.starts_with(b"#") && !line.starts_with(b"#_");
+    let line = lines.find(|line| !line.is_empty() && !comment(line));
     let line = line.unwrap_or_default();
     let words = || line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     if line.first().is_some_and(u8::is_ascii_alphabetic) && line.get(1) == Some(&b'(') {
