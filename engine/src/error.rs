@@ -59,8 +59,8 @@ pub enum Error {
         status: &'static str,
     },
 
-    /// A write in a read-only transaction.
-    #[error("the transaction is read-only: begin one that may write")]
+    /// A write in a read-only transaction, or in a database that was opened to be read.
+    #[error("read-only: begin a transaction that may write, in a database that was opened for writing")]
     ReadOnly,
 
     /// No such run.
@@ -130,7 +130,7 @@ pub enum Error {
     Closed,
 
     /// No space left. Nothing happened, and writes work again once there is room.
-    #[error("{file}: no space left: free some, then run the transaction again")]
+    #[error("{file}: no space left: free some, then try again")]
     DiskFull {
         /// The file that could not grow.
         file: String,

@@ -6,7 +6,7 @@
 //! Wall clocks jump. While the database is open its own wall time never goes back, so what was absent does
 //! not come back; what was swept stays deleted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use env::UnixMillis;
 use rt::sync::Mutex;
@@ -20,16 +20,45 @@ pub(crate) struct ExpiryTable {
     in_use: AtomicBool,
     latest: AtomicU64,
     swept: AtomicU64,
-    due: Mutex<BTreeSet<(UnixMillis, Key)>>,
+    schedule: Mutex<Schedule>,
+}
+
+/// When keys expire: of each the time of its newest version, however often that was refreshed.
+#[derive(Debug, Default)]
+struct Schedule {
+    by_time: BTreeSet<(UnixMillis, Key)>,
+    by_key: BTreeMap<Key, UnixMillis>,
+}
+
+impl Schedule {
+    fn set(&mut self, key: &Key, at: UnixMillis) {
+        match self.by_key.get_mut(key) {
+            Some(known) if *known == at => return,
+            Some(known) => {
+                let before = std::mem::replace(known, at);
+                self.by_time.remove(&(before, key.clone()));
+            }
+            None => {
+                self.by_key.insert(key.clone(), at);
+            }
+        }
+        self.by_time.insert((at, key.clone()));
+    }
+
+    fn remove(&mut self, key: &Key) {
+        if let Some(at) = self.by_key.remove(key) {
+            self.by_time.remove(&(at, key.clone()));
+        }
+    }
 }
 
 impl ExpiryTable {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             in_use: AtomicBool::new("expiry.in_use", false),
             latest: AtomicU64::new("expiry.latest", 0),
             swept: AtomicU64::new("metrics.expired", 0),
-            due: Mutex::new("expiry.due", BTreeSet::new()),
+            schedule: Mutex::new("expiry.due", Schedule::default()),
         }
     }
 
@@ -44,29 +73,68 @@ impl ExpiryTable {
         UnixMillis(self.latest.fetch_max(now.0, Ordering::SeqCst).max(now.0))
     }
 
-    /// A version of the key that is about to become visible, or was recovered, expires then.
-    pub(crate) fn add(&self, at: UnixMillis, key: &Key) {
-        self.due.lock().insert((at, key.clone()));
-        self.in_use.store(true, Ordering::SeqCst);
+    /// Notes when the newest version of a key expires, if it does: one that is about to become visible, was
+    /// recovered, or is the newest again after a roll-back.
+    #[inline]
+    pub(crate) fn set(&self, key: &Key, expires: Option<UnixMillis>) {
+        match expires {
+            Some(at) => {
+                self.schedule.lock().set(key, at);
+                self.in_use.store(true, Ordering::SeqCst);
+            }
+            // Deleted, or written for good: the time of an earlier version has nothing to sweep any more.
+            None if self.in_use() => self.schedule.lock().remove(key),
+            None => {}
+        }
     }
 
     /// Keys that have expired by `now`, with the time when they did: the first `limit`.
     pub(crate) fn due(&self, now: UnixMillis, limit: usize) -> Vec<(UnixMillis, Key)> {
-        self.due.lock().iter().take_while(|(at, _)| *at <= now).take(limit).cloned().collect()
+        let schedule = self.schedule.lock();
+        schedule.by_time.iter().take_while(|(at, _)| *at <= now).take(limit).cloned().collect()
     }
 
-    /// Forgets keys that were swept: `deleted` of them had to be.
+    /// Forgets keys that were swept, `deleted` of which had to be; but none that was given another time
+    /// meanwhile.
     pub(crate) fn forget(&self, swept: &[(UnixMillis, Key)], deleted: u64) {
-        let mut due = self.due.lock();
-        for entry in swept {
-            due.remove(entry);
+        let mut schedule = self.schedule.lock();
+        for (at, key) in swept {
+            if schedule.by_key.get(key) == Some(at) {
+                schedule.remove(key);
+            }
         }
-        drop(due);
+        drop(schedule);
         self.swept.fetch_add(deleted, Ordering::Relaxed);
     }
 
     /// How many keys expired and were swept.
     pub(crate) fn swept(&self) -> u64 {
         self.swept.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::database::Database;
+
+    #[test]
+    fn a_ttl_that_is_refreshed_often_takes_one_entry_and_none_once_its_key_is_deleted() {
+        let db = Database::open_in_memory().unwrap();
+        let run = db.begin_run().unwrap();
+        let entries = || {
+            let schedule = db.store().expiry.schedule.lock();
+            (schedule.by_time.len(), schedule.by_key.len())
+        };
+        let day = Duration::from_secs(24 * 3600);
+        for number in 0..300_u32 {
+            let ttl = day + Duration::from_secs(number.into());
+            db.put_with_ttl(run, format!("key {}", number % 3), 1_i64, ttl).unwrap();
+        }
+        assert_eq!(entries(), (3, 3));
+        db.delete(run, "key 0").unwrap();
+        db.put(run, "key 1", 2_i64).unwrap();
+        assert_eq!(entries(), (1, 1));
     }
 }

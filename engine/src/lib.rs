@@ -53,6 +53,7 @@ pub mod inspect;
 
 mod metrics;
 mod telemetry;
+mod reentry;
 
 #[cfg(test)]
 mod concurrency;

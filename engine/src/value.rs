@@ -9,6 +9,9 @@ use bincode::enc::Encoder;
 use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Decode, Encode};
 use bytes::Bytes;
+use smallvec::SmallVec;
+
+use crate::error::Error;
 
 /// Arrays and maps nest no deeper.
 pub const VALUE_DEPTH_MAX: usize = 64;
@@ -61,22 +64,66 @@ impl Value {
 
     /// Bytes that the value takes in memory, about.
     pub fn size(&self) -> usize {
-        size_of::<Self>()
-            + match self {
-                Self::Null | Self::Bool(_) | Self::I64(_) | Self::F64(_) => 0,
-                Self::String(text) => text.len(),
-                Self::Bytes(bytes) => bytes.len(),
-                Self::Array(values) => values.iter().map(Self::size).sum(),
-                Self::Map(values) => values.iter().map(|(name, value)| name.len() + value.size()).sum(),
+        let mut size = 0;
+        // Without recursion, as in `depth`: what nests too deep must be told, and not overflow the stack.
+        let mut rest = SmallVec::<[&Self; 8]>::from_slice(&[self]);
+        while let Some(value) = rest.pop() {
+            size += size_of::<Self>();
+            match value {
+                Self::Null | Self::Bool(_) | Self::I64(_) | Self::F64(_) => {}
+                Self::String(text) => size += text.len(),
+                Self::Bytes(bytes) => size += bytes.len(),
+                Self::Array(values) => rest.extend(values),
+                Self::Map(values) => {
+                    size += values.keys().map(String::len).sum::<usize>();
+                    rest.extend(values.values());
+                }
             }
+        }
+        size
     }
 
     /// How deep arrays and maps nest: 0 for a plain value.
     pub fn depth(&self) -> usize {
-        match self {
-            Self::Array(values) => 1 + values.iter().map(Self::depth).max().unwrap_or(0),
-            Self::Map(values) => 1 + values.values().map(Self::depth).max().unwrap_or(0),
-            _ => 0,
+        let mut deepest = 0;
+        let mut rest = SmallVec::<[(&Self, usize); 8]>::from_slice(&[(self, 0)]);
+        while let Some((value, depth)) = rest.pop() {
+            match value {
+                Self::Array(values) => rest.extend(values.iter().map(|value| (value, depth + 1))),
+                Self::Map(values) => rest.extend(values.values().map(|value| (value, depth + 1))),
+                _ => continue,
+            }
+            deepest = deepest.max(depth + 1);
+        }
+        deepest
+    }
+
+    /// Returns the value, unless it nests deeper than `limit`.
+    ///
+    /// # Errors
+    /// [`Error::LimitExceeded`] about `what`.
+    #[inline]
+    pub(crate) fn within_depth(self, limit: usize, what: &'static str) -> Result<Self, Error> {
+        if !matches!(self, Self::Array(_) | Self::Map(_)) {
+            return Ok(self);
+        }
+        let actual = self.depth();
+        if actual <= limit {
+            return Ok(self);
+        }
+        self.dismantle();
+        Err(Error::LimitExceeded { what, limit, actual })
+    }
+
+    /// Drops the value without recursion: one that nests very deep would overflow the stack.
+    fn dismantle(self) {
+        let mut rest = vec![self];
+        while let Some(value) = rest.pop() {
+            match value {
+                Self::Array(values) => rest.extend(values),
+                Self::Map(values) => rest.extend(values.into_values()),
+                _ => {}
+            }
         }
     }
 

@@ -174,3 +174,32 @@ fn limits_and_retry_policies_are_not_for_the_database_itself() {
     db.end_run(run).unwrap();
     assert_eq!(db.runs().len(), 1);
 }
+
+#[test]
+fn values_nested_100_000_deep_are_told_and_dropped_without_a_stack_overflow() {
+    let db = Database::open_in_memory().unwrap();
+    let run = db.begin_run().unwrap();
+    let deep = || {
+        let arrays = (0..50_000).fold(Value::Null, |value, _| Value::Array(vec![value]));
+        (0..50_000).fold(arrays, |value, _| Value::Map([("name".to_owned(), value)].into()))
+    };
+    let log = EventLog::new("log");
+    let mut txn = db.begin_transaction(run).unwrap();
+    for result in [
+        db.put(run, "key", deep()),
+        db.put_with_ttl(run, "key", deep(), Duration::from_secs(1)),
+        txn.put("key", deep()),
+        txn.insert("key", deep()),
+        txn.cas("key", stormproof::Version::ZERO, deep()),
+        txn.compare_and_set("key", deep(), 1_i64),
+        txn.compare_and_set("key", 1_i64, deep()),
+        log.append(&mut txn, deep()),
+    ] {
+        let error = result.unwrap_err();
+        assert!(matches!(error, Error::LimitExceeded { actual: 100_000, .. }), "{error}");
+    }
+    let (value, text) = (deep(), "any key".to_owned());
+    assert_eq!(value.depth(), 100_000);
+    assert!(value.size() > 100_000);
+    assert!(db.put(run, text, value).is_err());
+}

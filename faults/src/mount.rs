@@ -125,6 +125,13 @@ impl Disk for Mount {
         Ok(Arc::new(SimLock { mount: self.clone(), inode, number }))
     }
 
+    fn lock_shared(&self, _name: &str) -> io::Result<Option<Arc<dyn DiskLock>>> {
+        self.shared.with(|device| {
+            self.check(device)?;
+            if device.lock.is_some() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(None) }
+        })
+    }
+
     fn describe(&self) -> String {
         format!("simulated disk, life {}", self.life)
     }

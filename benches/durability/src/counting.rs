@@ -69,6 +69,10 @@ impl Disk for CountingDisk {
         self.disk.lock(name)
     }
 
+    fn lock_shared(&self, name: &str) -> io::Result<Option<Arc<dyn DiskLock>>> {
+        self.disk.lock_shared(name)
+    }
+
     fn describe(&self) -> String {
         self.disk.describe()
     }

@@ -92,6 +92,13 @@ pub trait Disk: Send + Sync + Debug {
     /// [`io::ErrorKind::WouldBlock`] when another process, or another handle of this one, holds it.
     fn lock(&self, name: &str) -> io::Result<Arc<dyn DiskLock>>;
 
+    /// Takes the lock together with others that only read, against those that write. Creates nothing: `None`
+    /// when there is no lock file, or no way to lock it so.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when a writer holds the lock.
+    fn lock_shared(&self, name: &str) -> io::Result<Option<Arc<dyn DiskLock>>>;
+
     /// Returns where this is, for messages.
     fn describe(&self) -> String;
 }

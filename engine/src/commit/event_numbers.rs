@@ -31,6 +31,8 @@ pub(crate) struct Append {
 impl Append {
     /// Bytes that it will take, about.
     pub(crate) fn size(&self) -> usize {
+        #[cfg(test)]
+        tests::SIZED.with(|sized| sized.set(sized.get() + 1));
         self.stream.as_bytes().len() + size_of::<u64>() + self.value.size()
     }
 }
@@ -117,4 +119,35 @@ pub(crate) fn unpack(stored: Value) -> Option<([u8; 32], Value)> {
     let Value::Array(parts) = stored else { return None };
     let [Value::Bytes(hash), value] = <[Value; 2]>::try_from(parts).ok()? else { return None };
     Some((<[u8; 32]>::try_from(hash.as_ref()).ok()?, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use crate::database::Database;
+    use crate::primitives::EventLog;
+    use crate::value::Value;
+
+    thread_local! {
+        /// How often the size of an append was computed.
+        pub(super) static SIZED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    #[test]
+    fn appends_in_one_transaction_cost_as_much_each_however_many_there_are() {
+        let db = Database::open_in_memory().unwrap();
+        let run = db.begin_run().unwrap();
+        let log = EventLog::new("log");
+        let sized = |count: i64| {
+            let before = SIZED.with(Cell::get);
+            let mut txn = db.begin_transaction(run).unwrap();
+            for number in 0..count {
+                log.append(&mut txn, Value::I64(number)).unwrap();
+                txn.put(format!("key {number}"), number).unwrap();
+            }
+            SIZED.with(Cell::get) - before
+        };
+        assert_eq!((sized(10), sized(1000)), (10, 1000));
+    }
 }

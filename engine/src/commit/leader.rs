@@ -350,7 +350,7 @@ mod tests {
             let mut record = RunRecord::decode(&key, &record).unwrap();
             record.status = crate::RunStatus::Ended;
             record.ended = Some(record.started);
-            end.put(key, record.encode()).unwrap();
+            end.tamper(&key, Some(record.encode())).unwrap();
             for failed in fixture.fail(&[FaultKind::NoSpace], vec![end, fixture.put(&["a"])]) {
                 assert!(matches!(failed, Error::DiskFull { .. }), "{failed}");
             }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::key::IntoKey;
 use crate::range::KeyRange;
+use crate::reentry;
 use crate::run_id::RunId;
 use crate::snapshot::SnapshotView as _;
 use crate::txn::Entry;
-use crate::value::Value;
+use crate::value::{VALUE_DEPTH_MAX, Value};
 
 use super::Database;
 
@@ -30,7 +31,7 @@ impl Database {
         V: TryInto<Value>,
         Error: From<V::Error>,
     {
-        let (key, value) = (key.into_key(), value.try_into()?);
+        let (key, value) = (key.into_key(), shallow(value.try_into()?)?);
         self.transaction(run, |txn| txn.put::<Value>(&key, value.clone()))
     }
 
@@ -53,7 +54,7 @@ impl Database {
         V: TryInto<Value>,
         Error: From<V::Error>,
     {
-        let (key, value) = (key.into_key(), value.try_into()?);
+        let (key, value) = (key.into_key(), shallow(value.try_into()?)?);
         self.transaction(run, |txn| txn.put_with_ttl::<Value>(&key, value.clone(), ttl))
     }
 
@@ -77,7 +78,7 @@ impl Database {
         V: TryFrom<Value>,
         Error: From<V::Error>,
     {
-        match self.get_with(key, |value| value.cloned()) {
+        match self.store().read_newest(&key.into_key(), |value| value.cloned()) {
             Some(value) => Ok(Some(V::try_from(value)?)),
             None => Ok(None),
         }
@@ -100,7 +101,7 @@ impl Database {
     /// ```
     #[inline]
     pub fn get_with<R>(&self, key: impl IntoKey, read: impl FnOnce(Option<&Value>) -> R) -> R {
-        self.store().read_newest(&key.into_key(), read)
+        self.store().read_newest(&key.into_key(), |value| reentry::looking(|| read(value)))
     }
 
     /// Deletes a key, in a transaction of its own.
@@ -139,4 +140,9 @@ impl Database {
             .filter_map(|(key, found)| Some(Entry { key, value: found.value?, version: found.version }))
             .collect()
     }
+}
+
+/// Returns the value, unless it nests too deep: asked before it is cloned, which goes as deep.
+fn shallow(value: Value) -> Result<Value> {
+    value.within_depth(VALUE_DEPTH_MAX, "levels of nesting in a value")
 }

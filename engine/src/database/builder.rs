@@ -39,6 +39,7 @@ use crate::wal::LogOptions;
 ///     .allocate_bytes(1 << 20)
 ///     .log_buffer_bytes_max(4 << 20)
 ///     .checkpoint_log_bytes(32 << 20)
+///     .checkpoint_segments(32)
 ///     .checkpoint_interval(Duration::from_secs(600))
 ///     .salvage(Salvage::Refuse)
 ///     .recovery_threads(2)
@@ -65,6 +66,7 @@ pub struct DatabaseBuilder {
     pub(super) recovery_threads: usize,
     pub(super) recording: Option<Recording>,
     pub(super) place: Place,
+    pub(super) read_only: bool,
     pub(super) salvage: Salvage,
     pub(super) log: LogOptions,
 }
@@ -85,6 +87,7 @@ impl DatabaseBuilder {
             defaults: TxnDefaults {
                 isolation: Isolation::default(),
                 retry: RetryPolicy::default(),
+                read_only: false,
                 limits: Limits {
                     timeout: None,
                     writes_max: 1 << 20,
@@ -100,6 +103,7 @@ impl DatabaseBuilder {
             recovery_threads: recovery_threads_default(),
             recording: None,
             place: Place::Memory,
+            read_only: false,
             salvage: Salvage::default(),
             log: LogOptions::default(),
         }
@@ -126,6 +130,27 @@ impl DatabaseBuilder {
         self
     }
 
+    /// Opens the database to be read: it must exist, no file is created or changed, so a full or read-only
+    /// disk will do, and every write is [`Error::ReadOnly`]. Locked against writers only while it is opened,
+    /// as everything is in memory then; what others write later does not show. What a writer had not synced
+    /// before it was killed may show, and be gone after a power cut. Default: no.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// # let db = stormproof::Database::open(dir.path())?;
+    /// # db.put(db.begin_run()?, "key", 1_i64)?;
+    /// # db.close()?;
+    /// let db = stormproof::Database::builder().dir(dir.path()).read_only().open()?;
+    /// assert_eq!(db.get("key")?, Some(1_i64));
+    /// assert!(matches!(db.begin_run(), Err(stormproof::Error::ReadOnly)));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    pub const fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self.defaults.read_only = true;
+        self
+    }
+
     /// When commits become durable. Default: [`Durability::Strict`].
     pub const fn durability(mut self, durability: Durability) -> Self {
         self.log.durability = durability;
@@ -138,13 +163,15 @@ impl DatabaseBuilder {
         self
     }
 
-    /// Size in bytes at which a segment of the log ends and the next one begins. Default: 64 MiB.
+    /// Size in bytes at which a segment of the log ends and the next one begins: 256 bytes to 1 TiB. Default:
+    /// 64 MiB.
     pub const fn segment_bytes_max(mut self, bytes: u64) -> Self {
         self.log.segment_bytes_max = bytes;
         self
     }
 
-    /// How many bytes ahead the log allocates space on disk, so that most syncs don't change the file's size.
+    /// How many bytes ahead the log allocates space on disk at most, 0 to 2^30, so that most syncs don't
+    /// change the file's size. A segment begins with 16 KiB, and allocates as much again as it holds.
     /// Default: 1 MiB.
     pub const fn allocate_bytes(mut self, bytes: u64) -> Self {
         self.log.allocate_bytes = bytes;
@@ -152,20 +179,29 @@ impl DatabaseBuilder {
     }
 
     /// How many bytes of log may wait to be written before commits wait too, in the modes in which they wait
-    /// at all. Default: 8 MiB.
+    /// at all: 1 KiB to 2 GiB. Default: 8 MiB.
     pub const fn log_buffer_bytes_max(mut self, bytes: usize) -> Self {
         self.log.buffer_bytes_max = bytes;
         self
     }
 
-    /// After how many bytes of log a checkpoint is written. Default: 64 MiB.
+    /// After how many bytes of log a checkpoint is written, at least 1 KiB; `u64::MAX` for never. Default: 64
+    /// MiB.
     pub const fn checkpoint_log_bytes(mut self, bytes: u64) -> Self {
         self.log.checkpoint_log_bytes = bytes;
         self
     }
 
-    /// How long after the last checkpoint another one is written, if anything has been logged. Default: never
-    /// for this reason alone.
+    /// After how many complete segments of the log a checkpoint is written, at least 1; `usize::MAX` for
+    /// never. Every open leaves a segment, so this bounds the files of a database that is opened often.
+    /// Default: 64.
+    pub const fn checkpoint_segments(mut self, segments: usize) -> Self {
+        self.log.checkpoint_segments = segments;
+        self
+    }
+
+    /// How long after the last checkpoint another one is written, if anything has been logged: 1 ms to a
+    /// year. Default: never for this reason alone.
     pub const fn checkpoint_interval(mut self, interval: Duration) -> Self {
         self.log.checkpoint_interval = Some(interval);
         self
@@ -206,65 +242,70 @@ impl DatabaseBuilder {
         self
     }
 
-    /// How long a transaction may run, unless its options say otherwise. Default: as long as it likes.
+    /// How long a transaction may run, unless its options say otherwise: 1 ns to a year. Default: as long as
+    /// it likes.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.defaults.limits.timeout = Some(timeout);
         self
     }
 
-    /// Most keys that a transaction may write, unless its options say otherwise. Default: about a million.
+    /// Most keys that a transaction may write, unless its options say otherwise; at least 1. Default: about a
+    /// million.
     pub const fn writes_max(mut self, writes: usize) -> Self {
         self.defaults.limits.writes_max = writes;
         self
     }
 
-    /// Most bytes that a transaction may buffer, unless its options say otherwise. Default: 256 MiB.
+    /// Most bytes that a transaction may buffer, unless its options say otherwise; at least 1. Default: 256
+    /// MiB.
     pub const fn bytes_max(mut self, bytes: usize) -> Self {
         self.defaults.limits.bytes_max = bytes;
         self
     }
 
-    /// Most bytes in a key, namespace included. Default: 16 KiB.
+    /// Most bytes in a key, namespace included: 1 to 64 MiB. Default: 16 KiB.
     pub const fn key_bytes_max(mut self, bytes: usize) -> Self {
         self.defaults.limits.key_bytes_max = bytes;
         self
     }
 
-    /// How long [`Database::close`] waits for open transactions. Default: 5 s.
+    /// How long [`Database::close`] waits for open transactions: up to a year. Default: 5 s.
     pub const fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
     }
 
-    /// How often expired keys are swept and old versions collected while nothing is committed. Default: 1 s.
+    /// How often expired keys are swept and old versions collected while nothing is committed: 100 µs to a
+    /// year. Default: 1 s.
     pub const fn maintenance_interval(mut self, interval: Duration) -> Self {
         self.maintenance_interval = interval;
         self
     }
 
     /// Parts into which the hash index is split, rounded up to a power of two: at least as many as threads
-    /// that fill it when the database is opened. Default: 16. Small databases in great numbers want few.
+    /// that fill it when the database is opened; 1 to 65,536. Default: 16. Small databases in great numbers
+    /// want few.
     pub const fn index_shards(mut self, shards: usize) -> Self {
-        self.index_shards = shards.next_power_of_two();
+        self.index_shards = shards;
         self
     }
 
-    /// How many spans of versions snapshots are counted in, at least 2: the more, the more exactly collection
-    /// follows long readers. Default: 64.
+    /// How many spans of versions snapshots are counted in, 2 to 65,536: the more, the more exactly
+    /// collection follows long readers. Default: 64.
     pub const fn snapshot_generations(mut self, generations: usize) -> Self {
-        self.snapshot_generations = if generations < 2 { 2 } else { generations };
+        self.snapshot_generations = generations;
         self
     }
 
     /// How many commits there are between two looks at the oldest snapshot, at least 1: the fewer, the sooner
     /// old versions go, and the more a commit costs. Default: 32.
     pub const fn collect_every(mut self, commits: u64) -> Self {
-        self.collect_every = if commits == 0 { 1 } else { commits };
+        self.collect_every = commits;
         self
     }
 
-    /// How many threads recovery fills the index with, beside the one that reads, once it has read some
-    /// megabytes. Default: as many as the machine runs at once, up to 4.
+    /// How many threads recovery fills the index with, 1 to 1,024, beside the one that reads, once it has
+    /// read some megabytes. Default: as many as the machine runs at once, up to 4.
     pub const fn recovery_threads(mut self, threads: usize) -> Self {
         self.recovery_threads = threads;
         self
@@ -289,8 +330,9 @@ impl DatabaseBuilder {
     /// Opens the database, recovering what its files hold.
     ///
     /// # Errors
-    /// [`Error::Locked`] when it is open elsewhere; [`Error::Corruption`], [`Error::Missing`] and
-    /// [`Error::NewerFormat`] when its files are not what they must be; [`Error::Io`].
+    /// [`Error::Invalid`] for a setting outside of its range; [`Error::Locked`] when it is open elsewhere;
+    /// [`Error::Corruption`], [`Error::Missing`] and [`Error::NewerFormat`] when its files are not what they
+    /// must be; [`Error::Io`].
     pub fn open(self) -> Result<Database> {
         open::open(self)
     }

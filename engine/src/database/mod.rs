@@ -5,6 +5,7 @@
 
 mod builder;
 mod open;
+mod settings;
 mod handle;
 mod transactions;
 mod autocommit;
@@ -344,7 +345,7 @@ impl Database {
     }
 
     #[inline]
-    fn store(&self) -> &Store {
+    pub(crate) fn store(&self) -> &Store {
         &self.handle.coordinator.store
     }
 }

@@ -8,6 +8,7 @@ use super::builder::{DatabaseBuilder, Place};
 use super::checkpoints::Checkpoints;
 use super::handle::{Background, Handle};
 use super::maintenance::Maintenance;
+use super::settings;
 use crate::checkpoint::spawn_checkpointer;
 use crate::commit::{Committer, Leader};
 use crate::error::{Error, Result};
@@ -23,25 +24,34 @@ use crate::types::{TxnId, Version};
 
 /// Opens a database, recovering what its files hold.
 pub(super) fn open(builder: DatabaseBuilder) -> Result<Database> {
+    settings::check(&builder)?;
     let seed = builder.entropy.next_u64();
-    let index = Index::new(builder.index_shards, seed);
-    let Some(disk) = disk(&builder.place)? else {
+    let index = Index::new(builder.index_shards.next_power_of_two(), seed);
+    let Some(disk) = disk(&builder)? else {
         return start(builder, Beginning::empty(index, seed));
     };
     let _span = span!(INFO, "open", place = disk.describe());
-    let beginning = recover(disk, &builder, index, seed)?;
+    let beginning = if builder.read_only {
+        load(&*disk, &builder, index, seed)?
+    } else {
+        recover(disk, &builder, index, seed)?
+    };
     start(builder, beginning)
 }
 
-fn disk(place: &Place) -> Result<Option<Arc<dyn Disk>>> {
-    match place {
-        Place::Memory => Ok(None),
-        Place::Disk(disk) => Ok(Some(Arc::clone(disk))),
-        Place::Dir(dir) => match StdDisk::create(dir) {
-            Ok(disk) => Ok(Some(Arc::new(disk))),
-            Err(error) => Err(Error::io("creating the directory", dir.display().to_string(), error)),
-        },
-    }
+fn disk(builder: &DatabaseBuilder) -> Result<Option<Arc<dyn Disk>>> {
+    let dir = match &builder.place {
+        Place::Memory => return Ok(None),
+        Place::Disk(disk) => return Ok(Some(Arc::clone(disk))),
+        Place::Dir(dir) => dir,
+    };
+    let (opened, operation) = if builder.read_only {
+        (StdDisk::open(dir), "opening the directory")
+    } else {
+        (StdDisk::create(dir), "creating the directory")
+    };
+    let disk = opened.map_err(|error| Error::io(operation, dir.display().to_string(), error))?;
+    Ok(Some(Arc::new(disk)))
 }
 
 /// What a database begins with.
@@ -76,12 +86,7 @@ fn recover(disk: Arc<dyn Disk>, builder: &DatabaseBuilder, index: Index, seed: u
     let options = RecoveryOptions { log: builder.log, salvage: builder.salvage };
     let opened = recovery::open(disk, options, &*builder.entropy, &mut loader)?;
     let (runs, expiry) = (RunTable::new(seed), ExpiryTable::new());
-    let index = loader.finish(|key, entry| {
-        runs.follow(key, entry.value.as_ref());
-        if let Some(expires_at) = entry.expires.at() {
-            expiry.add(expires_at, key);
-        }
-    })?;
+    let index = finish(loader, &runs, &expiry)?;
     event!(
         INFO,
         created = opened.report.created,
@@ -102,6 +107,30 @@ fn recover(disk: Arc<dyn Disk>, builder: &DatabaseBuilder, index: Index, seed: u
     })
 }
 
+/// Loads what the files hold, to be read. Nothing is written, so there is no log to go on with.
+fn load(disk: &dyn Disk, builder: &DatabaseBuilder, index: Index, seed: u64) -> Result<Beginning> {
+    let mut loader = IndexLoader::new(index, builder.recovery_threads);
+    let report = recovery::load(disk, builder.salvage, &mut loader)?;
+    let (runs, expiry) = (RunTable::new(seed), ExpiryTable::new());
+    let index = finish(loader, &runs, &expiry)?;
+    let published = report.last_version;
+    Ok(Beginning {
+        contents: Contents { index, runs, expiry, log: None, published },
+        first_version: published.next(),
+        first_txn: TxnId::ZERO.next(),
+        report,
+    })
+}
+
+fn finish(loader: IndexLoader, runs: &RunTable, expiry: &ExpiryTable) -> Result<Index> {
+    loader.finish(|key, entry| {
+        runs.follow(key, entry.value.as_ref());
+        if let Some(expires_at) = entry.expires.at() {
+            expiry.set(key, Some(expires_at));
+        }
+    })
+}
+
 /// Puts the parts together, and starts the threads.
 fn start(builder: DatabaseBuilder, beginning: Beginning) -> Result<Database> {
     // Only a strict commit waits for the disk, so only there a group is worth its hand-over.
@@ -117,6 +146,16 @@ fn start(builder: DatabaseBuilder, beginning: Beginning) -> Result<Database> {
         builder.recording,
     ));
     let checkpoints = Arc::new(Checkpoints::new(Arc::clone(&coordinator)));
+    if let Some(log) = &store.log
+        && log.has_many_segments()
+    {
+        // Now, not in the background, which a program that opens, writes and closes never gives the time: the
+        // files, and the time to open, would grow with every open.
+        rt::reached!("checkpoint at the open");
+        if let Err(error) = checkpoints.write(log) {
+            event!(WARN, %error, "no checkpoint at the open; the log stays, and another is tried");
+        }
+    }
     let maintenance = Maintenance::start(&coordinator, builder.maintenance_interval)?;
     let checkpointer = match &store.log {
         None => None,

@@ -92,12 +92,9 @@ impl EventLog {
         V: TryInto<Value>,
         Error: From<V::Error>,
     {
-        let value = value.try_into()?;
-        let depth = value.depth() + 1;
-        if depth > VALUE_DEPTH_MAX {
-            let what = "levels of nesting in an event";
-            return Err(Error::LimitExceeded { what, limit: VALUE_DEPTH_MAX - 1, actual: depth - 1 });
-        }
+        let value: Value = value.try_into()?;
+        // One level is the event's own.
+        let value = value.within_depth(VALUE_DEPTH_MAX - 1, "levels of nesting in an event")?;
         txn.append(Append { stream: self.stream.clone(), value })
     }
 
@@ -289,10 +286,7 @@ mod tests {
                 let (db, run) = filled(&log);
                 assert_eq!(db.transaction(run, |txn| log.verify(txn)).unwrap(), 5);
                 let key: Key = log.stream.clone().with_number(at);
-                match stored.clone() {
-                    Some(stored) => db.put(run, &key, stored).map(drop).unwrap(),
-                    None => db.delete(run, &key).map(drop).unwrap(),
-                }
+                db.transaction(run, |txn| txn.tamper(&key, stored.clone())).unwrap();
                 let broken = db.transaction(run, |txn| log.verify(txn)).unwrap_err();
                 let Error::BrokenChain { stream, sequence, problem } = &broken else { panic!("{broken}") };
                 assert_eq!((stream.as_str(), *sequence, *problem), ("stream", named, said));

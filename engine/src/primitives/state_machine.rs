@@ -91,7 +91,7 @@ impl<S: State> StateMachine<S> {
     /// # Errors
     /// [`Error::Conflict`] when it exists already; otherwise as [`Transaction::insert`].
     pub fn create(&self, txn: &mut Transaction, instance: &str) -> Result<()> {
-        txn.insert(self.key(instance), self.initial.as_str())
+        txn.create_state(self.key(instance), &self.initial)
     }
 
     /// The state of an instance; `None` if there is no such instance.
@@ -172,10 +172,7 @@ impl<S: State> StateMachine<S> {
                 allowed: allowed.to_vec(),
             });
         }
-        if rt::mutant!(TransitionWithoutCompare) {
-            return txn.put(key, to.name());
-        }
-        txn.compare_and_set(key, from.name(), to.name())
+        txn.change_state(key, from.name(), to.name())
     }
 
     /// The names of the states to which a machine may go from the named one.

@@ -33,7 +33,7 @@ pub(crate) use torn_tail::examine;
 
 use crate::error::{Error, Result};
 use crate::types::{Lsn, TxnId, Version};
-use crate::wal::files::LOCK;
+use crate::wal::files::{LOCK, MANIFEST};
 use crate::wal::format::DatabaseId;
 use crate::wal::listing::refuse_link;
 use crate::wal::manifest::Manifest;
@@ -71,10 +71,7 @@ pub(crate) fn open(
     // A link would lock the file of another directory, and leave this one unlocked.
     refuse_link(&*disk, LOCK)?;
     // Before anything is looked at: another process may be about to change it.
-    let lock = disk.lock(LOCK).map_err(|error| match error.kind() {
-        std::io::ErrorKind::WouldBlock => Error::Locked { directory: disk.describe() },
-        _ => Error::io("lock", LOCK, error),
-    })?;
+    let lock = disk.lock(LOCK).map_err(|error| lock_error(&*disk, error))?;
     let listing = DirectoryListing::of(&*disk)?;
     let Some(manifest) = listing.database(&*disk)? else {
         return create(disk, options, entropy, &listing, lock);
@@ -109,6 +106,29 @@ fn create(
         first_version,
         first_txn: TxnId::new(1),
     })
+}
+
+/// Loads the database on `disk` into the sink, and changes nothing. Locked against writers meanwhile, if
+/// there is a lock file.
+///
+/// # Errors
+/// Those of [`open`], and [`Error::Missing`] when there is no database.
+pub(crate) fn load(disk: &dyn Disk, salvage: Salvage, sink: &mut dyn RecoverySink) -> Result<RecoveryReport> {
+    refuse_link(disk, LOCK)?;
+    let _shared = disk.lock_shared(LOCK).map_err(|error| lock_error(disk, error))?;
+    let listing = DirectoryListing::of(disk)?;
+    let manifest = listing.database(disk)?.ok_or_else(|| Error::Missing {
+        file: MANIFEST.to_owned(),
+        problem: format!("{} holds no database", disk.describe()),
+    })?;
+    read_only_replay(disk, &listing, manifest, salvage, sink)
+}
+
+fn lock_error(disk: &dyn Disk, error: std::io::Error) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::WouldBlock => Error::Locked { directory: disk.describe() },
+        _ => Error::io("lock", format!("{} in {}", LOCK, disk.describe()), error),
+    }
 }
 
 /// Reads what [`open`] would read, and changes nothing; returns what recovery would report.

@@ -9,6 +9,7 @@ use rt::sync::Arc;
 use crate::key::{IntoKey, Key};
 use crate::mvcc::SlotRead;
 use crate::range::KeyRange;
+use crate::reentry;
 use crate::store::{Registered, Store};
 use crate::striped::Stripe;
 use crate::types::Version;
@@ -91,7 +92,8 @@ impl LazySnapshotView {
     #[inline]
     pub fn get_with<R>(&self, key: impl IntoKey, read: impl FnOnce(Option<&Value>) -> R) -> R {
         let key = key.into_key();
-        self.store.index.see(&key, self.registered.version, self.now, |_, value| read(value))
+        let (at, now) = (self.registered.version, self.now);
+        self.store.index.see(&key, at, now, |_, value| reentry::looking(|| read(value)))
     }
 
     /// Calls `visit` with the keys of a range and their values, in key order or backwards, until it breaks.
@@ -102,9 +104,11 @@ impl LazySnapshotView {
         reverse: bool,
         mut visit: impl FnMut(&Key, &Value) -> ControlFlow<()>,
     ) {
-        self.store.index.walk(&range.into(), reverse, |slot| {
-            slot.visit(self.registered.version, self.now, |_, value| visit(slot.key(), value))
-                .unwrap_or(ControlFlow::Continue(()))
+        reentry::looking(|| {
+            self.store.index.walk(&range.into(), reverse, |slot| {
+                slot.visit(self.registered.version, self.now, |_, value| visit(slot.key(), value))
+                    .unwrap_or(ControlFlow::Continue(()))
+            });
         });
     }
 

@@ -114,9 +114,7 @@ impl Store {
         if key.is_system() {
             self.runs.follow(&key, entry.value.as_ref());
         }
-        if let Some(expires_at) = entry.expires.at() {
-            self.expiry.add(expires_at, &key);
-        }
+        self.expiry.set(&key, entry.expires.at());
         self.index.install(key, known, entry)
     }
 
@@ -129,6 +127,9 @@ impl Store {
             let before = slot.entry(published).and_then(|entry| entry.value);
             self.runs.roll_back(slot.key(), before.as_ref());
         }
+        // What expired before expires again.
+        let expires = slot.entry(published).and_then(|entry| entry.expires.at());
+        self.expiry.set(slot.key(), expires);
     }
 
     /// Checks that this process may write: not one that was forked from the one that opened the log.

@@ -97,6 +97,8 @@ pub struct TransactionContext {
     pub(crate) writes: WriteSet,
     /// Entries for event logs, which get their sequence numbers at commit.
     pub(crate) appends: Vec<Append>,
+    /// Bytes of them, about.
+    pub(super) append_bytes: usize,
     pub(crate) status: Status,
 }
 
@@ -207,6 +209,7 @@ impl TransactionContext {
         self.reads.clear();
         self.writes.clear();
         self.appends = Vec::new();
+        self.append_bytes = 0;
         self.status = status;
     }
 }

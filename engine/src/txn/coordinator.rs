@@ -10,6 +10,7 @@ use super::options::{Limits, RetryPolicy};
 use super::recording::Recording;
 use crate::commit::{Committer, Request};
 use crate::error::{Error, Result};
+use crate::reentry;
 use crate::store::Store;
 use crate::types::{Isolation, Version};
 
@@ -34,6 +35,8 @@ pub(crate) struct TxnDefaults {
     pub(crate) isolation: Isolation,
     pub(crate) limits: Limits,
     pub(crate) retry: RetryPolicy,
+    /// The database was opened to be read: nothing commits.
+    pub(crate) read_only: bool,
 }
 
 const OPEN: u32 = 0;
@@ -67,9 +70,15 @@ impl Coordinator {
         if self.phase.load(Ordering::SeqCst) == CLOSED {
             return Err(Error::Closed);
         }
+        if self.defaults.read_only {
+            return Err(Error::ReadOnly);
+        }
         // Before the committer's locks: in a forked child, a thread of the parent may hold them for good.
         self.store.check_process()?;
-        self.committer.commit(&self.store, request)
+        reentry::check_may_commit()?;
+        let version = self.committer.commit(&self.store, request)?;
+        reentry::committed(version);
+        Ok(version)
     }
 
     /// Whether transactions may begin.

@@ -6,6 +6,7 @@ use crate::commit::ReadEntry;
 use crate::error::{Error, Result};
 use crate::key::{IntoKey, Key};
 use crate::range::KeyRange;
+use crate::reentry;
 use crate::snapshot::Versioned;
 use crate::types::Version;
 use crate::value::Value;
@@ -59,7 +60,7 @@ impl Transaction {
     /// When the transaction has ended or is past its timeout.
     #[inline]
     pub fn get_with<R>(&mut self, key: impl IntoKey, read: impl FnOnce(Option<&Value>) -> R) -> Result<R> {
-        self.read_with(&key.into_key(), |_, value| read(value))
+        self.read_with(&key.into_key(), |_, value| reentry::looking(|| read(value)))
     }
 
     /// Reads a key with its version.

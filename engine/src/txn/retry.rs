@@ -11,6 +11,7 @@ use super::options::{Limits, RetryPolicy, TransactionOptions};
 use super::transaction::{Commit, Transaction};
 use crate::conflict::ConflictInfo;
 use crate::error::{Error, Result};
+use crate::reentry::RunningClosure;
 use crate::run::RunRef;
 use crate::striped::Stripe;
 use crate::telemetry::{event, span};
@@ -36,6 +37,7 @@ pub(crate) fn run<T>(
     let mut holds_reservation = false;
     let mut leftover = LeftoverWrites::default();
     let mut attempts = 0;
+    let mut closure = RunningClosure::begin();
     loop {
         let attempt = attempt(coordinator, run, options, holds_reservation, &mut leftover, &mut body);
         let conflicts = match attempt {
@@ -48,6 +50,7 @@ pub(crate) fn run<T>(
         if attempts >= policy.attempts_max.max(1) {
             return Err(Error::MaxRetriesExceeded { attempts, conflicts });
         }
+        closure.check_conflict(&conflicts)?;
         lost.add(&conflicts);
         let is_late = |pause| {
             let late = deadline.filter(|(_, deadline)| rt::time::now().saturating_add(pause) >= *deadline);

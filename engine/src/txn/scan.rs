@@ -7,6 +7,7 @@ use crate::commit::BufferedWrite;
 use crate::error::Result;
 use crate::key::Key;
 use crate::range::KeyRange;
+use crate::reentry;
 use crate::types::Version;
 use crate::value::Value;
 
@@ -219,7 +220,7 @@ impl Transaction {
     ) -> Result<()> {
         let range = range.into();
         self.context.check_active()?;
-        let walked = self.walk(&range, options, &mut visit);
+        let walked = reentry::looking(|| self.walk(&range, options, &mut visit));
         self.track_range(walked);
         Ok(())
     }

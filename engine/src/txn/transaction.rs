@@ -24,7 +24,7 @@ use crate::wal::Ticket;
 pub struct Transaction {
     pub(crate) coordinator: Arc<Stripe<Coordinator>>,
     pub(crate) context: TransactionContext,
-    run: RunRef,
+    pub(super) run: RunRef,
     /// Given back when the transaction ends.
     registered: Option<Registered>,
     /// Whether what it lost before is reserved for it: others wait, and it does not.
@@ -91,12 +91,13 @@ impl Transaction {
             now: coordinator.store.wall_time(),
             started,
             isolation: options.isolation.unwrap_or(coordinator.defaults.isolation),
-            read_only: options.read_only,
+            read_only: options.read_only || coordinator.defaults.read_only,
             recorded: coordinator.recording.is_some(),
             limits,
             reads: ReadSet::default(),
             writes: WriteSet::default(),
             appends: Vec::new(),
+            append_bytes: 0,
             status: Status::Active,
         };
         Self {

@@ -9,10 +9,13 @@ use super::transaction::Transaction;
 use crate::commit::{Append, BufferedWrite};
 use crate::conflict::{CasExpectation, ConflictInfo};
 use crate::error::{Error, Result};
-use crate::key::{IntoKey, Key};
+use crate::key::{IntoKey, Key, TypeTag};
 use crate::snapshot::Versioned;
 use crate::types::Version;
 use crate::value::{VALUE_DEPTH_MAX, Value};
+
+/// What there is too much of in a value that nests too deep.
+pub(crate) const DEPTH: &str = "levels of nesting in a value";
 
 impl Transaction {
     /// Writes a key.
@@ -35,7 +38,8 @@ impl Transaction {
         V: TryInto<Value>,
         Error: From<V::Error>,
     {
-        self.buffer(key.into_key(), Some(value.try_into()?), None, None)
+        let key = self.plain(key.into_key())?;
+        self.buffer(key, Some(value.try_into()?), None, None)
     }
 
     /// Writes a key that expires `ttl` from now, at the precision of milliseconds.
@@ -60,7 +64,8 @@ impl Transaction {
     {
         let millis = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
         let expires_at = UnixMillis(self.coordinator.store.clock_time().0.saturating_add(millis));
-        self.buffer(key.into_key(), Some(value.try_into()?), Some(expires_at), None)
+        let key = self.plain(key.into_key())?;
+        self.buffer(key, Some(value.try_into()?), Some(expires_at), None)
     }
 
     /// Deletes a key; a key that is absent stays absent.
@@ -78,7 +83,8 @@ impl Transaction {
     /// # Errors
     /// When the key or the transaction is too large, or the transaction may not write any more.
     pub fn delete(&mut self, key: impl IntoKey) -> Result<()> {
-        self.buffer(key.into_key(), None, None, None)
+        let key = self.plain(key.into_key())?;
+        self.buffer(key, None, None, None)
     }
 
     /// Writes a key if it is absent now.
@@ -99,7 +105,8 @@ impl Transaction {
         V: TryInto<Value>,
         Error: From<V::Error>,
     {
-        self.write_if(key.into_key(), CasExpectation::Absent, Some(value.try_into()?))
+        let key = self.plain(key.into_key())?;
+        self.write_if(key, CasExpectation::Absent, Some(value.try_into()?))
     }
 
     /// Writes a key if it has this version; zero demands that it never existed.
@@ -120,7 +127,8 @@ impl Transaction {
         V: TryInto<Value>,
         Error: From<V::Error>,
     {
-        self.write_if(key.into_key(), CasExpectation::Version(expected), Some(value.try_into()?))
+        let key = self.plain(key.into_key())?;
+        self.write_if(key, CasExpectation::Version(expected), Some(value.try_into()?))
     }
 
     /// Writes a key if it has this value.
@@ -143,7 +151,8 @@ impl Transaction {
         V: TryInto<Value>,
         Error: From<E::Error> + From<V::Error>,
     {
-        self.write_if(key.into_key(), CasExpectation::Value(expected.try_into()?), Some(value.try_into()?))
+        let key = self.plain(key.into_key())?;
+        self.write_if(key, CasExpectation::Value(expected.try_into()?), Some(value.try_into()?))
     }
 
     /// Deletes a key if it has this version.
@@ -161,12 +170,55 @@ impl Transaction {
     /// # Errors
     /// [`Error::Conflict`] at once when it has another; otherwise as [`delete`](Self::delete).
     pub fn delete_if(&mut self, key: impl IntoKey, expected: Version) -> Result<()> {
-        self.write_if(key.into_key(), CasExpectation::Version(expected), None)
+        let key = self.plain(key.into_key())?;
+        self.write_if(key, CasExpectation::Version(expected), None)
+    }
+
+    /// Refuses a key of an event log, a state machine or a run: written past these, it would break what they
+    /// promise.
+    #[inline]
+    fn plain(&self, key: Key) -> Result<Key> {
+        if self.run.is_system() {
+            return Ok(key);
+        }
+        let what = match key.tag() {
+            Some(TypeTag::Event) => "an entry of an event log: append to the log",
+            Some(TypeTag::State) => "the state of a machine: use its transitions",
+            Some(TypeTag::Run) => "the record of a run: end the run",
+            _ => return Ok(key),
+        };
+        Err(Error::Invalid(format!("{key} is {what}, as no plain write may change it")))
+    }
+
+    /// Writes a key past its owner, as damage would.
+    #[cfg(test)]
+    pub(crate) fn tamper(&mut self, key: &Key, value: Option<Value>) -> Result<()> {
+        self.buffer(key.clone(), value, None, None)
+    }
+
+    /// Writes the state of a machine that has none.
+    pub(crate) fn create_state(&mut self, key: Key, state: &str) -> Result<()> {
+        self.write_if(key, CasExpectation::Absent, Some(state.into()))
+    }
+
+    /// Writes the state of a machine that is in state `from`.
+    pub(crate) fn change_state(&mut self, key: Key, from: &str, to: &str) -> Result<()> {
+        if rt::mutant!(TransitionWithoutCompare) {
+            return self.buffer(key, Some(to.into()), None, None);
+        }
+        self.write_if(key, CasExpectation::Value(from.into()), Some(to.into()))
     }
 
     /// A conditional write, checked at once against the own writes and the snapshot. What it finds out when
     /// it fails is tracked as a read: the caller may go on, and act upon it.
     fn write_if(&mut self, key: Key, expected: CasExpectation, value: Option<Value>) -> Result<()> {
+        let value = value.map(|value| value.within_depth(VALUE_DEPTH_MAX, DEPTH)).transpose()?;
+        let expected = match expected {
+            CasExpectation::Value(value) => {
+                CasExpectation::Value(value.within_depth(VALUE_DEPTH_MAX, DEPTH)?)
+            }
+            other => other,
+        };
         self.context.check_may_write()?;
         let (found, current) = match self.context.writes.get(&key) {
             Some(own) => (Versioned { value: own.value.clone(), version: None }, self.context.start_version),
@@ -200,25 +252,10 @@ impl Transaction {
         expires_at: Option<UnixMillis>,
         condition: Option<CasExpectation>,
     ) -> Result<()> {
+        // First, as it also sees to it that one that nests too deep is dropped without harm.
+        let value = value.map(|value| value.within_depth(VALUE_DEPTH_MAX, DEPTH)).transpose()?;
         self.context.check_may_write()?;
-        let limits = &self.context.limits;
-        if key.as_bytes().len() > limits.key_bytes_max {
-            return Err(Error::LimitExceeded {
-                what: "bytes in a key",
-                limit: limits.key_bytes_max,
-                actual: key.as_bytes().len(),
-            });
-        }
-        if let Some(Value::Array(_) | Value::Map(_)) = value
-            && let Some(depth) = value.as_ref().map(Value::depth)
-            && depth > VALUE_DEPTH_MAX
-        {
-            return Err(Error::LimitExceeded {
-                what: "levels of nesting in a value",
-                limit: VALUE_DEPTH_MAX,
-                actual: depth,
-            });
-        }
+        self.check_key_size(key.as_bytes().len())?;
         let slot = self
             .context
             .reads
@@ -237,15 +274,25 @@ impl Transaction {
             let (key, value) = mutants::number_at_append(self, append);
             return self.buffer(key, Some(value), None, None);
         }
+        self.check_key_size(append.stream.as_bytes().len() + size_of::<u64>())?;
+        self.context.append_bytes += append.size();
         self.context.appends.push(append);
         self.check_size()
+    }
+
+    fn check_key_size(&self, actual: usize) -> Result<()> {
+        let limit = self.context.limits.key_bytes_max;
+        if actual > limit {
+            return Err(Error::LimitExceeded { what: "bytes in a key", limit, actual });
+        }
+        Ok(())
     }
 
     pub(super) fn check_size(&mut self) -> Result<()> {
         let context = &self.context;
         let (writes, writes_max) = (context.writes.len() + context.appends.len(), context.limits.writes_max);
-        let appended: usize = context.appends.iter().map(Append::size).sum();
-        let (bytes, bytes_max) = (context.writes.bytes() + appended, context.limits.bytes_max);
+        let bytes = context.writes.bytes() + context.append_bytes;
+        let bytes_max = context.limits.bytes_max;
         if writes > writes_max {
             return Err(self.fail(Error::LimitExceeded {
                 what: "writes",

@@ -143,7 +143,7 @@ impl LogCore {
         self.set_durable_version(durable);
         let mut woken = state.waiters.satisfied(durable);
         woken.extend(state.waiters.next_leader());
-        let checkpoint_due = end >= state.checkpointer_wakes_at;
+        let checkpoint_due = end >= state.checkpointer_wakes_at || state.has_many_segments(&self.options);
         if checkpoint_due {
             state.checkpointer_wakes_at = Lsn::MAX;
         }

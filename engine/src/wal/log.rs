@@ -270,6 +270,11 @@ impl Log {
         Ok(superfluous.len())
     }
 
+    /// Returns whether the number of complete segments makes a checkpoint due.
+    pub(crate) fn has_many_segments(&self) -> bool {
+        self.core.state.lock().has_many_segments(&self.core.options)
+    }
+
     /// Waits until it is time for a checkpoint, but at least until `not_before`; returns false when the log
     /// takes no more writes.
     pub(crate) fn wait_for_checkpoint(&self, not_before: Instant) -> bool {

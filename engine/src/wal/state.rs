@@ -4,6 +4,7 @@ use rt::sync::Arc;
 use rt::time::Instant;
 
 use super::metrics::LogMetrics;
+use super::options::LogOptions;
 use super::pending::Pending;
 use super::waiters::Waiters;
 use super::writer::SealedSegment;
@@ -69,6 +70,11 @@ impl LogState {
             checkpointer_wakes_at: Lsn::MAX,
             metrics: LogMetrics::default(),
         }
+    }
+
+    /// Returns whether the number of complete segments makes a checkpoint due.
+    pub(super) const fn has_many_segments(&self, options: &LogOptions) -> bool {
+        self.sealed.len() >= options.checkpoint_segments
     }
 
     /// Returns how many commits are not durable.

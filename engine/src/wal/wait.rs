@@ -61,7 +61,8 @@ impl LogCore {
             }
             let covered = state.checkpoint_lsn.get();
             let uncovered = state.durable_lsn.get().saturating_sub(covered);
-            let due = if uncovered >= self.options.checkpoint_log_bytes {
+            let many = state.has_many_segments(&self.options);
+            let due = if uncovered >= self.options.checkpoint_log_bytes || many {
                 Some(not_before)
             } else if uncovered > 0 {
                 deadline.map(|deadline| deadline.max(not_before))

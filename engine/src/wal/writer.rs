@@ -18,6 +18,9 @@ use super::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::error::Error;
 use crate::types::Lsn;
 
+/// Bytes that a new segment allocates for records, if it may allocate as many.
+const FIRST_CHUNK_BYTES: u64 = 16 << 10;
+
 /// A segment that is complete.
 #[derive(Clone, Debug)]
 pub(crate) struct SealedSegment {
@@ -54,7 +57,7 @@ impl SegmentWriter {
         header: SegmentHeader,
     ) -> Result<Self, IoFailure> {
         let allocate_bytes = options.allocate_bytes.min(options.segment_bytes_max);
-        let file = header.create(&*disk, allocate_bytes)?;
+        let (file, allocated) = create_segment(&*disk, &header, allocate_bytes)?;
         Ok(Self {
             disk,
             segment_bytes_max: options.segment_bytes_max,
@@ -63,7 +66,7 @@ impl SegmentWriter {
             header,
             file,
             end: 0,
-            allocated: allocate_bytes,
+            allocated,
             records: 0,
             damaged: false,
             sealed: false,
@@ -118,11 +121,12 @@ impl SegmentWriter {
         rt::probe::at("segment sealed");
         let header =
             SegmentHeader { number: self.header.number + 1, first_lsn: self.end_lsn(), ..self.header };
-        self.file = header.create(&*self.disk, self.allocate_bytes)?;
+        let (file, allocated) = create_segment(&*self.disk, &header, self.allocate_bytes)?;
+        self.file = file;
         rt::probe::at("segment created");
         self.header = header;
         self.end = 0;
-        self.allocated = self.allocate_bytes;
+        self.allocated = allocated;
         self.records = 0;
         self.sealed = false;
         Ok(Some(sealed))
@@ -235,8 +239,27 @@ impl SegmentWriter {
             .map_err(|error| Error::io("write", self.header.name(), error))
     }
 
-    /// Returns the multiple of the chunk that holds `end`, but no more than the segment may hold.
+    /// Returns up to where to allocate for records that end at `end`: in chunks that grow with the segment,
+    /// so that a database takes space in proportion to what it holds, but no more than the segment may hold.
     fn next_allocation(&self, end: u64) -> u64 {
-        end.next_multiple_of(self.allocate_bytes.max(1)).min(self.segment_bytes_max.max(end))
+        let chunk = end.next_power_of_two().min(self.allocate_bytes).max(1);
+        end.next_multiple_of(chunk).min(self.segment_bytes_max.max(end))
+    }
+}
+
+/// Creates a segment; returns it with the bytes that are allocated for records. On a full disk, none are:
+/// what fits can still be written, and a database can be opened to be read, or to delete something.
+fn create_segment(
+    disk: &dyn Disk,
+    header: &SegmentHeader,
+    allocate_bytes: u64,
+) -> Result<(Box<dyn File>, u64), IoFailure> {
+    let allocated = allocate_bytes.min(FIRST_CHUNK_BYTES);
+    match header.create(disk, allocated) {
+        Err(IoFailure { error: Error::DiskFull { .. }, fatal: false }) if allocated > 0 => {
+            rt::reached!("no room to allocate ahead");
+            Ok((header.create(disk, 0)?, 0))
+        }
+        created => Ok((created?, allocated)),
     }
 }

@@ -113,6 +113,27 @@ impl Disk for StdDisk {
         }))
     }
 
+    fn lock_shared(&self, name: &str) -> io::Result<Option<Arc<dyn DiskLock>>> {
+        let file = match self.directory.open_file(name, OpenMode::Read) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
+            // A file system that knows no locks can still be read.
+            Err(fs::TryLockError::Error(_)) => return Ok(None),
+        }
+        Ok(Some(Arc::new(StdLock {
+            place: Arc::clone(&self.directory),
+            name: name.to_owned(),
+            file,
+            directory: None,
+            process: ProcessId::current(),
+        })))
+    }
+
     fn describe(&self) -> String {
         self.directory.path().display().to_string()
     }
@@ -121,7 +142,11 @@ impl Disk for StdDisk {
 fn try_lock(file: &fs::File) -> io::Result<()> {
     file.try_lock().map_err(|error| match error {
         fs::TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
-        fs::TryLockError::Error(error) => error,
+        // Unlike a lock that is held, this tells that there are none: ENOLCK, ENOSYS and their like.
+        fs::TryLockError::Error(error) => io::Error::new(
+            error.kind(),
+            format!("this file system can't lock files ({error}), so keep the database on another"),
+        ),
     })
 }
 

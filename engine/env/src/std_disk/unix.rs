@@ -116,13 +116,24 @@ impl Directory {
     }
 
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.handle.sync_all()
+        explained(self.handle.sync_all())
     }
 }
 
 /// Makes the entries of `path` durable.
 pub(super) fn sync(path: &Path) -> io::Result<()> {
-    fs::File::open(path)?.sync_all()
+    explained(fs::File::open(path)?.sync_all())
+}
+
+/// Some file systems, of networks mostly, refuse to sync a directory: names of files are not durable there.
+fn explained(synced: io::Result<()>) -> io::Result<()> {
+    synced.map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => io::Error::new(
+            io::ErrorKind::Unsupported,
+            format!("this file system can't sync directories ({error}), so keep the database on another"),
+        ),
+        _ => error,
+    })
 }
 
 fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {

@@ -1,0 +1,117 @@
+//! The ranges of settings. A value outside of its range is refused when the database is opened, with an error
+//! that names the setting: silently corrected, it would hide a mistake.
+
+use std::fmt::Debug;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::builder::DatabaseBuilder;
+use crate::durability::Durability;
+use crate::error::{Error, Result};
+
+/// The longest time that any setting takes.
+const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// Checks all settings.
+///
+/// # Errors
+/// [`Error::Invalid`] names the first that is outside of its range.
+pub(super) fn check(builder: &DatabaseBuilder) -> Result<()> {
+    let log = &builder.log;
+    within("segment_bytes_max", log.segment_bytes_max, 256..=1 << 40)?;
+    within("allocate_bytes", log.allocate_bytes, 0..=1 << 30)?;
+    within("log_buffer_bytes_max", log.buffer_bytes_max, 1 << 10..=1 << 31)?;
+    within("checkpoint_log_bytes", log.checkpoint_log_bytes, 1 << 10..=u64::MAX)?;
+    within("checkpoint_segments", log.checkpoint_segments, 1..=usize::MAX)?;
+    if let Some(interval) = log.checkpoint_interval {
+        within("checkpoint_interval", interval, Duration::from_millis(1)..=YEAR)?;
+    }
+    if let Some(interval) = log.durability.interval() {
+        within("the interval of the durability", interval, Duration::from_nanos(1)..=YEAR)?;
+    }
+    if let Durability::Batched { max_commits, .. } = log.durability {
+        within("max_commits of the durability", max_commits, 1..=u64::MAX)?;
+    }
+    within("index_shards", builder.index_shards, 1..=1 << 16)?;
+    within("snapshot_generations", builder.snapshot_generations, 2..=1 << 16)?;
+    within("collect_every", builder.collect_every, 1..=u64::MAX)?;
+    within("recovery_threads", builder.recovery_threads, 1..=1 << 10)?;
+    within("close_timeout", builder.close_timeout, Duration::ZERO..=YEAR)?;
+    within("maintenance_interval", builder.maintenance_interval, Duration::from_micros(100)..=YEAR)?;
+    let (retry, limits) = (&builder.defaults.retry, &builder.defaults.limits);
+    within("attempts_max of the retry policy", retry.attempts_max, 1..=u32::MAX)?;
+    within("pause_min of the retry policy", retry.pause_min, Duration::ZERO..=YEAR)?;
+    within("pause_max of the retry policy", retry.pause_max, retry.pause_min..=YEAR)?;
+    if let Some(timeout) = limits.timeout {
+        within("timeout", timeout, Duration::from_nanos(1)..=YEAR)?;
+    }
+    within("writes_max", limits.writes_max, 1..=usize::MAX)?;
+    within("bytes_max", limits.bytes_max, 1..=usize::MAX)?;
+    // As many bytes fit in a record of the log.
+    within("key_bytes_max", limits.key_bytes_max, 1..=64 << 20)
+}
+
+fn within<T: PartialOrd + Copy + Debug>(setting: &str, value: T, range: RangeInclusive<T>) -> Result<()> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (least, most) = range.into_inner();
+    Err(Error::Invalid(format!(
+        "{setting} is {value:?}, and must be from {least:?} to {most:?}: set it to one of these, or leave it out"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::database::{Database, DatabaseBuilder};
+    use crate::durability::Durability;
+    use crate::txn::RetryPolicy;
+
+    type With = Box<dyn Fn(DatabaseBuilder) -> DatabaseBuilder>;
+
+    /// Each of these hung, span, wrote without end, or panicked, or was corrected without a word.
+    #[test]
+    fn settings_outside_of_their_range_are_refused_by_name() {
+        let cases: Vec<(&str, With)> = vec![
+            ("segment_bytes_max", Box::new(|b| b.segment_bytes_max(255))),
+            ("segment_bytes_max", Box::new(|b| b.segment_bytes_max(u64::MAX))),
+            ("allocate_bytes", Box::new(|b| b.allocate_bytes(u64::MAX))),
+            ("log_buffer_bytes_max", Box::new(|b| b.log_buffer_bytes_max(0))),
+            ("checkpoint_log_bytes", Box::new(|b| b.checkpoint_log_bytes(0))),
+            ("checkpoint_segments", Box::new(|b| b.checkpoint_segments(0))),
+            ("checkpoint_interval", Box::new(|b| b.checkpoint_interval(Duration::ZERO))),
+            ("index_shards", Box::new(|b| b.index_shards(0))),
+            ("index_shards", Box::new(|b| b.index_shards(usize::MAX))),
+            ("snapshot_generations", Box::new(|b| b.snapshot_generations(1))),
+            ("snapshot_generations", Box::new(|b| b.snapshot_generations(usize::MAX))),
+            ("collect_every", Box::new(|b| b.collect_every(0))),
+            ("recovery_threads", Box::new(|b| b.recovery_threads(0))),
+            ("close_timeout", Box::new(|b| b.close_timeout(Duration::MAX))),
+            ("maintenance_interval", Box::new(|b| b.maintenance_interval(Duration::ZERO))),
+            ("timeout", Box::new(|b| b.timeout(Duration::ZERO))),
+            ("writes_max", Box::new(|b| b.writes_max(0))),
+            ("bytes_max", Box::new(|b| b.bytes_max(0))),
+            ("key_bytes_max", Box::new(|b| b.key_bytes_max(0))),
+            ("max_commits", Box::new(|b| b.durability(batched(Duration::from_secs(1), 0)))),
+            ("interval", Box::new(|b| b.durability(batched(Duration::ZERO, 1)))),
+            (
+                "attempts_max",
+                Box::new(|b| b.retry(RetryPolicy { attempts_max: 0, ..RetryPolicy::default() })),
+            ),
+            (
+                "pause_max",
+                Box::new(|b| b.retry(RetryPolicy { pause_max: Duration::ZERO, ..RetryPolicy::default() })),
+            ),
+        ];
+        for (name, with) in cases {
+            let error = with(Database::builder()).open().expect_err(name).to_string();
+            assert!(error.contains(name) && error.contains("must be from"), "{name}: {error}");
+        }
+    }
+
+    const fn batched(interval: Duration, max_commits: u64) -> Durability {
+        Durability::Batched { interval, max_commits }
+    }
+}
