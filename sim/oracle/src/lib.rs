@@ -15,6 +15,7 @@
 
 mod blackbox;
 mod blackbox_driver;
+mod builder;
 mod expectations;
 pub mod formats;
 mod graph;
@@ -27,6 +28,7 @@ mod view;
 mod witness;
 
 pub use blackbox::{ANOMALY_NAMES, Anomaly, CycleEdge, Dependency, Standing, Table, VersionOrders};
+pub use builder::{HistoryBuilder, TxnHandle};
 pub use expectations::{Durability, Expectations, Recency};
 pub use level::{Level, UnknownLevel};
 pub use report::{CheckOptions, CheckReport, Conclusion, TxnEvidence, check_file, check_input};

@@ -163,8 +163,13 @@ impl Judge<'_, '_> {
         if self.plays(level, &known, &by_key, &events, &undecided) {
             return Answer::Holds;
         }
-        // Proofs come before guesses: a history that they convict needs no guess, and what they prove
-        // leaves the search less to decide.
+        // With open reads a guess explains those too, and is cheaper than proofs. Otherwise proofs come
+        // first: a history that they convict needs no guess, and what they prove leaves the search less to
+        // decide.
+        let guess = || Guess::ALL.into_iter().any(|guess| self.guess_holds(level, guess));
+        if !problem.choices.is_empty() && guess() {
+            return Answer::Holds;
+        }
         let mut events = events;
         if rule.orders_writes() {
             let mut forced = saturate(problem, &events, &by_key, &undecided, self.terms.memory_max);
@@ -180,7 +185,7 @@ impl Judge<'_, '_> {
                 }
             }
         }
-        if Guess::ALL.into_iter().any(|guess| self.guess_holds(level, guess)) {
+        if problem.choices.is_empty() && guess() {
             return Answer::Holds;
         }
         let mut limits = Limits::of(self.terms);

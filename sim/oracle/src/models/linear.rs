@@ -1,9 +1,9 @@
 //! Linearizability of one object.
 //!
-//! Depth first over the calls that may come next, with every pair of linearized calls and state visited once:
-//! J. Wing and C. Gong, "Testing and verifying concurrent objects", 1993, with the memory of G. Lowe,
-//! "Testing for linearizability", Concurrency and Computation 29(4), 2017, as in Porcupine. A call that never
-//! returned may be linearized at any time after its invocation, or never.
+//! From event to event all explanations of what has returned so far are kept, and a call takes effect no
+//! earlier than a return needs it: G. Lowe, "Testing for linearizability", Concurrency and Computation 29(4),
+//! 2017, just-in-time linearization, after J. Wing and C. Gong, "Testing and verifying concurrent
+//! objects", 1993. A call that never returned may take effect at any time after its invocation, or never.
 
 use std::hash::Hash;
 
@@ -32,95 +32,83 @@ pub(super) struct Interval<O> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Linear {
     Yes,
-    /// In every order at least one call cannot come in time: of the longest, the one that is stuck.
+    /// No order explains this call together with those that returned before it.
     No(usize),
     OutOfSteps,
 }
 
-/// Which calls are linearized, as bits.
-type Done = Vec<u64>;
+/// What may be the case at some moment: the open calls that have taken effect, as bits by slot, and the
+/// state.
+type Configuration<S> = (u128, S);
 
-/// A choice on the way: which call was linearized, and the state before it.
-struct Frame<S> {
-    call: usize,
-    state: S,
-}
-
-/// Checks calls that are sorted by the time of their invocation.
+/// Checks calls: from event to event it keeps every configuration that explains what has returned so far.
 pub(super) fn check<B: Object>(object: &B, calls: &[Interval<B::Operation>], steps_max: u64) -> Linear {
-    let must = calls.iter().filter(|call| call.returned.is_some()).count();
-    let mut done: Done = vec![0; calls.len().div_ceil(64)];
-    let mut left = must;
-    let mut state = object.initial();
-    let mut path: Vec<Frame<B::State>> = Vec::new();
-    let mut visited: Map<(Done, B::State), ()> = Map::default();
-    let (mut next, mut steps) = (0, 0_u64);
-    let mut best = (0, done.clone());
-    loop {
-        if left == 0 {
-            return Linear::Yes;
+    let mut events: Vec<(usize, bool, usize)> = Vec::new();
+    for (at, call) in calls.iter().enumerate() {
+        events.push((call.invoked, false, at));
+        events.extend(call.returned.map(|returned| (returned, true, at)));
+    }
+    events.sort_unstable();
+    let mut open: Vec<Option<usize>> = vec![None; SLOTS];
+    let mut configurations: Vec<Configuration<B::State>> = vec![(0, object.initial())];
+    let mut steps = 0;
+    for (_, is_return, call) in events {
+        if !is_return {
+            let Some(slot) = open.iter().position(Option::is_none) else { return Linear::OutOfSteps };
+            open[slot] = Some(call);
+            continue;
         }
-        // Whatever was invoked after the first return that is still to come has to wait for it.
-        let (first, deadline) = window(calls, &done);
-        let mut found = None;
-        let mut at = next.max(first);
-        while let Some(call) = calls.get(at).filter(|call| call.invoked < deadline) {
-            steps += 1;
-            if done[at / 64] >> (at % 64) & 1 == 0
-                && let Some(after) = object.step(&state, &call.operation)
-            {
-                done[at / 64] |= 1 << (at % 64);
-                if visited.insert((done.clone(), after.clone()), ()).is_none() {
-                    found = Some(after);
-                    break;
+        let Some(slot) = open.iter().position(|other| *other == Some(call)) else { continue };
+        let mut search = JustInTime { object, calls, open: &open, slot, steps: 0, visited: Map::default() };
+        let mut next = Vec::new();
+        for configuration in configurations {
+            search.explore(configuration, &mut next);
+            if steps + search.steps > steps_max {
+                return Linear::OutOfSteps;
+            }
+        }
+        steps += search.steps;
+        if next.is_empty() {
+            return Linear::No(call);
+        }
+        open[slot] = None;
+        configurations = next;
+    }
+    Linear::Yes
+}
+
+/// Maximum number of calls that are open at once.
+const SLOTS: usize = 128;
+
+/// Lets a call take effect before it returns, and others before it as far as that needs them.
+struct JustInTime<'c, B: Object> {
+    object: &'c B,
+    calls: &'c [Interval<B::Operation>],
+    open: &'c [Option<usize>],
+    /// The call that returns.
+    slot: usize,
+    steps: u64,
+    visited: Map<Configuration<B::State>, ()>,
+}
+
+impl<B: Object> JustInTime<'_, B> {
+    fn explore(&mut self, from: Configuration<B::State>, next: &mut Vec<Configuration<B::State>>) {
+        let mut stack = vec![from];
+        while let Some((done, state)) = stack.pop() {
+            if self.visited.insert((done, state.clone()), ()).is_some() {
+                continue;
+            }
+            if done >> self.slot & 1 == 1 {
+                next.push((done & !(1 << self.slot), state));
+                continue;
+            }
+            for (slot, call) in self.open.iter().enumerate() {
+                let Some(call) = call.filter(|_| done >> slot & 1 == 0) else { continue };
+                self.steps += 1;
+                if let Some(after) = self.object.step(&state, &self.calls[call].operation) {
+                    stack.push((done | 1 << slot, after));
                 }
-                done[at / 64] &= !(1 << (at % 64));
             }
-            at += 1;
-        }
-        if steps > steps_max {
-            return Linear::OutOfSteps;
-        }
-        if let Some(after) = found {
-            left -= usize::from(calls[at].returned.is_some());
-            path.push(Frame { call: at, state: std::mem::replace(&mut state, after) });
-            if path.len() > best.0 {
-                best = (path.len(), done.clone());
-            }
-            next = 0;
-        } else {
-            let Some(frame) = path.pop() else { return Linear::No(stuck(calls, &best.1)) };
-            done[frame.call / 64] &= !(1 << (frame.call % 64));
-            left += usize::from(calls[frame.call].returned.is_some());
-            state = frame.state;
-            next = frame.call + 1;
         }
     }
-}
-
-/// The calls that are not linearized.
-fn open(done: &Done, count: usize) -> impl Iterator<Item = usize> {
-    let words = done.iter().enumerate().filter(|(_, word)| **word != u64::MAX);
-    let bits = words
-        .flat_map(|(at, word)| (0..64).filter(move |bit| word >> bit & 1 == 0).map(move |bit| at * 64 + bit));
-    bits.take_while(move |at| *at < count)
-}
-
-/// The first call that is not linearized, and the first return of those.
-fn window<O>(calls: &[Interval<O>], done: &Done) -> (usize, usize) {
-    let mut open = open(done, calls.len());
-    let first = open.next().unwrap_or(calls.len());
-    let mut deadline = calls.get(first).and_then(|call| call.returned).unwrap_or(usize::MAX);
-    for at in open {
-        if calls[at].invoked > deadline {
-            break;
-        }
-        deadline = deadline.min(calls[at].returned.unwrap_or(usize::MAX));
-    }
-    (first, deadline)
-}
-
-/// The call that returned first of those that are not linearized.
-fn stuck<O>(calls: &[Interval<O>], done: &Done) -> usize {
-    open(done, calls.len()).min_by_key(|at| calls[*at].returned.unwrap_or(usize::MAX)).unwrap_or(0)
 }

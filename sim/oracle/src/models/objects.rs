@@ -61,7 +61,9 @@ pub(super) fn registers(calls: &Calls, steps_max: u64, report: &mut ModelReport)
         };
         objects.entry(key).or_default().push((call, access(call, value)?));
     }
-    for (key, accesses) in objects {
+    for (key, mut accesses) in objects {
+        // A read without an answer says nothing, and would only be one more call to place.
+        accesses.retain(|(_, access)| !matches!(access, Access::Nothing));
         let name = if key.is_empty() { "the register".to_owned() } else { format!("register {key}") };
         judge(&Register, &name, accesses, steps_max, report);
     }
