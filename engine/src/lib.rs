@@ -24,6 +24,10 @@
 //! ack) → `mvcc`. Locks, threads and monotonic time are named only through `rt`, files, wall time and entropy
 //! only through `env`: so a simulation can take their place, and the engine that it tests is this one.
 
+// Takes the place of the dependency `rt`, which has the same interface.
+#[cfg(feature = "simulation")]
+extern crate simulating_rt as rt;
+
 mod types;
 mod error;
 mod conflict;
@@ -50,6 +54,7 @@ mod checkpoint;
 mod recovery;
 mod index_loader;
 pub mod inspect;
+pub mod runtime;
 
 mod metrics;
 mod telemetry;

@@ -27,7 +27,7 @@ pub(crate) fn looking<R>(look: impl FnOnce() -> R) -> R {
             LOOKING.with(|looking| looking.set(looking.get() - 1));
         }
     }
-    if rt::probe::SIMULATED {
+    if rt::probe::is_simulated() {
         return look();
     }
     LOOKING.with(|looking| looking.set(looking.get() + 1));
@@ -42,7 +42,7 @@ pub(crate) fn looking<R>(look: impl FnOnce() -> R) -> R {
 /// [`Error::Invalid`] from within [`looking`].
 #[inline]
 pub(crate) fn check_may_commit() -> Result<()> {
-    if !rt::probe::SIMULATED && LOOKING.with(Cell::get) > 0 {
+    if !rt::probe::is_simulated() && LOOKING.with(Cell::get) > 0 {
         return Err(Error::Invalid(
             "a write from within `get_with` or `visit` would wait for itself: return from the closure, then write".to_owned(),
         ));
@@ -53,7 +53,7 @@ pub(crate) fn check_may_commit() -> Result<()> {
 /// Notes a commit of this thread.
 #[inline]
 pub(crate) fn committed(version: Version) {
-    if !rt::probe::SIMULATED {
+    if !rt::probe::is_simulated() {
         COMMITTED.with_borrow_mut(|closures| closures.iter_mut().for_each(|commits| commits.push(version)));
     }
 }

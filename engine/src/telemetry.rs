@@ -17,7 +17,7 @@
 /// Enters a span until the guard is dropped.
 macro_rules! span {
     ($level:ident, $name:literal $(, $($field:tt)+)?) => {{
-        let span = if rt::probe::SIMULATED {
+        let span = if rt::probe::is_simulated() {
             tracing::Span::none()
         } else {
             tracing::span!(tracing::Level::$level, $name $(, $($field)+)?)
@@ -29,7 +29,7 @@ macro_rules! span {
 /// Tells that something happened.
 macro_rules! event {
     ($level:ident, $($field:tt)+) => {
-        if !rt::probe::SIMULATED {
+        if !rt::probe::is_simulated() {
             tracing::event!(tracing::Level::$level, $($field)+);
         }
     };

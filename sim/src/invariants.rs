@@ -18,6 +18,9 @@ pub const CLEAN_CLOSE: &str = "clean-close";
 /// The workload's own invariant holds.
 pub const WORKLOAD: &str = "workload";
 
+/// The application's own invariant holds.
+pub const APPLICATION: &str = "application";
+
 /// One invariant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct About {
@@ -52,6 +55,11 @@ const OF_THE_WORLD: &[About] = &[
         name: WORKLOAD,
         contract: "§3",
         says: "the workload's own invariant holds, from the first to the last read",
+    },
+    About {
+        name: APPLICATION,
+        contract: "§3",
+        says: "the application's own code neither fails nor panics in a simulation (only runs of an application)",
     },
 ];
 

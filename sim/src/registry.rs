@@ -1,5 +1,6 @@
 //! The workloads that a binary knows: those of the catalogue, and those that its author adds.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::BufReader;
@@ -11,6 +12,7 @@ use stormproof_workloads::store::Capabilities;
 use stormproof_workloads::{Recorded, Workload, catalogue};
 
 use crate::options::Options;
+use crate::run::Program;
 use crate::suggest::use_one_of;
 use crate::workload_params::{ParamError, apply};
 
@@ -18,12 +20,26 @@ use crate::workload_params::{ParamError, apply};
 #[derive(Clone, Default)]
 pub struct Registry {
     own: Vec<Arc<dyn Workload>>,
+    /// Code that runs in the place of clients, by the name of its workload.
+    programs: BTreeMap<String, Arc<dyn Program>>,
 }
 
 impl Registry {
     /// The catalogue and `own`; a workload of `own` replaces the one with the same name.
     pub fn new(own: Vec<Arc<dyn Workload>>) -> Self {
-        Self { own }
+        Self { own, programs: BTreeMap::new() }
+    }
+
+    /// Runs `program` in the place of the clients of the workload of this name.
+    #[must_use]
+    pub fn with_program(mut self, workload: &str, program: Arc<dyn Program>) -> Self {
+        self.programs.insert(workload.to_owned(), program);
+        self
+    }
+
+    /// The program that takes the place of the clients of the workload of this name, if there is one.
+    pub fn program(&self, workload: &str) -> Option<Arc<dyn Program>> {
+        self.programs.get(workload).cloned()
     }
 
     /// All of them, sorted by name.

@@ -74,6 +74,12 @@ pub enum Action {
         /// Which, as [`Action::BeginRun`] remembered it; nothing happens if it is not known.
         slot: u32,
     },
+    /// One item of what the client of an application has to do, in the application's own code. A client of a
+    /// workload does nothing here.
+    Item {
+        /// Which, from 0.
+        number: u32,
+    },
     /// Opens a small database beside the store, adds 1 to its counter, and closes it again.
     Sibling {
         /// Which one.

@@ -16,6 +16,9 @@ pub mod sync;
 pub mod thread;
 pub mod time;
 
+/// How many times [`check`] runs its test.
+pub const CHECKS: u32 = 1;
+
 /// Runs a concurrent test: once here, over many interleavings on a simulating runtime.
 ///
 /// The same unit test thus runs on real threads and under every scheduler that takes the place of this crate.

@@ -38,6 +38,48 @@ pub fn spawn<T: Send + 'static>(
     std::thread::Builder::new().name(name.to_owned()).spawn(body).map(JoinHandle)
 }
 
+/// Runs `body`, which may start threads that borrow from their surroundings, and waits for all of these to
+/// end.
+///
+/// # Panics
+/// When a thread panicked that was not joined.
+pub fn scope<'env, T>(body: impl for<'scope> FnOnce(&Scope<'scope, 'env>) -> T) -> T {
+    std::thread::scope(|scope| body(&Scope(scope)))
+}
+
+/// Starts threads that may borrow from outside of the scope; see [`scope`].
+#[derive(Debug)]
+pub struct Scope<'scope, 'env>(&'scope std::thread::Scope<'scope, 'env>);
+
+impl<'scope> Scope<'scope, '_> {
+    /// Starts a thread that ends within the scope.
+    ///
+    /// # Errors
+    /// As [`spawn`].
+    pub fn spawn<T: Send + 'scope>(
+        &self,
+        name: &str,
+        body: impl FnOnce() -> T + Send + 'scope,
+    ) -> io::Result<ScopedJoinHandle<'scope, T>> {
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        thread.spawn_scoped(self.0, body).map(ScopedJoinHandle)
+    }
+}
+
+/// Waits for a thread of a [`Scope`] to end.
+#[derive(Debug)]
+pub struct ScopedJoinHandle<'scope, T>(std::thread::ScopedJoinHandle<'scope, T>);
+
+impl<T> ScopedJoinHandle<'_, T> {
+    /// Waits for the thread to end and returns what it returned; the payload of its panic as an error.
+    ///
+    /// # Errors
+    /// When the thread panicked.
+    pub fn join(self) -> std::thread::Result<T> {
+        self.0.join()
+    }
+}
+
 /// Lets other threads run.
 pub fn yield_now() {
     std::thread::yield_now();

@@ -340,7 +340,7 @@ impl DatabaseBuilder {
 
 /// In simulations the machine must not decide anything.
 fn recovery_threads_default() -> usize {
-    if rt::probe::SIMULATED {
+    if rt::probe::is_simulated() {
         return 1;
     }
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(4)

@@ -5,7 +5,7 @@
 //!
 //! Recovery reads and checks in its own thread. What it has read goes to *parts* of the index, each of which
 //! takes all writes of its keys, in log order: so the state does not depend on the number of parts. A small
-//! log is loaded by that one thread; beyond [`ALONE_BYTES`] every part gets a thread of its own.
+//! log is loaded by that one thread; beyond [`alone_bytes()`] every part gets a thread of its own.
 //!
 //! Replay is idempotent: a write at or below the version that a key has already changes nothing, so a log
 //! that begins before its checkpoint gives the same state (contract §5).
@@ -26,10 +26,14 @@ use crate::wal::RecoveredWrite;
 
 /// Bytes of keys and values up to which one thread loads alone. Small in simulations, so that they see
 /// several threads.
-const ALONE_BYTES: usize = if rt::probe::SIMULATED { 2 << 10 } else { 4 << 20 };
+fn alone_bytes() -> usize {
+    if rt::probe::is_simulated() { 2 << 10 } else { 4 << 20 }
+}
 
 /// Bytes at which a batch is handed over.
-const BATCH_BYTES: usize = if rt::probe::SIMULATED { 256 } else { 256 << 10 };
+fn batch_bytes() -> usize {
+    if rt::probe::is_simulated() { 256 } else { 256 << 10 }
+}
 
 /// An index while it is loaded.
 #[derive(Debug)]
@@ -88,7 +92,7 @@ impl IndexLoader {
         for write in writes {
             let (hash, part) = self.hash.of(write.key);
             self.batches[part].push(hash, write);
-            if self.batches[part].bytes() >= BATCH_BYTES {
+            if self.batches[part].bytes() >= batch_bytes() {
                 self.hand_over(part)?;
             }
         }
@@ -98,7 +102,7 @@ impl IndexLoader {
     /// Hands the writes of a part over to it.
     fn hand_over(&mut self, part: usize) -> Result<()> {
         self.bytes += self.batches[part].bytes();
-        if self.bytes > ALONE_BYTES {
+        if self.bytes > alone_bytes() {
             self.share()?;
         }
         match &mut self.parts {
@@ -191,7 +195,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(if rt::probe::SIMULATED { 4 } else { 64 }))]
+        #![proptest_config(ProptestConfig::with_cases(if rt::CHECKS > 1 { 4 } else { 64 }))]
 
         #[test]
         fn several_threads_restore_what_one_does(

@@ -30,7 +30,7 @@ impl Default for LogOptions {
             allocate_bytes: 1 << 20,
             buffer_bytes_max: 8 << 20,
             checkpoint_log_bytes: 64 << 20,
-            checkpoint_segments: if rt::probe::SIMULATED { 12 } else { 64 },
+            checkpoint_segments: if rt::probe::is_simulated() { 12 } else { 64 },
             checkpoint_interval: None,
         }
     }

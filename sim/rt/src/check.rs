@@ -17,6 +17,9 @@ const LIVES_MAX: u64 = 4_096;
 /// About how many scheduling points a unit test has, for the first life.
 const STEPS: u64 = 200;
 
+/// How many times [`check`] runs its test at least: each time under another seed.
+pub const CHECKS: u32 = LIVES_MIN as u32;
+
 /// Runs a concurrent test: over many interleavings here, once on the production runtime.
 ///
 /// # Panics

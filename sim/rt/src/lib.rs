@@ -34,4 +34,4 @@ pub mod time;
 
 mod check;
 
-pub use check::check;
+pub use check::{CHECKS, check};

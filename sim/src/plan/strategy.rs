@@ -90,7 +90,15 @@ impl StrategyPlan {
         }
     }
 
-    /// How many switches it forced_switches; 0 for one that draws them.
+    /// The switches that it forces, by name; none if it does not know them by name.
+    pub fn forced_switches(&self) -> &[ForcedSwitch] {
+        match self {
+            Self::Directed { forced_switches } => forced_switches,
+            Self::Drawn(_) | Self::Replay { .. } => &[],
+        }
+    }
+
+    /// How many switches it forces; 0 for one that draws them.
     pub fn preemptions(&self) -> usize {
         match self {
             Self::Drawn(_) => 0,

@@ -3,6 +3,7 @@
 //! `plan → world → lives → history → verdict`. Everything in here is a function of the plan and the code.
 
 mod scripted;
+mod application;
 mod hook;
 mod life;
 mod verdict;
@@ -17,15 +18,19 @@ use serde::{Deserialize, Serialize};
 use stormproof_faults::{CrashReport, DiskRecording, FiredFault};
 use stormproof_rt::sync::Arc;
 use stormproof_rt_shuttle::life::{
-    Cancel, ForcedSwitch, KillAt, LifeEnd, LifeOutcome, OnEnd, Progress, Remains, Settings, Starvation,
+    Cancel, ForcedSwitch, KillAt, LifeEnd, LifeOutcome, OnEnd, Progress, Remains, Settings, Starvation, Watch,
 };
 use stormproof_rt_shuttle::mutants::{Mutant, MutantSet};
+use stormproof_rt_shuttle::probe;
 use stormproof_rt_shuttle::strategy::{Bounded, Strategy};
 use stormproof_rt_shuttle::time::Instant;
 use stormproof_workloads::history::{Event, LifeEnd as HistoryEnd};
 use stormproof_workloads::notebook::Note;
+use stormproof_workloads::plan::Client;
 use stormproof_workloads::{History, Workload};
 
+pub(crate) use application::limit;
+pub use application::{Application, Program, ProgramLife};
 pub use hook::WorldHook;
 pub use life::Role;
 pub(crate) use scripted::{Cut, ScriptedLife, run_scripted};
@@ -55,6 +60,8 @@ pub struct Run {
     pub notes: Vec<Note>,
     /// Faults that fired.
     pub faults: Vec<FiredFault>,
+    /// The clients of an application and what they had to do, if it was one that ran.
+    pub clients: Option<Vec<Client>>,
     /// What power cuts did.
     pub crashes: Vec<CrashReport>,
     /// The judgement.
@@ -223,6 +230,10 @@ fn stage(
 /// takes less than half of this.
 const IDLE_POINTS_MAX: u64 = 100_000;
 
+/// The same for an application's code, of which the history tells nothing: only the disk and clients' items
+/// do.
+const PROGRAM_POINTS_MAX: u64 = 2_000_000;
+
 /// A bound on the scheduling points of a life, with or without progress.
 const STEPS_MAX: u64 = 20_000_000;
 
@@ -233,6 +244,8 @@ const STARVATION: Starvation = Starvation { tasks: task_names::CLIENT, points_ma
 struct Stage {
     world: Arc<SimWorld>,
     workload: Arc<dyn Workload>,
+    /// The application's code, if the workload is one.
+    program: Option<Arc<dyn Program>>,
     mutants: MutantSet,
     plan: Arc<Plan>,
     keep: Keep,
@@ -249,6 +262,7 @@ impl Stage {
         let workload = registry
             .find(&plan.workload.workload, &plan.workload.parameters)
             .ok_or_else(|| RunError::UnknownWorkload(plan.workload.workload.clone()))?;
+        let program = registry.program(&plan.workload.workload);
         let mutants = plan
             .mutants
             .iter()
@@ -259,6 +273,7 @@ impl Stage {
         Ok(Self {
             world,
             workload,
+            program,
             mutants,
             plan,
             keep,
@@ -290,7 +305,7 @@ impl Stage {
         if !self.live(&last, Role::Last)? {
             return Ok(());
         }
-        if plan.engine.storage == Storage::Memory {
+        if plan.engine.storage == Storage::Memory || self.program.is_some() {
             return Ok(());
         }
         let reopen = |seed: u64, ending| LifePlan { ending, ..LifePlan::calm(seed) };
@@ -333,6 +348,7 @@ impl Stage {
             return Err(RunError::Cancelled);
         }
         if let LifeEnd::Panicked(panic) = &run.life.end
+            && self.program.is_none()
             && !landmarks::is_in_engine(&panic.place)
         {
             return Err(RunError::Panicked(panic.to_string()));
@@ -358,6 +374,7 @@ impl Stage {
         let second = std::time::Duration::from_secs(1);
         let start =
             self.lives.last().map_or(Instant::from_nanos(0), |run| run.life.time.saturating_add(second));
+        let is_program = self.program.is_some();
         let (powered, progressing) = (Arc::clone(&self.world), Arc::clone(&self.world));
         let settings = Settings {
             seed: life_plan.schedule_seed,
@@ -375,14 +392,14 @@ impl Stage {
             steps_max: STEPS_MAX,
             starvation: (role == Role::Last).then_some(STARVATION),
             progress: Some(Progress {
-                count: Arc::new(move || progressing.progress()),
-                points_max: IDLE_POINTS_MAX,
+                count: Arc::new(move || progressing.progress(is_program)),
+                points_max: self.idle_points_max(),
             }),
             trail: self.keep == Keep::Trail,
             // What a killed life leaves may be unwound, as the power is off before that.
             remains: Remains::Unwind,
             on_end: Some(OnEnd(Arc::new(move || powered.cut_power()))),
-            watch: self.world.watch(),
+            watch: self.watch(),
             cancel: self.cancel.clone(),
             ..Settings::default()
         };
@@ -392,9 +409,30 @@ impl Stage {
             Some((_, search)) => Box::new(search),
             None => life_plan.strategy.build(),
         };
-        stormproof_rt_shuttle::life::run(settings, strategy, move || {
-            life::live(&world, &plan, &life_plan, workload, number, role);
+        let program = self.program.clone();
+        stormproof_rt_shuttle::life::run(settings, strategy, move || match program {
+            Some(program) => {
+                application::live(&*program, &ProgramLife { world, plan, number, role });
+                if life_plan.ending == Ending::Crash {
+                    probe::crash();
+                }
+            }
+            None => life::live(&world, &plan, &life_plan, workload, number, role),
         })
+    }
+
+    fn idle_points_max(&self) -> u64 {
+        if self.program.is_some() { PROGRAM_POINTS_MAX } else { IDLE_POINTS_MAX }
+    }
+
+    /// The observers of the next life: of the program, and of the world.
+    fn watch(&self) -> Option<Watch> {
+        let program = self.program.as_ref().and_then(|program| program.watcher());
+        match (program, self.world.watch()) {
+            (None, world) => world,
+            (Some(program), None) => Some(Watch(program)),
+            (Some(program), Some(world)) => Some(Watch(Arc::new(watch::Both(program, world.0)))),
+        }
     }
 
     fn judge(self) -> Result<Run, RunError> {
@@ -405,11 +443,13 @@ impl Stage {
         let history = stormproof_workloads::history::fold(events).map_err(|error| recording(&error))?;
         let notes = self.world.notebook.take_notes();
         let faults = self.world.disk.fired();
+        let clients = self.program.is_some().then(|| self.world.application.clients());
         let crashes = self.world.disk.crashes();
         let doubts = self.world.disk.doubts();
         let softened = (!doubts.is_empty()).then(|| verdict::without_durable_acks(&history));
         let evidence = verdict::Case {
             plan: &self.plan,
+            is_program: self.program.is_some(),
             workload: &*self.workload,
             lives: &self.lives,
             history: softened.as_ref().unwrap_or(&history),
@@ -424,6 +464,7 @@ impl Stage {
             history,
             notes,
             faults,
+            clients,
             crashes,
             verdict,
             digest,

@@ -15,11 +15,12 @@ use stormproof_workloads::plan::{Action, Step};
 use stormproof_workloads::store::Isolation;
 use stormproof_workloads::{Evidence, History, Workload};
 
+use super::application::class_of;
 use super::world::{Contents, Phase, Refusal};
 use super::{LifeRun, Role};
 use crate::finding::Finding;
 use crate::invariants;
-use crate::landmarks::file_of;
+use crate::landmarks::{file_of, is_in_engine};
 use crate::plan::{DurabilityPlan, Plan};
 
 /// What came of judging a run.
@@ -38,6 +39,8 @@ pub struct Verdict {
 /// Everything that there is to judge.
 pub(crate) struct Case<'a> {
     pub(crate) plan: &'a Plan,
+    /// Whether an application's code ran in the place of a workload's clients.
+    pub(crate) is_program: bool,
     pub(crate) workload: &'a dyn Workload,
     pub(crate) lives: &'a [LifeRun],
     pub(crate) history: &'a History,
@@ -80,11 +83,20 @@ impl Case<'_> {
                     let message = format!("life {number}: {}", LifeEnd::Starved(starved.clone()));
                     verdict.violation(invariants::LIVENESS, "starvation", message);
                 }
+                LifeEnd::Panicked(panic) if self.is_program && !is_of_a_dependency(&panic.place) => {
+                    let class = format!("panic: {}", class_of(&panic.message));
+                    verdict.violation(invariants::APPLICATION, &class, format!("life {number}: {panic}"));
+                }
                 LifeEnd::Panicked(panic) => {
                     let message = format!("life {number}: {panic}");
                     let class = format!("panic at {}", file_of(&panic.place));
                     verdict.violation(invariants::NO_PANIC, &class, message);
                 }
+            }
+            verdict.looked_at(invariants::APPLICATION, u64::from(self.is_program));
+            if let Some(message) = &run.now.broken {
+                let class = class_of(message);
+                verdict.violation(invariants::APPLICATION, &class, format!("life {number}: {message}"));
             }
             if let Some(error) = &run.now.open_error
                 && !excused(error)
@@ -101,7 +113,12 @@ impl Case<'_> {
                 verdict.violation(invariants::CLOSES, "close-failed", message);
             }
             verdict.looked_at(invariants::CLOSES, u64::from(run.now.phase == Phase::Closing));
-            if run.role == Role::Last && run.opened() && matches!(run.life.end, LifeEnd::Completed) {
+            let is_workload = !self.is_program;
+            if is_workload
+                && run.role == Role::Last
+                && run.opened()
+                && matches!(run.life.end, LifeEnd::Completed)
+            {
                 self.judge_finish(verdict);
             }
         }
@@ -243,6 +260,12 @@ pub fn expectations(plan: &Plan, doubts: &[Doubt]) -> Expectations {
 
 /// How far the black box looks for an order that neither values nor versions tell.
 const SEARCH_STEPS_MAX: u64 = 100_000;
+
+/// Whether a place is in a package that the application depends on, and not in its own: cargo names files of
+/// the latter relative to their workspace.
+fn is_of_a_dependency(place: &str) -> bool {
+    std::path::Path::new(file_of(place)).is_absolute() || is_in_engine(place)
+}
 
 /// The first key in which two states differ, in words.
 fn difference(old: &Contents, new: &Contents) -> String {

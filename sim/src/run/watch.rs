@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use stormproof_faults::Operation;
-use stormproof_rt::sync::Mutex;
+use stormproof_rt::sync::{Arc, Mutex};
 use stormproof_rt_shuttle::life::{Step, Watcher};
 use stormproof_rt_shuttle::op::OpKind;
 use stormproof_workloads::history::{Recorder, Time};
@@ -116,6 +116,21 @@ impl Watcher for Onlooker {
             let steps = seen.steps.len();
             seen.frontier.push(WatchedFrontier { life, steps, after, published, durable });
         }
+    }
+}
+
+/// Two observers of one life.
+pub(super) struct Both(pub(super) Arc<dyn Watcher>, pub(super) Arc<dyn Watcher>);
+
+impl Watcher for Both {
+    fn step(&self, step: &Step) {
+        self.0.step(step);
+        self.1.step(step);
+    }
+
+    fn value(&self, label: &'static str, value: u64) {
+        self.0.value(label, value);
+        self.1.value(label, value);
     }
 }
 

@@ -16,6 +16,7 @@ use stormproof_twin::Error;
 use stormproof_workloads::history::Recorder;
 use stormproof_workloads::{Environment, Notebook};
 
+use super::application::Application;
 use super::hook::{SiblingHook, WorldHook};
 use super::watch::{Onlooker, Watched};
 use crate::digest::Digest;
@@ -39,6 +40,8 @@ pub struct SimWorld {
     pub entropy: Arc<WorldEntropy>,
     /// Sees every operation of the disk.
     pub hook: Arc<WorldHook>,
+    /// What outlives the lives of an application.
+    pub application: Application,
     siblings: Mutex<Siblings>,
     now: Mutex<Now>,
     onlooker: Option<Arc<Onlooker>>,
@@ -116,6 +119,8 @@ pub struct Now {
     pub cramped: bool,
     /// Sessions of clients that have not finished their program.
     pub unfinished: Vec<u32>,
+    /// How the application broke its own invariant.
+    pub broken: Option<String>,
     /// What recovery did, in words.
     pub recovery: Vec<String>,
     /// What the inspector saw after opening, and after the last client: whole states.
@@ -154,6 +159,7 @@ impl SimWorld {
             clock,
             entropy: Arc::new(WorldEntropy { bits: SimEntropy::new(plan.entropy_seed) }),
             hook,
+            application: Application::new(),
             siblings: Mutex::new(
                 "world.siblings",
                 Siblings {
@@ -221,9 +227,11 @@ impl SimWorld {
         self.note(|now| now.cramped |= bytes.is_some());
     }
 
-    /// Counts what comes of a life: events of its history, and waits for the disk.
-    pub fn progress(&self) -> u64 {
-        self.recorder.now() + self.hook.progress()
+    /// Counts what comes of a life: events of its history, and waits for the disk. The history tells nothing
+    /// of a program: what it does on the disk has to do.
+    pub fn progress(&self, is_program: bool) -> u64 {
+        let known = self.recorder.now() + self.hook.progress();
+        if is_program { known + self.application.progress() + self.hook.total() } else { known }
     }
 
     /// Changes what is known of the current life.

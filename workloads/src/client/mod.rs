@@ -238,6 +238,7 @@ impl Runner<'_> {
                 })
             }
             Action::EndRun { slot } => self.end_run(session, *slot, progress),
+            Action::Item { .. } => Ok(()),
             Action::Sibling { name } => {
                 let what = sibling::visit(self.store, name);
                 self.note(session, None, what);

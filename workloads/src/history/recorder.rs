@@ -176,6 +176,11 @@ impl Recorder {
         }
     }
 
+    /// A client was told, in whatever way, that something is durable.
+    pub fn promise(&self) {
+        self.log().promises += 1;
+    }
+
     /// How often a client was told that something is durable: by a commit, a ticket or a flush.
     pub fn promises(&self) -> u64 {
         self.log().promises

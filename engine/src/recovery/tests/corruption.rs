@@ -33,7 +33,7 @@ fn last_segment(files: &Files) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if rt::probe::SIMULATED { 4 } else { 300 }))]
+    #![proptest_config(ProptestConfig::with_cases(if rt::CHECKS > 1 { 4 } else { 300 }))]
 
     #[test]
     fn flipped_bits_are_noticed_or_harmless(

@@ -50,7 +50,7 @@ fn a_checkpoint_and_the_log_behind_it_are_the_content() {
 fn a_power_cut_at_any_operation_leaves_a_prefix_with_all_that_was_acked() {
     rt::check(|| {
         let mut cuts = 0;
-        let step = if rt::probe::SIMULATED { 9 } else { 1 };
+        let step = if rt::probe::is_simulated() { 9 } else { 1 };
         for at in (0..).step_by(step) {
             let seed = at * 31;
             let odds = if at % 3 == 0 { CrashOdds::lose_all() } else { CrashOdds::default() };
@@ -90,7 +90,7 @@ fn a_power_cut_at_any_operation_leaves_a_prefix_with_all_that_was_acked() {
 #[test]
 fn a_torn_tail_is_gone_for_good() {
     rt::check(|| {
-        for seed in 0..if rt::probe::SIMULATED { 6 } else { 60 } {
+        for seed in 0..if rt::probe::is_simulated() { 6 } else { 60 } {
             let disk = sim_disk();
             let mut story = Storyline::default();
             let mut store = Store::open(disk.mount(), small()).unwrap();

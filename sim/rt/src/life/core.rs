@@ -82,7 +82,7 @@ pub(crate) struct Core {
     pub(super) decisions: Vec<Decision>,
     pub(super) decided_at: u64,
     pub(super) forced_switches: Vec<RawForcedSwitch>,
-    /// The injected_events that are listed, if they are.
+    /// The injected events that are listed, if they are.
     pub(super) listed: Option<Listed>,
     pub(super) injected_events: Vec<RawInjectedEvent>,
     /// All that went into the digest, if it is kept.

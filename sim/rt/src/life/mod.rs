@@ -133,10 +133,21 @@ pub(crate) fn before_spawn(name: &str) -> bool {
 /// Starts a task that runs `body`, which has to call [`task_ended`] last. The scheduling point before it is
 /// the caller's: here nothing may be thrown.
 pub(crate) fn spawn(name: &str, body: Box<dyn FnOnce() + Send>) -> TaskId {
-    let (task, stack_bytes) = with_core(|core| (core.spawn(name), core.settings.stack_bytes))
-        .expect("only threads of a life start tasks");
+    let stack_bytes = with_core(|core| core.settings.stack_bytes).unwrap_or_default();
+    let task = register(name);
     bridge::spawn(task, body, stack_bytes);
     task
+}
+
+/// As [`spawn`], for a task that shuttle starts itself, in `start`.
+pub(crate) fn spawn_with(name: &str, start: impl FnOnce()) -> TaskId {
+    let task = register(name);
+    start();
+    task
+}
+
+fn register(name: &str) -> TaskId {
+    with_core(|core| core.spawn(name)).expect("only threads of a life start tasks")
 }
 
 /// Waits for a task to end.

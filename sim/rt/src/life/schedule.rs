@@ -122,7 +122,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The decisions that differ from the default, by name. With the injected_events and the same settings,
+    /// The decisions that differ from the default, by name. With the injected events and the same settings,
     /// whatever their seed, they determine the life.
     pub fn forced_switches(&self) -> Vec<ForcedSwitch> {
         self.forced_switches.iter().map(|raw| self.force(raw)).collect()

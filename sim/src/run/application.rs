@@ -1,0 +1,197 @@
+//! Runs of an application's own code in the place of a workload's clients.
+//!
+//! Job: the seam between a run (lives, faults, crashes, verdict) and a [`Program`], and what of a program
+//! outlives its lives: what it told the outside, and how far its clients are.
+//! Not its job: what such a program looks like to its author (crate `stormproof-test`).
+
+use std::collections::BTreeMap;
+
+use stormproof_rt::sync::{Arc, Mutex};
+use stormproof_rt_shuttle::life::Watcher;
+use stormproof_workloads::history::{LifeEnd, Session};
+use stormproof_workloads::plan::{Action, Client, FIRST_CLIENT};
+
+use super::Role;
+use super::world::{Phase, SimWorld};
+use crate::plan::Plan;
+
+/// What the main task of each life runs.
+pub trait Program: Send + Sync {
+    /// Lives one life, to its end or until the power goes out. An error is a violation, unless the disk
+    /// failed in this life.
+    ///
+    /// # Errors
+    /// What the application has to say, in words.
+    fn live(&self, life: &ProgramLife) -> Result<(), String>;
+
+    /// Is told of every scheduling point.
+    fn watcher(&self) -> Option<Arc<dyn Watcher>> {
+        None
+    }
+}
+
+/// One life of a program.
+#[derive(Clone, Debug)]
+pub struct ProgramLife {
+    /// Disk, clocks, entropy and history.
+    pub world: Arc<SimWorld>,
+    /// Everything that the run does.
+    pub plan: Arc<Plan>,
+    /// The number of the life, from 0.
+    pub number: u32,
+    /// What the life is for.
+    pub role: Role,
+}
+
+impl ProgramLife {
+    /// Notes that a database is open. The first one of a life ends its recovery.
+    pub fn opened(&self) {
+        let first =
+            self.world.note(|now| std::mem::replace(&mut now.phase, Phase::Running) == Phase::Recovery);
+        if first {
+            self.world.recorder.opened(self.number);
+        }
+    }
+
+    /// The client with this number, from 0; `None` if shrinking has taken it away.
+    pub fn client(&self, number: u32) -> Option<Session> {
+        let session = FIRST_CLIENT + number;
+        self.world.application.note_client(session);
+        let allowed = !is_limited(&self.plan) || self.program_of(session).is_some();
+        allowed.then_some(session)
+    }
+
+    /// The first item of a client's list that it may do and has not done; `None` behind the last one.
+    pub fn next_item(&self, session: Session, items: u32) -> Option<u32> {
+        let done = self.world.application.done(session);
+        let may = |item: &u32| match self.program_of(session) {
+            Some(client) if is_limited(&self.plan) => {
+                client.actions.contains(&Action::Item { number: *item })
+            }
+            _ => true,
+        };
+        (done..items).find(may)
+    }
+
+    fn program_of(&self, session: Session) -> Option<&Client> {
+        self.plan.workload.clients.iter().find(|client| client.session == session)
+    }
+}
+
+/// What outlives the lives of a program.
+#[derive(Debug)]
+pub struct Application(Mutex<ApplicationState>);
+
+#[derive(Debug, Default)]
+struct ApplicationState {
+    promises: Vec<String>,
+    /// Items of each client that are done, counted from the first; and the most that it was asked to do.
+    items: BTreeMap<Session, (u32, u32)>,
+}
+
+impl Application {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new("world.application", ApplicationState::default()))
+    }
+
+    /// Adds to what was told to the outside.
+    pub fn promise(&self, text: String) {
+        self.0.lock().promises.push(text);
+    }
+
+    /// All that was told to the outside, oldest first.
+    pub fn promises(&self) -> Vec<String> {
+        self.0.lock().promises.clone()
+    }
+
+    /// Notes that the items of a client before `items` are done.
+    pub fn finish(&self, session: Session, items: u32) {
+        let mut state = self.0.lock();
+        let (done, most) = state.items.entry(session).or_default();
+        *done = items.max(*done);
+        *most = items.max(*most);
+    }
+
+    /// Counts items that were begun or done.
+    pub(super) fn progress(&self) -> u64 {
+        self.0.lock().items.values().map(|(done, _)| u64::from(*done) + 1).sum()
+    }
+
+    fn done(&self, session: Session) -> u32 {
+        self.0.lock().items.get(&session).map_or(0, |(done, _)| *done)
+    }
+
+    fn note_client(&self, session: Session) {
+        self.0.lock().items.entry(session).or_default();
+    }
+
+    /// The clients that there were, with all items that any of them came to.
+    pub(super) fn clients(&self) -> Vec<Client> {
+        let client = |(&session, &(_, items)): (&Session, &(u32, u32))| Client {
+            session,
+            seed: 0,
+            // One more than were done: the one at which the last life was cut.
+            actions: (0..=items).map(|number| Action::Item { number }).collect(),
+        };
+        self.0.lock().items.iter().map(client).collect()
+    }
+}
+
+/// Whether a plan lists the clients and items that a program may have.
+fn is_limited(plan: &Plan) -> bool {
+    plan.workload.parameters == limits()
+}
+
+/// Lists in a plan what a program may have: what it had in a run.
+pub(crate) fn limit(plan: &mut Plan, clients: &[Client]) {
+    if !is_limited(plan) {
+        plan.workload.parameters = limits();
+        plan.workload.clients = clients.to_vec();
+    }
+}
+
+fn limits() -> serde_json::Value {
+    serde_json::json!({ "limited": true })
+}
+
+/// What the main task of a life of a program does. Never returns if the power goes out.
+pub(super) fn live(program: &dyn Program, life: &ProgramLife) {
+    let world = &life.world;
+    world.enter(Phase::Recovery);
+    let outcome = program.live(life);
+    if let Err(message) = outcome {
+        // A disk that fails is an application's reason to give up; what must hold then, the next life says.
+        if !world.hook.disturbed() {
+            world.note(|now| now.broken = Some(message));
+        }
+    }
+    if world.note(|now| now.phase) > Phase::Recovery {
+        world.recorder.ended(life.number, LifeEnd::Closed);
+    }
+}
+
+/// What tells one failure of an application from another: its words without the numbers in them.
+pub(super) fn class_of(message: &str) -> String {
+    let mut class = String::new();
+    for letter in message.lines().next().unwrap_or_default().chars().take(120) {
+        if letter.is_ascii_digit() {
+            if !class.ends_with('#') {
+                class.push('#');
+            }
+        } else {
+            class.push(letter);
+        }
+    }
+    class
+}
+
+#[cfg(test)]
+mod tests {
+    use super::class_of;
+
+    #[test]
+    fn failures_that_differ_in_numbers_only_are_the_same() {
+        assert_eq!(class_of("overbooked: 14 of 3"), class_of("overbooked: 5 of 3"));
+        assert_eq!(class_of("overbooked: 14 of 3\nand more"), "overbooked: # of #");
+    }
+}

@@ -1,0 +1,127 @@
+//! A failure: made small, kept, shown, and told.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "outside of the simulated world: real threads watch and run it, in real time"
+)]
+
+use std::fmt::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use stormproof_reports::{Document, Format};
+use stormproof_sim::finding::Finding;
+use stormproof_sim::invariants;
+use stormproof_sim::plan::Plan;
+use stormproof_sim::registry::Registry;
+use stormproof_sim::report::{Origin, report};
+use stormproof_sim::run::{Run, run_watched};
+use stormproof_sim::shrink::{Budget, Shrunk, shrink};
+use stormproof_sim::trace::Trace;
+
+use crate::options::Options;
+use crate::regressions::Regressions;
+use crate::watchdog::Pulse;
+
+/// How long a failure may be made smaller.
+const SHRINK_TIME: Duration = Duration::from_secs(20);
+
+/// In how many runs.
+const SHRINK_RUNS: u64 = 4_000;
+
+/// How many other schedules are tried for a plan that holds.
+const SHRINK_SCHEDULES: u64 = 16;
+
+/// A run that failed.
+pub(crate) struct Failure<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) registry: &'a Registry,
+    pub(crate) regressions: &'a Regressions,
+    pub(crate) pulse: &'a Pulse,
+    /// The file that held it, if it was kept before.
+    pub(crate) kept: Option<&'a Path>,
+}
+
+impl Failure<'_> {
+    /// Makes a failure small, keeps and shows it; returns what there is to say.
+    pub(crate) fn tell(&self, plan: &Plan, run: &Run) -> String {
+        let command = self.command(plan.seed.0);
+        let shrunk = self.kept.is_none().then(|| self.shrink(plan, run)).flatten();
+        let (plan_shown, trace) = match &shrunk {
+            Some(shrunk) => {
+                (&shrunk.plan, Trace::shrunk(&shrunk.plan, &shrunk.run, &shrunk.finding, &command))
+            }
+            None => (plan, Trace::of(plan, run, &command)),
+        };
+        let file = match self.kept {
+            Some(path) => Some(path.to_owned()),
+            None => self.regressions.keep(&trace),
+        };
+        let page = self.page(plan_shown, &command, file.as_deref());
+        let run_shown = shrunk.as_ref().map_or(run, |shrunk| &shrunk.run);
+        let mut text = String::new();
+        let _ = writeln!(text, "{} fails with seed {}:", self.options.short_name(), plan.seed);
+        for finding in run_shown.findings() {
+            let _ = writeln!(text, "  {}", finding.message.replace('\n', "\n  "));
+        }
+        let _ = writeln!(text, "{}", whose(run_shown.findings()));
+        let _ = writeln!(text, "repeat: {command}");
+        if let Some(file) = &file {
+            let _ = writeln!(text, "kept:   {} (runs first from now on: commit it)", file.display());
+        }
+        if let Some(page) = page {
+            let _ = writeln!(text, "page:   {page} (open it in a browser)");
+        }
+        if let Some(shrunk) = &shrunk {
+            let _ = writeln!(text, "shrunk: {} ({} runs)", shrunk.after, shrunk.runs);
+            let _ = writeln!(text, "before: {}", shrunk.before);
+        }
+        for (number, life) in plan_shown.lives.iter().enumerate() {
+            if let Some(crash) = &life.crash {
+                let _ = writeln!(text, "life {number}: power cut at {crash:?}");
+            }
+            for switch in life.strategy.forced_switches().iter().take(SWITCHES_SHOWN) {
+                let _ = writeln!(text, "life {number}: {switch}");
+            }
+        }
+        text
+    }
+
+    fn command(&self, seed: u64) -> String {
+        format!("STORMPROOF_SEED={seed} cargo test {}", self.options.short_name())
+    }
+
+    fn shrink(&self, plan: &Plan, run: &Run) -> Option<Shrunk> {
+        let begun = Instant::now();
+        let go_on = &mut |_: &_, _| {
+            self.pulse.beat();
+            begun.elapsed() < SHRINK_TIME
+        };
+        let budget = Budget { runs: SHRINK_RUNS, schedules: SHRINK_SCHEDULES, ..Budget::default() };
+        shrink(plan, run, self.registry, budget, go_on)
+    }
+
+    fn page(&self, plan: &Plan, command: &str, trace_file: Option<&Path>) -> Option<String> {
+        let (run, watched) = run_watched(plan, self.registry).ok()?;
+        let origin = Origin { reproduce: command, trace_file };
+        let document = Document::Run(Box::new(report(plan, &run, &watched, origin)));
+        let html = document.render(Format::Html).ok()?;
+        let path = self.regressions.page(plan.seed.0);
+        std::fs::create_dir_all(path.parent()?).ok()?;
+        std::fs::write(&path, html).ok()?;
+        Some(path.display().to_string())
+    }
+}
+
+/// How many forced switches of a life are told.
+const SWITCHES_SHOWN: usize = 8;
+
+/// Whether the application or the store is to blame.
+fn whose(findings: &[Finding]) -> &'static str {
+    let is_mine =
+        |finding: &Finding| [invariants::APPLICATION, invariants::LIVENESS].contains(&&*finding.invariant);
+    if findings.iter().all(is_mine) {
+        "the store kept its contract: this is the application's"
+    } else {
+        "the store broke its contract: please report it, with the trace"
+    }
+}
