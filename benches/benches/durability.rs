@@ -28,7 +28,7 @@ fn acks(criterion: &mut Criterion) {
     for (name, durability) in [
         ("strict", Durability::Strict),
         ("pipelined", Durability::Pipelined),
-        ("batched", Durability::Batched { interval: INTERVAL, max_commits: 100_000 }),
+        ("batched", Durability::Batched { interval: INTERVAL, commits_max: 100_000 }),
         ("async", Durability::Async { interval: INTERVAL }),
     ] {
         let (_dir, database, run) = open(durability);

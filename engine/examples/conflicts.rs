@@ -41,7 +41,7 @@ pub(crate) fn main() -> Result<(), Box<dyn StdError>> {
     assert!(matches!(db.transaction(run, |txn| txn.insert("stock", 5_u64)), Err(Error::Conflict(_))));
 
     // Bounded: at most 5 attempts within 100 ms.
-    let policy = RetryPolicy { attempts_max: 5, ..RetryPolicy::default() };
+    let policy = RetryPolicy::new().attempts_max(5);
     let options = TransactionOptions::new().retry(policy).timeout(Duration::from_millis(100));
     db.transaction_with(run, &options, |txn| txn.put("stock", 10_u64))?;
     println!("{:?}", db.metrics());

@@ -258,7 +258,7 @@ fn runs_among_others(
         })
         .collect();
     // No wait limit is reached: what the test would see then is how slow a thread can be.
-    let retry = RetryPolicy { alone_after: 1, pause_max: Duration::MAX, ..RetryPolicy::default() };
+    let retry = RetryPolicy::new().alone_after(1).pause_max(Duration::MAX);
     let mut runs = 0;
     db.transaction_with(run, &TransactionOptions::new().retry(retry), |txn| {
         runs += 1;
@@ -301,7 +301,7 @@ fn a_closure_that_writes_what_it_has_reserved_by_another_transaction_only_waits(
         let db = small();
         let run = db.begin_run().unwrap();
         let pause_max = Duration::from_micros(50);
-        let retry = RetryPolicy { alone_after: 1, pause_max, ..RetryPolicy::default() };
+        let retry = RetryPolicy::new().alone_after(1).pause_max(pause_max);
         let mut runs = 0;
         db.transaction_with(run, &TransactionOptions::new().retry(retry), |txn| {
             runs += 1;
@@ -322,7 +322,7 @@ fn commits_of_other_keys_do_not_wait_for_a_reservation() {
     rt::check(|| {
         let db = small();
         let run = db.begin_run().unwrap();
-        let retry = RetryPolicy { alone_after: 1, pause_max: Duration::MAX, ..RetryPolicy::default() };
+        let retry = RetryPolicy::new().alone_after(1).pause_max(Duration::MAX);
         let mut runs = 0;
         db.transaction_with(run, &TransactionOptions::new().retry(retry), |txn| {
             runs += 1;

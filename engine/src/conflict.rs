@@ -22,6 +22,7 @@ use crate::value::Value;
 /// # Ok::<(), stormproof::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ConflictInfo {
     /// A key that was read has been written by another since the snapshot.
     ReadConflict {
@@ -65,6 +66,7 @@ pub enum ConflictInfo {
 
 /// The condition of a conditional write.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CasExpectation {
     /// The key has this version; 0: it never existed.
     Version(Version),

@@ -20,13 +20,13 @@ pub enum Durability {
     /// Commits are visible and acked at once, and synced as fast as the disk can. A ticket tells when;
     /// tickets are fulfilled in commit order.
     Pipelined,
-    /// Commits are visible and acked at once. A crash loses fewer than `max_commits` of them, and less than
+    /// Commits are visible and acked at once. A crash loses fewer than `commits_max` of them, and less than
     /// `interval` of work.
     Batched {
         /// How much acked work a crash may take back.
         interval: Duration,
         /// How many acked commits a crash may take back, plus one.
-        max_commits: u64,
+        commits_max: u64,
     },
     /// Commits are visible and acked at once. A crash loses less than `interval` of work.
     Async {
@@ -52,7 +52,7 @@ impl Durability {
     /// The bound on the number of commits that are not durable; acked ones are fewer.
     pub(crate) const fn commits_max(self) -> u64 {
         match self {
-            Self::Batched { max_commits, .. } => max_commits,
+            Self::Batched { commits_max, .. } => commits_max,
             _ => u64::MAX,
         }
     }

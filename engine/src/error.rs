@@ -114,6 +114,7 @@ pub enum Error {
     #[error("the outcome of the commit is not known ({cause}): read back what it wrote before you repeat it")]
     Indeterminate {
         /// Why.
+        #[source]
         cause: Arc<Error>,
     },
 
@@ -122,6 +123,7 @@ pub enum Error {
     #[error("closed for writing ({cause}): reads go on; check the disk, then reopen the database")]
     Poisoned {
         /// Why.
+        #[source]
         cause: Arc<Error>,
     },
 
@@ -224,7 +226,26 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether nothing happened and running the same transaction again may succeed.
+    /// Whether nothing happened, and the same transaction may succeed if it is run again: at once after a
+    /// conflict, later after a timeout or when there was no room.
+    ///
+    /// ```
+    /// use stormproof::Error;
+    ///
+    /// assert!(Error::DiskFull { file: "wal".to_owned() }.is_retryable());
+    /// assert!(!Error::ReadOnly.is_retryable());
+    /// ```
+    pub const fn is_retryable(&self) -> bool {
+        matches!(
+            self,
+            Self::Conflict(_)
+                | Self::MaxRetriesExceeded { .. }
+                | Self::Timeout { .. }
+                | Self::DiskFull { .. }
+        )
+    }
+
+    /// Whether another transaction committed first: nothing happened, and running this one again may succeed.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;

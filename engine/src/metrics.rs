@@ -13,6 +13,7 @@ use crate::wal::LogMetrics;
 /// # Ok::<(), stormproof::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Metrics {
     /// Transactions that committed and had written something.
     pub commits: u64,

@@ -32,6 +32,7 @@ pub enum RunStatus {
 
 /// The record of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RunRecord {
     /// Its name.
     pub id: RunId,

@@ -102,7 +102,7 @@ fn a_crash_takes_only_what_was_not_promised() {
     let modes = [
         Durability::Strict,
         Durability::Pipelined,
-        Durability::Batched { interval: hour, max_commits: 1000 },
+        Durability::Batched { interval: hour, commits_max: 1000 },
         Durability::Async { interval: hour },
     ];
     for durability in modes {

@@ -99,5 +99,5 @@ fn retries_and_a_failed_sync_are_events() {
         db.put(run, "lost", 1_i64).unwrap_err();
     });
     expect(&lines, &["DEBUG event", "in conflict", "attempts=1", "conflicts="]);
-    expect(&lines, &["ERROR event", "a sync failed", "error="]);
+    expect(&lines, &["ERROR event", "closed for writing", "error="]);
 }

@@ -25,10 +25,10 @@ use crate::wal::LogOptions;
 ///
 /// let db = Database::builder()
 ///     .dir(dir) // or `.disk(…)`: any directory that is not one of the operating system
-///     .durability(Durability::Batched { interval: Duration::from_millis(5), max_commits: 1_000 })
+///     .durability(Durability::Batched { interval: Duration::from_millis(5), commits_max: 1_000 })
 ///     .isolation(Isolation::Serializable)
 ///     // What transactions may do, unless their options say otherwise.
-///     .retry(RetryPolicy { attempts_max: 100, ..RetryPolicy::default() })
+///     .retry(RetryPolicy::new().attempts_max(100))
 ///     .timeout(Duration::from_secs(10))
 ///     .writes_max(100_000)
 ///     .bytes_max(64 << 20)

@@ -119,6 +119,24 @@ impl Database {
         LazySnapshotView::new(Arc::clone(self.handle.snapshots.own()))
     }
 
+    /// Reads at one snapshot: everything that `body` sees is as of one moment. Needs no run, and never
+    /// conflicts.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// use stormproof::Value;
+    ///
+    /// db.put(run, "a", 1_i64)?;
+    /// db.put(run, "b", 2_i64)?;
+    /// let both = db.read(|snapshot| (snapshot.value("a"), snapshot.value("b")));
+    /// assert_eq!(both, (Some(Value::I64(1)), Some(Value::I64(2))));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    pub fn read<R>(&self, body: impl FnOnce(&LazySnapshotView) -> R) -> R {
+        body(&self.snapshot())
+    }
+
     /// A deep copy of the whole database as of now, for tests.
     ///
     /// ```
@@ -352,6 +370,7 @@ impl Database {
 
 /// Who wrote a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Provenance {
     /// The version.
     pub version: Version,

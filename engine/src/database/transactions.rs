@@ -1,9 +1,9 @@
 //! Beginning transactions, and running closures as such.
 
 use super::Database;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::run_id::RunId;
-use crate::txn::{Commit, Transaction, TransactionOptions, run_with_retry};
+use crate::txn::{Commit, Transaction, TransactionOptions, run_with_own_errors, run_with_retry};
 
 impl Database {
     /// Begins a transaction of a run, to be committed by the caller.
@@ -133,5 +133,86 @@ impl Database {
         let runs = &self.store().runs;
         let run = if options.read_only { runs.find(run)? } else { runs.find_active(run)? };
         run_with_retry(self.handle.transactions.own(), run, options, body)
+    }
+
+    /// Like [`transaction`](Self::transaction), for a closure with an error type of its own: any error of it
+    /// rolls the transaction back and is returned as it is. The type must take the errors of the store, `E:
+    /// From<stormproof::Error>`, as `Box<dyn Error>`, `anyhow::Error` and enums with a `#[from]` variant do;
+    /// and it must be named, as `?` converts.
+    ///
+    /// A closure that gives up after a conditional write failed is run again if the key has changed since its
+    /// snapshot.
+    ///
+    /// ```
+    /// use stormproof::{Database, Error};
+    ///
+    /// #[derive(Debug)]
+    /// enum Refused {
+    ///     Poor { has: u64 },
+    ///     Store(Error),
+    /// }
+    ///
+    /// impl From<Error> for Refused {
+    ///     fn from(error: Error) -> Self {
+    ///         Self::Store(error)
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Error> {
+    /// let db = Database::open_in_memory()?;
+    /// let run = db.begin_run()?;
+    /// db.put(run, "account", 10_u64)?;
+    /// let drawn = db.try_transaction(run, |txn| {
+    ///     let has: u64 = txn.get("account")?.unwrap_or(0);
+    ///     txn.put("drawn", true)?;
+    ///     txn.put("account", has.checked_sub(50).ok_or(Refused::Poor { has })?)?;
+    ///     Ok(())
+    /// });
+    /// assert!(matches!(drawn, Err(Refused::Poor { has: 10 })));
+    /// assert_eq!(db.get::<bool>("drawn")?, None, "rolled back");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// What the closure returns; the errors of [`transaction`](Self::transaction), converted.
+    pub fn try_transaction<T, E: From<Error>>(
+        &self,
+        run: RunId,
+        body: impl FnMut(&mut Transaction) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.try_transaction_with_commit(run, &TransactionOptions::default(), body).map(|(done, _)| done)
+    }
+
+    /// Like [`try_transaction`](Self::try_transaction), with options, and hands out the commit as well.
+    ///
+    /// ```
+    /// use stormproof::{Database, TransactionOptions};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let db = Database::open_in_memory()?;
+    /// let run = db.begin_run()?;
+    /// let options = TransactionOptions::new();
+    /// let body = |txn: &mut stormproof::Transaction| -> Result<(), Box<dyn std::error::Error>> {
+    ///     txn.put("port", "8080".parse::<u64>()?)?; // An error of the standard library's rolls back, too.
+    ///     Ok(())
+    /// };
+    /// let ((), commit) = db.try_transaction_with_commit(run, &options, body)?;
+    /// assert_eq!(commit.version(), Some(db.version()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`try_transaction`](Self::try_transaction).
+    pub fn try_transaction_with_commit<T, E: From<Error>>(
+        &self,
+        run: RunId,
+        options: &TransactionOptions,
+        body: impl FnMut(&mut Transaction) -> Result<T, E>,
+    ) -> Result<(T, Commit), E> {
+        let runs = &self.store().runs;
+        let run = if options.read_only { runs.find(run)? } else { runs.find_active(run)? };
+        run_with_own_errors(self.handle.transactions.own(), run, options, body)
     }
 }

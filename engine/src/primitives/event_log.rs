@@ -43,6 +43,7 @@ pub struct EventLog {
 
 /// An entry of an event log.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Event {
     /// Its place in the stream, from 0.
     pub sequence: u64,

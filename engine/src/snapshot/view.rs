@@ -17,6 +17,7 @@ use crate::value::Value;
 
 /// A key's value and the version that it has.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Versioned {
     /// The value; `None` if the key is absent.
     pub value: Option<Value>,

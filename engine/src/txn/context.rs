@@ -13,6 +13,7 @@ use crate::types::{Isolation, TxnId, Version};
 
 /// Status of a transaction: active → validating → committed or aborted.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Status {
     /// May read and write.
     Active,
@@ -32,6 +33,7 @@ pub enum Status {
 
 /// Why a transaction aborted.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AbortReason {
     /// The caller aborted it, or dropped it.
     Requested,
@@ -100,6 +102,9 @@ pub struct TransactionContext {
     /// Bytes of them, about.
     pub(super) append_bytes: usize,
     pub(crate) status: Status,
+    /// The conditional write that failed at once, if one did: a closure that gives up after it is run again
+    /// if the key has changed meanwhile.
+    pub(crate) failed_condition: Option<ConflictInfo>,
 }
 
 impl TransactionContext {

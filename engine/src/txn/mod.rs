@@ -74,6 +74,6 @@ pub(crate) use ids::TxnIds;
 pub(crate) use options::Limits;
 pub use options::{RetryPolicy, TransactionOptions};
 pub use recording::Recording;
-pub(crate) use retry::run as run_with_retry;
+pub(crate) use retry::{run as run_with_retry, run_with_own_errors};
 pub use scan::{Entry, ScanOptions};
 pub use transaction::{Commit, Transaction};

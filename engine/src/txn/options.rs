@@ -15,7 +15,7 @@ use crate::types::Isolation;
 /// let options = TransactionOptions::new()
 ///     .isolation(Isolation::Snapshot)
 ///     .timeout(Duration::from_secs(2))
-///     .retry(RetryPolicy { attempts_max: 5, ..RetryPolicy::default() })
+///     .retry(RetryPolicy::new().attempts_max(5))
 ///     .writes_max(1_000)
 ///     .bytes_max(1 << 20);
 /// db.transaction_with(run, &options, |txn| txn.put("key", 1_i64))?;
@@ -99,11 +99,19 @@ impl TransactionOptions {
 /// ```
 /// use stormproof::RetryPolicy;
 ///
+/// use std::time::Duration;
+///
 /// assert_eq!(RetryPolicy::never().attempts_max, 1);
-/// let patient = RetryPolicy { attempts_max: u32::MAX, ..RetryPolicy::default() };
-/// # assert!(patient.alone_after < patient.attempts_max);
+/// let patient = RetryPolicy::new()
+///     .attempts_max(u32::MAX)
+///     .immediate(1)
+///     .pause_min(Duration::from_micros(50))
+///     .pause_max(Duration::from_millis(20))
+///     .alone_after(10);
+/// assert!(patient.alone_after < patient.attempts_max);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RetryPolicy {
     /// Attempts in all, the first one included; at least 1.
     pub attempts_max: u32,
@@ -131,6 +139,46 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// The default: many attempts, pauses of up to 5 ms.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Attempts in all, the first one included; at least 1.
+    #[must_use]
+    pub const fn attempts_max(mut self, attempts: u32) -> Self {
+        self.attempts_max = attempts;
+        self
+    }
+
+    /// Retries without a pause.
+    #[must_use]
+    pub const fn immediate(mut self, retries: u32) -> Self {
+        self.immediate = retries;
+        self
+    }
+
+    /// Upper bound of the first pause.
+    #[must_use]
+    pub const fn pause_min(mut self, pause: Duration) -> Self {
+        self.pause_min = pause;
+        self
+    }
+
+    /// Upper bound of every pause.
+    #[must_use]
+    pub const fn pause_max(mut self, pause: Duration) -> Self {
+        self.pause_max = pause;
+        self
+    }
+
+    /// Conflicts after which a closure queues for a reservation of what it has lost; `u32::MAX`: never.
+    #[must_use]
+    pub const fn alone_after(mut self, conflicts: u32) -> Self {
+        self.alone_after = conflicts;
+        self
+    }
+
     /// Runs a closure once.
     pub fn never() -> Self {
         Self { attempts_max: 1, ..Self::default() }

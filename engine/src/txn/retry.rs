@@ -25,8 +25,33 @@ pub(crate) fn run<T>(
     coordinator: &Arc<Stripe<Coordinator>>,
     run: RunRef,
     options: &TransactionOptions,
-    mut body: impl FnMut(&mut Transaction) -> Result<T>,
+    body: impl FnMut(&mut Transaction) -> Result<T>,
 ) -> Result<(T, Commit)> {
+    retry(coordinator, run, options, body, |error, _| match error {
+        Error::Conflict(conflicts) => conflicts.clone(),
+        _ => Vec::new(),
+    })
+}
+
+/// Like [`run`], for a closure with errors of its own. Such an error does not show which conflict is behind
+/// it: it is taken to be that of the conditional write that failed, if one did.
+pub(crate) fn run_with_own_errors<T, E: From<Error>>(
+    coordinator: &Arc<Stripe<Coordinator>>,
+    run: RunRef,
+    options: &TransactionOptions,
+    body: impl FnMut(&mut Transaction) -> Result<T, E>,
+) -> Result<(T, Commit), E> {
+    retry(coordinator, run, options, body, |_, txn| txn.context.failed_condition.take().into_iter().collect())
+}
+
+/// `conflicts` says which conflicts an error of the closure stands for.
+fn retry<T, E: From<Error>>(
+    coordinator: &Arc<Stripe<Coordinator>>,
+    run: RunRef,
+    options: &TransactionOptions,
+    mut body: impl FnMut(&mut Transaction) -> Result<T, E>,
+    conflicts: impl Fn(&E, &mut Transaction) -> Vec<ConflictInfo>,
+) -> Result<(T, Commit), E> {
     let _span = span!(DEBUG, "transaction");
     let of_system = run.is_system().then(RetryPolicy::default);
     let policy = of_system.as_ref().or(options.retry.as_ref()).unwrap_or(&coordinator.defaults.retry);
@@ -39,7 +64,8 @@ pub(crate) fn run<T>(
     let mut attempts = 0;
     let mut closure = RunningClosure::begin();
     loop {
-        let attempt = attempt(coordinator, run, options, holds_reservation, &mut leftover, &mut body);
+        let attempt =
+            attempt(coordinator, run, options, holds_reservation, &mut leftover, &mut body, &conflicts);
         let conflicts = match attempt {
             Attempt::Conflict(conflicts) => conflicts,
             Attempt::Done(done) => return done,
@@ -48,13 +74,13 @@ pub(crate) fn run<T>(
         coordinator.counters.count_retry();
         event!(DEBUG, attempts, conflicts = conflicts.len(), "in conflict");
         if attempts >= policy.attempts_max.max(1) {
-            return Err(Error::MaxRetriesExceeded { attempts, conflicts });
+            return Err(Error::MaxRetriesExceeded { attempts, conflicts }.into());
         }
         closure.check_conflict(&conflicts)?;
         lost.add(&conflicts);
         let is_late = |pause| {
             let late = deadline.filter(|(_, deadline)| rt::time::now().saturating_add(pause) >= *deadline);
-            late.map_or(Ok(()), |(limit, _)| Err(Error::Timeout { limit }))
+            late.map_or(Ok(()), |(limit, _)| Err(E::from(Error::Timeout { limit })))
         };
         if attempts >= policy.alone_after {
             let wait_limit = policy.pause_max.saturating_mul(WAIT_LIMIT_PAUSES);
@@ -76,21 +102,22 @@ pub(crate) fn run<T>(
     }
 }
 
-enum Attempt<T> {
-    Done(Result<(T, Commit)>),
+enum Attempt<T, E> {
+    Done(Result<(T, Commit), E>),
     Conflict(Vec<ConflictInfo>),
 }
 
-fn attempt<T>(
+fn attempt<T, E: From<Error>>(
     coordinator: &Arc<Stripe<Coordinator>>,
     run: RunRef,
     options: &TransactionOptions,
     holds_reservation: bool,
     leftover: &mut LeftoverWrites,
-    body: &mut impl FnMut(&mut Transaction) -> Result<T>,
-) -> Attempt<T> {
+    body: &mut impl FnMut(&mut Transaction) -> Result<T, E>,
+    conflicts: &impl Fn(&E, &mut Transaction) -> Vec<ConflictInfo>,
+) -> Attempt<T, E> {
     if let Err(error) = coordinator.check_open() {
-        return Attempt::Done(Err(error));
+        return Attempt::Done(Err(error.into()));
     }
     // A transaction anew for each attempt: it reads a newer snapshot, and nothing of the last attempt is
     // left.
@@ -98,19 +125,24 @@ fn attempt<T>(
     txn.holds_reservation = holds_reservation;
     let start = txn.start_version();
     leftover.restore(&mut txn);
-    let done = body(&mut txn).and_then(|done| {
-        leftover.keep(&txn);
-        mutants::skip_validation_of_reserved(&mut txn);
-        txn.commit().map(|commit| (done, commit))
-    });
-    match done {
-        // A condition that does not hold on the newest state either will not hold the next time.
-        Err(Error::Conflict(conflicts))
-            if conflicts.iter().any(|conflict| coordinator.store.index.newest(conflict.key()) > start) =>
-        {
-            Attempt::Conflict(conflicts)
+    // A condition that does not hold on the newest state either will not hold the next time.
+    let changed = |conflicts: &[ConflictInfo]| {
+        conflicts.iter().any(|conflict| coordinator.store.index.newest(conflict.key()) > start)
+    };
+    let done = match body(&mut txn) {
+        Ok(done) => done,
+        Err(error) => {
+            let conflicts = conflicts(&error, &mut txn);
+            let again = changed(&conflicts);
+            return if again { Attempt::Conflict(conflicts) } else { Attempt::Done(Err(error)) };
         }
-        done => Attempt::Done(done),
+    };
+    leftover.keep(&txn);
+    mutants::skip_validation_of_reserved(&mut txn);
+    match txn.commit() {
+        Ok(commit) => Attempt::Done(Ok((done, commit))),
+        Err(Error::Conflict(conflicts)) if changed(&conflicts) => Attempt::Conflict(conflicts),
+        Err(error) => Attempt::Done(Err(error.into())),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::value::Value;
 
 /// A key that a scan found.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Entry {
     /// The key.
     pub key: Key,

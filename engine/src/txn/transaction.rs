@@ -18,9 +18,25 @@ use crate::wal::Ticket;
 
 /// A transaction. Dropping it aborts it.
 ///
+/// [`commit`](Self::commit) and [`abort`](Self::abort) take the transaction by value: what has ended can't be
+/// used. A closure of [`Database::transaction`](crate::Database::transaction) gets a `&mut Transaction`, and
+/// can't end it:
+///
+/// ```compile_fail,E0507
+/// # let db = stormproof::Database::open_in_memory()?;
+/// # let run = db.begin_run()?;
+/// db.transaction(run, |txn| {
+///     txn.put("key", 1_i64)?;
+///     txn.commit()?; // The transaction commits when the closure returns `Ok`.
+///     Ok(())
+/// })?;
+/// # Ok::<(), stormproof::Error>(())
+/// ```
+///
 /// Reads never block and never fail for what others do; whether the transaction may commit is decided once,
 /// by [`commit`](Self::commit).
 #[derive(Debug)]
+#[must_use = "a transaction that is dropped is aborted"]
 pub struct Transaction {
     pub(crate) coordinator: Arc<Stripe<Coordinator>>,
     pub(crate) context: TransactionContext,
@@ -99,6 +115,7 @@ impl Transaction {
             appends: Vec::new(),
             append_bytes: 0,
             status: Status::Active,
+            failed_condition: None,
         };
         Self {
             coordinator: Arc::clone(coordinator),
@@ -154,7 +171,6 @@ impl Transaction {
     /// txn.put("key", 1_i64)?;
     /// let commit = txn.commit()?;
     /// assert_eq!(commit.version(), Some(db.version()));
-    /// assert!(matches!(txn.commit(), Err(stormproof::Error::NotActive { .. })));
     /// # Ok::<(), stormproof::Error>(())
     /// ```
     ///
@@ -163,7 +179,11 @@ impl Transaction {
     /// [`Error::DiskFull`], [`Error::Poisoned`] and their like when the log took nothing;
     /// [`Error::Indeterminate`] when the outcome is not known; [`Error::NotActive`] when the transaction has
     /// ended before.
-    pub fn commit(&mut self) -> Result<Commit> {
+    pub fn commit(mut self) -> Result<Commit> {
+        self.commit_in_place()
+    }
+
+    pub(super) fn commit_in_place(&mut self) -> Result<Commit> {
         // Before it joins a group: one that waited inside of a group would keep all its members waiting.
         if !self.holds_reservation {
             let TransactionContext { writes, appends, .. } = &self.context;
@@ -194,7 +214,7 @@ impl Transaction {
         }
     }
 
-    /// Aborts: nothing has happened. An aborted or committed transaction stays what it is.
+    /// Aborts: nothing has happened.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -205,7 +225,11 @@ impl Transaction {
     /// assert_eq!(db.get::<i64>("key")?, None);
     /// # Ok::<(), stormproof::Error>(())
     /// ```
-    pub fn abort(&mut self) {
+    pub fn abort(mut self) {
+        self.abort_in_place();
+    }
+
+    fn abort_in_place(&mut self) {
         if self.context.status == Status::Active {
             self.coordinator.counters.count_abort();
             if let Some(recording) = &self.coordinator.recording {
@@ -264,6 +288,39 @@ impl Transaction {
 impl Drop for Transaction {
     #[inline]
     fn drop(&mut self) {
-        self.abort();
+        self.abort_in_place();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::context::{AbortReason, Status};
+    use crate::{Database, Error};
+
+    #[test]
+    fn a_status_goes_from_active_to_committed_or_aborted_with_its_reason() {
+        rt::check(|| {
+            let db = Database::open_in_memory().unwrap();
+            let run = db.begin_run().unwrap();
+            let begin = || {
+                let mut txn = db.begin_transaction(run).unwrap();
+                txn.put("key", 1_i64).unwrap();
+                assert_eq!(txn.context().status(), &Status::Active);
+                txn
+            };
+            let mut first = begin();
+            let mut second = begin();
+            let version = first.commit_in_place().unwrap().version();
+            assert_eq!(first.context().status(), &Status::Committed { version });
+            assert!(matches!(first.put("key", 2_i64), Err(Error::NotActive { status: "committed" })));
+            assert!(matches!(first.commit_in_place(), Err(Error::NotActive { .. })));
+            let Err(Error::Conflict(conflicts)) = second.commit_in_place() else { panic!("the first won") };
+            let reason = AbortReason::Conflict(conflicts);
+            assert_eq!(second.context().status(), &Status::Aborted { reason });
+            let mut third = begin();
+            third.abort_in_place();
+            assert_eq!(third.context().status(), &Status::Aborted { reason: AbortReason::Requested });
+            assert!(matches!(third.get::<i64>("key"), Err(Error::NotActive { status: "aborted" })));
+        });
     }
 }

@@ -237,7 +237,9 @@ impl Transaction {
             if found.version.is_some() {
                 self.read_snapshot(&key, |_, _| ());
             }
-            return Err(Error::Conflict(vec![ConflictInfo::CasConflict { key, expected, current }]));
+            let conflict = ConflictInfo::CasConflict { key, expected, current };
+            self.context.failed_condition = Some(conflict.clone());
+            return Err(Error::Conflict(vec![conflict]));
         }
         // On top of an own write the condition holds by itself, and the own write's conditions stay.
         let condition = found.version.is_some().then_some(expected);

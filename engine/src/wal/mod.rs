@@ -7,7 +7,7 @@
 //! are (`commit`), what a bad byte means (`recovery`).
 //!
 //! * INV-DUR-1: durable versions are announced in commit order.
-//! * INV-DUR-2: Batched, Async: no commit is acked while `max_commits` unsynced ones would be acked, or while
+//! * INV-DUR-2: Batched, Async: no commit is acked while `commits_max` unsynced ones would be acked, or while
 //!   the oldest unsynced one is older than the interval.
 //! * INV-DUR-3: a waiter is woken when its version is durable, when the log is closed for writing, and when a
 //!   thread has to lead the next sync.

@@ -134,6 +134,7 @@ fn draw_lives(options: &Options, storage: Storage, crash: &mut Stream, streams: 
     last.stalls_per_million = 0;
     lives.push(last);
     draw_room(options, &mut lives, &mut streams.stream("room"));
+    draw_closing(storage, &mut lives, &mut streams.stream("closing"));
     lives
 }
 
@@ -145,6 +146,19 @@ fn draw_room(options: &Options, lives: &mut [LifePlan], room: &mut Stream) {
             (room.chance(12), room.weighted(&[(1, 0), (2, 4 << 10), (2, 16 << 10), (1, 64 << 10)]));
         if cramped && options.faults == Faults::All {
             life.room_bytes = Some(bytes);
+        }
+    }
+}
+
+/// In some storms the store is closed beside its clients, soon or late.
+fn draw_closing(storage: Storage, lives: &mut [LifePlan], closing: &mut Stream) {
+    let Some((_, storms)) = lives.split_last_mut() else { return };
+    for life in storms {
+        let (closes, micros) =
+            (closing.chance(10), closing.weighted(&[(2, 50), (2, 200), (2, 1_000), (1, 10_000)]));
+        if closes && storage == Storage::Disk {
+            life.close_after_micros = Some(micros);
+            life.ending = Ending::Close;
         }
     }
 }
@@ -178,6 +192,7 @@ fn draw_life(options: &Options, stream: &mut Stream) -> LifePlan {
         stalls_per_million: stream.weighted(&[(3, 0), (1, 200)]),
         checkpoint_after_micros: stream.weighted(&[(3, 0), (1, 200), (1, 2_000)]),
         room_bytes: None,
+        close_after_micros: None,
     }
 }
 

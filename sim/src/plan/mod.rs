@@ -162,6 +162,10 @@ pub struct LifePlan {
     /// power goes out before that, until clients begin again; no limit if not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub room_bytes: Option<u64>,
+    /// Closes the store after this time, beside clients that work, and without waiting for what they have
+    /// open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub close_after_micros: Option<u64>,
 }
 
 impl LifePlan {
@@ -178,6 +182,7 @@ impl LifePlan {
             stalls_per_million: 0,
             checkpoint_after_micros: 0,
             room_bytes: None,
+            close_after_micros: None,
         }
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn live(
     role: Role,
 ) {
     world.enter(Phase::Recovery);
-    let store = match open(world, &plan.engine) {
+    let store = match open(world, &plan.engine, life_plan) {
         Ok(store) => Arc::new(store),
         Err(error) => {
             world.note(|now| now.open_error = Some(Refusal::from(&error)));
@@ -97,8 +97,17 @@ fn idle(world: &SimWorld, durability: &DurabilityPlan) {
     }
 }
 
-fn open(world: &Arc<SimWorld>, engine: &EnginePlan) -> stormproof_twin::Result<EngineStore> {
-    let database = builder(world, engine, &world.disk).open()?;
+fn open(
+    world: &Arc<SimWorld>,
+    engine: &EnginePlan,
+    life_plan: &LifePlan,
+) -> stormproof_twin::Result<EngineStore> {
+    let mut builder_of_life = builder(world, engine, &world.disk);
+    if life_plan.close_after_micros.is_some() {
+        // Or closing would wait until no transaction is open, and so until no commit is under way.
+        builder_of_life = builder_of_life.close_timeout(std::time::Duration::ZERO);
+    }
+    let database = builder_of_life.open()?;
     let (world, plan) = (Arc::clone(world), engine.clone());
     let plan = EnginePlan { storage: Storage::Disk, ..plan };
     let siblings = Arc::new(move |name: &str| builder(&world, &plan, &world.sibling(name)).open());
@@ -181,6 +190,7 @@ fn run_clients(
         }
         let done = Arc::new(AtomicBool::new("checkpointer.done", false));
         let checkpointer = start_checkpointer(store, life_plan, &done);
+        let closer = start_closer(store, life_plan);
         let clients: Vec<_> = (0..plan.workload.clients.len())
             .map(|client| {
                 let name = task_names::client(plan.workload.clients[client].session);
@@ -192,7 +202,7 @@ fn run_clients(
             let _ = client.join();
         }
         done.store(true, Ordering::SeqCst);
-        drop(checkpointer);
+        drop((checkpointer, closer));
     }
     if role == Role::Last && world.note(|now| now.unfinished.is_empty()) {
         run(1)();
@@ -232,6 +242,18 @@ fn start_checkpointer(
         }
     };
     thread::spawn("checkpointer", body).ok()
+}
+
+/// A task that closes the store beside the clients, as the plan says.
+fn start_closer(store: &Arc<EngineStore>, life_plan: &LifePlan) -> Option<thread::JoinHandle<()>> {
+    let pause = std::time::Duration::from_micros(life_plan.close_after_micros?);
+    let store = Arc::clone(store);
+    let body = move || {
+        time::sleep(pause);
+        // The life closes it once more in the end, and is told the same.
+        let _ = store.database().close();
+    };
+    thread::spawn("closer", body).ok()
 }
 
 /// Puts the whole store on record. Returns whether that worked.

@@ -80,6 +80,7 @@ fn noise(search: &mut Search<'_>) {
         if !attempt(search, quiet) {
             attempt(search, |plan| plan.lives[number].checkpoint_after_micros = 0);
             attempt(search, |plan| plan.lives[number].room_bytes = None);
+            attempt(search, |plan| plan.lives[number].close_after_micros = None);
         }
         attempt(search, |plan| plan.lives[number].crash = None);
         attempt(search, |plan| plan.lives[number].ending = Ending::Close);

@@ -30,7 +30,7 @@ pub fn builder(plan: &EnginePlan) -> DatabaseBuilder {
         DurabilityPlan::Strict => Durability::Strict,
         DurabilityPlan::Pipelined => Durability::Pipelined,
         DurabilityPlan::Batched { interval_micros, commits_max } => {
-            Durability::Batched { interval: micros(interval_micros), max_commits: commits_max }
+            Durability::Batched { interval: micros(interval_micros), commits_max }
         }
         DurabilityPlan::Async { interval_micros } => Durability::Async { interval: micros(interval_micros) },
     };
@@ -119,27 +119,19 @@ impl Store for EngineStore {
     fn begin(&self, options: &TxnOptions) -> Result<Box<dyn StoreTxn + '_>> {
         let run = self.run_of(options.run.as_ref())?;
         let txn = self.database.begin_transaction_with(run, &wanted(options)).map_err(error)?;
-        Ok(Box::new(EngineTxn { txn, failed: None, wait_durable_every: self.wait_durable_every }))
+        Ok(Box::new(EngineTxn { txn, wait_durable_every: self.wait_durable_every }))
     }
 
     fn transaction(&self, options: &TxnOptions, retry: Retry, body: Body<'_>) -> Result<Committed> {
         let run = self.run_of(options.run.as_ref())?;
         let wanted = wanted(options).retry(policy(retry));
         let wait_durable_every = self.wait_durable_every;
-        let mut refused = None;
-        let done = self.database.transaction_with_commit(run, &wanted, |txn| {
-            let mut lent = EngineTxn { txn, failed: None, wait_durable_every };
-            let done = body(&mut lent);
-            let failed = lent.failed.take();
-            refused = done.err();
-            // What the client itself refused is no error of the engine's: any will do that ends the loop.
-            refused
-                .as_ref()
-                .map_or(Ok(()), |refused| Err(failed.unwrap_or_else(|| Error::Invalid(refused.to_string()))))
+        let done = self.database.try_transaction_with_commit(run, &wanted, |txn| {
+            body(&mut EngineTxn { txn, wait_durable_every }).map_err(Told)
         });
         match done {
             Ok(((), commit)) => Ok(committed(&commit, wait_durable_every)),
-            Err(failed) => Err(refused.unwrap_or_else(|| error(failed))),
+            Err(Told(error)) => Err(error),
         }
     }
 
@@ -183,21 +175,49 @@ impl Store for EngineStore {
 /// A transaction of the engine, or one that its loop has lent.
 struct EngineTxn<T> {
     txn: T,
-    /// What the engine last said.
-    failed: Option<Error>,
     wait_durable_every: u64,
+}
+
+/// A transaction that is owned, and can be ended, or lent, and can't.
+trait Held: BorrowMut<Transaction> {
+    fn commit(self) -> engine::Result<Commit>;
+    fn abort(self);
+}
+
+impl Held for Transaction {
+    fn commit(self) -> engine::Result<Commit> {
+        self.commit()
+    }
+
+    fn abort(self) {
+        self.abort();
+    }
+}
+
+impl Held for &mut Transaction {
+    fn commit(self) -> engine::Result<Commit> {
+        Err(Error::Invalid("the loop commits the transaction that it has lent".into()))
+    }
+
+    fn abort(self) {}
+}
+
+/// The error of a closure: what its client was told.
+struct Told(StoreError);
+
+impl From<Error> for Told {
+    fn from(failed: Error) -> Self {
+        Self(error(failed))
+    }
 }
 
 impl<T: BorrowMut<Transaction>> EngineTxn<T> {
     fn ask<R>(&mut self, question: impl FnOnce(&mut Transaction) -> engine::Result<R>) -> Result<R> {
-        question(self.txn.borrow_mut()).map_err(|failed| {
-            self.failed = Some(failed.clone());
-            error(failed)
-        })
+        question(self.txn.borrow_mut()).map_err(error)
     }
 }
 
-impl<T: BorrowMut<Transaction>> StoreTxn for EngineTxn<T> {
+impl<T: Held> StoreTxn for EngineTxn<T> {
     fn start_version(&self) -> Option<u64> {
         Some(self.txn.borrow().start_version().get())
     }
@@ -276,13 +296,13 @@ impl<T: BorrowMut<Transaction>> StoreTxn for EngineTxn<T> {
         self.ask(|txn| machines(from, Some(to))?.transition(txn, machine, &from.to_owned(), &to.to_owned()))
     }
 
-    fn commit(mut self: Box<Self>) -> Result<Committed> {
-        let wait_durable_every = self.wait_durable_every;
-        self.ask(Transaction::commit).map(|commit| committed(&commit, wait_durable_every))
+    fn commit(self: Box<Self>) -> Result<Committed> {
+        let Self { txn, wait_durable_every } = *self;
+        txn.commit().map(|commit| committed(&commit, wait_durable_every)).map_err(error)
     }
 
-    fn abort(mut self: Box<Self>) {
-        self.txn.borrow_mut().abort();
+    fn abort(self: Box<Self>) {
+        self.txn.abort();
     }
 }
 
@@ -297,13 +317,12 @@ fn wanted(options: &TxnOptions) -> TransactionOptions {
 
 /// Soon with a pause, and soon alone: so that few attempts come to all that the loop has.
 fn policy(retry: Retry) -> RetryPolicy {
-    RetryPolicy {
-        attempts_max: retry.attempts_max,
-        immediate: 1,
-        pause_min: Duration::from_micros(retry.backoff_micros),
-        pause_max: Duration::from_micros(retry.backoff_micros_max),
-        alone_after: 2,
-    }
+    RetryPolicy::new()
+        .attempts_max(retry.attempts_max)
+        .immediate(1)
+        .pause_min(Duration::from_micros(retry.backoff_micros))
+        .pause_max(Duration::from_micros(retry.backoff_micros_max))
+        .alone_after(2)
 }
 
 /// A commit; every n-th waits until it is durable.
@@ -375,6 +394,7 @@ fn conflict(info: &ConflictInfo) -> Conflict {
         ConflictInfo::WriteConflict { key, current, .. } => (ConflictKind::Write, key, current),
         ConflictInfo::CasConflict { key, current, .. } => (ConflictKind::Cas, key, current),
         ConflictInfo::RangeConflict { start, current, .. } => (ConflictKind::Range, start, current),
+        other => unreachable!("a kind of conflict that histories do not have: {other}"),
     };
     Conflict { kind, key: recorded(key), winner: Some(winner.get()) }
 }

@@ -70,7 +70,7 @@ fn a_ticket_can_be_awaited() {
 fn batched_loses_fewer_commits_than_it_says() {
     rt::check(|| {
         let disk = sim_disk();
-        let mode = Durability::Batched { interval: HOUR, max_commits: 4 };
+        let mode = Durability::Batched { interval: HOUR, commits_max: 4 };
         let mut store = Store::open(disk.mount(), with(mode)).unwrap();
         for number in 0..50 {
             let version = store.put(&format!("key {number}"), number).unwrap();
@@ -100,7 +100,7 @@ fn a_clean_close_loses_nothing_in_any_mode() {
     for mode in [
         Durability::Strict,
         Durability::Pipelined,
-        Durability::Batched { interval: HOUR, max_commits: 1000 },
+        Durability::Batched { interval: HOUR, commits_max: 1000 },
         Durability::Async { interval: HOUR },
     ] {
         rt::check(move || {
@@ -177,7 +177,7 @@ fn acked_commits_wait_in_memory_while_the_disk_is_full() {
 fn what_was_in_flight_when_a_sync_failed_counts_against_the_bound() {
     rt::check(|| {
         let disk = sim_disk();
-        let batched = Durability::Batched { interval: HOUR, max_commits: 4 };
+        let batched = Durability::Batched { interval: HOUR, commits_max: 4 };
         let mut store = Store::open(disk.mount(), with(batched)).unwrap();
         let version = store.put("acked", 1).unwrap();
         let log = &store.opened.log;
