@@ -29,8 +29,8 @@ pub(super) fn check(builder: &DatabaseBuilder) -> Result<()> {
     if let Some(interval) = log.durability.interval() {
         within("the interval of the durability", interval, Duration::from_nanos(1)..=YEAR)?;
     }
-    if let Durability::Batched { max_commits, .. } = log.durability {
-        within("max_commits of the durability", max_commits, 1..=u64::MAX)?;
+    if let Durability::Batched { commits_max, .. } = log.durability {
+        within("commits_max of the durability", commits_max, 1..=u64::MAX)?;
     }
     within("index_shards", builder.index_shards, 1..=1 << 16)?;
     within("snapshot_generations", builder.snapshot_generations, 2..=1 << 16)?;
@@ -94,7 +94,7 @@ mod tests {
             ("writes_max", Box::new(|b| b.writes_max(0))),
             ("bytes_max", Box::new(|b| b.bytes_max(0))),
             ("key_bytes_max", Box::new(|b| b.key_bytes_max(0))),
-            ("max_commits", Box::new(|b| b.durability(batched(Duration::from_secs(1), 0)))),
+            ("commits_max", Box::new(|b| b.durability(batched(Duration::from_secs(1), 0)))),
             ("interval", Box::new(|b| b.durability(batched(Duration::ZERO, 1)))),
             (
                 "attempts_max",
@@ -111,7 +111,7 @@ mod tests {
         }
     }
 
-    const fn batched(interval: Duration, max_commits: u64) -> Durability {
-        Durability::Batched { interval, max_commits }
+    const fn batched(interval: Duration, commits_max: u64) -> Durability {
+        Durability::Batched { interval, commits_max }
     }
 }
