@@ -12,7 +12,7 @@ fn points(criterion: &mut Criterion) {
     for keys in [1, 10, 100, 1_000] {
         group.throughput(Throughput::Elements(keys));
         group.bench_function(keys.to_string(), |bencher| {
-            bencher.iter_batched_ref(
+            bencher.iter_batched(
                 || {
                     let mut txn = database.begin_transaction(run).expect("a transaction");
                     for number in numbers.by_ref().take(keys as usize) {
@@ -36,7 +36,7 @@ fn ranges(criterion: &mut Criterion) {
     for keys in [1, 10, 100, 1_000] {
         group.throughput(Throughput::Elements(keys));
         group.bench_function(keys.to_string(), |bencher| {
-            bencher.iter_batched_ref(
+            bencher.iter_batched(
                 || {
                     let mut txn = database.begin_transaction(run).expect("a transaction");
                     let range = range(KEYS / 2, KEYS / 2 + keys);

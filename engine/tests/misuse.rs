@@ -66,8 +66,7 @@ fn a_closure_that_commits_its_own_key_by_another_transaction_is_told_so() {
     })
     .unwrap();
     // Conflicts with others are retried as ever.
-    let policy = stormproof::TransactionOptions::new()
-        .retry(RetryPolicy { attempts_max: 5, ..RetryPolicy::default() });
+    let policy = stormproof::TransactionOptions::new().retry(RetryPolicy::new().attempts_max(5));
     let error = db.transaction_with(run, &policy, |txn| {
         txn.get::<i64>("key")?;
         let other = db.clone();
