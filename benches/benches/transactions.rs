@@ -75,7 +75,7 @@ fn commit(criterion: &mut Criterion) {
     let mut numbers = scattered(KEYS);
     for writes in [1, 10, 100] {
         group.bench_function(format!("{writes} writes"), |bencher| {
-            bencher.iter_batched_ref(
+            bencher.iter_batched(
                 || {
                     let mut txn = database.begin_transaction(run).expect("a transaction");
                     for number in numbers.by_ref().take(writes) {
@@ -98,7 +98,7 @@ fn commit(criterion: &mut Criterion) {
         });
     });
     group.bench_function("abort", |bencher| {
-        bencher.iter_batched_ref(
+        bencher.iter_batched(
             || {
                 let mut txn = database.begin_transaction(run).expect("a transaction");
                 txn.put(key(1), &value(1)).expect("a write");
