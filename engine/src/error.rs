@@ -7,7 +7,7 @@ use rt::sync::Arc;
 
 use crate::conflict::{ConflictInfo, describe};
 use crate::run_id::RunId;
-use crate::value::ValueError;
+use crate::value::{TooDeep, ValueError};
 
 /// A result of the engine.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -269,6 +269,12 @@ impl Error {
         } else {
             Self::Io { operation, file: file.into(), source: Arc::new(source) }
         }
+    }
+}
+
+impl From<TooDeep> for Error {
+    fn from(TooDeep { what, limit, actual }: TooDeep) -> Self {
+        Self::LimitExceeded { what, limit, actual }
     }
 }
 

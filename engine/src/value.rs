@@ -11,8 +11,6 @@ use bincode::{BorrowDecode, Decode, Encode};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use crate::error::Error;
-
 /// Arrays and maps nest no deeper.
 pub const VALUE_DEPTH_MAX: usize = 64;
 
@@ -101,9 +99,9 @@ impl Value {
     /// Returns the value, unless it nests deeper than `limit`.
     ///
     /// # Errors
-    /// [`Error::LimitExceeded`] about `what`.
+    /// [`TooDeep`], which becomes `Error::LimitExceeded` about `what`.
     #[inline]
-    pub(crate) fn within_depth(self, limit: usize, what: &'static str) -> Result<Self, Error> {
+    pub(crate) fn within_depth(self, limit: usize, what: &'static str) -> Result<Self, TooDeep> {
         if !matches!(self, Self::Array(_) | Self::Map(_)) {
             return Ok(self);
         }
@@ -112,7 +110,7 @@ impl Value {
             return Ok(self);
         }
         self.dismantle();
-        Err(Error::LimitExceeded { what, limit, actual })
+        Err(TooDeep { what, limit, actual })
     }
 
     /// Drops the value without recursion: one that nests very deep would overflow the stack.
@@ -161,6 +159,15 @@ impl PartialEq for Value {
 }
 
 impl Eq for Value {}
+
+/// A value that nests deeper than a limit; kept apart from [`ValueError`], as the caller names what was
+/// limited.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TooDeep {
+    pub(crate) what: &'static str,
+    pub(crate) limit: usize,
+    pub(crate) actual: usize,
+}
 
 /// The value is of another type than asked for, or does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

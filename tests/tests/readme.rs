@@ -249,6 +249,8 @@ fn collect(folder: &Path, text: &mut String) {
         if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
             collect(&path, text);
         } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "toml") {
+            // Documents name files, too.
+            text.push_str(&path.to_string_lossy());
             text.push_str(&fs::read_to_string(&path).expect("a source file"));
         }
     }

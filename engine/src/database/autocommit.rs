@@ -144,5 +144,5 @@ impl Database {
 
 /// Returns the value, unless it nests too deep: asked before it is cloned, which goes as deep.
 fn shallow(value: Value) -> Result<Value> {
-    value.within_depth(VALUE_DEPTH_MAX, "levels of nesting in a value")
+    Ok(value.within_depth(VALUE_DEPTH_MAX, "levels of nesting in a value")?)
 }

@@ -237,13 +237,13 @@ pub(super) const STICKY: char = '\u{a0}';
 pub(super) fn wrap(text: &str, width: usize, indent: usize) -> String {
     let mut wrapped = String::new();
     let mut column = 0;
-    for word in text.split(' ') {
+    for (number, word) in text.split(' ').enumerate() {
         let length = console::measure_text_width(word);
-        if column > indent && column + 1 + length > width {
+        if number > 0 && column + 1 + length > width {
             wrapped.push('\n');
             wrapped.push_str(&" ".repeat(indent));
             column = indent;
-        } else if column > 0 {
+        } else if number > 0 {
             wrapped.push(' ');
             column += 1;
         }

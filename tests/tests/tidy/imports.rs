@@ -14,7 +14,8 @@ const RULES: &[(&str, &[&str])] = &[
     ("workloads", &[]),
     ("reports", &[]),
     ("sim/rt", &[]),
-    ("engine", &["stormproof-env", "stormproof-rt"]),
+    // The simulating runtime is optional: feature `simulation`, for tests of applications.
+    ("engine", &["stormproof-env", "stormproof-rt", "stormproof-rt-shuttle"]),
     ("faults", &["stormproof-env"]),
     ("sim/oracle", &["stormproof-workloads"]),
     ("workloads/peers", &["stormproof-workloads"]),
