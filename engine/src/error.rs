@@ -164,7 +164,10 @@ pub enum Error {
     },
 
     /// A file that must be there is not.
-    #[error("{file} is missing: {problem}: restore it from a copy")]
+    #[error(
+        "{file} is missing: {problem}: \
+         restore it from a copy, or open with salvage and lose what it reports"
+    )]
     Missing {
         /// The file.
         file: String,

@@ -19,11 +19,13 @@
 
 mod format;
 mod reader;
+mod rebuild;
 mod writer;
 mod trigger;
 mod mutants;
 
 pub(crate) use reader::CheckpointReader;
+pub(crate) use rebuild::{rebuild_checkpoint, write_empty_checkpoint};
 pub(crate) use trigger::spawn_checkpointer;
 pub use writer::CheckpointInfo;
 pub(crate) use writer::CheckpointWriter;

@@ -147,6 +147,11 @@ fn start(builder: DatabaseBuilder, beginning: Beginning) -> Result<Database> {
     ));
     let checkpoints = Arc::new(Checkpoints::new(Arc::clone(&coordinator)));
     if let Some(log) = &store.log
+        && !beginning.report.salvaged.is_empty()
+    {
+        // Before anything else: the next open must not meet the damage again.
+        checkpoints.write(log)?;
+    } else if let Some(log) = &store.log
         && log.has_many_segments()
     {
         // Now, not in the background, which a program that opens, writes and closes never gives the time: the

@@ -20,6 +20,7 @@ mod options;
 mod torn_tail;
 mod replay;
 mod salvage;
+mod repair;
 mod mutants;
 
 use env::{Disk, DiskLock, Entropy, OpenMode};
@@ -72,11 +73,20 @@ pub(crate) fn open(
     refuse_link(&*disk, LOCK)?;
     // Before anything is looked at: another process may be about to change it.
     let lock = disk.lock(LOCK).map_err(|error| lock_error(&*disk, error))?;
-    let listing = DirectoryListing::of(&*disk)?;
-    let Some(manifest) = listing.database(&*disk)? else {
+    let mut listing = DirectoryListing::of(&*disk)?;
+    let found = match salvage {
+        Salvage::Refuse => listing.database(&*disk)?.map(|manifest| (manifest, Vec::new())),
+        Salvage::DropDamaged => {
+            let repaired = repair::repair(&*disk, &listing)?;
+            // What was put away or made anew is listed again.
+            listing = DirectoryListing::of(&*disk)?;
+            repaired.map(|repaired| (repaired.manifest, repaired.damage))
+        }
+    };
+    let Some((manifest, damage)) = found else {
         return create(disk, options, entropy, &listing, lock);
     };
-    let replayed = Replay::new(&*disk, &listing, manifest, salvage).run(sink)?;
+    let replayed = Replay::new(&*disk, &listing, manifest, salvage).after(damage).run(sink)?;
     resume(disk, options, &listing, replayed, lock)
 }
 
@@ -124,6 +134,11 @@ pub(crate) fn load(disk: &dyn Disk, salvage: Salvage, sink: &mut dyn RecoverySin
     read_only_replay(disk, &listing, manifest, salvage, sink)
 }
 
+/// The first version of an epoch, unless an earlier one had more than its share.
+const fn first_of_epoch(epoch: u64) -> u64 {
+    ((epoch - 1) << EPOCH_BITS) + 1
+}
+
 fn lock_error(disk: &dyn Disk, error: std::io::Error) -> Error {
     match error.kind() {
         std::io::ErrorKind::WouldBlock => Error::Locked { directory: disk.describe() },
@@ -158,7 +173,7 @@ fn resume(
     let epoch = replayed.epoch_max + 1;
     // Not only above what was read: a commit that the crash took back may have been seen, and its version
     // with it.
-    let base = mutants::base_of_epoch((epoch - 1) << EPOCH_BITS);
+    let base = mutants::base_of_epoch(first_of_epoch(epoch) - 1);
     let next = |last: u64| last.max(base) + 1;
     let first_version = Version::new(next(replayed.report.last_version.get()));
     let first_txn = TxnId::new(next(replayed.last_txn.get()));

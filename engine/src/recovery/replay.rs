@@ -39,9 +39,9 @@ pub(super) struct Replayed {
     pub(super) last_txn: TxnId,
     /// Files that the checkpoint makes superfluous.
     pub(super) superfluous: Vec<String>,
-    /// Salvage: files to quarantine whole, and one to copy before it is cut.
+    /// Salvage: files to quarantine whole, and those to copy before they are cut or replaced.
     pub(super) quarantine: Vec<String>,
-    pub(super) keep_copy: Option<String>,
+    pub(super) keep_copies: Vec<String>,
 }
 
 /// One replay, while it runs.
@@ -53,6 +53,11 @@ pub(super) struct Replay<'a> {
     salvage: Salvage,
     report: RecoveryReport,
     last_txn: TxnId,
+    /// Commits up to this version are in the checkpoint, and are skipped.
+    covered: Option<Version>,
+    /// The version of the last commit of the log that counts.
+    log_version: Version,
+    keep_copies: Vec<String>,
 }
 
 impl<'a> Replay<'a> {
@@ -62,7 +67,23 @@ impl<'a> Replay<'a> {
         manifest: Manifest,
         salvage: Salvage,
     ) -> Self {
-        Self { disk, listing, manifest, salvage, report: RecoveryReport::default(), last_txn: TxnId::ZERO }
+        Self {
+            disk,
+            listing,
+            manifest,
+            salvage,
+            report: RecoveryReport::default(),
+            last_txn: TxnId::ZERO,
+            covered: None,
+            log_version: Version::ZERO,
+            keep_copies: Vec::new(),
+        }
+    }
+
+    /// Reports what was repaired before.
+    pub(super) fn after(mut self, damage: Vec<SalvagedDamage>) -> Self {
+        self.report.salvaged = damage;
+        self
     }
 
     pub(super) fn run(mut self, sink: &mut dyn RecoverySink) -> Result<Replayed> {
@@ -75,10 +96,17 @@ impl<'a> Replay<'a> {
             .map(|header| header.epoch)
             .chain(self.listing.quarantined.iter().filter_map(|name| self.epoch_of_salvaged(name)))
             .fold(checkpoint_epoch, u64::max);
-        self.check_manifest(epoch_max)?;
+        match self.check_manifest(epoch_max) {
+            Err(Error::Missing { file, problem }) if self.salvage == Salvage::DropDamaged => {
+                // What is left is better than nothing.
+                let dropped = "all that only this file had".to_owned();
+                self.report.salvaged.push(SalvagedDamage { file, offset: 0, problem, dropped });
+            }
+            checked => checked?,
+        }
+        let epoch_max = self.above_lost_epochs(epoch_max);
         let mut sealed = Vec::new();
         let mut quarantine = Vec::new();
-        let mut keep_copy = None;
         let mut index = 0;
         let end = loop {
             let header = chain[index];
@@ -92,7 +120,7 @@ impl<'a> Replay<'a> {
                     let later = chain.split_off(index + 1);
                     self.drop_from(&header, lsn, &error, later.len());
                     quarantine = later.iter().map(SegmentHeader::name).collect();
-                    keep_copy = Some(header.name());
+                    self.keep_copies.push(header.name());
                     break End::Torn(lsn);
                 }
                 Err(SegmentError::Damaged { error, .. } | SegmentError::Other(error)) => return Err(error),
@@ -113,7 +141,7 @@ impl<'a> Replay<'a> {
             last_txn: self.last_txn,
             superfluous,
             quarantine,
-            keep_copy,
+            keep_copies: self.keep_copies,
         })
     }
 
@@ -135,6 +163,7 @@ impl<'a> Replay<'a> {
         sink.expect(checkpoint.footer.entries.min(checkpoint.entries_max()));
         let last_txn = &mut self.last_txn;
         let (salvage, salvaged) = (self.salvage, &mut self.report.salvaged);
+        let repaired = salvaged.len();
         let entries = checkpoint.read(
             |entries| {
                 for entry in entries {
@@ -159,7 +188,9 @@ impl<'a> Replay<'a> {
                 }
             },
         )?;
-        if entries != checkpoint.footer.entries && self.report.salvaged.is_empty() {
+        if self.report.salvaged.len() > repaired {
+            self.keep_copies.push(checkpoint.name.clone());
+        } else if entries != checkpoint.footer.entries {
             return Err(Error::Corruption {
                 file: checkpoint.name.clone(),
                 offset: 0,
@@ -169,7 +200,22 @@ impl<'a> Replay<'a> {
         self.report.checkpoint_version = Some(checkpoint.header.version);
         self.report.checkpoint_entries = entries;
         self.report.last_version = checkpoint.header.version;
+        let is_whole = !self.report.salvaged.iter().any(|damage| damage.file == checkpoint.name);
+        if is_whole {
+            self.covered = Some(checkpoint.header.version);
+            self.log_version = checkpoint.header.version;
+        }
+        // Otherwise all that the log has is applied: it may have what the checkpoint lost, and what is older
+        // than the version that a key has changes nothing.
         Ok((checkpoint.header.lsn, checkpoint.footer.durable, checkpoint.header.epoch))
+    }
+
+    /// After damage, epochs may have been lost with their segments: what comes next must be above them.
+    fn above_lost_epochs(&self, epoch_max: u64) -> u64 {
+        /// More than a database has opens between two checkpoints.
+        const MARGIN: u64 = 1 << 12;
+        let known = epoch_max.max(self.manifest.epoch);
+        if self.report.salvaged.is_empty() { known } else { known + MARGIN }
     }
 
     /// Checks that everything is there that the manifest remembers.
@@ -178,10 +224,6 @@ impl<'a> Replay<'a> {
             file,
             problem: "the manifest knows that there was one".to_owned(),
         };
-        if self.salvage == Salvage::DropDamaged {
-            // What is left is better than nothing, and the report says what was dropped.
-            return Ok(());
-        }
         if self.report.checkpoint_version.unwrap_or(Version::ZERO) < self.manifest.checkpoint {
             return Err(missing(checkpoint_name(self.manifest.checkpoint.get())));
         }
@@ -251,6 +293,15 @@ impl<'a> Replay<'a> {
             (StopReason::Seal { end }, Some(next)) if end != next.first_lsn => {
                 Err(damaged("a seal, and the next segment does not start behind it"))
             }
+            (StopReason::Seal { end }, None) if end < durable && self.salvage == Salvage::DropDamaged => {
+                self.report.salvaged.push(SalvagedDamage {
+                    file: segment_name(end),
+                    offset: 0,
+                    problem: "it is missing: checkpoint or manifest know that there was more log".to_owned(),
+                    dropped: format!("every commit after {}", self.report.last_version),
+                });
+                Ok(End::Sealed(end))
+            }
             (StopReason::Seal { end }, None) if end < durable => Err(SegmentError::Other(Error::Missing {
                 file: segment_name(end),
                 problem: "checkpoint or manifest know that there was more log".to_owned(),
@@ -314,13 +365,13 @@ impl<'a> Replay<'a> {
             // The log is kept from a place before the checkpoint's snapshot, so it begins with commits that
             // the checkpoint has: applied again, they would bring back values that later commits of the
             // snapshot replaced.
-            let covered = self.report.checkpoint_version.map(mutants::covered);
+            let covered = self.covered.map(mutants::covered);
             if covered.is_some_and(|covered| head.version <= covered) {
                 writes.truncate(first);
                 self.report.commits_in_checkpoint += 1;
                 continue;
             }
-            if head.version <= self.report.last_version {
+            if head.version <= self.log_version {
                 writes.truncate(first);
                 bad = Some(damage(header, frame.lsn, "a commit whose version does not rise"));
                 break;
@@ -330,7 +381,8 @@ impl<'a> Replay<'a> {
                 write.transaction = head.transaction;
                 write.run = head.run;
             }
-            self.report.last_version = head.version;
+            self.log_version = head.version;
+            self.report.last_version = self.report.last_version.max(head.version);
             self.report.commits += 1;
         }
         self.report.writes += writes.len() as u64;
@@ -398,7 +450,7 @@ fn damage(header: &SegmentHeader, lsn: Lsn, problem: &str) -> SegmentError {
     SegmentError::Damaged { lsn, error }
 }
 
-fn foreign(file: &str) -> Error {
+pub(super) fn foreign(file: &str) -> Error {
     Error::Corruption {
         file: file.to_owned(),
         offset: 0,

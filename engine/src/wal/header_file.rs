@@ -4,6 +4,7 @@
 //! 0       8                12
 //! | magic | format version | fields … | crc32 of all before |
 //! ```
+//! Later versions keep length and checksum, so that a damaged version is told from a later one.
 
 use crate::error::{Error, Result};
 use crate::wal::format::{FORMAT_VERSION, u32_at};
@@ -79,15 +80,19 @@ pub(crate) fn read_header<'a>(
     if &bytes[..8] != magic {
         return Err(damaged("does not start with the mark of such a file"));
     }
-    let found = u32_at(bytes, 8);
-    if found > FORMAT_VERSION && found < 1 << 16 {
-        return Err(Error::NewerFormat { file: file.to_owned(), found, supported: FORMAT_VERSION });
-    }
     if bytes.len() < length {
         return Err(damaged("too short for a header"));
     }
-    if found != FORMAT_VERSION || crc32fast::hash(&bytes[..length - 4]) != u32_at(bytes, length - 4) {
+    // First: a version that is damaged must not send anyone to look for a later library.
+    if crc32fast::hash(&bytes[..length - 4]) != u32_at(bytes, length - 4) {
         return Err(damaged("the checksum of the header does not match"));
+    }
+    let found = u32_at(bytes, 8);
+    if found > FORMAT_VERSION {
+        return Err(Error::NewerFormat { file: file.to_owned(), found, supported: FORMAT_VERSION });
+    }
+    if found != FORMAT_VERSION {
+        return Err(damaged("a format version that never was"));
     }
     Ok(&bytes[12..length - 4])
 }

@@ -55,6 +55,13 @@ impl SegmentHeader {
             .finish()
     }
 
+    /// Returns the page in front of the records.
+    pub(crate) fn page(&self) -> Vec<u8> {
+        let mut bytes = self.encode();
+        bytes.resize(usize::try_from(SEGMENT_HEADER_BYTES).expect("a page fits in memory"), 0);
+        bytes
+    }
+
     /// Creates the segment, durably, with `allocated` bytes for records. Takes the place of one with the same
     /// name.
     pub(crate) fn create(&self, disk: &dyn Disk, allocated: u64) -> Result<Box<dyn File>, IoFailure> {
