@@ -101,7 +101,7 @@ impl Judge<'_, '_> {
         }
         // What could not be decided may follow of a stronger level that was not asked for.
         for level in PRIORITY.into_iter().filter(|level| !asked.contains(level)) {
-            let open = asked.iter().any(|weaker| level.implies(*weaker) && !lattice.is_decided(*weaker));
+            let open = asked.iter().any(|weaker| !lattice.is_decided(*weaker) && level.implies(*weaker));
             if open && matches!(self.answer(level), Answer::Holds) {
                 lattice.add(level, Answer::Holds);
             }

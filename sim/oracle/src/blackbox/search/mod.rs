@@ -18,6 +18,8 @@ mod clauses;
 mod encoding;
 mod literal;
 mod order;
+#[cfg(test)]
+mod tests;
 
 use stormproof_workloads::history::TxnIndex;
 
