@@ -131,9 +131,9 @@ impl DatabaseBuilder {
     }
 
     /// Opens the database to be read: it must exist, no file is created or changed, so a full or read-only
-    /// disk will do, and every write is [`Error::ReadOnly`]. Locked against writers only while it is opened,
-    /// as everything is in memory then; what others write later does not show. What a writer had not synced
-    /// before it was killed may show, and be gone after a power cut. Default: no.
+    /// disk will do (A6), and every write is [`Error::ReadOnly`]. Locked against writers only while it is
+    /// opened, as everything is in memory then; what others write later does not show. What a writer had not
+    /// synced before it was killed may show, and be gone after a power cut. Default: no.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();

@@ -89,7 +89,8 @@ impl LogCore {
         if self.process.is_current() { Ok(()) } else { Err(Error::Forked) }
     }
 
-    /// Closes the log for writing if its directory was moved, removed or replaced, or its lock file was.
+    /// Closes the log for writing if its directory was moved, removed or replaced (A1), or its lock file was
+    /// (A2).
     fn check_place(&self) {
         if let Err(error) = self.lock.check()
             && displaced(&error).is_some()

@@ -87,7 +87,7 @@ impl DirectoryListing {
     }
 }
 
-/// Refuses an entry under a name of a database that is no file of its own.
+/// Refuses an entry under a name of a database that is no file of its own (A3).
 ///
 /// # Errors
 /// [`Error::NotAFile`], [`Error::Io`].
