@@ -9,13 +9,14 @@ use std::process::Command;
 
 use yaml_rust2::YamlLoader;
 
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "README.md",
     "engine/DESIGN.md",
     "sim/DESIGN.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
     "engine/guides/embedding.md",
+    "engine/guides/simulating-your-application.md",
     "sim/guides/writing-a-workload.md",
     "sim/guides/debugging-a-failing-seed.md",
     "sim/guides/real-runs.md",

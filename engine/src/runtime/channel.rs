@@ -13,7 +13,7 @@ use rt::sync::{Arc, Condvar, Mutex};
 /// sender.send(7)?;
 /// drop(sender);
 /// assert_eq!(receiver.recv(), Some(7));
-/// assert_eq!(receiver.recv(), None);
+/// assert_eq!((receiver.recv(), receiver.try_recv()), (None, None));
 /// # Ok::<(), stormproof::runtime::sync::mpsc::SendError<i32>>(())
 /// ```
 pub fn channel<T>(label: &'static str) -> (Sender<T>, Receiver<T>) {

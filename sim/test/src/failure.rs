@@ -102,6 +102,8 @@ impl Failure<'_> {
 
     fn page(&self, plan: &Plan, command: &str, trace_file: Option<&Path>) -> Option<String> {
         let (run, watched) = run_watched(plan, self.registry).ok()?;
+        // What is left is writing, which has no simulated steps.
+        self.pulse.set_active(false);
         let origin = Origin { reproduce: command, trace_file };
         let document = Document::Run(Box::new(report(plan, &run, &watched, origin)));
         let html = document.render(Format::Html).ok()?;
