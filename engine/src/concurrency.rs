@@ -398,3 +398,48 @@ fn a_second_close_returns_when_the_first_has_finished() {
         other.join().unwrap().unwrap();
     });
 }
+
+#[test]
+fn of_several_that_increment_none_is_lost_and_of_several_that_take_one_gets_it() {
+    rt::check(|| {
+        let db = small();
+        let run = db.begin_run().unwrap();
+        db.put(run, "job", 7_i64).unwrap();
+        let threads: Vec<_> = (0..3)
+            .map(|_| {
+                let db = db.clone();
+                spawn(move || {
+                    db.increment(run, "count", 2).unwrap();
+                    db.take::<i64>(run, "job").unwrap()
+                })
+            })
+            .collect();
+        let taken: Vec<_> = threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect();
+        assert_eq!((taken, db.get("count").unwrap()), (vec![7], Some(6_i64)));
+    });
+}
+
+#[test]
+fn a_closure_with_its_own_errors_runs_again_when_its_condition_was_lost_to_another() {
+    rt::check(|| {
+        let db = small();
+        let run = db.begin_run().unwrap();
+        let mut attempts = 0;
+        let done: Result<i64, Box<dyn std::error::Error>> = db.try_transaction(run, |txn| {
+            attempts += 1;
+            let read: i64 = txn.get("key")?.unwrap_or(0);
+            if attempts == 1 {
+                db.put(run, "key", 5_i64)?;
+                txn.insert("key", 1_i64)?;
+                // The insert is valid in this snapshot, and lost at commit.
+                return Ok(read);
+            }
+            if txn.insert("key", 1_i64).is_err() {
+                return Err("the key is taken".into());
+            }
+            Ok(read)
+        });
+        assert_eq!((attempts, done.unwrap_err().to_string()), (2, "the key is taken".to_owned()));
+        assert_eq!(db.get("key").unwrap(), Some(5_i64));
+    });
+}

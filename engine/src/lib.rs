@@ -67,6 +67,10 @@ pub use checkpoint::CheckpointInfo;
 pub use conflict::{CasExpectation, ConflictInfo};
 pub use database::{Database, DatabaseBuilder, Provenance};
 pub use durability::Durability;
+pub use env::{
+    Clock, Disk, DiskLock, Displaced, Entropy, EntryKind, File, OpenMode, OsEntropy, StdDisk, SystemClock,
+    UnixMillis,
+};
 pub use error::{Error, Result};
 pub use key::{IntoKey, Key, Namespace, TypeTag};
 pub use metrics::Metrics;

@@ -211,8 +211,7 @@ impl DatabaseBuilder {
     ///
     /// ```
     /// use std::sync::Arc;
-    /// use env::{OsEntropy, SystemClock};
-    /// use stormproof::Database;
+    /// use stormproof::{Database, OsEntropy, SystemClock};
     ///
     /// // The default, named; tests pass a clock that they can set, and entropy from a seed.
     /// let db = Database::builder().clock(Arc::new(SystemClock)).entropy(Arc::new(OsEntropy)).open()?;

@@ -9,6 +9,7 @@ mod settings;
 mod handle;
 mod transactions;
 mod autocommit;
+mod update;
 mod runs;
 mod checkpoints;
 mod maintenance;

@@ -61,6 +61,7 @@ mod options;
 mod read;
 mod scan;
 mod write;
+mod update;
 mod retry;
 mod contention;
 mod coordinator;

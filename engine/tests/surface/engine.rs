@@ -232,3 +232,21 @@ fn a_long_reader_is_seen_in_the_metrics() {
     db.collect();
     assert_eq!(db.metrics().surplus_versions, 0);
 }
+
+#[test]
+fn updates_read_and_write_in_one_call_and_say_what_does_not_fit() {
+    let Fixture { db, run, .. } = Fixture::new();
+    assert_eq!(db.get_or_insert_with(run, "limit", || 3_u64).unwrap(), 3);
+    assert_eq!(db.fetch_update(run, "limit", |limit: Option<u64>| limit?.checked_sub(4)).unwrap(), Some(3));
+    db.update(run, "limit", |limit: Option<u64>| limit.unwrap_or(0) + 1).unwrap();
+    assert_eq!(db.get("limit").unwrap(), Some(4_u64));
+    db.put_many(run, [("a", 1_i64), ("b", i64::MAX)]).unwrap();
+    assert_eq!(db.get_many(["b", "x", "a"]).unwrap(), [Some(i64::MAX), None, Some(1)]);
+    let overflow = db.increment(run, "b", 1).unwrap_err();
+    assert!(overflow.to_string().contains("out of the range of integers"), "{overflow}");
+    db.put(run, "text", "no number").unwrap();
+    assert!(matches!(db.increment(run, "text", 1), Err(Error::Value(_))));
+    let before = db.version();
+    assert_eq!(db.take::<i64>(run, "absent").unwrap(), None);
+    assert_eq!(db.version(), before, "taking what is absent writes nothing");
+}
