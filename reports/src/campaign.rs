@@ -38,6 +38,8 @@ pub struct Campaign {
     pub failing_seeds: u64,
     /// Violations: of each seed one of each kind.
     pub failures: Vec<Failure>,
+    /// The same by kind: how often, how sure that is, and when it is gone.
+    pub groups: Vec<FailureTotal>,
     /// Why this campaign proves nothing, if it does not: a shard that is missing or cut off, too little that
     /// happened.
     pub doubts: Vec<String>,
@@ -95,6 +97,42 @@ pub struct Failure {
     pub reproduce: String,
     /// The trace file that was written, if one was.
     pub trace_file: Option<String>,
+}
+
+/// Failures that are likely one bug: of one invariant and class, and of one shape when shrunk.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FailureTotal {
+    /// The invariant.
+    pub invariant: String,
+    /// The row of the contract.
+    pub contract: String,
+    /// The class.
+    pub class: String,
+    /// What a shrunk trace still needs to fail, in words; empty if none was shrunk.
+    pub shape: String,
+    /// Seeds that failed so.
+    pub count: u64,
+    /// Seeds that were run.
+    pub of: u64,
+    /// The interval in which their share lies with 95 %.
+    pub low: f64,
+    /// Its upper end.
+    pub high: f64,
+    /// How many seeds must hold until the failure is gone with 99 %, if it is as rare as `low` says.
+    pub seeds_until_gone: Option<u64>,
+    /// The build in which it first showed; empty for one campaign.
+    pub first_build: String,
+    /// When that was, in seconds since 1970; 0 if it is not known.
+    pub first_seen: u64,
+    /// When it last showed, likewise.
+    pub last_seen: u64,
+    /// The command that reproduces it.
+    pub reproduce: String,
+    /// The smallest trace of it, if there is one.
+    pub trace_file: Option<String>,
+    /// Operations of that trace.
+    pub operations: Option<u64>,
 }
 
 /// One rare situation.
@@ -213,6 +251,7 @@ impl Campaign {
         self.speed = SpeedPoint::add_curves(&self.speed, &other.speed);
         self.failing_seeds += other.failing_seeds;
         self.doubts.extend(other.doubts);
+        self.groups.extend(other.groups);
         self.failures.extend(other.failures);
         self.failures.sort_by(|a, b| (a.seed, &a.invariant).cmp(&(b.seed, &b.invariant)));
         self.omitted.extend(other.omitted);

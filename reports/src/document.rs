@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Campaign, Report, graph, html, junit, markdown, text, trace};
+use crate::{Campaign, Report, Trend, graph, html, junit, markdown, text, trace};
 
 /// A run or a campaign. As JSON its `kind` tells which.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,8 @@ pub enum Document {
     Run(Box<Report>),
     /// A sweep.
     Campaign(Box<Campaign>),
+    /// Sweeps over time.
+    Trend(Box<Trend>),
 }
 
 impl From<Report> for Document {
@@ -26,6 +28,12 @@ impl From<Report> for Document {
 impl From<Campaign> for Document {
     fn from(campaign: Campaign) -> Self {
         Self::Campaign(Box::new(campaign))
+    }
+}
+
+impl From<Trend> for Document {
+    fn from(trend: Trend) -> Self {
+        Self::Trend(Box::new(trend))
     }
 }
 
@@ -57,6 +65,12 @@ impl Document {
             (Format::Svg, Self::Run(report)) => graph::svg(report)?,
             (Format::Html, Self::Run(report)) => html::run(report)?,
             (Format::Html, Self::Campaign(campaign)) => html::campaign(campaign)?,
+            (Format::Text, Self::Trend(trend)) => text::trend(trend),
+            (Format::Markdown, Self::Trend(trend)) => markdown::trend(trend)?,
+            (Format::Html, Self::Trend(trend)) => html::trend(trend)?,
+            (Format::Junit | Format::Trace | Format::Dot | Format::Svg, Self::Trend(_)) => {
+                return Err(RenderError::NotOfTrends { format });
+            }
             (Format::Trace | Format::Dot | Format::Svg, Self::Campaign(_)) => {
                 return Err(RenderError::NotApplicable { format });
             }
@@ -182,6 +196,14 @@ pub enum RenderError {
     /// Ask for another format.
     #[error("no {format} of a campaign: it has no timeline and no anomaly of its own: render a run")]
     NotApplicable {
+        /// What was asked for.
+        format: Format,
+    },
+    /// Ask for another format.
+    #[error(
+        "no {format} of a trend: it has no cases and no run of its own: use text, json, markdown or html"
+    )]
+    NotOfTrends {
         /// What was asked for.
         format: Format,
     },

@@ -27,12 +27,13 @@ mod plot;
 mod report;
 mod text;
 mod trace;
+mod trend;
 mod words;
 
 pub use bytes::show_bytes;
 pub use campaign::{
-    Campaign, ConflictTotal, Failure, FaultTotal, InvariantTotal, MarkTotal, MutantTotal, SpeedPoint,
-    StrategyTotal, WorkloadTotal,
+    Campaign, ConflictTotal, Failure, FailureTotal, FaultTotal, InvariantTotal, MarkTotal, MutantTotal,
+    SpeedPoint, StrategyTotal, WorkloadTotal,
 };
 pub use document::{Document, Format, RenderError};
 pub use report::{
@@ -40,3 +41,5 @@ pub use report::{
     FrontierPoint, Lane, LaneId, LaneKind, Life, LifeEnd, Outcome, Report, Step, Time, Txn, TxnId, Verdict,
     Version, Violation,
 };
+pub use trend::{Trend, TrendPoint};
+pub use words::version;

@@ -4,7 +4,7 @@ use askama::Template;
 
 use crate::escape::markdown_code;
 use crate::involved::involved;
-use crate::{Campaign, MutantTotal, Report, Txn, Verdict, words};
+use crate::{Campaign, MutantTotal, Report, Trend, TrendPoint, Txn, Verdict, words};
 
 /// One run.
 pub(crate) fn run(report: &Report) -> askama::Result<String> {
@@ -41,6 +41,27 @@ impl RunPage<'_> {
 
     fn cell(text: impl AsRef<str>) -> String {
         markdown_code(text.as_ref(), true)
+    }
+}
+
+/// Campaigns over time.
+pub(crate) fn trend(trend: &Trend) -> askama::Result<String> {
+    TrendPage { trend }.render()
+}
+
+#[derive(Template)]
+#[template(path = "trend.md")]
+struct TrendPage<'a> {
+    trend: &'a Trend,
+}
+
+impl TrendPage<'_> {
+    fn cell(text: impl AsRef<str>) -> String {
+        markdown_code(text.as_ref(), true)
+    }
+
+    fn rate(campaign: &TrendPoint) -> String {
+        format!("{:.0}", campaign.seeds_per_second)
     }
 }
 

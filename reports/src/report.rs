@@ -35,6 +35,8 @@ pub struct Report {
     pub seed: Option<u64>,
     /// The workload.
     pub workload: String,
+    /// What the workload does and what must hold, in a sentence.
+    pub about: String,
     /// What was tested: name, version and commit of the store.
     pub subject: String,
     /// The trace file that was written, if one was.

@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use crate::escape::plain;
 use crate::involved::involved;
-use crate::{Anomaly, Campaign, CheckResult, Report, Violation, words};
+use crate::{Anomaly, Campaign, CheckResult, FailureTotal, Report, Trend, Violation, words};
 
 /// What is shown of a run: more than that is not read in a terminal.
 const VIOLATIONS_MAX: usize = 20;
@@ -178,6 +178,7 @@ pub(crate) fn campaign(campaign: &Campaign) -> String {
             ]
         },
     );
+    groups(&mut out, &campaign.groups);
     for failure in campaign.failures.iter().take(FAILURES_MAX) {
         line(
             &mut out,
@@ -194,6 +195,73 @@ pub(crate) fn campaign(campaign: &Campaign) -> String {
     more(&mut out, campaign.failures.len(), FAILURES_MAX, "failures");
     omitted(&mut out, &campaign.omitted);
     out
+}
+
+/// Campaigns over time.
+pub(crate) fn trend(trend: &Trend) -> String {
+    let mut out = String::new();
+    let verdict = trend.verdict();
+    line(&mut out, &format!("{} {}: the newest {}", verdict.sign(), trend.title, verdict.word()));
+    section(
+        &mut out,
+        ["begun", "build", "what", "verdict", "seeds", "failing", "seeds/s", "interleavings", "unseen marks"],
+        &[4, 5, 6, 7, 8],
+        &trend.campaigns,
+        |campaign| {
+            [
+                words::date(campaign.unix_seconds),
+                campaign.build.clone(),
+                campaign.what.clone(),
+                campaign.verdict.word().to_owned(),
+                campaign.seeds.to_string(),
+                campaign.failing_seeds.to_string(),
+                format!("{:.0}", campaign.seeds_per_second),
+                campaign.interleavings.to_string(),
+                campaign.marks_never_reached.len().to_string(),
+            ]
+        },
+    );
+    for campaign in &trend.campaigns {
+        for doubt in &campaign.doubts {
+            line(&mut out, &format!("{} proves nothing: {doubt}", words::date(campaign.unix_seconds)));
+        }
+    }
+    groups(&mut out, &trend.groups);
+    if !trend.marks_never_reached.is_empty() {
+        line(&mut out, &format!("never reached: {}", trend.marks_never_reached.join(", ")));
+    }
+    out
+}
+
+/// Failures by kind.
+fn groups(out: &mut String, groups: &[FailureTotal]) {
+    for group in groups {
+        line(
+            out,
+            &format!(
+                "✗ {} {} ({}): {} of {} seeds, {}; gone with 99 % after {} seeds that hold",
+                group.contract,
+                group.invariant,
+                group.class,
+                group.count,
+                group.of,
+                words::rate(group),
+                words::until_gone(group)
+            ),
+        );
+        if !group.first_build.is_empty() {
+            let (first, last) = (words::date(group.first_seen), words::date(group.last_seen));
+            line(out, &format!("  first seen: {first} in {}; last seen: {last}", group.first_build));
+        }
+        if !group.shape.is_empty() {
+            line(out, &format!("  needs: {}", group.shape));
+        }
+        line(out, &format!("  reproduce: {}", group.reproduce));
+        if let Some(trace) = &group.trace_file {
+            let size = group.operations.map(|count| format!(" ({count} operations)")).unwrap_or_default();
+            line(out, &format!("  smallest trace: {trace}{size}"));
+        }
+    }
 }
 
 fn write_violation(out: &mut String, violation: &Violation) {

@@ -3,8 +3,8 @@
 use std::borrow::Borrow;
 
 use crate::{
-    Access, AccessKind, CheckResult, Conflict, ConflictKind, EdgeKind, LaneKind, LifeEnd, Outcome, Txn,
-    Verdict,
+    Access, AccessKind, CheckResult, Conflict, ConflictKind, EdgeKind, FailureTotal, LaneKind, LifeEnd,
+    Outcome, Txn, Verdict,
 };
 
 impl Verdict {
@@ -106,6 +106,26 @@ impl ConflictKind {
 }
 
 impl EdgeKind {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::WriteWrite, Self::WriteRead, Self::ReadWrite, Self::RealTime, Self::Session];
+
+    /// What it says of the two transactions.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::WriteWrite => {
+                "write–write: the second overwrote what the first wrote, so the first comes before."
+            }
+            Self::WriteRead => "write–read: the second read what the first wrote, so the first comes before.",
+            Self::ReadWrite => {
+                "read–write: the first read a key as it was before the second wrote it, so the first comes before: had \
+                 it come after, it would have seen that write."
+            }
+            Self::RealTime => "real time: the first was acknowledged before the second began.",
+            Self::Session => "session: both are of one client, one after the other.",
+        }
+    }
+
     /// The usual two letters, or a word.
     pub const fn word(self) -> &'static str {
         match self {
@@ -118,6 +138,19 @@ impl EdgeKind {
     }
 }
 
+/// Bits of a version below its epoch: a store that is opened again leaps to the next epoch, so that no
+/// version is ever assigned twice.
+const EPOCH_BITS: u32 = 40;
+
+/// A version as people can read it: `7`, and from the second epoch on `e2.7`, the seventh of the epoch.
+pub fn version(version: impl Borrow<u64>) -> String {
+    let version = *version.borrow();
+    match version >> EPOCH_BITS {
+        0 => version.to_string(),
+        epoch => format!("e{}.{}", epoch + 1, version & ((1 << EPOCH_BITS) - 1)),
+    }
+}
+
 /// An operation in a few words: `read a = 7 @3`.
 pub(crate) fn access(access: &Access) -> String {
     let mut words = format!("{} {}", access.kind.word(), access.key);
@@ -126,8 +159,8 @@ pub(crate) fn access(access: &Access) -> String {
         (None, AccessKind::Read) => words += " absent",
         (None, _) => {}
     }
-    if let Some(version) = access.version {
-        words += &format!(" @{version}");
+    if let Some(seen) = access.version {
+        words += &format!(" @{}", version(seen));
     }
     if let Some(writer) = access.from {
         words += &format!(" of T{writer}");
@@ -138,13 +171,57 @@ pub(crate) fn access(access: &Access) -> String {
     words
 }
 
+/// A share and its interval: `0.5 % (0.2 to 1.3 %)`.
+#[expect(clippy::cast_precision_loss, reason = "a share for people")]
+pub(crate) fn rate(group: &FailureTotal) -> String {
+    let share = group.count as f64 / group.of.max(1) as f64;
+    format!("{} ({} to {})", percent(share), percent(group.low), percent(group.high))
+}
+
+/// A share with as many digits as it takes to tell it from nothing.
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    if percent == 0.0 {
+        return "0 %".to_owned();
+    }
+    let digits = (1.0 - percent.abs().log10().floor()).clamp(0.0, 6.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 6")]
+    let digits = digits as usize;
+    format!("{percent:.digits$} %")
+}
+
+/// How many seeds must hold, or a dash.
+pub(crate) fn until_gone(group: &FailureTotal) -> String {
+    group.seeds_until_gone.map_or_else(|| "–".to_owned(), figure)
+}
+
+/// A day and an hour, as in `2026-11-30 03:17` (UTC); a dash for an unknown time.
+///
+/// Source: days to date by Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+pub(crate) fn date(unix_seconds: impl Borrow<u64>) -> String {
+    let unix_seconds = *unix_seconds.borrow();
+    if unix_seconds == 0 {
+        return "–".to_owned();
+    }
+    let (days, second) = (unix_seconds / 86_400, unix_seconds % 86_400);
+    let z = days + 719_468;
+    let (era, day_of_era) = (z / 146_097, z % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let mp = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * mp + 2) / 5 + 1;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", second / 3_600, second / 60 % 60)
+}
+
 /// A conflict in a few words: `write conflict on a: T3 won at version 5`.
 pub(crate) fn conflict(conflict: &Conflict) -> String {
     let mut words = format!("{} conflict on {}", conflict.kind.word(), conflict.key);
     match (conflict.winner, conflict.winner_version) {
-        (Some(winner), Some(version)) => words += &format!(": T{winner} won at version {version}"),
+        (Some(winner), Some(at)) => words += &format!(": T{winner} won at version {}", version(at)),
         (Some(winner), None) => words += &format!(": T{winner} won"),
-        (None, Some(version)) => words += &format!(": lost to version {version}"),
+        (None, Some(at)) => words += &format!(": lost to version {}", version(at)),
         (None, None) => {}
     }
     words
@@ -152,7 +229,7 @@ pub(crate) fn conflict(conflict: &Conflict) -> String {
 
 /// The versions of a transaction: `3 → 5`.
 pub(crate) fn versions(txn: &Txn) -> String {
-    let show = |version: Option<u64>| version.map_or_else(|| "–".to_owned(), |v| v.to_string());
+    let show = |seen: Option<u64>| seen.map_or_else(|| "–".to_owned(), version);
     format!("{} → {}", show(txn.start_version), show(txn.commit_version))
 }
 
@@ -181,8 +258,8 @@ pub(crate) fn figure(n: impl Borrow<u64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{access, conflict, figure};
-    use crate::{Access, AccessKind, Conflict, ConflictKind};
+    use super::{access, conflict, date, figure, rate, version};
+    use crate::{Access, AccessKind, Conflict, ConflictKind, FailureTotal};
 
     #[test]
     fn a_read_tells_what_it_saw_and_who_wrote_it() {
@@ -207,6 +284,29 @@ mod tests {
             winner_version: Some(9),
         };
         assert_eq!(conflict(&lost), "range conflict on a..b: T2 won at version 9");
+    }
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        assert_eq!(date(951_782_400), "2000-02-29 00:00");
+        assert_eq!(date(1_796_011_020), "2026-11-30 03:17");
+        assert_eq!(date(0), "–");
+    }
+
+    #[test]
+    fn a_share_shows_as_many_digits_as_it_needs() {
+        let group =
+            FailureTotal { count: 3, of: 100_000, low: 0.000_01, high: 0.000_09, ..Default::default() };
+        assert_eq!(rate(&group), "0.0030 % (0.0010 % to 0.0090 %)");
+        let often = FailureTotal { count: 30, of: 60, low: 0.377, high: 0.623, ..Default::default() };
+        assert_eq!(rate(&often), "50 % (38 % to 62 %)");
+    }
+
+    #[test]
+    fn a_version_of_a_later_epoch_shows_epoch_and_counter() {
+        assert_eq!(version(7), "7");
+        assert_eq!(version(1_099_511_627_777), "e2.1");
+        assert_eq!(version((3 << 40) + 12), "e4.12");
     }
 
     #[test]

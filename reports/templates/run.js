@@ -42,17 +42,19 @@
     return node;
   };
   const outcomeWords = { committed: 'committed', aborted: 'aborted', rolled_back: 'rolled back', unknown: 'unknown', running: 'cut off' };
-  const version = (v) => (v === null ? '–' : figure(v));
+  // From the second epoch on: epoch and counter, as words.rs has it.
+  const EPOCH = 2 ** 40;
+  const version = (v) => (v === null ? '–' : v < EPOCH ? figure(v) : `e${Math.floor(v / EPOCH) + 1}.${v % EPOCH}`);
   // The details show all of it.
   const brief = (text) => (text.length > 120 ? [...text].slice(0, 119).join('') + '…' : text);
   const accessWords = (a) => {
     let words = `${a.kind} ${a.key}`;
     if (a.value !== null) words += ` = ${a.value}`;
     else if (a.kind === 'read') words += ' absent';
-    if (a.version !== null) words += ` @${a.version}`;
+    if (a.version !== null) words += ` @${version(a.version)}`;
     return a.note ? `${words} (${brief(a.note)})` : words;
   };
-  const conflictWords = (c) => `${c.kind} conflict on ${c.key}` + (c.winner_version === null ? '' : `, won at version ${c.winner_version}`);
+  const conflictWords = (c) => `${c.kind} conflict on ${c.key}` + (c.winner_version === null ? '' : `, won at version ${version(c.winner_version)}`);
 
   // ---- Layout: every lane has as many rows as it has transactions at one time.
   let end = 1;
@@ -202,7 +204,7 @@
         paint.fillStyle = colours.back;
         paint.fillRect(from, 0, Math.max(opened - from, 1), height);
       }
-      label(`life ${index}` + (life.recovered_version === null ? '' : `, recovered version ${life.recovered_version}`), Math.max(from, gutter()) + 4, LIFE / 2, colours.soft, Math.max(0, to - Math.max(from, gutter()) - 8));
+      label(`life ${index}` + (life.recovered_version === null ? '' : `, recovered version ${version(life.recovered_version)}`), Math.max(from, gutter()) + 4, LIFE / 2, colours.soft, Math.max(0, to - Math.max(from, gutter()) - 8));
       if (life.ended !== null) vertical(to, life.end === 'crashed' ? colours.crash : colours.line, [], height);
     });
   }
@@ -256,7 +258,7 @@
           paint.beginPath(); paint.arc(toX(access.at), y + height - 3, 2, 0, 7); paint.fill();
         }
       }
-      label(`T${txn.id}` + (txn.commit_version === null ? '' : ` v${txn.commit_version}`), Math.max(from, gutter()) + 4, y + height / 2, colours.ink, from + width - Math.max(from, gutter()) - 6, colours.card);
+      label(`T${txn.id}` + (txn.commit_version === null ? '' : ` v${version(txn.commit_version)}`), Math.max(from, gutter()) + 4, y + height / 2, colours.ink, from + width - Math.max(from, gutter()) - 6, colours.card);
     }
     paint.globalAlpha = 1;
   }

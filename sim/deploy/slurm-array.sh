@@ -4,12 +4,14 @@
 #SBATCH --cpus-per-task=2
 #SBATCH --mem=2G
 #SBATCH --time=01:00:00
+#SBATCH --signal=B:TERM@60
 #SBATCH --output=stormproof-%A_%a.log
 #
-# One sweep as an array job: each task runs its shard of the seeds.
+# One sweep as an array job: each task runs its shard of the seeds. A minute before its time is up a task is sent SIGTERM,
+# and writes what it has found.
 #
-#   SEEDS=0..1000000 RESULTS=/shared/results sbatch slurm-array.sh
-#   stormproof report /shared/results/*.jsonl --out campaign.html
+#   job=$(SEEDS=0..1000000 RESULTS=/shared/results sbatch --parsable slurm-array.sh)
+#   RESULTS=/shared/results sbatch --dependency=afterany:"$job" slurm-merge.sh
 #
 # `stormproof` has to be on the PATH of the nodes. The array must start at 0.
 set -euo pipefail

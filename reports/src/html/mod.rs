@@ -5,9 +5,11 @@
 
 mod campaign;
 mod run;
+mod trend;
 
 pub(crate) use campaign::campaign;
 pub(crate) use run::run;
+pub(crate) use trend::trend;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

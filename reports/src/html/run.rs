@@ -12,7 +12,9 @@ use crate::document::RenderError;
 use crate::escape::script_json;
 use crate::graph::picture;
 use crate::involved::involved;
-use crate::{Anomaly, Fault, FrontierPoint, Lane, LaneId, Life, Report, Time, Txn, TxnId, Verdict, words};
+use crate::{
+    Anomaly, EdgeKind, Fault, FrontierPoint, Lane, LaneId, Life, Report, Time, Txn, TxnId, Verdict, words,
+};
 
 /// One run.
 pub(crate) fn run(report: &Report) -> Result<String, RenderError> {
@@ -29,10 +31,46 @@ pub(crate) fn run(report: &Report) -> Result<String, RenderError> {
             Verdict::Failed => "failed",
         },
         anomalies,
+        glossary: glossary(report),
         data: script_json(&strip(serde_json::to_value(Data::of(report))?))?,
     };
     Ok(page.render()?)
 }
+
+/// The words that a page of this run uses, and what they mean.
+fn glossary(report: &Report) -> Vec<(String, &'static str)> {
+    let mut rows: Vec<&str> = report.violations.iter().map(|violation| violation.contract.as_str()).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    rows.retain(|row| !row.is_empty());
+    let rows = if rows.is_empty() { "§3, V1, D1 …".to_owned() } else { rows.join(", ") };
+    let mut glossary = vec![(rows, CONTRACT)];
+    let is_used =
+        |kind: EdgeKind| report.anomalies.iter().any(|a| a.edges.iter().any(|edge| edge.kind == kind));
+    glossary.extend(
+        EdgeKind::ALL
+            .into_iter()
+            .filter(|kind| is_used(*kind))
+            .map(|kind| (kind.word().to_owned(), kind.meaning())),
+    );
+    glossary.push(("T7".to_owned(), TRANSACTION));
+    glossary.push(("@3, version 3, e2.3".to_owned(), VERSION));
+    if report.lives.len() > 1 {
+        glossary.push(("life".to_owned(), LIFE));
+    }
+    glossary.push(("published, durable".to_owned(), FRONTIER));
+    glossary
+}
+
+const CONTRACT: &str = "Rows of the contract of the store: its promises, word by word, are in engine/CONTRACT.md of its \
+    sources.";
+const TRANSACTION: &str = "The transaction with number 7, counted in the order in which they began.";
+const VERSION: &str = "Each commit that writes gets the next version; a read names the version that it saw, and 0 is \
+    from before any commit. Each time the store is opened after something was written an epoch begins, and versions \
+    leap to it, so that none is assigned twice: e2.3 is commit 3 of epoch 2, in full 1,099,511,627,779.";
+const LIFE: &str = "What happens between opening the store and its next crash or close.";
+const FRONTIER: &str =
+    "The newest version that a new transaction sees, and the newest that a crash can't take back.";
 
 /// `value` without members that are null or empty: most of a transaction's are, and the script knows the
 /// defaults.
@@ -64,6 +102,7 @@ struct Page<'a> {
     report: &'a Report,
     class: &'static str,
     anomalies: Vec<Drawn<'a>>,
+    glossary: Vec<(String, &'static str)>,
     data: String,
 }
 

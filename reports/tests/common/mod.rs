@@ -161,6 +161,7 @@ pub(crate) fn failing() -> Report {
         summary: "Two transactions each saw the other on call and both left: nobody is on call.".into(),
         reproduce: "cargo run --release -- run --seed 7 --mutant SkipReadValidation".into(),
         seed: Some(7),
+        about: "stresses pairs of keys; what must hold: one of each pair is on call".into(),
         workload: "write-skew".into(),
         subject: "stormproof 0.1.0".into(),
         trace_file: Some("failures/7.trace.json".into()),

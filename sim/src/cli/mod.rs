@@ -21,6 +21,7 @@ mod inspect;
 mod list;
 mod man;
 mod output;
+mod profile;
 mod real;
 mod rendering;
 mod replay;
@@ -71,11 +72,20 @@ pub fn main() -> ExitCode {
 /// }
 /// ```
 pub fn main_with(workloads: Vec<Arc<dyn Workload>>) -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let typed = std::env::args_os().collect();
+    let arguments = match profile::expand(&command(), typed) {
+        Ok(arguments) => arguments,
+        Err(failure) => {
+            Terminal::new(&terminal::Output::default()).warn(&format!("error: {}", failure.message));
+            return failure.exit.into();
+        }
+    };
+    let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => return show_usage(&error).into(),
     };
-    let terminal = &Terminal::new(&arguments.output);
+    let terminal = &Terminal::new(&arguments.output).of_command(words.join(" "));
     let registry = Registry::new(workloads);
     let command = arguments.command.unwrap_or(Command::Sweep(sweep::Arguments::default()));
     let done = match command {
@@ -113,11 +123,6 @@ fn show_usage(error: &clap::Error) -> Exit {
     }
 }
 
-/// The command of this process, as it was typed.
-fn command_line() -> String {
-    std::env::args().collect::<Vec<_>>().join(" ")
-}
-
 /// The version of every JSON document that commands print, whose schemas are in `sim/schemas`.
 const JSON_FORMAT: u32 = 2;
 
@@ -140,6 +145,8 @@ struct Arguments {
     command: Option<Command>,
     #[command(flatten)]
     output: terminal::Output,
+    #[command(flatten)]
+    sources: profile::Sources,
 }
 
 #[derive(Subcommand, Debug)]

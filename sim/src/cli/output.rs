@@ -192,7 +192,10 @@ fn transaction(txn: &stormproof_workloads::history::Txn) -> String {
         Outcome::Aborted { .. } => "aborted".to_owned(),
     };
     let more = if txn.ops.len() > 12 { ", …" } else { "" };
-    let start = txn.start_version.map(|version| format!(" at snapshot {version}")).unwrap_or_default();
+    let start = txn
+        .start_version
+        .map(|version| format!(" at snapshot {}", stormproof_reports::version(version)))
+        .unwrap_or_default();
     format!(
         "T{} (session {}, life {}){start}: {}{more}; {outcome}",
         txn.index,
@@ -203,7 +206,7 @@ fn transaction(txn: &stormproof_workloads::history::Txn) -> String {
 }
 
 fn at(version: Option<u64>) -> String {
-    version.map(|version| format!(" @{version}")).unwrap_or_default()
+    version.map(|version| format!(" @{}", stormproof_reports::version(version))).unwrap_or_default()
 }
 
 fn short(text: &str) -> String {

@@ -133,7 +133,7 @@ pub(super) fn execute(
         store,
         flags: &flags,
         options: &campaign.options,
-        command: &super::command_line(),
+        command: terminal.command(),
         took: time::now().saturating_since(start),
     };
     let exit = finish(&campaign, &reports, json, terminal)?;

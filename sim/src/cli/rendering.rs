@@ -66,7 +66,7 @@ pub(super) fn format_of(path: &Path, named: Option<Format>) -> Result<Format, Fa
 /// Renders a document.
 pub(super) fn render(document: &Document, format: Format) -> Result<String, Failure> {
     document.render(format).map_err(|error| match error {
-        RenderError::NotApplicable { .. } => Failure::usage(error),
+        RenderError::NotApplicable { .. } | RenderError::NotOfTrends { .. } => Failure::usage(error),
         other => Failure::own(other),
     })
 }

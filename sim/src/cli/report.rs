@@ -12,7 +12,7 @@ use super::terminal::Terminal;
 use super::{Done, Exit, Failure};
 use crate::options::Options;
 use crate::registry::Registry;
-use crate::report::{Origin, campaign, report};
+use crate::report::{Origin, campaign, report, trend};
 use crate::runner::SeedRunner;
 use crate::seed::Seed;
 use crate::sweep::Merged;
@@ -31,6 +31,9 @@ pub(super) struct Arguments {
     /// --out, else text]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
+    /// Results of several campaigns, of as many days as you like: shows how failures, speed and marks develop
+    #[arg(long)]
+    trend: bool,
     /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -74,6 +77,7 @@ fn verdict_of(document: &Document) -> Verdict {
     match document {
         Document::Run(run) => run.verdict,
         Document::Campaign(campaign) => campaign.verdict(),
+        Document::Trend(trend) => trend.verdict(),
     }
 }
 
@@ -86,6 +90,9 @@ fn exit_of(document: &Document) -> Exit {
 }
 
 fn document(arguments: &Arguments, registry: Registry) -> Result<(Document, Exit), Failure> {
+    if arguments.trend {
+        return of_trend(&arguments.what);
+    }
     let [what] = arguments.what.as_slice() else { return of_campaign(&arguments.what) };
     let path = Path::new(what);
     if !path.exists() {
@@ -135,6 +142,20 @@ fn of_campaign(files: &[String]) -> Result<(Document, Exit), Failure> {
     let mut campaign = campaign(&merged.result, &doubts);
     campaign.shard = merged.shards.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let document = Document::from(campaign);
+    let exit = exit_of(&document);
+    Ok((document, exit))
+}
+
+fn of_trend(files: &[String]) -> Result<(Document, Exit), Failure> {
+    let merged = Merged::read_many(files).map_err(Failure::usage)?;
+    let with_doubts = |mut merged: Merged| {
+        let mut said = std::mem::take(&mut merged.problems);
+        if let Some(start) = &merged.result.start {
+            said.extend(doubts(&merged.result, &start.options));
+        }
+        (merged, said)
+    };
+    let document = Document::from(trend(merged.into_iter().map(with_doubts).collect()));
     let exit = exit_of(&document);
     Ok((document, exit))
 }

@@ -81,6 +81,7 @@ pub(super) struct Terminal {
     is_github: bool,
     has_colors: bool,
     width: usize,
+    command: String,
     out: Mutex<State>,
 }
 
@@ -102,8 +103,19 @@ impl Terminal {
                 Color::Auto => console::colors_enabled(),
             },
             width: width(),
+            command: String::new(),
             out: Mutex::new("cli.terminal", State::default()),
         }
+    }
+
+    /// The same, for this command.
+    pub(super) fn of_command(self, command: String) -> Self {
+        Self { command, ..self }
+    }
+
+    /// The command of this process, with its options from wherever they came.
+    pub(super) fn command(&self) -> &str {
+        &self.command
     }
 
     /// Columns of a line.

@@ -136,7 +136,7 @@ fn run_zoo(
     let missed = reports.iter().filter(|report| !report.is_found()).count();
     let median = median_size(&reports);
     let seconds = time::now().saturating_since(begun).as_secs_f64();
-    let command = super::command_line();
+    let command = terminal.command().to_owned();
     arguments.rendering.write(&report::zoo(&reports, &command, seconds).into(), format)?;
     if arguments.json {
         terminal.document(&json!({

@@ -1,13 +1,14 @@
 //! The report of a campaign.
 
 use stormproof_reports::{
-    Campaign, ConflictKind, ConflictTotal, Failure, FaultTotal, InvariantTotal, MarkTotal, StrategyTotal,
-    WorkloadTotal,
+    Campaign, ConflictKind, ConflictTotal, Failure, FailureTotal, FaultTotal, InvariantTotal, MarkTotal,
+    StrategyTotal, WorkloadTotal,
 };
 
 use crate::finding::Identity;
 use crate::stats::Hits;
 use crate::sweep::{CampaignResult, FailureGroup};
+use crate::triage::Rate;
 use crate::{invariants, marks};
 
 /// The report of a campaign; `doubts` say why it proves nothing, if it does not.
@@ -41,6 +42,7 @@ pub fn campaign(result: &CampaignResult, doubts: &[String]) -> Campaign {
             .collect(),
         failing_seeds: result.failing,
         failures: failures(result),
+        groups: groups(result),
         doubts: doubts.to_vec(),
         marks: marks::ALL
             .iter()
@@ -95,6 +97,36 @@ fn omitted(result: &CampaignResult) -> Vec<String> {
         omitted.push(format!("{failed} of {} runs without a verdict", result.failed_count));
     }
     omitted
+}
+
+/// Failures by kind, the most frequent first.
+pub(super) fn groups(result: &CampaignResult) -> Vec<FailureTotal> {
+    let flags = result.flags();
+    let total = |(identity, group): (&Identity, &FailureGroup)| {
+        let first = group.first()?;
+        let example = result.example(identity);
+        let rate = Rate { of: result.seeds, count: group.count };
+        let (low, high) = rate.interval();
+        let trace = example.map(|example| example.shrunk.as_ref().unwrap_or(&example.trace));
+        Some(FailureTotal {
+            invariant: identity.invariant.clone(),
+            contract: first.finding.contract.clone(),
+            class: identity.class.clone(),
+            shape: example.map(|example| example.shape.clone()).unwrap_or_default(),
+            count: group.count,
+            of: result.seeds,
+            low,
+            high,
+            seeds_until_gone: rate.seeds_until_gone(),
+            reproduce: format!("stormproof run --seed {}{flags}", first.seed),
+            trace_file: trace.map(|path| path.display().to_string()),
+            operations: example.and_then(|example| example.operations),
+            ..FailureTotal::default()
+        })
+    };
+    let mut groups: Vec<FailureTotal> = result.groups.iter().filter_map(total).collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+    groups
 }
 
 fn failures(result: &CampaignResult) -> Vec<Failure> {

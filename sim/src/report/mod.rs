@@ -10,6 +10,7 @@ mod limit;
 mod rounds;
 mod run;
 mod timeline;
+mod trend;
 mod writers;
 mod zoo;
 
@@ -17,4 +18,5 @@ pub use campaign::campaign;
 pub use rounds::{Rounds, rounds};
 pub use run::{Origin, report};
 pub use timeline::conflict_kind;
+pub use trend::trend;
 pub use zoo::zoo;

@@ -5,6 +5,8 @@ use std::path::Path;
 use stormproof_reports::{Check, CheckResult, Report, Verdict, Violation};
 
 use super::anomaly::anomalies;
+use stormproof_workloads::About;
+
 use super::limit::limit;
 use super::timeline::Timeline;
 use super::writers::Writers;
@@ -39,6 +41,7 @@ pub fn report(plan: &Plan, run: &Run, watched: &Watched, origin: Origin<'_>) -> 
         reproduce: origin.reproduce.to_owned(),
         seed: Some(plan.seed.0),
         workload: workload.clone(),
+        about: about_words(run.about),
         subject: subject(plan),
         trace_file: origin.trace_file.map(|path| path.display().to_string()),
         digest: Some(run.digest.to_string()),
@@ -58,6 +61,14 @@ pub fn report(plan: &Plan, run: &Run, watched: &Watched, origin: Origin<'_>) -> 
     };
     limit(&mut report);
     report
+}
+
+/// What a workload does, in a sentence.
+fn about_words(about: About) -> String {
+    if about.stresses.is_empty() {
+        return String::new();
+    }
+    format!("stresses {}; what must hold: {}", about.stresses, about.invariant)
 }
 
 /// The verdict in one sentence.

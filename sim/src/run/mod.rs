@@ -27,7 +27,7 @@ use stormproof_rt_shuttle::time::Instant;
 use stormproof_workloads::history::{Event, LifeEnd as HistoryEnd};
 use stormproof_workloads::notebook::Note;
 use stormproof_workloads::plan::Client;
-use stormproof_workloads::{History, Workload};
+use stormproof_workloads::{About, History, Workload};
 
 pub(crate) use application::limit;
 pub use application::{Application, Program, ProgramLife};
@@ -50,6 +50,8 @@ use crate::task_names;
 /// A run that is over.
 #[derive(Debug)]
 pub struct Run {
+    /// What its workload is about.
+    pub about: About,
     /// Lives, in order, those that only open the store again included.
     pub lives: Vec<LifeRun>,
     /// What happened, event by event, if that was asked for ([`Keep`]).
@@ -459,6 +461,7 @@ impl Stage {
         };
         let verdict = evidence.judge();
         Ok(Run {
+            about: self.workload.about(),
             lives: self.lives,
             events: kept,
             history,

@@ -65,6 +65,41 @@ impl Merged {
         Ok(merged)
     }
 
+    /// Reads files of several campaigns, and merges the shards of each: those of the same code, seeds and
+    /// options. A shard that comes again is of another campaign, which ran the same once more.
+    ///
+    /// # Errors
+    /// When one can't be read, or holds something else.
+    pub fn read_many(files: &[String]) -> Result<Vec<Self>, ResultsError> {
+        let mut framed = Vec::new();
+        let mut nameless = Self::default();
+        for file in files {
+            match Frame::read(Path::new(file))?.start {
+                Some(start) => framed.push((start, file)),
+                None => nameless.add(file)?,
+            }
+        }
+        framed.sort_by_key(|(start, _)| start.unix_seconds);
+        let mut campaigns: Vec<Self> = Vec::new();
+        for (start, file) in framed {
+            let fits = |merged: &&mut Self| {
+                merged.result.start.as_ref().is_some_and(|first| difference(first, &start).is_none())
+                    && !merged.shards.contains_key(&start.shard)
+            };
+            match campaigns.iter_mut().rev().find(fits) {
+                Some(merged) => merged.add(file)?,
+                None => {
+                    let mut merged = Self::default();
+                    merged.add(file)?;
+                    campaigns.push(merged);
+                }
+            }
+        }
+        campaigns.iter_mut().for_each(Self::find_missing);
+        campaigns.extend((!nameless.problems.is_empty()).then_some(nameless));
+        Ok(campaigns)
+    }
+
     /// Adds a file. One that is no part of the campaign is named, and adds nothing.
     fn add(&mut self, file: &str) -> Result<(), ResultsError> {
         let frame = Frame::read(Path::new(file))?;
@@ -129,8 +164,7 @@ fn difference(first: &StartLine, other: &StartLine) -> Option<String> {
         return is("build is", &other.build, &first.build);
     }
     if first.seeds != other.seeds {
-        let words = |start: &StartLine| serde_json::to_string(&start.seeds).unwrap_or_default();
-        return is("seeds are", &words(other), &words(first));
+        return is("seeds are", &other.seeds, &first.seeds);
     }
     if first.options != other.options {
         let words = |start: &StartLine| match start.options.to_flags() {

@@ -4,7 +4,9 @@
 //! runs in any order, a [`Message::Example`] per kind of failure, and one [`Message::End`]. Its schema is
 //! `sim/schemas/results.json`.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use stormproof_reports::SpeedPoint;
@@ -68,6 +70,26 @@ pub enum Seeds {
     Set(SeedSet),
     /// All from this one on, as far as time allows.
     From(u64),
+}
+
+impl FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim().strip_suffix("..").map(str::parse) {
+            Some(Ok(first)) => Ok(Self::From(first)),
+            _ => text.parse().map(Self::Set),
+        }
+    }
+}
+
+impl fmt::Display for Seeds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Set(set) => set.fmt(f),
+            Self::From(first) => write!(f, "{first}.."),
+        }
+    }
 }
 
 /// Whether a campaign is able to find a bug at all.

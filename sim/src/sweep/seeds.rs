@@ -62,7 +62,7 @@ impl FromStr for SeedRange {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "`{text}` names no seeds: write a seed (7), a range without its end (0..10000) or with it (0..=9999), or \
+                "`{text}` names no seeds: write a seed (7), a range without its end (0..10000) or with it (0..=9999), all from one on (5..), or \
                  several of them with commas between"
             )
         };

@@ -7,8 +7,17 @@ use serde_json::Value;
 
 /// Runs the binary in a folder.
 pub(crate) fn stormproof(folder: &Path, arguments: &[&str]) -> Output {
-    let binary = env!("CARGO_BIN_EXE_stormproof");
-    Command::new(binary).args(arguments).current_dir(folder).output().expect("the binary starts")
+    stormproof_with(folder, &[], arguments)
+}
+
+/// The same, with variables of the environment.
+pub(crate) fn stormproof_with(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_stormproof"))
+        .args(arguments)
+        .current_dir(folder)
+        .envs(variables.iter().copied())
+        .output()
+        .expect("the binary starts")
 }
 
 /// Its standard output, which must be one JSON document.

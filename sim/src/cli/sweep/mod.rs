@@ -23,7 +23,7 @@ use crate::registry::Registry;
 use crate::runner::SeedRunner;
 use crate::seed::Seed;
 use crate::sweep::message::{FORMAT, Message, Seeds, StartLine};
-use crate::sweep::{Expected, ResultsWriter, SeedSet, SeedSource, Shard, Sweep, canary, sweep, worker};
+use crate::sweep::{Expected, ResultsWriter, SeedSource, Shard, Sweep, canary, sweep, worker};
 pub(super) use conclusion::doubts;
 
 use conclusion::conclude;
@@ -32,10 +32,10 @@ use progress::ProgressView;
 
 #[derive(clap::Args, Debug, Default)]
 pub(super) struct Arguments {
-    /// These seeds, as in 7 or 0..10000 or 0..=9999 or 3,10..20 [default: fresh ones]
+    /// These seeds, as in 7, 0..10000, 0..=9999, 3,10..20, or all from one on as in 5.. [default: fresh ones]
     #[arg(long, value_name = "SEEDS")]
-    seeds: Option<SeedSet>,
-    /// Time limit, as in 30s or 5m [default: 10s if no seeds are given]
+    seeds: Option<Seeds>,
+    /// Time limit, as in 30s or 5m [default: 10s if seeds have no end]
     #[arg(long = "for", value_name = "TIME", value_parser = super::duration::duration)]
     time_limit: Option<Duration>,
     /// Worker processes at a time [default: one per core]
@@ -118,15 +118,13 @@ pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Termi
     let of_canary = Options { mutant: vec![canary_name.clone()], ..Options::default() };
     SeedRunner::new(registry, of_canary.clone())?;
     let shard = arguments.shard.unwrap_or(Shard::WHOLE);
-    let (seeds, source) = match &arguments.seeds {
-        Some(set) => (Seeds::Set(set.clone()), SeedSource::of(set, shard)),
-        None => {
-            let first = OsEntropy.next_u64() >> 24;
-            (Seeds::From(first), SeedSource::from(first, shard))
-        }
+    let seeds = arguments.seeds.clone().unwrap_or_else(|| Seeds::From(OsEntropy.next_u64() >> 24));
+    let source = match &seeds {
+        Seeds::Set(set) => SeedSource::of(set, shard),
+        Seeds::From(first) => SeedSource::from(*first, shard),
     };
     let planned = source.total();
-    let time_limit = match (arguments.time_limit, &arguments.seeds) {
+    let time_limit = match (arguments.time_limit, planned) {
         (None, None) => Some(Duration::from_secs(10)),
         (limit, _) => limit,
     };
@@ -165,7 +163,7 @@ pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Termi
         shard,
         planned,
         options: runner.options().clone(),
-        command: super::command_line(),
+        command: terminal.command().to_owned(),
         unix_seconds: now / 1_000,
     }));
     out.write(&start);
