@@ -11,7 +11,7 @@ use crate::{
 };
 
 fn small() -> Database {
-    Database::builder().index_shards(1).snapshot_generations(2).open().unwrap()
+    Database::builder().index_leaf(4, 2).snapshot_generations(2).open().unwrap()
 }
 
 fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> rt::thread::JoinHandle<T> {
@@ -347,7 +347,7 @@ fn commit_beside_the_end(durability: Durability, end: fn(Database)) {
     let disk = SimDisk::new(DiskOptions::default());
     let open = || {
         let builder = Database::builder().disk(disk.mount()).durability(durability);
-        let builder = builder.index_shards(1).snapshot_generations(2).allocate_bytes(4096);
+        let builder = builder.index_leaf(4, 2).snapshot_generations(2).allocate_bytes(4096);
         builder.close_timeout(Duration::ZERO).open().unwrap()
     };
     let db = open();

@@ -260,6 +260,13 @@ impl Key {
         Self(KeyBytes::from_slice(bytes))
     }
 
+    /// Becomes the key of these bytes, in the memory that it has.
+    #[inline]
+    pub(crate) fn set_encoded(&mut self, bytes: &[u8]) {
+        self.0.clear();
+        self.0.extend_from_slice(bytes);
+    }
+
     /// This key, longer by an escaped component.
     pub(crate) fn with_component(mut self, component: &[u8]) -> Self {
         push_component(&mut self.0, component);

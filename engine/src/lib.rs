@@ -32,6 +32,7 @@ mod types;
 mod error;
 mod conflict;
 mod value;
+mod value_ref;
 mod run_id;
 mod key;
 mod range;
@@ -86,4 +87,5 @@ pub use txn::{
 };
 pub use types::{Isolation, Lsn, RunNumber, TxnId, Version};
 pub use value::{VALUE_DEPTH_MAX, Value, ValueError};
+pub use value_ref::{ArrayRef, MapRef, ValueRef};
 pub use wal::{LogMetrics, Ticket, TicketFuture};

@@ -125,6 +125,30 @@ impl Value {
         }
     }
 
+    /// The value as it is stored.
+    pub(crate) fn encoded(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.encode_onto(&mut bytes).expect("values encode: their depth is limited when they are written");
+        bytes
+    }
+
+    /// Appends the encoded value.
+    #[inline]
+    pub(crate) fn encode_onto(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
+        /// Appends what is written.
+        struct Onto<'a>(&'a mut Vec<u8>);
+
+        impl bincode::enc::write::Writer for Onto<'_> {
+            #[inline]
+            fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+                self.0.extend_from_slice(bytes);
+                Ok(())
+            }
+        }
+
+        bincode::encode_into_writer(self, Onto(buffer), bincode::config::standard())
+    }
+
     const fn tag(&self) -> u8 {
         match self {
             Self::Null => 0,

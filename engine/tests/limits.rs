@@ -134,7 +134,10 @@ fn a_transaction_tells_what_it_is_and_has() {
     txn.put("key", 5_i64).unwrap();
     txn.delete("other").unwrap();
     txn.insert("new", 1_i64).unwrap();
-    assert_eq!(txn.get_with("key", |value| value.cloned()).unwrap(), Some(Value::I64(5)));
+    assert_eq!(
+        txn.get_with("key", |value| value.map(|value| value.to_value())).unwrap(),
+        Some(Value::I64(5))
+    );
     assert!(txn.get_with("other", |value| value.is_none()).unwrap());
     let context = txn.context();
     assert_eq!((txn.run(), context.isolation(), context.is_read_only()), (run, Isolation::Snapshot, false));

@@ -113,7 +113,7 @@ impl Bench {
             let mut done = Done::default();
             while goes_on(done.count) {
                 let found = db.get_with(key(picks.next()), |value| match value {
-                    Some(stormproof::Value::Bytes(value)) => Some(number(value)),
+                    Some(stormproof::ValueRef::Bytes(value)) => Some(number(value)),
                     _ => None,
                 });
                 assert!(black_box(found).is_some(), "every key is there");
@@ -273,7 +273,7 @@ fn load(db: &Database, keys: u64) -> Result<RunId> {
 fn sum(db: &Database) -> u64 {
     let mut sum = 0;
     db.snapshot().visit(&key(0)[..]..&[b'l'][..], false, |_, value| {
-        if let stormproof::Value::Bytes(bytes) = value {
+        if let stormproof::ValueRef::Bytes(bytes) = value {
             sum += number(bytes);
         }
         ControlFlow::Continue(())

@@ -1,19 +1,21 @@
-//! What is read without locks, by threads that never write what others read: a hash table, `scc`'s, and cells
-//! that point to what may be exchanged while others look at it, `sdd`'s. Both reclaim by epochs (Fraser,
-//! "Practical lock-freedom", 2004, §5.2.3). In simulations each operation is one atomic step, and a
-//! scheduling point.
+//! Structures that are read without locks, by threads that write nothing that others read: a hash table
+//! (`scc`'s), references to values that may be replaced while others read them (`sdd`'s), and values that
+//! are written once. The first two reclaim by epochs (Fraser, "Practical lock-freedom", 2004, §5.2.3). In
+//! simulations each operation is one atomic step, and a scheduling point, except those of [`WriteOnce`].
+#![expect(clippy::disallowed_types, reason = "a write-once value never blocks: it is only tried")]
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
 use std::ops::Deref;
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
 pub use scc::Equivalent;
 use scc::HashIndex;
 use sdd::{AtomicShared, Guard, Shared, Tag};
 
-/// Does `work` with epochs held: what it reads through cells and tables costs less than one by one. `work`
-/// must be short: nothing that is taken out meanwhile, wherever, is freed.
+/// Calls `work` with epochs held: reads through references and tables cost less in it than one by one.
+/// `work` must be short: nothing that is removed meanwhile, wherever, is freed.
 #[inline]
 pub fn pinned<R>(work: impl FnOnce() -> R) -> R {
     let _guard = Guard::new();
@@ -63,25 +65,26 @@ impl<T, S: BuildHasher> fmt::Debug for Table<T, S> {
     }
 }
 
-/// A share in what a [`Cell`] points to, or pointed to. Never changes.
+/// A reference to a value that an [`AtomicRef`] refers to, or referred to: counted, and free to keep. The
+/// value never changes.
 #[derive(Debug)]
-pub struct Shown<T>(Shared<T>);
+pub struct Published<T>(Shared<T>);
 
-impl<T: 'static> Shown<T> {
-    /// What a cell is to show.
+impl<T: 'static> Published<T> {
+    /// A value to be published through an [`AtomicRef`].
     #[inline]
     pub fn new(value: T) -> Self {
         Self(Shared::new(value))
     }
 }
 
-impl<T> Clone for Shown<T> {
+impl<T> Clone for Published<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<T> Deref for Shown<T> {
+impl<T> Deref for Published<T> {
     type Target = T;
 
     #[inline]
@@ -90,33 +93,133 @@ impl<T> Deref for Shown<T> {
     }
 }
 
-/// Shows one thing, or nothing, to any number of threads; one at a time exchanges it.
-pub struct Cell<T>(AtomicShared<T>);
+/// Protects what was loaded from being freed. Short-lived: as long as it exists, nothing that is replaced,
+/// wherever, is freed.
+#[derive(Debug)]
+pub struct Pin(Guard);
 
-impl<T: 'static> Cell<T> {
-    /// One that shows this; `label` names it in simulations.
+/// Protects what is loaded from now on.
+#[inline]
+pub fn pin() -> Pin {
+    Pin(Guard::new())
+}
+
+/// A value loaded from an [`AtomicRef`], for as long as the [`Pin`] exists.
+#[derive(Debug)]
+pub struct Loaded<'pin, T>(&'pin T);
+
+impl<T> Loaded<'_, T> {
+    /// Whether both are one and the same value, and not only equal ones.
+    #[inline]
+    pub fn is_same(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl<T> Deref for Loaded<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        self.0
+    }
+}
+
+/// Refers to a value, or to none. Any number of threads load it; one at a time replaces it.
+pub struct AtomicRef<T>(AtomicShared<T>);
+
+impl<T: 'static> AtomicRef<T> {
+    /// Creates one that refers to `value`; `label` names it in simulations.
     #[inline]
     pub fn new(_label: &'static str, value: T) -> Self {
         Self(AtomicShared::new(value))
     }
 
-    /// Calls `read` with what it shows. `read` must be short: nothing that is taken out meanwhile, wherever,
-    /// is freed.
+    /// Creates one that refers to nothing; `label` names it in simulations.
+    #[inline]
+    pub fn empty(_label: &'static str) -> Self {
+        Self(AtomicShared::null())
+    }
+
+    /// Calls `read` with the value. `read` must be short: nothing that is replaced meanwhile, wherever, is
+    /// freed.
     #[inline]
     pub fn with<R>(&self, read: impl FnOnce(Option<&T>) -> R) -> R {
         let guard = Guard::new();
         read(self.0.load(Ordering::Acquire, &guard).as_ref())
     }
 
-    /// Shows something else from now on, and returns what it showed.
+    /// Loads the value.
     #[inline]
-    pub fn swap(&self, value: Option<Shown<T>>) -> Option<Shown<T>> {
-        self.0.swap((value.map(|value| value.0), Tag::None), Ordering::AcqRel).0.map(Shown)
+    pub fn load<'pin>(&self, pin: &'pin Pin) -> Option<Loaded<'pin, T>> {
+        self.0.load(Ordering::Acquire, &pin.0).as_ref().map(Loaded)
+    }
+
+    /// Replaces the value, and returns the one before.
+    #[inline]
+    pub fn swap(&self, value: Option<Published<T>>) -> Option<Published<T>> {
+        self.0.swap((value.map(|value| value.0), Tag::None), Ordering::AcqRel).0.map(Published)
     }
 }
 
-impl<T> fmt::Debug for Cell<T> {
+impl<T> fmt::Debug for AtomicRef<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cell").finish_non_exhaustive()
+        f.debug_struct("AtomicRef").finish_non_exhaustive()
     }
+}
+
+/// A value that is written at most once. Any number of threads read; the first to write wins.
+#[derive(Debug)]
+pub struct WriteOnce<T>(OnceLock<T>);
+
+impl<T> WriteOnce<T> {
+    /// Creates one without a value.
+    #[inline]
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    /// The value, once it is there.
+    #[inline]
+    pub fn get(&self) -> Option<&T> {
+        self.0.get()
+    }
+
+    /// Writes the value.
+    ///
+    /// # Errors
+    /// The value itself, when there is one already.
+    #[inline]
+    pub fn set(&self, value: T) -> Result<(), T> {
+        self.0.set(value)
+    }
+}
+
+impl<T> Default for WriteOnce<T> {
+    #[inline]
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Runs several accesses of `object` that together read one state of it: in simulations they are one step.
+///
+/// Only for accesses that are proven to behave as one step under any interleaving: simulations do not look
+/// inside.
+#[inline]
+pub fn read_step<O: ?Sized, R>(_label: &'static str, _object: &O, accesses: impl FnOnce() -> R) -> R {
+    accesses()
+}
+
+/// Runs several accesses of `object` that together change its state at one moment: in simulations they are
+/// one step. As [`read_step`].
+#[inline]
+pub fn write_step<O: ?Sized, R>(_label: &'static str, _object: &O, accesses: impl FnOnce() -> R) -> R {
+    accesses()
+}
+
+/// Runs accesses of what does not change any more: in simulations they are no scheduling points.
+#[inline]
+pub fn settled<R>(accesses: impl FnOnce() -> R) -> R {
+    accesses()
 }

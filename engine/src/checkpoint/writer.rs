@@ -10,8 +10,7 @@ use super::format::{
 use super::mutants;
 use crate::error::{Error, Result};
 use crate::types::{Lsn, RunNumber, TxnId, Version};
-use crate::value::Value;
-use crate::wal::entry::{push, push_bytes, push_value, push_varint};
+use crate::wal::entry::{push, push_bytes, push_varint};
 use crate::wal::files::{checkpoint_name, create_unfinished, publish_file, unfinished_name};
 use crate::wal::manifest::Manifest;
 use crate::wal::{Capture, DirectoryListing, Log};
@@ -84,7 +83,7 @@ impl CheckpointWriter {
         version: Version,
         transaction: TxnId,
         run: RunNumber,
-        value: Option<&Value>,
+        value: Option<&[u8]>,
         expires_at: Option<UnixMillis>,
     ) -> Result<()> {
         assert!(self.entries == 0 || self.last_key.as_slice() < key, "keys come in order");
@@ -99,7 +98,7 @@ impl CheckpointWriter {
         match value {
             Some(value) => {
                 block.push(1);
-                push_value(block, value)?;
+                push_bytes(block, value);
             }
             None => block.push(0),
         }

@@ -16,6 +16,7 @@ use crate::mvcc::Index;
 use crate::range::KeyRange;
 use crate::types::Version;
 use crate::value::Value;
+use crate::value_ref::ValueRef;
 
 /// Streams whose heads are cached.
 const CACHED_MAX: usize = 4096;
@@ -64,10 +65,7 @@ impl StreamHeads {
                 .entry(append.stream.clone())
                 .or_insert_with(|| StreamHead::find(index, &append.stream, Version::MAX));
             let (key, value) = head.link(&append.stream, append.value);
-            writes.insert(
-                key,
-                BufferedWrite { value: Some(value), expires_at: None, condition: None, slot: None },
-            );
+            writes.insert(key, BufferedWrite::new(Some(value)));
         }
     }
 
@@ -83,10 +81,12 @@ impl StreamHead {
     /// Reads the last entry at or below a version; entries are never written twice.
     pub(crate) fn find(index: &Index, stream: &Key, at: Version) -> Self {
         let mut head = Self::EMPTY;
-        index.walk(&KeyRange::all_with(stream.clone()), true, |slot| {
-            let Some(entry) = slot.entry(at) else { return ControlFlow::Continue(()) };
+        let range = KeyRange::all_with(stream.clone());
+        let (start, end) = (range.start().as_bytes(), range.end().map(Key::as_bytes));
+        index.scan_reverse(start, end, at, |entry| {
+            let stored = entry.value().map(|value| ValueRef::decode(value).to_value());
             if let (Some(sequence), Some((hash, _))) =
-                (slot.key().last_number(), entry.value.and_then(unpack))
+                (Key::from_encoded(entry.key()).last_number(), stored.and_then(unpack))
             {
                 head = Self { next: sequence + 1, hash };
             }
@@ -109,8 +109,7 @@ pub(crate) fn chain(before: &[u8; 32], sequence: u64, value: &Value) -> [u8; 32]
     let mut hasher = Sha256::new();
     hasher.update(before);
     hasher.update(sequence.to_be_bytes());
-    let encoded = bincode::encode_to_vec(value, bincode::config::standard());
-    hasher.update(encoded.expect("values encode: their depth is limited when they are written"));
+    hasher.update(value.encoded());
     hasher.finalize().into()
 }
 

@@ -1,7 +1,5 @@
 //! The commit protocol, one group at a time.
 
-use rt::sync::Arc;
-
 use super::counters::CommitCounters;
 use super::event_numbers::StreamHeads;
 use super::mutants;
@@ -9,10 +7,10 @@ use super::request::{Member, Request};
 use super::validate::validate;
 use super::write_set::WriteSet;
 use crate::error::{Error, Result};
-use crate::mvcc::{Garbage, Slot, VersionEntry};
-use crate::run::RunRef;
+use crate::key::Key;
+use crate::mvcc::{Record, Writer};
 use crate::store::Store;
-use crate::types::{TxnId, Version};
+use crate::types::Version;
 
 /// Commits between two looks at the oldest snapshot, if nothing else is asked for.
 pub(crate) const COLLECT_EVERY: u64 = 32;
@@ -23,15 +21,18 @@ pub(crate) struct Leader {
     /// The last version that was assigned. Above the published one while a group is under way, and after one
     /// whose outcome is not known.
     last: Version,
-    garbage: Garbage,
+    /// The right to change the index.
+    writer: Writer,
     /// Oldest snapshot in use, as of the last look.
     oldest: Version,
     /// Commits since that look.
     commits_since_look: u64,
     /// Commits between two looks.
     collect_every: u64,
-    /// Slots that the group under way has written, to be rolled back if it fails.
-    installed: Vec<Arc<Slot>>,
+    /// Keys that the group under way has written and that concern the tables beside the index, if it fails.
+    noted_keys: Vec<Key>,
+    /// For encoding records.
+    buffer: Vec<u8>,
     /// Where event logs end.
     streams: StreamHeads,
     pub(crate) counters: CommitCounters,
@@ -39,14 +40,15 @@ pub(crate) struct Leader {
 
 impl Leader {
     /// Goes on after version `last`, and looks at the oldest snapshot once in `collect_every` commits.
-    pub(crate) fn new(last: Version, collect_every: u64) -> Self {
+    pub(crate) fn new(last: Version, collect_every: u64, writer: Writer) -> Self {
         Self {
             last,
-            garbage: Garbage::default(),
+            writer,
             oldest: Version::ZERO,
             commits_since_look: 0,
             collect_every,
-            installed: Vec::new(),
+            noted_keys: Vec::new(),
+            buffer: Vec::new(),
             streams: StreamHeads::default(),
             counters: CommitCounters::default(),
         }
@@ -111,47 +113,43 @@ impl Leader {
         // After validation, or an aborted transaction would leave a hole in a stream, and in the versions.
         let appends = std::mem::take(&mut request.appends);
         self.streams.number(&store.index, appends, &mut request.writes);
+        request.writes.encode(&mut self.buffer, request.txn, request.run.number);
         let version = self.last.next();
         // Before the install: what the log does not take must not be in the index.
         log(store, version, &request)?;
         self.last = version;
         mutants::publish_before_install(store, version);
-        let Request { txn, run, mut writes, .. } = request;
+        let Request { mut writes, .. } = request;
         mutants::publish_after_events(store, &mut writes, version, |events| {
-            self.install(store, txn, run, events, version);
+            self.install(store, events, version);
         });
         rt::probe::at("commit.log→install");
-        self.install(store, txn, run, writes, version);
+        self.install(store, writes, version);
         Ok(version)
     }
 
-    fn install(&mut self, store: &Store, txn: TxnId, run: RunRef, writes: WriteSet, version: Version) {
+    fn install(&mut self, store: &Store, writes: WriteSet, version: Version) {
         for (key, write) in writes.into_iter() {
-            let is_tombstone = write.value.is_none();
-            let expires = write.expires_at.into();
-            let entry = VersionEntry { version, txn, run: run.number, expires, value: write.value };
-            let (slot, versions) = store.install(key, write.slot, entry);
-            self.installed.push(Arc::clone(&slot));
-            if versions > 1 || is_tombstone {
-                self.garbage.add(version, slot);
+            let Some(mut record) = write.record else { continue };
+            record.set_version(version);
+            store.install(&mut self.writer, &key, write.value.as_ref(), write.hint, record);
+            if store.concerns_tables(&key) {
+                self.noted_keys.push(key);
             }
         }
     }
 
     /// Removes what the group has installed above `before`.
     fn roll_back(&mut self, store: &Store, before: Version, error: &Error) {
-        self.garbage.roll_back();
         // What they remember are events of this group.
         if !rt::mutant!(RolledBackHeadKept) {
             self.streams.forget();
         }
         if rt::mutant!(FailedGroupStays) {
-            self.installed.clear();
+            self.writer.end_group();
             return;
         }
-        for slot in self.installed.drain(..) {
-            store.roll_back(&slot, before);
-        }
+        store.roll_back(&mut self.writer, before, &std::mem::take(&mut self.noted_keys));
         // A group of which it is not known whether it is in the log keeps its versions: its losers were told
         // them, and no later commit may have them too.
         if !matches!(error, Error::Indeterminate { .. }) {
@@ -168,10 +166,10 @@ impl Leader {
             self.commits_since_look = 0;
             self.oldest = store.snapshots.advance();
         }
-        let slots = self.installed.len() * 2 + 2;
-        self.installed.clear();
+        self.noted_keys.clear();
+        self.writer.end_group();
         self.counters.collected +=
-            self.garbage.collect(&store.index, self.oldest, self.last.next(), slots, || false) as u64;
+            self.writer.collect_some(&store.index, self.oldest, self.last.next()) as u64;
     }
 
     /// Collects all that no snapshot sees.
@@ -180,14 +178,14 @@ impl Leader {
         let was_idle = mutants::was_idle(store);
         rt::probe::at("collect all");
         self.counters.collected +=
-            self.garbage.collect(&store.index, self.oldest, self.last.next(), usize::MAX, || {
+            self.writer.collect_all(&store.index, self.oldest, self.last.next(), || {
                 was_idle || store.snapshots.is_idle()
             }) as u64;
     }
 
     /// How many old versions and tombstones wait to be collected.
     pub(crate) fn surplus(&self) -> usize {
-        self.garbage.surplus()
+        self.writer.surplus()
     }
 }
 
@@ -197,7 +195,7 @@ fn log(store: &Store, version: Version, request: &Request) -> Result<()> {
     let Some(log) = &store.log else { return Ok(()) };
     log.append(version, request.txn, request.run.number, |record| {
         for (key, write) in request.writes.iter() {
-            match &write.value {
+            match write.record.as_ref().and_then(Record::value) {
                 Some(value) => {
                     let expires_at = write.expires_at.filter(|_| !rt::mutant!(ExpiryNotLogged));
                     record.put(key.as_bytes(), value, expires_at)?;

@@ -1,10 +1,9 @@
 //! Read set: which keys and ranges a transaction has read, for validation.
 
-use rt::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::key::Key;
-use crate::mvcc::Slot;
+use crate::mvcc::Hint;
 use crate::range::KeyRange;
 use crate::types::Version;
 
@@ -23,8 +22,8 @@ pub(crate) struct ReadSet {
 #[derive(Debug)]
 pub(crate) struct ReadEntry {
     pub(crate) key: Key,
-    /// Where it was found; `None` if the key had never been written.
-    pub(crate) slot: Option<Arc<Slot>>,
+    /// Where it was found, or would have been.
+    pub(crate) hint: Hint,
     pub(crate) version: Version,
 }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use env::UnixMillis;
-use rt::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::conflict::CasExpectation;
 use crate::key::Key;
-use crate::mvcc::Slot;
+use crate::mvcc::{Hint, Record};
 use crate::range::KeyRange;
+use crate::types::{RunNumber, TxnId};
 use crate::value::Value;
 
 /// Up to this many writes stay in a sorted vector, which is faster to fill than a tree; a single one needs no
@@ -38,8 +38,16 @@ pub(crate) struct BufferedWrite {
     pub(crate) expires_at: Option<UnixMillis>,
     /// What must hold at commit.
     pub(crate) condition: Option<CasExpectation>,
-    /// Where the key lives, if a read found out.
-    pub(crate) slot: Option<Arc<Slot>>,
+    /// Where the key is, if a read found out.
+    pub(crate) hint: Hint,
+    /// As the index and the log take it, once the transaction asks to be committed.
+    pub(crate) record: Option<Record>,
+}
+
+impl BufferedWrite {
+    pub(crate) const fn new(value: Option<Value>) -> Self {
+        Self { value, expires_at: None, condition: None, hint: Hint::NONE, record: None }
+    }
 }
 
 impl Default for WriteSet {
@@ -87,6 +95,21 @@ impl WriteSet {
                     entries.insert(key, write);
                 }
             }
+        }
+    }
+
+    /// Encodes all writes that are not encoded yet; `buffer` is for that.
+    #[inline]
+    pub(crate) fn encode(&mut self, buffer: &mut Vec<u8>, txn: TxnId, run: RunNumber) {
+        let mut encode = |key: &Key, write: &mut BufferedWrite| {
+            if write.record.is_none() {
+                let expires = write.expires_at.into();
+                write.record = Some(Record::of_value(buffer, key, write.value.as_ref(), (txn, run), expires));
+            }
+        };
+        match &mut self.entries {
+            Entries::Few(entries) => entries.iter_mut().for_each(|(key, write)| encode(key, write)),
+            Entries::Many(entries) => entries.iter_mut().for_each(|(key, write)| encode(key, write)),
         }
     }
 
@@ -153,7 +176,9 @@ fn inherit(earlier: &mut BufferedWrite, write: &mut BufferedWrite) {
     if let Some(condition) = earlier.condition.take() {
         write.condition = Some(condition);
     }
-    write.slot = write.slot.take().or_else(|| earlier.slot.take());
+    if write.hint == Hint::NONE {
+        write.hint = earlier.hint;
+    }
 }
 
 fn size(key: &Key, write: &BufferedWrite) -> usize {
@@ -186,13 +211,10 @@ mod tests {
             for (number, value, conditional) in writes {
                 let condition = conditional.then_some(CasExpectation::Absent);
                 let value = value.map(Value::I64);
-                let write = {
-                    let condition = condition.clone();
-                    BufferedWrite { value, expires_at: None, condition, slot: None }
-                };
-                set.insert(key(number), write.clone());
+                let write = BufferedWrite { condition: condition.clone(), ..BufferedWrite::new(value.clone()) };
+                set.insert(key(number), write);
                 let entry = model.entry(key(number)).or_insert((None, None));
-                entry.0 = write.value;
+                entry.0 = value;
                 entry.1 = entry.1.take().or(condition);
             }
             prop_assert_eq!(set.len(), model.len());

@@ -10,6 +10,7 @@ use crate::run_id::RunId;
 use crate::snapshot::SnapshotView as _;
 use crate::txn::Entry;
 use crate::value::{VALUE_DEPTH_MAX, Value};
+use crate::value_ref::ValueRef;
 
 use super::Database;
 
@@ -78,7 +79,7 @@ impl Database {
         V: TryFrom<Value>,
         Error: From<V::Error>,
     {
-        match self.store().read_newest(&key.into_key(), |value| value.cloned()) {
+        match self.store().read_newest(&key.into_key(), |value| value.map(ValueRef::to_value)) {
             Some(value) => Ok(Some(V::try_from(value)?)),
             None => Ok(None),
         }
@@ -93,14 +94,14 @@ impl Database {
     /// # let run = db.begin_run()?;
     /// db.put(run, "motto", "bend, don't break")?;
     /// let words = db.get_with("motto", |value| match value {
-    ///     Some(stormproof::Value::String(text)) => text.split(' ').count(),
+    ///     Some(stormproof::ValueRef::String(text)) => text.split(' ').count(),
     ///     _ => 0,
     /// });
     /// assert_eq!(words, 3);
     /// # Ok::<(), stormproof::Error>(())
     /// ```
     #[inline]
-    pub fn get_with<R>(&self, key: impl IntoKey, read: impl FnOnce(Option<&Value>) -> R) -> R {
+    pub fn get_with<R>(&self, key: impl IntoKey, read: impl FnOnce(Option<ValueRef<'_>>) -> R) -> R {
         self.store().read_newest(&key.into_key(), |value| reentry::looking(|| read(value)))
     }
 

@@ -10,6 +10,7 @@ use super::{Database, open};
 use crate::commit::COLLECT_EVERY;
 use crate::durability::Durability;
 use crate::error::Result;
+use crate::mvcc::Sizes;
 use crate::recovery::Salvage;
 use crate::txn::{Limits, Recording, RetryPolicy, TxnDefaults};
 use crate::types::Isolation;
@@ -44,7 +45,7 @@ use crate::wal::LogOptions;
 ///     .salvage(Salvage::Refuse)
 ///     .recovery_threads(2)
 ///     // Memory.
-///     .index_shards(8)
+///     .index_leaf(64, 16)
 ///     .snapshot_generations(32)
 ///     .collect_every(64)
 ///     .maintenance_interval(Duration::from_millis(500))
@@ -60,7 +61,7 @@ pub struct DatabaseBuilder {
     pub(super) defaults: TxnDefaults,
     pub(super) close_timeout: Duration,
     pub(super) maintenance_interval: Duration,
-    pub(super) index_shards: usize,
+    pub(super) index_sizes: Sizes,
     pub(super) snapshot_generations: usize,
     pub(super) collect_every: u64,
     pub(super) recovery_threads: usize,
@@ -97,7 +98,7 @@ impl DatabaseBuilder {
             },
             close_timeout: Duration::from_secs(5),
             maintenance_interval: Duration::from_secs(1),
-            index_shards: 16,
+            index_sizes: Sizes::DEFAULT,
             snapshot_generations: 64,
             collect_every: COLLECT_EVERY,
             recovery_threads: recovery_threads_default(),
@@ -281,11 +282,11 @@ impl DatabaseBuilder {
         self
     }
 
-    /// Parts into which the hash index is split, rounded up to a power of two: at least as many as threads
-    /// that fill it when the database is opened; 1 to 65,536. Default: 16. Small databases in great numbers
-    /// want few.
-    pub const fn index_shards(mut self, shards: usize) -> Self {
-        self.index_shards = shards;
+    /// Size of the leaves of the index: most entries of a page, from 2 to 128, and most records of its
+    /// journal, from 2 to 32, but not more than of the page. Default: 128 and 32. A smaller journal makes
+    /// reads of what has just been written faster, and writes slower.
+    pub const fn index_leaf(mut self, page_entries: usize, journal_records: usize) -> Self {
+        self.index_sizes = Sizes { page: page_entries, journal: journal_records };
         self
     }
 

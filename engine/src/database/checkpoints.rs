@@ -1,18 +1,23 @@
 //! Checkpoints of an open database: the newest state of the store, written beside running commits.
 
+use std::ops::ControlFlow;
+
 use rt::sync::{Arc, Mutex};
 
 use super::mutants;
 use crate::checkpoint::{CheckpointInfo, CheckpointWriter};
 use crate::error::Result;
+use crate::key::Key;
+use crate::mvcc::Record;
 use crate::range::KeyRange;
 use crate::snapshot::{LazySnapshotView, SnapshotView as _};
 use crate::striped::Stripe;
 use crate::telemetry::{event, span};
 use crate::txn::Coordinator;
+use crate::types::Version;
 use crate::wal::{Capture, Log};
 
-/// Slots that are looked up under one hold of the index's lock, which is free while the disk works.
+/// Entries that are copied out of the index at a time.
 const CHUNK: usize = 256;
 
 /// Writes checkpoints of one database.
@@ -31,22 +36,26 @@ impl Checkpoints {
     /// Writes the newest state, while writers go on. One at a time.
     pub(super) fn write(&self, log: &Arc<Log>) -> Result<CheckpointInfo> {
         let _one_at_a_time = self.turn.lock();
-        let store = &self.coordinator.store;
         let (capture, snapshot) = self.place_and_snapshot(log)?;
         let _span = span!(INFO, "checkpoint", version = snapshot.version().get());
         let mut writer = CheckpointWriter::begin(log, capture, snapshot.version())?;
         let mut rest = KeyRange::everything();
         loop {
-            let slots = store.index.slots(&rest, CHUNK);
-            let Some(last) = slots.last() else { break };
-            rest = rest.behind(last.key());
-            for slot in slots {
+            let records = self.records(&rest, snapshot.version());
+            let Some(last) = records.last() else { break };
+            rest = rest.behind(&Key::from_encoded(last.key()));
+            for record in records {
                 // After recovery no snapshot asks for what is below this one, so tombstones are not needed.
-                if let Some(entry) = slot.entry(snapshot.version())
-                    && entry.value.is_some()
-                {
-                    let (key, value) = (slot.key().as_bytes(), entry.value.as_ref());
-                    writer.push(key, entry.version, entry.txn, entry.run, value, entry.expires.at())?;
+                if let Some(value) = record.value() {
+                    let (key, version) = (record.key(), record.version());
+                    writer.push(
+                        key,
+                        version,
+                        record.txn(),
+                        record.run(),
+                        Some(value),
+                        record.expires().at(),
+                    )?;
                 }
             }
         }
@@ -55,9 +64,19 @@ impl Checkpoints {
         Ok(info)
     }
 
-    /// Takes the place in the log from which replay completes the checkpoint, then the snapshot. In the other
-    /// order, commits between the two would be in neither: replay starts behind them, and the snapshot ends
-    /// before them.
+    /// The first of a range: so that nothing of the index is held while the disk works.
+    fn records(&self, range: &KeyRange, at: Version) -> Vec<Record> {
+        let mut records = Vec::with_capacity(CHUNK);
+        self.coordinator.store.index.entries(range, at, |entry| {
+            records.push(entry.to_record());
+            if records.len() < CHUNK { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        records
+    }
+
+    /// Takes the place in the log from which replay completes the checkpoint, then the snapshot. In the
+    /// other order, commits between the two would be in neither: replay starts behind them, and the
+    /// snapshot ends before them.
     fn place_and_snapshot(&self, log: &Log) -> Result<(Capture, LazySnapshotView)> {
         let Coordinator { store, committer, .. } = &*self.coordinator;
         let capture = || {

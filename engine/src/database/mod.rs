@@ -170,7 +170,7 @@ impl Database {
     pub fn provenance(&self, key: impl IntoKey) -> Option<Provenance> {
         let store = self.store();
         let view = self.snapshot();
-        let entry = store.index.with(&key.into_key(), |slot| slot.entry(view.version())).flatten()?;
+        let entry = store.index.entry(&key.into_key(), view.version())?;
         Some(Provenance {
             version: entry.version,
             txn: entry.txn,

@@ -14,7 +14,7 @@ use crate::commit::{Committer, Leader};
 use crate::error::{Error, Result};
 use crate::expiry::ExpiryTable;
 use crate::index_loader::IndexLoader;
-use crate::mvcc::Index;
+use crate::mvcc::{Index, Writer};
 use crate::recovery::{self, RecoveryOptions, RecoveryReport};
 use crate::run::RunTable;
 use crate::store::{Contents, Store};
@@ -26,16 +26,13 @@ use crate::types::{TxnId, Version};
 pub(super) fn open(builder: DatabaseBuilder) -> Result<Database> {
     settings::check(&builder)?;
     let seed = builder.entropy.next_u64();
-    let index = Index::new(builder.index_shards.next_power_of_two(), seed);
     let Some(disk) = disk(&builder)? else {
-        return start(builder, Beginning::empty(index, seed));
+        let beginning = Beginning::empty(Index::new(builder.index_sizes), seed);
+        return start(builder, beginning);
     };
     let _span = span!(INFO, "open", place = disk.describe());
-    let beginning = if builder.read_only {
-        load(&*disk, &builder, index, seed)?
-    } else {
-        recover(disk, &builder, index, seed)?
-    };
+    let beginning =
+        if builder.read_only { load(&*disk, &builder, seed)? } else { recover(disk, &builder, seed)? };
     start(builder, beginning)
 }
 
@@ -57,6 +54,7 @@ fn disk(builder: &DatabaseBuilder) -> Result<Option<Arc<dyn Disk>>> {
 /// What a database begins with.
 struct Beginning {
     contents: Contents,
+    writer: Writer,
     /// The version of the first commit.
     first_version: Version,
     /// The id of the first transaction.
@@ -65,7 +63,7 @@ struct Beginning {
 }
 
 impl Beginning {
-    fn empty(index: Index, seed: u64) -> Self {
+    fn empty((index, writer): (Index, Writer), seed: u64) -> Self {
         Self {
             contents: Contents {
                 index,
@@ -74,6 +72,7 @@ impl Beginning {
                 log: None,
                 published: Version::ZERO,
             },
+            writer,
             first_version: Version::ZERO.next(),
             first_txn: TxnId::ZERO.next(),
             report: RecoveryReport::default(),
@@ -81,12 +80,12 @@ impl Beginning {
     }
 }
 
-fn recover(disk: Arc<dyn Disk>, builder: &DatabaseBuilder, index: Index, seed: u64) -> Result<Beginning> {
-    let mut loader = IndexLoader::new(index, builder.recovery_threads);
+fn recover(disk: Arc<dyn Disk>, builder: &DatabaseBuilder, seed: u64) -> Result<Beginning> {
+    let mut loader = IndexLoader::new(builder.index_sizes, builder.recovery_threads);
     let options = RecoveryOptions { log: builder.log, salvage: builder.salvage };
     let opened = recovery::open(disk, options, &*builder.entropy, &mut loader)?;
     let (runs, expiry) = (RunTable::new(seed), ExpiryTable::new());
-    let index = finish(loader, &runs, &expiry)?;
+    let (index, writer) = finish(loader, &runs, &expiry)?;
     event!(
         INFO,
         created = opened.report.created,
@@ -101,6 +100,7 @@ fn recover(disk: Arc<dyn Disk>, builder: &DatabaseBuilder, index: Index, seed: u
     let published = opened.last_version;
     Ok(Beginning {
         contents: Contents { index, runs, expiry, log: Some(opened.log), published },
+        writer,
         first_version: opened.first_version,
         first_txn: opened.first_txn,
         report: opened.report,
@@ -108,21 +108,22 @@ fn recover(disk: Arc<dyn Disk>, builder: &DatabaseBuilder, index: Index, seed: u
 }
 
 /// Loads what the files hold, to be read. Nothing is written, so there is no log to go on with.
-fn load(disk: &dyn Disk, builder: &DatabaseBuilder, index: Index, seed: u64) -> Result<Beginning> {
-    let mut loader = IndexLoader::new(index, builder.recovery_threads);
+fn load(disk: &dyn Disk, builder: &DatabaseBuilder, seed: u64) -> Result<Beginning> {
+    let mut loader = IndexLoader::new(builder.index_sizes, builder.recovery_threads);
     let report = recovery::load(disk, builder.salvage, &mut loader)?;
     let (runs, expiry) = (RunTable::new(seed), ExpiryTable::new());
-    let index = finish(loader, &runs, &expiry)?;
+    let (index, writer) = finish(loader, &runs, &expiry)?;
     let published = report.last_version;
     Ok(Beginning {
         contents: Contents { index, runs, expiry, log: None, published },
+        writer,
         first_version: published.next(),
         first_txn: TxnId::ZERO.next(),
         report,
     })
 }
 
-fn finish(loader: IndexLoader, runs: &RunTable, expiry: &ExpiryTable) -> Result<Index> {
+fn finish(loader: IndexLoader, runs: &RunTable, expiry: &ExpiryTable) -> Result<(Index, Writer)> {
     loader.finish(|key, entry| {
         runs.follow(key, entry.value.as_ref());
         if let Some(expires_at) = entry.expires.at() {
@@ -135,7 +136,7 @@ fn finish(loader: IndexLoader, runs: &RunTable, expiry: &ExpiryTable) -> Result<
 fn start(builder: DatabaseBuilder, beginning: Beginning) -> Result<Database> {
     // Only a strict commit waits for the disk, so only there a group is worth its hand-over.
     let grouped = beginning.contents.log.is_some() && builder.log.durability.is_strict();
-    let leader = Leader::new(beginning.first_version.previous(), builder.collect_every);
+    let leader = Leader::new(beginning.first_version.previous(), builder.collect_every, beginning.writer);
     let store = Arc::new(Store::new(beginning.contents, builder.snapshot_generations, builder.clock));
     let coordinator = Arc::new(Coordinator::new(
         Arc::clone(&store),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::builder::DatabaseBuilder;
 use crate::durability::Durability;
 use crate::error::{Error, Result};
+use crate::mvcc::{ENTRIES_MAX, JOURNAL_MAX, KEY_BYTES_MAX, Sizes};
 
 /// The longest time that any setting takes.
 const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -32,7 +33,9 @@ pub(super) fn check(builder: &DatabaseBuilder) -> Result<()> {
     if let Durability::Batched { commits_max, .. } = log.durability {
         within("commits_max of the durability", commits_max, 1..=u64::MAX)?;
     }
-    within("index_shards", builder.index_shards, 1..=1 << 16)?;
+    let Sizes { page, journal } = builder.index_sizes;
+    within("page_entries of index_leaf", page, 2..=ENTRIES_MAX)?;
+    within("journal_records of index_leaf", journal, 2..=JOURNAL_MAX.min(page))?;
     within("snapshot_generations", builder.snapshot_generations, 2..=1 << 16)?;
     within("collect_every", builder.collect_every, 1..=u64::MAX)?;
     within("recovery_threads", builder.recovery_threads, 1..=1 << 10)?;
@@ -47,8 +50,7 @@ pub(super) fn check(builder: &DatabaseBuilder) -> Result<()> {
     }
     within("writes_max", limits.writes_max, 1..=usize::MAX)?;
     within("bytes_max", limits.bytes_max, 1..=usize::MAX)?;
-    // As many bytes fit in a record of the log.
-    within("key_bytes_max", limits.key_bytes_max, 1..=64 << 20)
+    within("key_bytes_max", limits.key_bytes_max, 1..=KEY_BYTES_MAX)
 }
 
 fn within<T: PartialOrd + Copy + Debug>(setting: &str, value: T, range: RangeInclusive<T>) -> Result<()> {
@@ -82,8 +84,10 @@ mod tests {
             ("checkpoint_log_bytes", Box::new(|b| b.checkpoint_log_bytes(0))),
             ("checkpoint_segments", Box::new(|b| b.checkpoint_segments(0))),
             ("checkpoint_interval", Box::new(|b| b.checkpoint_interval(Duration::ZERO))),
-            ("index_shards", Box::new(|b| b.index_shards(0))),
-            ("index_shards", Box::new(|b| b.index_shards(usize::MAX))),
+            ("page_entries", Box::new(|b| b.index_leaf(1, 2))),
+            ("page_entries", Box::new(|b| b.index_leaf(usize::MAX, 2))),
+            ("journal_records", Box::new(|b| b.index_leaf(8, 1))),
+            ("journal_records", Box::new(|b| b.index_leaf(8, 9))),
             ("snapshot_generations", Box::new(|b| b.snapshot_generations(1))),
             ("snapshot_generations", Box::new(|b| b.snapshot_generations(usize::MAX))),
             ("collect_every", Box::new(|b| b.collect_every(0))),

@@ -30,7 +30,7 @@ pub(super) fn sweep(coordinator: &Arc<Stripe<Coordinator>>) -> Result<usize> {
         let (deleted, _) = run_with_retry(coordinator, RunRef::SYSTEM, &options, |txn| {
             let mut deleted = 0;
             for (_, key) in &due {
-                let entry = store.index.with(key, |slot| slot.entry(txn.start_version())).flatten();
+                let entry = store.index.entry(key, txn.start_version());
                 if rt::mutant!(SweepWithoutCondition) {
                     txn.delete(key)?;
                     continue;

@@ -2,12 +2,13 @@
 
 use env::UnixMillis;
 
+use super::part::Part;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::mvcc::{IndexPart, VersionEntry};
+use crate::mvcc::Record;
 use crate::types::{RunNumber, TxnId, Version};
+use crate::value_ref::ValueRef;
 use crate::wal::RecoveredWrite;
-use crate::wal::entry::decode_value;
 
 /// Writes to keys of one part, in log order.
 #[derive(Debug, Default)]
@@ -19,7 +20,6 @@ pub(super) struct Batch {
 
 #[derive(Debug)]
 struct Queued {
-    hash: u64,
     version: Version,
     txn: TxnId,
     run: RunNumber,
@@ -31,10 +31,9 @@ struct Queued {
 
 impl Batch {
     #[inline]
-    pub(super) fn push(&mut self, hash: u64, write: &RecoveredWrite<'_>) {
+    pub(super) fn push(&mut self, write: &RecoveredWrite<'_>) {
         let length = |bytes: &[u8]| u32::try_from(bytes.len()).expect("no record is as large");
         self.writes.push(Queued {
-            hash,
             version: write.version,
             txn: write.transaction,
             run: write.run,
@@ -59,25 +58,19 @@ impl Batch {
     ///
     /// # Errors
     /// [`Error::Corruption`] for a value that can't be decoded.
-    pub(super) fn restore_into(&self, part: &mut IndexPart) -> Result<()> {
+    pub(super) fn restore_into(&self, part: &mut Part) -> Result<()> {
+        let mut buffer = Vec::new();
         let mut rest = self.bytes.as_slice();
         for write in &self.writes {
             let (key, tail) = rest.split_at(write.key_bytes as usize);
             let (value, tail) = tail.split_at(write.value_bytes.unwrap_or(0) as usize);
             rest = tail;
-            let value = match write.value_bytes.map(|_| decode_value(value)) {
-                None => None,
-                Some(Ok(value)) => Some(value),
-                Some(Err(problem)) => return Err(undecodable(key, write.version, problem)),
-            };
-            let entry = VersionEntry {
-                version: write.version,
-                txn: write.txn,
-                run: write.run,
-                expires: write.expires_at.into(),
-                value,
-            };
-            part.restore(write.hash, key, entry);
+            let value = write.value_bytes.map(|_| value);
+            if let Some(Err(problem)) = value.map(ValueRef::check) {
+                return Err(undecodable(key, write.version, problem));
+            }
+            let by = (write.txn, write.run);
+            part.add(Record::new(&mut buffer, key, value, write.version, by, write.expires_at.into()));
         }
         Ok(())
     }

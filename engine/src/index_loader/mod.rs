@@ -11,16 +11,18 @@
 //! that begins before its checkpoint gives the same state (contract §5).
 
 mod batch;
+mod part;
 mod worker;
 
 use rt::sync::Arc;
 
 use batch::Batch;
+use part::Part;
 use worker::Worker;
 
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::mvcc::{FullPart, Index, IndexPart, PartHash, VersionEntry};
+use crate::mvcc::{EntryRef, Index, Record, Sizes, VersionEntry, Writer, fingerprint};
 use crate::recovery::RecoverySink;
 use crate::wal::RecoveredWrite;
 
@@ -35,11 +37,13 @@ fn batch_bytes() -> usize {
     if rt::probe::is_simulated() { 256 } else { 256 << 10 }
 }
 
+/// Most parts, which are told apart by one byte.
+const PARTS_MAX: usize = 64;
+
 /// An index while it is loaded.
 #[derive(Debug)]
 pub(crate) struct IndexLoader {
-    index: Index,
-    hash: PartHash,
+    sizes: Sizes,
     parts: Parts,
     /// Writes that were read for each part and not handed over yet.
     batches: Vec<Batch>,
@@ -51,47 +55,51 @@ pub(crate) struct IndexLoader {
 #[derive(Debug)]
 enum Parts {
     /// The calling thread fills all of them.
-    Alone(Vec<IndexPart>),
+    Alone(Vec<Part>),
     /// Each has a thread.
     Shared(Vec<Worker>),
 }
 
 impl IndexLoader {
-    /// Begins to load `index`, with at most `threads` threads.
-    pub(crate) fn new(mut index: Index, threads: usize) -> Self {
-        let (hash, parts) = index.split(threads);
-        let batches = parts.iter().map(|_| Batch::default()).collect();
-        Self { index, hash, parts: Parts::Alone(parts), batches, bytes: 0 }
+    /// Begins to load an index, with at most `threads` threads.
+    pub(crate) fn new(sizes: Sizes, threads: usize) -> Self {
+        let threads = threads.clamp(1, PARTS_MAX);
+        let parts = (0..threads).map(|_| Part::default()).collect();
+        let batches = (0..threads).map(|_| Batch::default()).collect();
+        Self { sizes, parts: Parts::Alone(parts), batches, bytes: 0 }
     }
 
-    /// Returns the whole index. `each` is called with the newest version of every system key, and of every
-    /// key that expires.
+    /// Returns the whole index, and the right to change it. `each` is called with the newest version of
+    /// every system key, and of every key that expires.
     ///
     /// # Errors
     /// [`Error::Corruption`] for a value that can't be decoded.
-    pub(crate) fn finish(mut self, mut each: impl FnMut(&Key, &VersionEntry)) -> Result<Index> {
+    pub(crate) fn finish(mut self, mut each: impl FnMut(&Key, &VersionEntry)) -> Result<(Index, Writer)> {
         for part in 0..self.batches.len() {
             self.hand_over(part)?;
         }
-        let full: Vec<FullPart> = match self.parts {
-            Parts::Alone(parts) => parts.into_iter().map(IndexPart::finish).collect(),
+        let parts: Vec<Vec<Record>> = match self.parts {
+            Parts::Alone(parts) => parts.into_iter().map(Part::finish).collect(),
             Parts::Shared(mut workers) => {
                 // All before the first is waited for: otherwise they would end one after the other.
                 workers.iter().for_each(Worker::end);
                 workers.iter_mut().map(Worker::join).collect::<Result<_>>()?
             }
         };
-        for (key, entry) in full.iter().flat_map(|part| &part.noteworthy) {
-            each(key, entry);
+        let records = parts.into_iter().reduce(merge).unwrap_or_default();
+        for record in &records {
+            let key = Key::from_encoded(record.key());
+            if key.is_system() || record.expires().at().is_some() {
+                each(&key, &EntryRef::Record(record).to_entry());
+            }
         }
-        self.index.join(full);
-        Ok(self.index)
+        Ok(Index::load(self.sizes, records))
     }
 
     fn take(&mut self, writes: &[RecoveredWrite<'_>]) -> Result<()> {
         for write in writes {
-            let (hash, part) = self.hash.of(write.key);
-            self.batches[part].push(hash, write);
+            let part = usize::from(fingerprint(write.key)) * self.batches.len() / 256;
+            self.batches[part].push(write);
             if self.batches[part].bytes() >= batch_bytes() {
                 self.hand_over(part)?;
             }
@@ -147,6 +155,19 @@ impl RecoverySink for IndexLoader {
     }
 }
 
+/// Merges what is in key order.
+fn merge(left: Vec<Record>, right: Vec<Record>) -> Vec<Record> {
+    let mut merged = Vec::with_capacity(left.len() + right.len());
+    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        let next = if a.key() <= b.key() { left.next() } else { right.next() };
+        merged.extend(next);
+    }
+    merged.extend(left);
+    merged.extend(right);
+    merged
+}
+
 /// Returns the error for a thread that could not be started.
 fn no_thread(error: std::io::Error) -> Error {
     Error::Io { operation: "start a thread of recovery", file: "the log".to_owned(), source: Arc::new(error) }
@@ -158,18 +179,15 @@ mod tests {
 
     use super::IndexLoader;
     use crate::error::Error;
-    use crate::mvcc::Index;
+    use crate::mvcc::{Index, Sizes};
     use crate::range::KeyRange;
     use crate::recovery::RecoverySink as _;
     use crate::types::{RunNumber, TxnId, Version};
     use crate::value::Value;
     use crate::wal::RecoveredWrite;
-    use crate::wal::entry::push_value;
 
     fn encoded(number: u64) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        push_value(&mut bytes, &Value::from(vec![number.to_le_bytes()[0]; 40])).unwrap();
-        bytes[1..].to_vec()
+        Value::from(vec![number.to_le_bytes()[0]; 40]).encoded()
     }
 
     fn write<'a>(key: &'a [u8], value: Option<&'a [u8]>, version: u64) -> RecoveredWrite<'a> {
@@ -185,13 +203,19 @@ mod tests {
 
     /// All keys in order, with values and versions.
     fn content(index: &Index) -> Vec<(Vec<u8>, Option<Value>, u64)> {
-        let slots = index.slots(&KeyRange::everything(), usize::MAX);
-        let each = slots.iter().map(|slot| {
-            let found = index.get(slot.key()).expect("what is in order is found by its key");
-            let entry = found.entry(Version::MAX).unwrap();
-            (slot.key().as_bytes().to_vec(), entry.value, entry.version.get())
+        let mut found = Vec::new();
+        index.entries(&KeyRange::everything(), Version::MAX, |entry| {
+            let entry = (entry.key().to_vec(), entry.to_entry().value, entry.version().get());
+            let seen = index.entry(&crate::Key::from_encoded(&entry.0), Version::MAX).unwrap();
+            assert_eq!(
+                (&seen.value, seen.version.get()),
+                (&entry.1, entry.2),
+                "what is in order is found by its key"
+            );
+            found.push(entry);
+            std::ops::ControlFlow::Continue(())
         });
-        each.collect()
+        found
     }
 
     proptest! {
@@ -204,14 +228,14 @@ mod tests {
         ) {
             rt::check(move || {
                 let restored = |threads| {
-                    let mut loader = IndexLoader::new(Index::new(8, 1), threads);
+                    let mut loader = IndexLoader::new(Sizes::DEFAULT, threads);
                     loader.expect(100);
                     for (version, (key, deleted)) in (1..).zip(&writes) {
                         let (key, value) = (key.to_be_bytes(), encoded(version));
                         let value = (!deleted).then_some(value.as_slice());
                         loader.apply(&[write(&key, value, version)]).unwrap();
                     }
-                    content(&loader.finish(|_, _| ()).unwrap())
+                    content(&loader.finish(|_, _| ()).unwrap().0)
                 };
                 assert_eq!(restored(threads), restored(1));
             });
@@ -222,7 +246,7 @@ mod tests {
     fn a_value_that_can_not_be_decoded_is_reported_by_any_thread() {
         rt::check(|| {
             for threads in [1, 3] {
-                let mut loader = IndexLoader::new(Index::new(8, 1), threads);
+                let mut loader = IndexLoader::new(Sizes::DEFAULT, threads);
                 let mut result = Ok(());
                 for number in 0..200_u64 {
                     let value = if number == 100 { vec![250] } else { encoded(number) };

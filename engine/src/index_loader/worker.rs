@@ -7,8 +7,9 @@ use rt::thread::JoinHandle;
 
 use super::batch::Batch;
 use super::no_thread;
+use super::part::Part;
 use crate::error::{Error, Result};
-use crate::mvcc::{FullPart, IndexPart};
+use crate::mvcc::Record;
 
 /// Batches that may wait: memory must not grow with the log when reading is faster.
 const BATCHES_MAX: usize = 8;
@@ -17,7 +18,7 @@ const BATCHES_MAX: usize = 8;
 #[derive(Debug)]
 pub(super) struct Worker {
     inbox: Arc<Inbox>,
-    thread: Option<JoinHandle<Result<FullPart>>>,
+    thread: Option<JoinHandle<Result<Vec<Record>>>>,
 }
 
 #[derive(Debug)]
@@ -36,7 +37,7 @@ struct Queue {
 }
 
 impl Worker {
-    pub(super) fn start(part: IndexPart) -> Result<Self> {
+    pub(super) fn start(part: Part) -> Result<Self> {
         let inbox = Arc::new(Inbox {
             queue: Mutex::new("restore.queue", Queue::default()),
             changed: Condvar::new("restore.changed"),
@@ -68,7 +69,7 @@ impl Worker {
     ///
     /// # Errors
     /// The first error of a batch.
-    pub(super) fn join(&mut self) -> Result<FullPart> {
+    pub(super) fn join(&mut self) -> Result<Vec<Record>> {
         let thread = self.thread.take().ok_or(Error::Closed)?;
         // A panic has been reported where it happened.
         thread.join().unwrap_or(Err(Error::Closed))
@@ -86,7 +87,7 @@ impl Drop for Worker {
 }
 
 impl Inbox {
-    fn fill(&self, mut part: IndexPart) -> Result<FullPart> {
+    fn fill(&self, mut part: Part) -> Result<Vec<Record>> {
         while let Some(batch) = self.take() {
             if let Err(error) = batch.restore_into(&mut part) {
                 self.queue.lock().failed = true;

@@ -1,35 +1,53 @@
-//! The multi-version store: every key's versions, found by key and walked in key order.
+//! The multi-version index: every key's versions, found by key and walked in key order.
 //!
 //! ```text
-//!            points: hash table, sharded        order: B-tree
-//!   "a"  ──►  Arc<Slot> ◄───────────────────────  "a"
-//!                │ newest           │ older, under a lock
-//!                ▼                  ▼
-//!             [ v9 = 3 ]         [ v3 = 1 ][ v7 = 2 ]
+//! root ──► chunk ──► leaf:  page      newest version of each key, packed, in key order
+//!                           journal   what came since, in commit order
+//!                           history   older versions that snapshots still see
 //! ```
-//! A reader at snapshot `s` sees of each key the newest version at or below `s`; a tombstone or nothing means
-//! that the key is absent. Hash table and newest versions are read without locks, and without writing
-//! anything that other threads read (`rt::lockfree`). A slot's lock is taken by those who want an older
-//! version, or have found a tombstone; the lock of the order by scans for reading, and by the first write of
-//! a new key for writing.
+//! A reader at snapshot `s` sees of each key the newest version at or below `s`; a tombstone or nothing
+//! means that the key is absent. It finds the leaf, looks into the journal, then the page, and into the
+//! history if it has met something newer than `s`. Nothing is locked, and nothing written that other
+//! threads read (`rt::lockfree`).
 //!
-//! Not its job: deciding who may write what when (`commit`), and which versions are still needed
-//! (`snapshot`).
+//! The writer fills journals in place. A full one is merged into a new page, which takes the leaf's place;
+//! leaves that become too large are split, small ones merged. What no snapshot sees any more goes when its
+//! leaf is packed.
 //!
-//! Invariants:
-//! * INV-MVCC-1: versions in a slot rise strictly; only the commit leader adds or removes any.
-//! * INV-MVCC-2: a slot is in `points` exactly if it is in `order`, but for the moment in which the leader
-//!   adds or removes it; a slot that was removed has no newest version and is never written again.
-//! * INV-MVCC-3: collection at `oldest` keeps, of every key, the newest version at or below `oldest` and all
-//!   above, so that no snapshot at or above `oldest` reads anything else than before. A tombstone that is all
-//!   that is left goes too, in two steps ([`Slot::collect`]).
+//! Not its job: deciding who may write what when (`commit`), and which versions are still needed (`store`).
+//!
+//! Invariants, beside those of the parts:
+//! * INV-MVCC-1: versions of a key rise strictly; only the writer adds or removes any.
+//! * INV-MVCC-2: every key has one leaf, the one that the directory names, at every moment.
+//! * INV-MVCC-3: collection at `oldest` keeps, of every key, the newest version at or below `oldest` and
+//!   all above, so that no snapshot at or above `oldest` reads anything else than before. A tombstone that
+//!   is all that is left goes too, in two steps (`repack`).
 
-mod garbage;
 mod index;
-mod restore;
-mod slot;
+mod read;
+mod scan;
 
-pub(crate) use garbage::Garbage;
-pub(crate) use index::Index;
-pub(crate) use restore::{FullPart, IndexPart, PartHash};
-pub(crate) use slot::{Slot, SlotRead, VersionEntry};
+mod directory;
+mod node;
+mod table;
+
+mod leaf;
+mod page;
+mod journal;
+mod history;
+mod record;
+mod entry;
+
+mod writer;
+mod repack;
+mod bulk_load;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use entry::VersionEntry;
+pub(crate) use index::{Hint, Index, Sizes};
+pub(crate) use journal::JOURNAL_MAX;
+pub(crate) use page::{ENTRIES_MAX, EntryRef};
+pub(crate) use record::{KEY_BYTES_MAX, Record, fingerprint};
+pub(crate) use writer::Writer;

@@ -7,13 +7,13 @@ use env::UnixMillis;
 use rt::sync::Arc;
 
 use crate::key::{IntoKey, Key};
-use crate::mvcc::SlotRead;
 use crate::range::KeyRange;
 use crate::reentry;
 use crate::store::{Registered, Store};
 use crate::striped::Stripe;
 use crate::types::Version;
 use crate::value::Value;
+use crate::value_ref::ValueRef;
 
 /// A key's value and the version that it has.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,14 +49,14 @@ pub trait SnapshotView {
 /// # let db = stormproof::Database::open_in_memory()?;
 /// # let run = db.begin_run()?;
 /// use std::ops::ControlFlow;
-/// use stormproof::{SnapshotView as _, Value};
+/// use stormproof::{SnapshotView as _, Value, ValueRef};
 ///
 /// db.put(run, "a", 1_i64)?;
 /// db.put(run, "b", "two")?;
 /// let view = db.snapshot();
 /// assert_eq!(view.value("a"), Some(Value::I64(1)));
 /// assert_eq!(view.get("a").version, Some(db.provenance("a").expect("it is there").version));
-/// assert!(view.get_with("b", |value| value == Some(&"two".into())));
+/// assert!(view.get_with("b", |value| value == Some(ValueRef::String("two"))));
 /// let mut last = None;
 /// view.visit(.., true, |key, _| {
 ///     last = Some(key.clone());
@@ -84,38 +84,32 @@ impl LazySnapshotView {
     /// The value of a key, if it is present: like [`SnapshotView::get`], without the version.
     #[inline]
     pub fn value(&self, key: impl IntoKey) -> Option<Value> {
-        self.get_with(key, |value| value.cloned())
+        self.get_with(key, |value| value.map(ValueRef::to_value))
     }
 
     /// Calls `read` with the value of a key, `None` if it is absent: like [`value`](Self::value), but nothing
     /// is copied or counted. `read` should be short, as nothing that others overwrite meanwhile is freed, and
     /// must not use the database.
     #[inline]
-    pub fn get_with<R>(&self, key: impl IntoKey, read: impl FnOnce(Option<&Value>) -> R) -> R {
+    pub fn get_with<R>(&self, key: impl IntoKey, read: impl FnOnce(Option<ValueRef<'_>>) -> R) -> R {
         let key = key.into_key();
         let (at, now) = (self.registered.version, self.now);
-        self.store.index.see(&key, at, now, |_, value| reentry::looking(|| read(value)))
+        self.store.index.read(&key, at, now, |_, value, _| reentry::looking(|| read(value)))
     }
 
     /// Calls `visit` with the keys of a range and their values, in key order or backwards, until it breaks.
-    /// Nothing is copied. `visit` must not use the database: locks are held around it.
+    /// Nothing is copied. `visit` should be short, as nothing that others overwrite meanwhile is freed, and
+    /// must not use the database.
     pub fn visit(
         &self,
         range: impl Into<KeyRange>,
         reverse: bool,
-        mut visit: impl FnMut(&Key, &Value) -> ControlFlow<()>,
+        mut visit: impl FnMut(&Key, ValueRef<'_>) -> ControlFlow<()>,
     ) {
+        let (at, now) = (self.registered.version, self.now);
         reentry::looking(|| {
-            self.store.index.walk(&range.into(), reverse, |slot| {
-                slot.visit(self.registered.version, self.now, |_, value| visit(slot.key(), value))
-                    .unwrap_or(ControlFlow::Continue(()))
-            });
+            self.store.index.visit(&range.into(), reverse, at, now, |key, _, value| visit(key, value));
         });
-    }
-
-    #[inline]
-    fn read(&self, key: &Key) -> SlotRead {
-        self.store.index.read(key, self.registered.version, self.now)
     }
 }
 
@@ -126,16 +120,19 @@ impl SnapshotView for LazySnapshotView {
 
     #[inline]
     fn get(&self, key: impl IntoKey) -> Versioned {
-        let SlotRead { version, value } = self.read(&key.into_key());
-        Versioned { value, version: Some(version) }
+        let (at, now) = (self.registered.version, self.now);
+        self.store.index.read(&key.into_key(), at, now, |version, value, _| Versioned {
+            value: value.map(ValueRef::to_value),
+            version: Some(version),
+        })
     }
 
     fn scan(&self, range: impl Into<KeyRange>) -> Vec<(Key, Versioned)> {
         let mut found = Vec::new();
-        self.store.index.walk(&range.into(), false, |slot| {
-            found.extend(slot.visit(self.registered.version, self.now, |entry, value| {
-                (slot.key().clone(), Versioned { value: Some(value.clone()), version: Some(entry.version) })
-            }));
+        let (at, now) = (self.registered.version, self.now);
+        self.store.index.visit(&range.into(), false, at, now, |key, version, value| {
+            let versioned = Versioned { value: Some(value.to_value()), version: Some(version) };
+            found.push((key.clone(), versioned));
             ControlFlow::Continue(())
         });
         found
@@ -160,11 +157,10 @@ impl ClonedSnapshotView {
     pub(crate) fn new(store: &Arc<Stripe<Store>>) -> Self {
         let source = LazySnapshotView::new(Arc::clone(store));
         let mut entries = BTreeMap::new();
-        store.index.walk(&KeyRange::everything(), false, |slot| {
-            if let Some(entry) = slot.entry(source.version()) {
-                let value = entry.live(source.now).cloned();
-                entries.insert(slot.key().clone(), Versioned { value, version: Some(entry.version) });
-            }
+        store.index.entries(&KeyRange::everything(), source.version(), |entry| {
+            let value = entry.live(source.now).map(ValueRef::to_value);
+            let versioned = Versioned { value, version: Some(entry.version()) };
+            entries.insert(Key::from_encoded(entry.key()), versioned);
             ControlFlow::Continue(())
         });
         Self { version: source.version(), entries }

@@ -15,10 +15,11 @@ pub(crate) use snapshot_registry::{Registered, SnapshotRegistry};
 use crate::error::Result;
 use crate::expiry::ExpiryTable;
 use crate::key::Key;
-use crate::mvcc::{Index, Slot, VersionEntry};
+use crate::mvcc::{Hint, Index, Record, Writer};
 use crate::run::RunTable;
 use crate::types::Version;
 use crate::value::Value;
+use crate::value_ref::ValueRef;
 use crate::wal::{Log, Ticket};
 
 /// What a database holds. One thread at a time, the commit leader, changes it; any number read.
@@ -74,19 +75,14 @@ impl Store {
     /// Calls `read` with the value that a key has at some moment of this call. Registers no snapshot: a
     /// single read needs none.
     #[inline]
-    pub(crate) fn read_newest<R>(&self, key: &Key, mut read: impl FnOnce(Option<&Value>) -> R) -> R {
+    pub(crate) fn read_newest<R>(&self, key: &Key, mut read: impl FnOnce(Option<ValueRef<'_>>) -> R) -> R {
         for _ in 0..UNREGISTERED_READS_MAX {
             let published = self.published();
             let now = self.wall_time();
-            // What is found is the newest version at or below `published`. If nothing is found, there is
-            // none; or it has been collected, for which a newer one must have been published: hence the
-            // second look.
-            let answer = self.index.see(key, published, now, |version, value| {
-                if version > Version::ZERO || self.published() == published {
-                    Ok(read(value))
-                } else {
-                    Err(read)
-                }
+            // What is found is the newest version at or below `published`, unless that has been collected,
+            // for which a newer one must have been published: hence the second look.
+            let answer = self.index.read_unregistered(key, published, now, |value, is_certain| {
+                if is_certain || self.published() == published { Ok(read(value)) } else { Err(read) }
             });
             match answer {
                 Ok(answer) => return answer,
@@ -95,41 +91,51 @@ impl Store {
             rt::reached!("a get repeated: what it was to read was collected");
         }
         let registered = self.snapshots.register();
-        let answer = self.index.see(key, registered.version, self.wall_time(), |_, value| read(value));
+        let now = self.wall_time();
+        let answer = self.index.read(key, registered.version, now, |_, value, _| read(value));
         self.snapshots.release(&registered);
         answer
     }
 
     /// Adds a version to a key, and tells the tables beside the index. Only the commit leader calls this.
-    /// `known` is the key's slot, if the caller has it. Returns the slot and how many versions it has now.
     #[inline]
     pub(crate) fn install(
         &self,
-        key: Key,
-        known: Option<Arc<Slot>>,
-        entry: VersionEntry,
-    ) -> (Arc<Slot>, usize) {
-        // The tables come first. Once the version is published, a transaction may look for its run there; and
-        // a snapshot that finds a value which can expire must already ask for the time.
+        writer: &mut Writer,
+        key: &Key,
+        value: Option<&Value>,
+        hint: Hint,
+        record: Record,
+    ) {
+        // The tables come first. Once the version is published, a transaction may look for its run there;
+        // and a snapshot that finds a value which can expire must already ask for the time.
         if key.is_system() {
-            self.runs.follow(&key, entry.value.as_ref());
+            self.runs.follow(key, value);
         }
-        self.expiry.set(&key, entry.expires.at());
-        self.index.install(key, known, entry)
+        self.expiry.set(key, record.expires().at());
+        let oldest =
+            &mut || if rt::mutant!(RepackAtPublished) { self.published() } else { self.snapshots.advance() };
+        writer.install(&self.index, hint, record, oldest);
     }
 
-    /// Removes the versions of a slot above `published`, which were installed and will not be published.
-    pub(crate) fn roll_back(&self, slot: &Arc<Slot>, published: Version) {
-        if slot.roll_back(published).1 {
-            self.index.remove(slot);
+    /// Removes all versions above `published`, which were installed and will not be published. `keys` are
+    /// those that have any and [concern](Self::concerns_tables) the tables beside the index.
+    pub(crate) fn roll_back(&self, writer: &mut Writer, published: Version, keys: &[Key]) {
+        writer.roll_back(&self.index, published);
+        for key in keys {
+            let before = self.index.entry(key, published);
+            // What expired before expires again.
+            self.expiry.set(key, before.as_ref().and_then(|entry| entry.expires.at()));
+            if key.is_system() {
+                self.runs.roll_back(key, before.and_then(|entry| entry.value).as_ref());
+            }
         }
-        if slot.key().is_system() {
-            let before = slot.entry(published).and_then(|entry| entry.value);
-            self.runs.roll_back(slot.key(), before.as_ref());
-        }
-        // What expired before expires again.
-        let expires = slot.entry(published).and_then(|entry| entry.expires.at());
-        self.expiry.set(slot.key(), expires);
+    }
+
+    /// Whether the tables beside the index may know of a key that was installed.
+    #[inline]
+    pub(crate) fn concerns_tables(&self, key: &Key) -> bool {
+        key.is_system() || self.expiry.in_use()
     }
 
     /// Checks that this process may write: not one that was forked from the one that opened the log.

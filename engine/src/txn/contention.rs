@@ -45,7 +45,7 @@ use rt::time::Instant;
 use crate::commit::{Append, WriteSet};
 use crate::conflict::ConflictInfo;
 use crate::key::Key;
-use crate::mvcc::Index;
+use crate::mvcc::fingerprint;
 use crate::range::KeyRange;
 
 /// A deadline for those that have none.
@@ -139,16 +139,10 @@ impl Contention {
 
     /// Waits while any of the writes is reserved, but not longer than the wait limit, or `deadline`, allows.
     #[inline]
-    pub(super) fn give_way(
-        &self,
-        index: &Index,
-        writes: &WriteSet,
-        appends: &[Append],
-        deadline: Option<Instant>,
-    ) {
+    pub(super) fn give_way(&self, writes: &WriteSet, appends: &[Append], deadline: Option<Instant>) {
         let filter = self.filter.load(Ordering::SeqCst);
         if filter != 0 {
-            let hit = |(key, _): (&Key, _)| filter & bit(index, key) != 0;
+            let hit = |(key, _): (&Key, _)| filter & bit(key) != 0;
             if !appends.is_empty() || writes.iter().any(hit) {
                 self.wait_for_reserved(writes, appends, deadline);
             }
@@ -178,7 +172,7 @@ impl Contention {
 impl Place<'_> {
     /// Waits until its turn has come, but not longer than the wait limit, or `deadline`, allows; returns
     /// whether what was lost is now reserved for the run that follows.
-    pub(super) fn enter(&self, index: &Index, lost: &ReservedKeys, deadline: Option<Instant>) -> bool {
+    pub(super) fn enter(&self, lost: &ReservedKeys, deadline: Option<Instant>) -> bool {
         let mut now = rt::time::now();
         let until = now.saturating_add(self.wait_limit).min(deadline.unwrap_or(NEVER));
         let mut line = self.contention.queue.line.lock();
@@ -197,7 +191,7 @@ impl Place<'_> {
         let made = line.reserved.as_ref().map_or(now, |reserved| reserved.made);
         let until = now.saturating_add(self.wait_limit);
         line.reserved = Some(Reservation { keys: lost.clone(), wait_limit: self.wait_limit, made, until });
-        self.contention.filter.store(lost.filter(index), Ordering::SeqCst);
+        self.contention.filter.store(lost.filter(), Ordering::SeqCst);
         true
     }
 }
@@ -243,11 +237,11 @@ impl ReservedKeys {
         }
     }
 
-    fn filter(&self, index: &Index) -> u64 {
+    fn filter(&self) -> u64 {
         if !self.ranges.is_empty() {
             return u64::MAX;
         }
-        self.keys.iter().fold(0, |filter, key| filter | bit(index, key))
+        self.keys.iter().fold(0, |filter, key| filter | bit(key))
     }
 
     fn is_written_by(&self, writes: &WriteSet, appends: &[Append]) -> bool {
@@ -264,8 +258,8 @@ impl ReservedKeys {
 
 /// One of 64 bits, by the key's hash.
 #[inline]
-fn bit(index: &Index, key: &Key) -> u64 {
-    1 << (index.hash(key) >> 58)
+fn bit(key: &Key) -> u64 {
+    1 << (fingerprint(key.as_bytes()) >> 2)
 }
 
 /// Waits for a notification until a deadline, if there is one.
@@ -282,16 +276,15 @@ mod tests {
     use std::time::Duration;
 
     use super::{Contention, ReservedKeys};
-    use crate::mvcc::Index;
 
     #[test]
     fn inv_turn_1_places_are_kept_and_turns_come_in_order() {
         rt::check(|| {
-            let (contention, index, lost) = (Contention::new(), Index::new(1, 0), ReservedKeys::default());
+            let (contention, lost) = (Contention::new(), ReservedKeys::default());
             let queue = || contention.queue(Duration::MAX);
             let (first, second, third) = (queue(), queue(), queue());
-            let must_wait = |place: &super::Place<'_>| !place.enter(&index, &lost, Some(rt::time::now()));
-            let enters = |place: &super::Place<'_>| place.enter(&index, &lost, None);
+            let must_wait = |place: &super::Place<'_>| !place.enter(&lost, Some(rt::time::now()));
+            let enters = |place: &super::Place<'_>| place.enter(&lost, None);
             assert!(enters(&first));
             assert!(must_wait(&second) && must_wait(&third) && enters(&first));
             drop(first);

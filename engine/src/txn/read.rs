@@ -10,6 +10,7 @@ use crate::reentry;
 use crate::snapshot::Versioned;
 use crate::types::Version;
 use crate::value::Value;
+use crate::value_ref::ValueRef;
 
 impl Transaction {
     /// Reads a key as a value of the type that the caller names or implies; `None` if the key is absent.
@@ -49,7 +50,7 @@ impl Transaction {
     /// # let mut txn = db.begin_transaction(run)?;
     /// txn.put("text", "four words stand here")?;
     /// let words = txn.get_with("text", |value| match value {
-    ///     Some(stormproof::Value::String(text)) => text.split(' ').count(),
+    ///     Some(stormproof::ValueRef::String(text)) => text.split(' ').count(),
     ///     _ => 0,
     /// })?;
     /// assert_eq!(words, 4);
@@ -59,7 +60,11 @@ impl Transaction {
     /// # Errors
     /// When the transaction has ended or is past its timeout.
     #[inline]
-    pub fn get_with<R>(&mut self, key: impl IntoKey, read: impl FnOnce(Option<&Value>) -> R) -> Result<R> {
+    pub fn get_with<R>(
+        &mut self,
+        key: impl IntoKey,
+        read: impl FnOnce(Option<ValueRef<'_>>) -> R,
+    ) -> Result<R> {
         self.read_with(&key.into_key(), |_, value| reentry::looking(|| read(value)))
     }
 
@@ -101,7 +106,7 @@ impl Transaction {
 
     #[inline]
     pub(super) fn read(&mut self, key: &Key) -> Result<Versioned> {
-        self.read_with(key, |version, value| Versioned { value: value.cloned(), version })
+        self.read_with(key, |version, value| Versioned { value: value.map(ValueRef::to_value), version })
     }
 
     /// Calls `read` with version and value of a key: of the own write, which has no version yet, or else of
@@ -110,13 +115,13 @@ impl Transaction {
     pub(super) fn read_with<R>(
         &mut self,
         key: &Key,
-        read: impl FnOnce(Option<Version>, Option<&Value>) -> R,
+        read: impl FnOnce(Option<Version>, Option<ValueRef<'_>>) -> R,
     ) -> Result<R> {
         self.context.check_active()?;
         if !self.context.writes.is_empty()
             && let Some(own) = self.context.writes.get(key)
         {
-            return Ok(read(None, own.value.as_ref()));
+            return Ok(read(None, own.value.as_ref().map(ValueRef::from)));
         }
         Ok(self.read_snapshot(key, |version, value| read(Some(version), value)))
     }
@@ -126,27 +131,19 @@ impl Transaction {
     pub(super) fn read_snapshot<R>(
         &mut self,
         key: &Key,
-        read: impl FnOnce(Version, Option<&Value>) -> R,
+        read: impl FnOnce(Version, Option<ValueRef<'_>>) -> R,
     ) -> R {
         let (at, now) = (self.context.start_version, mutants::expiry_time(self));
         let index = &self.coordinator.store.index;
         if !self.context.tracks_reads() {
-            return index.see(key, at, now, read);
+            return index.read(key, at, now, |version, value, _| read(version, value));
         }
-        let slot = index.get(key);
-        let mut found = (Version::ZERO, false);
-        let look = |version, value: Option<&Value>| {
-            found = (version, value.is_some());
-            read(version, value)
-        };
-        let answer = match &slot {
-            Some(slot) => slot.see(at, now, look),
-            None => look(Version::ZERO, None),
-        };
+        let (answer, version, is_present, hint) = index.read(key, at, now, |version, value, hint| {
+            (read(version, value), version, value.is_some(), hint)
+        });
         // A missing key is tracked too, or a key that others create would not conflict.
-        let (version, is_present) = found;
         if !mutants::forgets_read(version, is_present) {
-            self.context.reads.add_point(ReadEntry { key: key.clone(), slot, version });
+            self.context.reads.add_point(ReadEntry { key: key.clone(), hint, version });
         }
         answer
     }

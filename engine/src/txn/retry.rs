@@ -88,7 +88,7 @@ fn retry<T, E: From<Error>>(
             // it.
             let place = place.get_or_insert_with(|| coordinator.contention.queue(wait_limit));
             let deadline = deadline.map(|(_, deadline)| deadline);
-            holds_reservation = place.enter(&coordinator.store.index, &lost, deadline);
+            holds_reservation = place.enter(&lost, deadline);
             is_late(Duration::ZERO)?;
         } else {
             let pause = pause(coordinator, policy, attempts);
@@ -127,7 +127,7 @@ fn attempt<T, E: From<Error>>(
     leftover.restore(&mut txn);
     // A condition that does not hold on the newest state either will not hold the next time.
     let changed = |conflicts: &[ConflictInfo]| {
-        conflicts.iter().any(|conflict| coordinator.store.index.newest(conflict.key()) > start)
+        conflicts.iter().any(|conflict| coordinator.store.index.has_newer(conflict.key(), start))
     };
     let done = match body(&mut txn) {
         Ok(done) => done,

@@ -10,6 +10,7 @@ use crate::range::KeyRange;
 use crate::reentry;
 use crate::types::Version;
 use crate::value::Value;
+use crate::value_ref::ValueRef;
 
 /// A key that a scan found.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,7 +139,7 @@ impl Transaction {
     pub fn scan_with(&mut self, range: impl Into<KeyRange>, options: ScanOptions) -> Result<Vec<Entry>> {
         let mut found = Vec::new();
         self.visit(range, options, |key, value, version| {
-            found.push(Entry { key: key.clone(), value: value.clone(), version });
+            found.push(Entry { key: key.clone(), value: value.to_value(), version });
             ControlFlow::Continue(())
         })?;
         Ok(found)
@@ -189,8 +190,8 @@ impl Transaction {
     }
 
     /// Calls `visit` with key, value and version (`None` for own writes) of the keys of a range, in order,
-    /// until it breaks or the limit is reached. Nothing is copied. `visit` must not use the database: locks
-    /// are held around it.
+    /// until it breaks or the limit is reached. Nothing is copied. `visit` should be short, as nothing that
+    /// others overwrite meanwhile is freed, and must not use the database.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -198,11 +199,11 @@ impl Transaction {
     /// # (1..=3_i64).try_for_each(|number| db.put(run, format!("item/{number}"), number))?;
     /// # let mut txn = db.begin_transaction(run)?;
     /// use std::ops::ControlFlow;
-    /// use stormproof::{ScanOptions, Value};
+    /// use stormproof::{ScanOptions, ValueRef};
     ///
     /// let mut sum = 0;
     /// txn.visit("item/".., ScanOptions::new(), |_, value, _| {
-    ///     if let Value::I64(number) = value {
+    ///     if let ValueRef::I64(number) = value {
     ///         sum += number;
     ///     }
     ///     ControlFlow::Continue(())
@@ -217,7 +218,7 @@ impl Transaction {
         &mut self,
         range: impl Into<KeyRange>,
         options: ScanOptions,
-        mut visit: impl FnMut(&Key, &Value, Option<Version>) -> ControlFlow<()>,
+        mut visit: impl FnMut(&Key, ValueRef<'_>, Option<Version>) -> ControlFlow<()>,
     ) -> Result<()> {
         let range = range.into();
         self.context.check_active()?;
@@ -231,7 +232,7 @@ impl Transaction {
         &self,
         range: &KeyRange,
         options: ScanOptions,
-        visit: &mut impl FnMut(&Key, &Value, Option<Version>) -> ControlFlow<()>,
+        visit: &mut impl FnMut(&Key, ValueRef<'_>, Option<Version>) -> ControlFlow<()>,
     ) -> KeyRange {
         let mut own = self.context.writes.in_range(range);
         if options.reverse {
@@ -248,13 +249,12 @@ impl Transaction {
             return KeyRange::between(range.start().clone(), range.start().clone());
         }
         let (at, now) = (self.context.start_version, self.context.now);
-        self.coordinator.store.index.walk(range, options.reverse, |slot| {
-            merge.own_before(slot.key())?;
-            if merge.is_own(slot.key()) && !merge.shows_own_delete() {
+        self.coordinator.store.index.visit(range, options.reverse, at, now, |key, version, value| {
+            merge.own_before(key)?;
+            if merge.is_own(key) && !merge.shows_own_delete() {
                 return merge.own_instead();
             }
-            slot.visit(at, now, |entry, value| merge.give(slot.key(), value, Some(entry.version)))
-                .unwrap_or(ControlFlow::Continue(()))
+            merge.give(key, value, Some(version))
         });
         while merge.stopped_at.is_none() && merge.own.peek().is_some() {
             let _ = merge.own_next();
@@ -279,7 +279,7 @@ struct Merge<'a, I: Iterator<Item = (&'a Key, &'a BufferedWrite)>, V> {
 impl<'a, I, V> Merge<'a, I, V>
 where
     I: Iterator<Item = (&'a Key, &'a BufferedWrite)>,
-    V: FnMut(&Key, &Value, Option<Version>) -> ControlFlow<()>,
+    V: FnMut(&Key, ValueRef<'_>, Option<Version>) -> ControlFlow<()>,
 {
     /// Gives the own writes that come before `key`.
     fn own_before(&mut self, key: &Key) -> ControlFlow<()> {
@@ -310,12 +310,12 @@ where
 
     fn own_next(&mut self) -> ControlFlow<()> {
         match self.own.next() {
-            Some((key, BufferedWrite { value: Some(value), .. })) => self.give(key, value, None),
+            Some((key, BufferedWrite { value: Some(value), .. })) => self.give(key, value.into(), None),
             _ => ControlFlow::Continue(()),
         }
     }
 
-    fn give(&mut self, key: &Key, value: &Value, version: Option<Version>) -> ControlFlow<()> {
+    fn give(&mut self, key: &Key, value: ValueRef<'_>, version: Option<Version>) -> ControlFlow<()> {
         self.left -= 1;
         let flow = (self.visit)(key, value, version);
         if flow.is_break() || self.left == 0 {

@@ -187,8 +187,8 @@ impl Transaction {
         // Before it joins a group: one that waited inside of a group would keep all its members waiting.
         if !self.holds_reservation {
             let TransactionContext { writes, appends, .. } = &self.context;
-            let Coordinator { contention, store, .. } = &**self.coordinator;
-            contention.give_way(&store.index, writes, appends, self.context.deadline());
+            let Coordinator { contention, .. } = &**self.coordinator;
+            contention.give_way(writes, appends, self.context.deadline());
         }
         if let Err(error) = self.context.check_active() {
             return Err(self.fail(error));
@@ -249,6 +249,8 @@ impl Transaction {
     /// What goes to the committer. The transaction keeps neither reads nor writes.
     pub(crate) fn request(&mut self) -> Request {
         self.context.status = Status::Validating;
+        // Here and not by the leader, who does as little as can be while others wait.
+        self.context.writes.encode(&mut Vec::new(), self.context.id, self.run.number);
         Request {
             txn: self.context.id,
             run: self.run,

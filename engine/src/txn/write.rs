@@ -10,9 +10,11 @@ use crate::commit::{Append, BufferedWrite};
 use crate::conflict::{CasExpectation, ConflictInfo};
 use crate::error::{Error, Result};
 use crate::key::{IntoKey, Key, TypeTag};
+use crate::mvcc::Hint;
 use crate::snapshot::Versioned;
 use crate::types::Version;
 use crate::value::{VALUE_DEPTH_MAX, Value};
+use crate::value_ref::ValueRef;
 
 /// What there is too much of in a value that nests too deep.
 pub(crate) const DEPTH: &str = "levels of nesting in a value";
@@ -224,8 +226,9 @@ impl Transaction {
             Some(own) => (Versioned { value: own.value.clone(), version: None }, self.context.start_version),
             None => {
                 let (at, now) = (self.context.start_version, self.context.now);
-                let read = self.coordinator.store.index.read(&key, at, now);
-                (Versioned { value: read.value, version: Some(read.version) }, read.version)
+                self.coordinator.store.index.read(&key, at, now, |version, value, _| {
+                    (Versioned { value: value.map(ValueRef::to_value), version: Some(version) }, version)
+                })
             }
         };
         let holds = match &expected {
@@ -258,14 +261,9 @@ impl Transaction {
         let value = value.map(|value| value.within_depth(VALUE_DEPTH_MAX, DEPTH)).transpose()?;
         self.context.check_may_write()?;
         self.check_key_size(key.as_bytes().len())?;
-        let slot = self
-            .context
-            .reads
-            .points()
-            .last()
-            .filter(|last| last.key == key)
-            .and_then(|last| last.slot.clone());
-        self.context.writes.insert(key, BufferedWrite { value, expires_at, condition, slot });
+        let last_read = self.context.reads.points().last().filter(|last| last.key == key);
+        let hint = last_read.map_or(Hint::NONE, |last| last.hint);
+        self.context.writes.insert(key, BufferedWrite { value, expires_at, condition, hint, record: None });
         self.check_size()
     }
 

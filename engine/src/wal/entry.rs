@@ -69,12 +69,12 @@ pub(crate) struct RecordWriter<'a> {
 }
 
 impl RecordWriter<'_> {
-    /// Adds a put.
+    /// Adds a put of an encoded value.
     #[inline]
-    pub(crate) fn put(&mut self, key: &[u8], value: &Value, expires_at: Option<UnixMillis>) -> Result<()> {
+    pub(crate) fn put(&mut self, key: &[u8], value: &[u8], expires_at: Option<UnixMillis>) -> Result<()> {
         self.buffer.push(if expires_at.is_some() { tag::WRITE_EXPIRING } else { tag::WRITE });
         push_bytes(self.buffer, key);
-        push_value(self.buffer, value)?;
+        push_bytes(self.buffer, value);
         if let Some(UnixMillis(at)) = expires_at {
             push_varint(self.buffer, at);
         }
@@ -218,27 +218,6 @@ pub(crate) fn decode_value(bytes: &[u8]) -> Result<Value, &'static str> {
     }
 }
 
-/// Appends a length-prefixed encoded value, encoding it in place.
-#[inline]
-pub(crate) fn push_value(buffer: &mut Vec<u8>, value: &Value) -> Result<()> {
-    // Encoded before its length is known: for most values the one byte left here is enough, and nothing
-    // moves.
-    buffer.push(0);
-    let start = buffer.len();
-    bincode::encode_into_writer(value, VecWriter(buffer), CONFIG)
-        .map_err(|error| Error::Invalid(format!("the value can't be encoded: {error}")))?;
-    let length = buffer.len() - start;
-    if length < 251 {
-        buffer[start - 1] = length.to_le_bytes()[0];
-    } else {
-        let mut prefix = [0; 9];
-        let used =
-            bincode::encode_into_slice(length as u64, &mut prefix, CONFIG).expect("nine bytes suffice");
-        buffer.splice(start - 1..start, prefix[..used].iter().copied());
-    }
-    Ok(())
-}
-
 #[inline]
 pub(crate) fn push_bytes(buffer: &mut Vec<u8>, bytes: &[u8]) {
     push_varint(buffer, bytes.len() as u64);
@@ -274,9 +253,7 @@ mod tests {
     use env::UnixMillis;
     use proptest::prelude::*;
 
-    use super::{
-        CONFIG, Entry, TransactionHead, decode_transaction, decode_value, encode_transaction, push_value,
-    };
+    use super::{CONFIG, Entry, TransactionHead, decode_transaction, decode_value, encode_transaction};
     use crate::error::{Error, Result};
     use crate::types::{RunNumber, TxnId, Version};
     use crate::value::Value;
@@ -295,9 +272,11 @@ mod tests {
             |record| {
                 for (key, put) in writes {
                     match put {
-                        Some((value, expires_at)) => {
-                            record.put(key, &Value::from(value.as_slice()), expires_at.map(UnixMillis))?
-                        }
+                        Some((value, expires_at)) => record.put(
+                            key,
+                            &Value::from(value.as_slice()).encoded(),
+                            expires_at.map(UnixMillis),
+                        )?,
                         None => record.delete(key)?,
                     }
                 }
@@ -372,9 +351,7 @@ mod tests {
 
     #[test]
     fn the_hand_written_encoding_is_the_derived_one() {
-        let mut value = Vec::new();
-        push_value(&mut value, &Value::from(vec![7_u8; 300])).unwrap();
-        let value = &value[3..];
+        let value = &*Value::from(vec![7_u8; 300]).encoded();
         let entries = [
             Entry::BeginTxn { transaction: 3, run: 5 },
             Entry::Write { key: b"k", value },

@@ -1,12 +1,13 @@
-//! What is read without locks in production: a hash table, and cells that point to what may be exchanged
-//! while others look at it. Here each operation is one atomic step, and a scheduling point; nothing is held
-//! while a reader looks.
+//! Structures that are read without locks in production: a hash table, references to values that may be
+//! replaced while others read them, and values that are written once. Here each operation is one atomic
+//! step, and a scheduling point (except those of [`WriteOnce`]); nothing is held while a reader reads.
 #![expect(clippy::disallowed_types, reason = "no task switches while it is locked")]
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
+use std::marker::PhantomData;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use hashbrown::Equivalent;
 use hashbrown::HashSet;
@@ -15,7 +16,7 @@ use crate::life;
 use crate::op::{Op, OpKind};
 use crate::sync::identity;
 
-/// Does `work`; in production, with epochs held.
+/// Calls `work`; in production, with epochs held.
 pub fn pinned<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
@@ -73,24 +74,25 @@ impl<T, S: BuildHasher> fmt::Debug for Table<T, S> {
     }
 }
 
-/// A share in what a [`Cell`] points to, or pointed to. Never changes.
+/// A reference to a value that an [`AtomicRef`] refers to, or referred to: counted, and free to keep. The
+/// value never changes.
 #[derive(Debug)]
-pub struct Shown<T>(Arc<T>);
+pub struct Published<T>(Arc<T>);
 
-impl<T: 'static> Shown<T> {
-    /// What a cell is to show.
+impl<T: 'static> Published<T> {
+    /// A value to be published through an [`AtomicRef`].
     pub fn new(value: T) -> Self {
         Self(Arc::new(value))
     }
 }
 
-impl<T> Clone for Shown<T> {
+impl<T> Clone for Published<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<T> Deref for Shown<T> {
+impl<T> Deref for Published<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -98,29 +100,68 @@ impl<T> Deref for Shown<T> {
     }
 }
 
-/// Shows one thing, or nothing, to any number of threads; one at a time exchanges it.
-pub struct Cell<T> {
-    label: &'static str,
-    shown: parking_lot::Mutex<Option<Shown<T>>>,
+/// In production, protects what was loaded from being freed.
+#[derive(Debug)]
+pub struct Pin(());
+
+/// In production, protects what is loaded from now on.
+pub fn pin() -> Pin {
+    Pin(())
 }
 
-impl<T: 'static> Cell<T> {
-    /// One that shows this; `label` names it in simulations.
+/// A value loaded from an [`AtomicRef`], for as long as the [`Pin`] exists.
+#[derive(Debug)]
+pub struct Loaded<'pin, T>(Arc<T>, PhantomData<&'pin T>);
+
+impl<T> Loaded<'_, T> {
+    /// Whether both are one and the same value, and not only equal ones.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<T> Deref for Loaded<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Refers to a value, or to none. Any number of threads load it; one at a time replaces it.
+pub struct AtomicRef<T> {
+    label: &'static str,
+    value: parking_lot::Mutex<Option<Published<T>>>,
+}
+
+impl<T: 'static> AtomicRef<T> {
+    /// Creates one that refers to `value`; `label` names it in simulations.
     pub fn new(label: &'static str, value: T) -> Self {
-        Self { label, shown: parking_lot::Mutex::new(Some(Shown::new(value))) }
+        Self { label, value: parking_lot::Mutex::new(Some(Published::new(value))) }
     }
 
-    /// Calls `read` with what it shows.
+    /// Creates one that refers to nothing; `label` names it in simulations.
+    pub fn empty(label: &'static str) -> Self {
+        Self { label, value: parking_lot::Mutex::new(None) }
+    }
+
+    /// Calls `read` with the value.
     pub fn with<R>(&self, read: impl FnOnce(Option<&T>) -> R) -> R {
         self.point(OpKind::Load);
-        let shown = self.shown.lock().clone();
-        read(shown.as_deref())
+        let value = self.value.lock().clone();
+        read(value.as_deref())
     }
 
-    /// Shows something else from now on, and returns what it showed.
-    pub fn swap(&self, value: Option<Shown<T>>) -> Option<Shown<T>> {
+    /// Loads the value.
+    pub fn load<'pin>(&self, _pin: &'pin Pin) -> Option<Loaded<'pin, T>> {
+        self.point(OpKind::Load);
+        self.value.lock().clone().map(|value| Loaded(value.0, PhantomData))
+    }
+
+    /// Replaces the value, and returns the one before.
+    pub fn swap(&self, value: Option<Published<T>>) -> Option<Published<T>> {
         self.point(OpKind::Update);
-        std::mem::replace(&mut *self.shown.lock(), value)
+        std::mem::replace(&mut *self.value.lock(), value)
     }
 
     fn point(&self, kind: OpKind) {
@@ -128,8 +169,58 @@ impl<T: 'static> Cell<T> {
     }
 }
 
-impl<T> fmt::Debug for Cell<T> {
+impl<T> fmt::Debug for AtomicRef<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cell").field("label", &self.label).finish_non_exhaustive()
+        f.debug_struct("AtomicRef").field("label", &self.label).finish_non_exhaustive()
     }
+}
+
+/// A value that is written at most once. Any number of threads read; the first to write wins. No scheduling
+/// point: what says that it is there is one.
+#[derive(Debug)]
+pub struct WriteOnce<T>(OnceLock<T>);
+
+impl<T> WriteOnce<T> {
+    /// Creates one without a value.
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    /// The value, once it is there.
+    pub fn get(&self) -> Option<&T> {
+        self.0.get()
+    }
+
+    /// Writes the value.
+    ///
+    /// # Errors
+    /// The value itself, when there is one already.
+    pub fn set(&self, value: T) -> Result<(), T> {
+        self.0.set(value)
+    }
+}
+
+impl<T> Default for WriteOnce<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Runs several accesses of `object` that together read one state of it, as one step: a scheduling point,
+/// and none inside.
+pub fn read_step<O: ?Sized, R>(label: &'static str, object: &O, accesses: impl FnOnce() -> R) -> R {
+    life::point(Op::new(OpKind::Load, label, identity(object)));
+    life::without_points(accesses)
+}
+
+/// Runs several accesses of `object` that together change its state at one moment, as one step: a
+/// scheduling point, and none inside.
+pub fn write_step<O: ?Sized, R>(label: &'static str, object: &O, accesses: impl FnOnce() -> R) -> R {
+    life::point(Op::new(OpKind::Update, label, identity(object)));
+    life::without_points(accesses)
+}
+
+/// Runs accesses of what does not change any more, without a scheduling point.
+pub fn settled<R>(accesses: impl FnOnce() -> R) -> R {
+    life::without_points(accesses)
 }

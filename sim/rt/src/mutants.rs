@@ -370,6 +370,71 @@ mutants! {
         bug: "none: shows that old traces outlive changes",
         contract: ""
     }
+    DirectoryReadOnce {
+        breaks: "does not look again whether the directory still names the leaf that was found",
+        bug: "a pointer followed after what it was read from has changed",
+        contract: "V1"
+    }
+    SplitLeftFirst {
+        breaks: "shortens a leaf that is split before the directory names the new one",
+        bug: "split published in the wrong order: keys out of sight for a moment",
+        contract: "V1"
+    }
+    HintTrusted {
+        breaks: "takes the leaf in which a key was read for its leaf at commit, whatever has been split since",
+        bug: "a cached position used after a split",
+        contract: "WriteConflict"
+    }
+    RepackAtPublished {
+        breaks: "drops versions that are older than the newest snapshot when it packs a leaf, not the oldest one",
+        bug: "garbage collected by the wrong bound",
+        contract: "V1"
+    }
+    RepackKeepsOldest {
+        breaks: "keeps the oldest version of a key that has several in a journal when it packs the leaf",
+        bug: "merge takes the wrong side",
+        contract: "V1"
+    }
+    RollBackForgetsPromotion {
+        breaks: "does not bring back from the history what a failed group had made old",
+        bug: "undo without the versions that were moved meanwhile",
+        contract: "V3"
+    }
+    RollBackForgetsSplit {
+        breaks: "rolls back only the left one of a leaf that a failed group has split",
+        bug: "undo that does not follow a split",
+        contract: "V3"
+    }
+    FenceOffByOne {
+        breaks: "splits leaves at the last key of the left one, which the right one is then asked for",
+        bug: "a separator off by one",
+        contract: "V1"
+    }
+    ReverseScanEndsAtEmptyLeaf {
+        breaks: "ends a reverse scan at a leaf that has no key in the range",
+        bug: "an empty page taken for the end",
+        contract: "V1"
+    }
+    ScanForgetsNewKeys {
+        breaks: "leaves keys out of scans that are in the journal of a leaf only",
+        bug: "a scan that reads the main structure and not the delta",
+        contract: "V1"
+    }
+    LeafNewestNotRaised {
+        breaks: "does not raise the newest version of a leaf when a record is added",
+        bug: "a summary that is not kept up: validation skips what has changed",
+        contract: "WriteConflict"
+    }
+    HistoryDroppedEarly {
+        breaks: "drops older versions when some snapshot has passed the first of them, not the last",
+        bug: "a segment freed while part of it is in use",
+        contract: "V1"
+    }
+    MergeLosesHistory {
+        breaks: "loses the older versions of the right one when two leaves are merged",
+        bug: "a merge that moves the current versions only",
+        contract: "V1"
+    }
 }
 
 impl fmt::Display for Mutant {

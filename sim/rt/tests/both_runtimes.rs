@@ -50,13 +50,14 @@ macro_rules! on {
             }
 
             #[test]
-            fn a_cell_shows_one_thing_or_another_and_what_it_showed_stays_whole() {
+            fn a_reference_refers_to_one_value_or_another_and_what_was_loaded_stays_whole() {
                 check(|| {
-                    let cell = Arc::new(lockfree::Cell::new("cell", vec![1_u32; 8]));
+                    let cell = Arc::new(lockfree::AtomicRef::new("cell", vec![1_u32; 8]));
                     let theirs = Arc::clone(&cell);
                     let writer = thread::spawn("writer", move || {
                         for number in 2..20 {
-                            let before = theirs.swap(Some(lockfree::Shown::new(vec![number; 8]))).unwrap();
+                            let value = lockfree::Published::new(vec![number; 8]);
+                            let before = theirs.swap(Some(value)).unwrap();
                             assert_eq!(before[7], number - 1);
                         }
                         assert_eq!(theirs.swap(None).unwrap().len(), 8);
@@ -64,12 +65,43 @@ macro_rules! on {
                     })
                     .unwrap();
                     let mut last = 0;
-                    while let Some(seen) = lockfree::pinned(|| cell.with(|shown| shown.cloned())) {
+                    while let Some(seen) = lockfree::pinned(|| cell.with(|value| value.cloned())) {
                         assert!(seen.iter().all(|number| *number == seen[0]) && seen[0] >= last);
                         last = seen[0];
+                        {
+                            let pin = lockfree::pin();
+                            let Some(loaded) = cell.load(&pin) else { continue };
+                            assert!(loaded[0] >= last && loaded[7] == loaded[0]);
+                            assert!(
+                                cell.load(&pin).is_none_or(|again| again[0] > last || again.is_same(&loaded))
+                            );
+                        }
                         thread::yield_now();
                     }
                     writer.join().unwrap();
+                });
+            }
+
+            #[test]
+            fn accesses_of_one_step_are_seen_all_or_none_once_their_last_is() {
+                check(|| {
+                    let shared = Arc::new((lockfree::WriteOnce::new(), AtomicU64::new("written", 0)));
+                    assert!(lockfree::AtomicRef::<u64>::empty("nothing").load(&lockfree::pin()).is_none());
+                    let theirs = Arc::clone(&shared);
+                    let writer = thread::spawn("writer", move || {
+                        lockfree::write_step("pair", &*theirs, || {
+                            theirs.0.set(7_u64).unwrap();
+                            theirs.1.store(1, Ordering::Release);
+                        });
+                        assert_eq!(theirs.0.set(8), Err(8));
+                    })
+                    .unwrap();
+                    let seen = lockfree::read_step("pair", &*shared, || {
+                        (shared.1.load(Ordering::Acquire) == 1).then(|| *shared.0.get().unwrap())
+                    });
+                    assert!(seen.is_none_or(|seen| seen == 7));
+                    writer.join().unwrap();
+                    assert_eq!(shared.0.get(), Some(&7));
                 });
             }
 

@@ -95,6 +95,9 @@ fn draw_engine(options: &Options, storage: Storage, isolation: Isolation, stream
         DurabilityKind::Batched => DurabilityPlan::Batched { interval_micros, commits_max },
         DurabilityKind::Async => DurabilityPlan::Async { interval_micros },
     };
+    // Small ones make leaves split and merge; the largest is what applications have.
+    let (page_entries, journal_records) =
+        stream.weighted(&[(4, (8, 2)), (2, (4, 2)), (2, (16, 8)), (2, (128, 32))]);
     EnginePlan {
         storage,
         isolation,
@@ -103,7 +106,8 @@ fn draw_engine(options: &Options, storage: Storage, isolation: Isolation, stream
         checkpoint_bytes: stream.weighted(&[(3, 0), (2, 4 << 10), (2, 16 << 10)]),
         allocate_bytes: stream.weighted(&[(2, 0), (2, 4 << 10), (1, 64 << 10)]),
         wait_durable_every: stream.weighted(&[(1, 0), (2, 3), (1, 1)]),
-        index_shards: stream.weighted(&[(1, 1), (2, 4), (1, 16)]),
+        page_entries,
+        journal_records,
         snapshot_generations: stream.weighted(&[(1, 2), (2, 8)]),
         maintenance_interval_micros: stream.weighted(&[(2, 500), (2, 20_000), (1, 1_000_000)]),
         recovery_threads: stream.weighted(&[(4, 1), (2, 2), (1, 4)]),

@@ -68,8 +68,12 @@ pub struct EnginePlan {
     pub allocate_bytes: u64,
     /// Clients wait for every n-th of their commits to be durable; 0 for never.
     pub wait_durable_every: u64,
-    /// Shards of the index.
-    pub index_shards: usize,
+    /// Most entries of a page of the index.
+    #[serde(default = "page_entries")]
+    pub page_entries: usize,
+    /// Most records of a journal of the index.
+    #[serde(default = "journal_records")]
+    pub journal_records: usize,
     /// Slots of the snapshot registry.
     pub snapshot_generations: usize,
     /// Commits between two looks at the oldest snapshot.
@@ -84,6 +88,16 @@ pub struct EnginePlan {
 
 const fn one() -> usize {
     1
+}
+
+/// What traces from before it could be drawn run with.
+const fn page_entries() -> usize {
+    8
+}
+
+/// What traces from before it could be drawn run with.
+const fn journal_records() -> usize {
+    2
 }
 
 /// What traces from before it could be drawn ran with.

@@ -168,8 +168,11 @@ fn plan_words(plan: &Plan) -> Vec<(String, String)> {
         (
             "index",
             format!(
-                "{} shards, {} snapshot generations, a look at the oldest every {} commits",
-                engine.index_shards, engine.snapshot_generations, engine.collect_every
+                "pages of {} entries, journals of {}, {} snapshot generations, a look at the oldest every {} commits",
+                engine.page_entries,
+                engine.journal_records,
+                engine.snapshot_generations,
+                engine.collect_every
             ),
         ),
     ];

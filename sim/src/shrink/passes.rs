@@ -91,7 +91,7 @@ fn options(search: &mut Search<'_>) {
     attempt(search, |plan| plan.engine.durability = DurabilityPlan::Strict);
     attempt(search, |plan| plan.engine.segment_bytes = 1 << 20);
     attempt(search, |plan| plan.engine.checkpoint_bytes = 0);
-    attempt(search, |plan| plan.engine.index_shards = 1);
+    attempt(search, |plan| (plan.engine.page_entries, plan.engine.journal_records) = (128, 32));
     attempt(search, |plan| plan.engine.snapshot_generations = 8);
     attempt(search, |plan| plan.engine.recovery_threads = 1);
     attempt(search, |plan| plan.engine.maintenance_interval_micros = 1_000_000);

@@ -40,7 +40,7 @@ pub fn builder(plan: &EnginePlan) -> DatabaseBuilder {
     };
     let builder = Database::builder()
         .isolation(isolation)
-        .index_shards(plan.index_shards)
+        .index_leaf(plan.page_entries, plan.journal_records)
         .snapshot_generations(plan.snapshot_generations)
         .collect_every(plan.collect_every)
         .maintenance_interval(micros(plan.maintenance_interval_micros))

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-use stormproof::{Commit, Database, Durability, KeyRange, RunId, Transaction, Value as Stored};
+use stormproof::{Commit, Database, Durability, KeyRange, RunId, Transaction, ValueRef as Stored};
 
 use crate::data::{self, Key, Value};
 use crate::engine::{Engine, Result, Setting};
@@ -226,7 +226,7 @@ fn put_one_more(txn: &mut Transaction, key: &Key) -> Result<()> {
     Ok(txn.put(key, &data::value(old + 1))?)
 }
 
-fn number(value: Option<&Stored>) -> u64 {
+fn number(value: Option<Stored<'_>>) -> u64 {
     match value {
         Some(Stored::Bytes(value)) => data::number(value),
         _ => 0,

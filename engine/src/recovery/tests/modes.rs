@@ -191,8 +191,10 @@ fn what_was_in_flight_when_a_sync_failed_counts_against_the_bound() {
         assert!(matches!(flushed, Err(Error::Poisoned { .. })));
         for after in 1..=3 {
             let (version, txn) = (Version::new(version.get() + after), TxnId::new(1_000 + after));
-            log.append(version, txn, RunNumber::new(3), |record| record.put(b"late", &Value::I64(1), None))
-                .unwrap();
+            log.append(version, txn, RunNumber::new(3), |record| {
+                record.put(b"late", &Value::I64(1).encoded(), None)
+            })
+            .unwrap();
         }
         log.end_group().unwrap();
         assert!(matches!(log.before_ack(), Err(Error::Indeterminate { .. })));

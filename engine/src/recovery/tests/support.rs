@@ -86,7 +86,7 @@ impl Store {
         let (mut version, mut txn) = (self.next_version, self.next_txn);
         for (key, value) in writes {
             log.append(version, txn, RunNumber::new(3), |record| match value {
-                Some(value) => record.put(key.as_bytes(), value, None),
+                Some(value) => record.put(key.as_bytes(), &value.encoded(), None),
                 None => record.delete(key.as_bytes()),
             })?;
             (version, txn) = (version.next(), txn.next());
@@ -115,7 +115,10 @@ impl Store {
         let version = self.content.values().map(|cell| cell.0).max().unwrap_or_default();
         let mut writer = CheckpointWriter::begin(log, capture, version.max(capture.version))?;
         for (key, (version, txn, value)) in &self.content {
-            writer.push(key, *version, *txn, RunNumber::new(3), value.as_ref(), None)?;
+            let value = value
+                .as_ref()
+                .map(|value| bincode::encode_to_vec(value, bincode::config::standard()).unwrap());
+            writer.push(key, *version, *txn, RunNumber::new(3), value.as_deref(), None)?;
         }
         writer.finish()
     }

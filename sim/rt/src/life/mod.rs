@@ -34,7 +34,7 @@ pub use task::TaskId;
 pub use wait_graph::{WaitGraph, Waiting};
 pub use watch::{Step, Watch, Watcher};
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -71,9 +71,33 @@ pub(crate) fn with_core<T>(f: impl FnOnce(&mut Core) -> T) -> Option<T> {
     CORE.with_borrow_mut(|core| core.as_mut().map(|core| f(core)))
 }
 
+thread_local! {
+    /// Whether the task that runs is inside of one step of several accesses.
+    static INSIDE_STEP: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls `accesses`, in which there are no scheduling points. They must take no lock: a task that waits for
+/// one can't let others run.
+pub(crate) fn without_points<R>(accesses: impl FnOnce() -> R) -> R {
+    /// Ends the step, also when the accesses panic.
+    struct Step(bool);
+
+    impl Drop for Step {
+        fn drop(&mut self) {
+            INSIDE_STEP.set(self.0);
+        }
+    }
+
+    let _step = Step(INSIDE_STEP.replace(true));
+    accesses()
+}
+
 /// A scheduling point before `op`; nothing outside of a life. Returns whether this is a life.
 #[inline]
 pub(crate) fn point(op: Op) -> bool {
+    if INSIDE_STEP.get() {
+        return is_inside();
+    }
     with_core(|core| core.step(op, false)).map(follow).is_some()
 }
 

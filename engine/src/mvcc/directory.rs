@@ -1,0 +1,249 @@
+//! Finds the leaf of a key: a root of chunks of leaves.
+//!
+//! ```text
+//! root ──► chunk ──► leaf        root and chunks: separators and numbers, replaced as wholes
+//! ```
+//! A reader follows root, chunk and leaf, and then looks whether root and chunk are still what they were. If
+//! not, it tries again. So numbers of chunks and leaves may be used again at once, and a reader never has to
+//! check a leaf's bounds.
+//!
+//! A split writes the right part, then the directory, then the left part; a merge writes the merged one,
+//! then the directory, then removes the right one.
+//!
+//! Invariants:
+//! * INV-DIRECTORY-1: a leaf that was found was the key's at the moment when it was loaded, so finding is
+//!   one step.
+//! * INV-DIRECTORY-2: in every state, each key is in the leaf that the directory names for it.
+
+use rt::lockfree::{AtomicRef, Loaded, Pin, Published, pin, read_step};
+
+use super::leaf::Leaf;
+use super::node::Node;
+use super::table::Table;
+
+/// Most children of a chunk. Few in simulations, so that they see chunks split.
+fn children_max() -> usize {
+    if rt::probe::is_simulated() { 6 } else { 128 }
+}
+
+/// The way from keys to leaves. Any number of threads read, one at a time writes.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    root: AtomicRef<Node>,
+    chunks: Table<Node>,
+    leaves: Table<Leaf>,
+}
+
+/// A leaf, and its number.
+pub(crate) struct FoundLeaf<'pin> {
+    pub(crate) number: u32,
+    pub(crate) leaf: Loaded<'pin, Leaf>,
+}
+
+/// Which keys' leaf is meant.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sought<'a> {
+    /// That of this key.
+    Key(&'a [u8]),
+    /// That of the keys right below this bound; the last one without a bound.
+    Below(Option<&'a [u8]>),
+}
+
+impl Sought<'_> {
+    #[inline]
+    fn position(&self, node: &Node) -> usize {
+        match self {
+            Self::Key(key) => node.position(key),
+            Self::Below(bound) => node.position_below(*bound),
+        }
+    }
+}
+
+/// Numbers that are free, of chunks and leaves. Belongs to the writer.
+#[derive(Debug)]
+pub(crate) struct Numbers {
+    chunks: FreeNumbers,
+    leaves: FreeNumbers,
+}
+
+#[derive(Debug)]
+struct FreeNumbers {
+    free: Vec<u32>,
+    next: u32,
+}
+
+impl FreeNumbers {
+    fn take(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.next += 1;
+            self.next - 1
+        })
+    }
+}
+
+impl Directory {
+    /// One with an empty leaf.
+    pub(crate) fn new() -> (Self, Numbers) {
+        let directory = Self {
+            root: AtomicRef::new("index.root", Node::new(&[], &[0])),
+            chunks: Table::new("index.chunk"),
+            leaves: Table::new("index.leaf"),
+        };
+        directory.chunks.set(0, Some(Node::new(&[], &[0])));
+        directory.leaves.set(0, Some(Leaf::empty()));
+        let numbers = || FreeNumbers { free: Vec::new(), next: 1 };
+        (directory, Numbers { chunks: numbers(), leaves: numbers() })
+    }
+
+    /// One of these leaves, in the order of their keys.
+    pub(crate) fn of(leaves: Vec<Leaf>) -> (Self, Numbers) {
+        let (directory, mut numbers) = Self::new();
+        let lowers: Vec<Box<[u8]>> = leaves.iter().map(|leaf| leaf.fence.lower.clone()).collect();
+        let children: Vec<u32> = (0..).take(leaves.len()).collect();
+        let mut chunks = Vec::new();
+        // With room for a few more.
+        let loaded = children_max() * 3 / 4;
+        for (chunk, lowers) in children.chunks(loaded).zip(lowers.chunks(loaded)) {
+            let separators: Vec<&[u8]> = lowers[1..].iter().map(|lower| &**lower).collect();
+            chunks.push((&*lowers[0], Node::new(&separators, chunk)));
+        }
+        let separators: Vec<&[u8]> = chunks[1..].iter().map(|(lower, _)| *lower).collect();
+        let chunk_numbers: Vec<u32> = (0..).take(chunks.len()).collect();
+        directory.root.swap(Some(Published::new(Node::new(&separators, &chunk_numbers))));
+        numbers.chunks.next = chunk_numbers.len() as u32;
+        numbers.leaves.next = children.len() as u32;
+        for (number, (_, chunk)) in chunk_numbers.into_iter().zip(chunks) {
+            directory.chunks.set(number, Some(chunk));
+        }
+        for (number, leaf) in children.into_iter().zip(leaves) {
+            directory.leaves.set(number, Some(leaf));
+        }
+        (directory, numbers)
+    }
+
+    /// Finds a leaf: one step.
+    #[inline]
+    pub(crate) fn find<'pin>(&self, sought: Sought<'_>, pin: &'pin Pin) -> FoundLeaf<'pin> {
+        if rt::mutant!(DirectoryReadOnce) {
+            return self.find_once(sought, pin);
+        }
+        read_step("index.find", self, || {
+            loop {
+                if let Some(found) = self.try_find(sought, pin) {
+                    return found;
+                }
+            }
+        })
+    }
+
+    #[inline]
+    fn try_find<'pin>(&self, sought: Sought<'_>, pin: &'pin Pin) -> Option<FoundLeaf<'pin>> {
+        let root = self.root.load(pin)?;
+        let chunk_number = root.child(sought.position(&root));
+        let chunk = self.chunks.load(chunk_number, pin)?;
+        let number = chunk.child(sought.position(&chunk));
+        let leaf = self.leaves.load(number, pin)?;
+        let is_current =
+            self.chunks.load(chunk_number, pin)?.is_same(&chunk) && self.root.load(pin)?.is_same(&root);
+        is_current.then_some(FoundLeaf { number, leaf })
+    }
+
+    /// A deliberate bug: nothing is looked at twice.
+    #[cold]
+    fn find_once<'pin>(&self, sought: Sought<'_>, pin: &'pin Pin) -> FoundLeaf<'pin> {
+        loop {
+            let number = read_step("index.find", self, || {
+                let root = self.root.load(pin)?;
+                let chunk = self.chunks.load(root.child(sought.position(&root)), pin)?;
+                Some(chunk.child(sought.position(&chunk)))
+            });
+            rt::probe::at("directory→leaf");
+            let leaf = read_step("index.leaf", self, || self.leaves.load(number?, pin));
+            if let (Some(number), Some(leaf)) = (number, leaf) {
+                return FoundLeaf { number, leaf };
+            }
+        }
+    }
+
+    /// The leaf of that number, if there is one. For the writer.
+    #[inline]
+    pub(crate) fn leaf<'pin>(&self, number: u32, pin: &'pin Pin) -> Option<Loaded<'pin, Leaf>> {
+        read_step("index.leaf", self, || self.leaves.load(number, pin))
+    }
+
+    /// Replaces a leaf by another state of it. Only the writer does.
+    pub(crate) fn replace(&self, number: u32, leaf: Leaf) {
+        self.leaves.set(number, Some(leaf));
+    }
+
+    /// Replaces a leaf by two, the second of which holds the keys from `separator` on. Only the writer
+    /// does. Returns the number of the right one.
+    pub(crate) fn split(&self, numbers: &mut Numbers, number: u32, left: Leaf, right: Leaf) -> u32 {
+        let separator = right.fence.lower.clone();
+        let new = numbers.leaves.take();
+        let pin = pin();
+        let (chunk_number, chunk, position) = self.path(&left.fence.lower, &pin);
+        debug_assert_eq!(chunk.child(position), number, "a leaf is where its lower bound is");
+        let split = chunk.with_split(position, &separator, new);
+        if rt::mutant!(SplitLeftFirst) {
+            self.leaves.set(number, Some(left));
+            self.leaves.set(new, Some(right));
+            self.chunks.set(chunk_number, Some(split));
+        } else {
+            self.leaves.set(new, Some(right));
+            self.chunks.set(chunk_number, Some(split));
+            self.leaves.set(number, Some(left));
+        }
+        rt::reached!("leaf split");
+        self.split_chunk(numbers, chunk_number, &separator);
+        new
+    }
+
+    /// Splits a chunk that has too many children.
+    fn split_chunk(&self, numbers: &mut Numbers, number: u32, key: &[u8]) {
+        let pin = pin();
+        let Some(chunk) = self.chunks.load(number, &pin) else { return };
+        if chunk.children().len() <= children_max() {
+            return;
+        }
+        let Some(root) = self.root.load(&pin) else { return };
+        let (left, separator, right) = chunk.halves();
+        let new = numbers.chunks.take();
+        let root = root.with_split(root.position(key), &separator, new);
+        self.chunks.set(new, Some(right));
+        self.root.swap(Some(Published::new(root)));
+        self.chunks.set(number, Some(left));
+        rt::reached!("chunk of the directory split");
+    }
+
+    /// The number of the leaf behind one in its chunk, if there is one: they may be merged.
+    pub(crate) fn right_of(&self, lower: &[u8]) -> Option<u32> {
+        let pin = pin();
+        let (_, chunk, position) = self.path(lower, &pin);
+        chunk.children().get(position + 1).copied()
+    }
+
+    /// Replaces a leaf and the one behind it in its chunk by one. Only the writer does.
+    pub(crate) fn merge(&self, numbers: &mut Numbers, number: u32, merged: Leaf) {
+        let lower = merged.fence.lower.clone();
+        let pin = pin();
+        let (chunk_number, chunk, position) = self.path(&lower, &pin);
+        let right = chunk.child(position + 1);
+        self.leaves.set(number, Some(merged));
+        self.chunks.set(chunk_number, Some(chunk.without_right_of(position)));
+        self.leaves.set(right, None);
+        numbers.leaves.free.push(right);
+        rt::reached!("leaves merged");
+    }
+
+    /// The chunk of a key, its number, and the position in it. For the writer.
+    fn path<'pin>(&self, key: &[u8], pin: &'pin Pin) -> (u32, Loaded<'pin, Node>, usize) {
+        read_step("index.path", self, || {
+            let root = self.root.load(pin).expect("there always is a root");
+            let number = root.child(root.position(key));
+            let chunk = self.chunks.load(number, pin).expect("the root names chunks that are there");
+            let position = chunk.position(key);
+            (number, chunk, position)
+        })
+    }
+}

@@ -1,0 +1,500 @@
+//! Packed pages: the newest version of each key of a leaf, in one piece of memory, in key order.
+//!
+//! ```text
+//! length 4  count 4  stride 4 (0: varied)  cold 4  cold stride 4  tombstones 4  newest version 8
+//! offsets 4 × (count + 1), if the stride is varied
+//! entries: version 8 | key length 3, kind 1 | key | value
+//! cold:    transaction 8 | run 8 | expiry 8, if any entry has one
+//! ```
+//! The value is the encoded one; of a tombstone, the version from which on snapshots have forgotten it (0:
+//! none); of a value above [`INLINE_MAX`] bytes, its number among those that lie beside the page, so that a
+//! page is copied without them. All numbers are little-endian.
+//!
+//! INV-PAGE-1: keys rise strictly. INV-PAGE-2: every offset lies in the page, so reading it never fails.
+
+use std::cmp::Ordering;
+
+use bytes::Bytes;
+use rt::sync::Arc;
+
+use super::entry::Expires;
+use super::record::{Place, Record, find_fingerprint, fingerprint};
+use crate::types::{RunNumber, TxnId, Version};
+
+/// Most entries of a page.
+pub(crate) const ENTRIES_MAX: usize = 128;
+/// Longer encoded values lie beside the page.
+pub(super) const INLINE_MAX: usize = 1 << 10;
+
+const NEWEST: usize = 24;
+const HEADER: usize = 32;
+const ENTRY_HEADER: usize = 12;
+const COLD: usize = 16;
+const COLD_EXPIRES: usize = 24;
+
+/// Kinds of entries.
+const TOMBSTONE: u8 = 0;
+const INLINE: u8 = 1;
+const LARGE: u8 = 2;
+const KIND_MASK: u8 = 0x0f;
+const HAS_EXPIRY: u8 = 0x80;
+
+/// The newest versions of some keys, in key order. Never changes; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    bytes: Bytes,
+    count: u32,
+    stride: u32,
+    cold: u32,
+    cold_stride: u32,
+    newest: Version,
+    tombstones: u32,
+    /// Values that lie beside the page.
+    large: Option<Arc<[Record]>>,
+}
+
+/// An entry of a page.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PageEntry<'a> {
+    page: &'a Page,
+    number: usize,
+    bytes: &'a [u8],
+}
+
+impl Page {
+    /// A page without entries.
+    pub(crate) fn empty() -> Self {
+        PageBuilder::new(&[]).build()
+    }
+
+    #[inline]
+    pub(crate) const fn len(&self) -> usize {
+        self.count as usize
+    }
+
+    /// The newest version of all entries.
+    #[inline]
+    pub(crate) const fn newest(&self) -> Version {
+        self.newest
+    }
+
+    pub(crate) const fn tombstones(&self) -> usize {
+        self.tombstones as usize
+    }
+
+    /// Whether all entries have one length.
+    const fn is_even(&self) -> bool {
+        self.stride > 0
+    }
+
+    #[inline]
+    pub(crate) fn entry(&self, number: usize) -> PageEntry<'_> {
+        let bytes = if self.is_even() {
+            let stride = self.stride as usize;
+            &self.bytes[HEADER + number * stride..][..stride]
+        } else {
+            let at = HEADER + number * 4;
+            let (start, end) = (u32_at(&self.bytes, at), u32_at(&self.bytes, at + 4));
+            &self.bytes[start as usize..end as usize]
+        };
+        PageEntry { page: self, number, bytes }
+    }
+
+    /// The number of a key's entry.
+    #[inline]
+    pub(super) fn find(&self, fingerprints: &Fingerprints, fingerprint: u8, key: &[u8]) -> Option<usize> {
+        let words = &fingerprints.0[..self.len().div_ceil(8)];
+        find_fingerprint(words, fingerprint, |number| number < self.len() && self.entry(number).key() == key)
+    }
+
+    /// Where a key belongs.
+    #[inline]
+    pub(super) fn place(&self, fingerprints: &Fingerprints, fingerprint: u8, key: &[u8]) -> Place {
+        match self.find(fingerprints, fingerprint, key) {
+            Some(number) => Place::at(number),
+            None => Place::before(self.lower_bound(key)),
+        }
+    }
+
+    /// The number of the first entry at or behind a key.
+    pub(crate) fn lower_bound(&self, key: &[u8]) -> usize {
+        let (mut low, mut high) = (0, self.len());
+        // Keys that rise come behind the last.
+        if high > 0 && compare(self.entry(high - 1).key(), key) == Ordering::Less {
+            return high;
+        }
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if compare(self.entry(middle).key(), key) == Ordering::Less {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    /// Whether a record can be written over an entry: it takes as many bytes, and neither is more than a
+    /// value in the page.
+    pub(super) fn takes(&self, number: usize, record: &Record) -> bool {
+        let entry = self.entry(number);
+        entry.bytes[ENTRY_HEADER - 1] == INLINE
+            && record.expires().at().is_none()
+            && record.value().is_some_and(|value| value.len() == entry.stored().len())
+    }
+
+    /// A copy with some entries written over, each by a record that it [takes](Self::takes).
+    pub(super) fn patched<'a>(&self, records: impl Iterator<Item = (usize, &'a Record)>) -> Self {
+        let mut bytes = self.bytes.to_vec();
+        let mut newest = self.newest;
+        for (number, record) in records {
+            let start = self.entry_start(number);
+            let value = record.value().unwrap_or_default();
+            let value_start = start + ENTRY_HEADER + record.key().len();
+            bytes[start..start + 8].copy_from_slice(&record.version().get().to_le_bytes());
+            bytes[value_start..value_start + value.len()].copy_from_slice(value);
+            let cold = self.cold as usize + number * self.cold_stride as usize;
+            bytes[cold..cold + 8].copy_from_slice(&record.txn().get().to_le_bytes());
+            bytes[cold + 8..cold + 16].copy_from_slice(&record.run().get().to_le_bytes());
+            newest = newest.max(record.version());
+        }
+        bytes[NEWEST..NEWEST + 8].copy_from_slice(&newest.get().to_le_bytes());
+        Self { bytes: bytes.into(), newest, ..self.clone() }
+    }
+
+    fn entry_start(&self, number: usize) -> usize {
+        if self.is_even() {
+            HEADER + number * self.stride as usize
+        } else {
+            u32_at(&self.bytes, HEADER + number * 4) as usize
+        }
+    }
+
+    #[inline]
+    fn cold_field(&self, number: usize, field: usize) -> u64 {
+        u64_at(&self.bytes, self.cold as usize + number * self.cold_stride as usize + field)
+    }
+}
+
+impl<'a> PageEntry<'a> {
+    #[inline]
+    pub(crate) fn version(&self) -> Version {
+        Version::new(u64_at(self.bytes, 0))
+    }
+
+    #[inline]
+    pub(crate) fn key(&self) -> &'a [u8] {
+        &self.bytes[ENTRY_HEADER..ENTRY_HEADER + self.key_bytes()]
+    }
+
+    /// The encoded value; `None` is a tombstone.
+    #[inline]
+    pub(crate) fn value(&self) -> Option<&'a [u8]> {
+        match self.kind() {
+            INLINE => Some(self.stored()),
+            LARGE => self.large()?.value(),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn expires(&self) -> Expires {
+        if self.bytes[ENTRY_HEADER - 1] & HAS_EXPIRY == 0 {
+            return None.into();
+        }
+        Expires::from_bits(self.page.cold_field(self.number, 16))
+    }
+
+    pub(crate) fn txn(&self) -> TxnId {
+        TxnId::new(self.page.cold_field(self.number, 0))
+    }
+
+    pub(crate) fn run(&self) -> RunNumber {
+        RunNumber::new(self.page.cold_field(self.number, 8))
+    }
+
+    /// Of a tombstone: snapshots at or above this read the key as if it had never been; zero if none do.
+    #[inline]
+    pub(crate) fn forgotten_from(&self) -> Version {
+        if self.kind() == TOMBSTONE { Version::new(u64_at(self.stored(), 0)) } else { Version::ZERO }
+    }
+
+    #[inline]
+    fn kind(&self) -> u8 {
+        self.bytes[ENTRY_HEADER - 1] & KIND_MASK
+    }
+
+    fn large(&self) -> Option<&'a Record> {
+        if self.kind() != LARGE {
+            return None;
+        }
+        self.page.large.as_ref()?.get(u32_at(self.stored(), 0) as usize)
+    }
+
+    /// What is stored in the place of the value.
+    #[inline]
+    fn stored(&self) -> &'a [u8] {
+        &self.bytes[ENTRY_HEADER + self.key_bytes()..]
+    }
+
+    #[inline]
+    fn key_bytes(&self) -> usize {
+        (u32_at(self.bytes, 8) & 0x00ff_ffff) as usize
+    }
+}
+
+/// A version of a key, wherever it lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum EntryRef<'a> {
+    Page(PageEntry<'a>),
+    Record(&'a Record),
+}
+
+macro_rules! either {
+    ($self:ident, $entry:ident => $read:expr) => {
+        match $self {
+            EntryRef::Page($entry) => $read,
+            EntryRef::Record($entry) => $read,
+        }
+    };
+}
+
+impl<'a> EntryRef<'a> {
+    #[inline]
+    pub(crate) fn version(&self) -> Version {
+        either!(self, entry => entry.version())
+    }
+
+    #[inline]
+    pub(crate) fn key(&self) -> &'a [u8] {
+        match self {
+            EntryRef::Page(entry) => entry.key(),
+            EntryRef::Record(record) => record.key(),
+        }
+    }
+
+    /// The encoded value; `None` is a tombstone.
+    #[inline]
+    pub(crate) fn value(&self) -> Option<&'a [u8]> {
+        match self {
+            EntryRef::Page(entry) => entry.value(),
+            EntryRef::Record(record) => record.value(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn expires(&self) -> Expires {
+        either!(self, entry => entry.expires())
+    }
+
+    pub(crate) fn txn(&self) -> TxnId {
+        either!(self, entry => entry.txn())
+    }
+
+    pub(crate) fn run(&self) -> RunNumber {
+        either!(self, entry => entry.run())
+    }
+
+    #[inline]
+    pub(crate) fn forgotten_from(&self) -> Version {
+        match self {
+            EntryRef::Page(entry) => entry.forgotten_from(),
+            EntryRef::Record(_) => Version::ZERO,
+        }
+    }
+
+    /// A record of it that is free to keep.
+    pub(crate) fn to_record(self) -> Record {
+        match self {
+            EntryRef::Record(record) => record.clone(),
+            EntryRef::Page(entry) => entry.large().cloned().unwrap_or_else(|| {
+                let by = (entry.txn(), entry.run());
+                Record::new(&mut Vec::new(), entry.key(), entry.value(), entry.version(), by, entry.expires())
+            }),
+        }
+    }
+
+    fn fingerprint(&self) -> u8 {
+        match self {
+            EntryRef::Record(record) => record.fingerprint(),
+            EntryRef::Page(entry) => fingerprint(entry.key()),
+        }
+    }
+
+    /// Whether the value lies, or has to lie, beside the page.
+    fn is_large(&self) -> bool {
+        match self {
+            EntryRef::Page(entry) => entry.kind() == LARGE,
+            EntryRef::Record(record) => record.value().is_some_and(|value| value.len() > INLINE_MAX),
+        }
+    }
+}
+
+/// The fingerprints of the keys of a page.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fingerprints([u64; ENTRIES_MAX / 8]);
+
+impl Fingerprints {
+    fn set(&mut self, number: usize, fingerprint: u8) {
+        self.0[number / 8] |= u64::from(fingerprint) << (number % 8 * 8);
+    }
+}
+
+/// An entry on its way to a page.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Item<'a> {
+    pub(super) entry: EntryRef<'a>,
+    /// Of a tombstone: see [`PageEntry::forgotten_from`].
+    pub(super) forgotten_from: Version,
+}
+
+impl Item<'_> {
+    /// Bytes that it takes in a page.
+    pub(super) fn bytes(&self) -> usize {
+        let value = if self.entry.is_large() { 4 } else { self.entry.value().map_or(8, <[u8]>::len) };
+        ENTRY_HEADER + self.entry.key().len() + value
+    }
+}
+
+/// Packs items, which come in key order, into a page.
+#[derive(Debug)]
+pub(super) struct PageBuilder<'a> {
+    items: &'a [Item<'a>],
+}
+
+impl<'a> PageBuilder<'a> {
+    pub(super) fn new(items: &'a [Item<'a>]) -> Self {
+        assert!(items.len() <= ENTRIES_MAX, "a page has a fingerprint for each of its entries");
+        Self { items }
+    }
+
+    pub(super) fn build(&self) -> Page {
+        let count = self.items.len();
+        let (mut entries, mut stride, mut expires) = (0, None, false);
+        for item in self.items {
+            let bytes = item.bytes();
+            entries += bytes;
+            stride = Some(stride.map_or(bytes, |stride| if stride == bytes { stride } else { 0 }));
+            expires |= item.entry.expires().at().is_some();
+        }
+        let stride = stride.unwrap_or(0);
+        let start = HEADER + if stride > 0 { 0 } else { (count + 1) * 4 };
+        let cold = start + entries;
+        let cold_stride = if expires { COLD_EXPIRES } else { COLD };
+        let length = cold + count * cold_stride;
+        let mut bytes = Vec::with_capacity(length);
+        let mut page = Page {
+            bytes: Bytes::new(),
+            count: number(count),
+            stride: number(stride),
+            cold: number(cold),
+            cold_stride: number(cold_stride),
+            newest: Version::ZERO,
+            tombstones: 0,
+            large: None,
+        };
+        for item in self.items {
+            page.newest = page.newest.max(item.entry.version());
+            page.tombstones += u32::from(item.entry.value().is_none());
+        }
+        for field in [number(length), page.count, page.stride, page.cold, page.cold_stride, page.tombstones] {
+            bytes.extend_from_slice(&field.to_le_bytes());
+        }
+        bytes.extend_from_slice(&page.newest.get().to_le_bytes());
+        if stride == 0 {
+            self.push_offsets(&mut bytes, start);
+        }
+        page.large = self.push_entries(&mut bytes);
+        self.push_cold(&mut bytes, expires);
+        debug_assert_eq!(bytes.len(), length, "the length was computed before");
+        page.bytes = bytes.into();
+        page
+    }
+
+    fn push_offsets(&self, bytes: &mut Vec<u8>, start: usize) {
+        let mut offset = start;
+        bytes.extend_from_slice(&number(offset).to_le_bytes());
+        for item in self.items {
+            offset += item.bytes();
+            bytes.extend_from_slice(&number(offset).to_le_bytes());
+        }
+    }
+
+    /// Returns the values that lie beside the page.
+    fn push_entries(&self, bytes: &mut Vec<u8>) -> Option<Arc<[Record]>> {
+        let mut large = Vec::new();
+        for Item { entry, forgotten_from } in self.items {
+            if let EntryRef::Page(PageEntry { bytes: stored, .. }) = entry
+                && stored[ENTRY_HEADER - 1] & KIND_MASK == INLINE
+            {
+                bytes.extend_from_slice(stored);
+                continue;
+            }
+            let key = entry.key();
+            let expiry = if entry.expires().at().is_some() { HAS_EXPIRY } else { 0 };
+            let kind = match entry.value() {
+                None => TOMBSTONE,
+                Some(_) if entry.is_large() => LARGE,
+                Some(_) => INLINE,
+            };
+            bytes.extend_from_slice(&entry.version().get().to_le_bytes());
+            bytes.extend_from_slice(&number(key.len()).to_le_bytes()[..3]);
+            bytes.push(kind | expiry);
+            bytes.extend_from_slice(key);
+            match kind {
+                TOMBSTONE => bytes.extend_from_slice(&forgotten_from.get().to_le_bytes()),
+                LARGE => {
+                    bytes.extend_from_slice(&number(large.len()).to_le_bytes());
+                    large.push(entry.to_record());
+                }
+                _ => bytes.extend_from_slice(entry.value().unwrap_or_default()),
+            }
+        }
+        if large.is_empty() { None } else { Some(large.into()) }
+    }
+
+    fn push_cold(&self, bytes: &mut Vec<u8>, expires: bool) {
+        for Item { entry, .. } in self.items {
+            bytes.extend_from_slice(&entry.txn().get().to_le_bytes());
+            bytes.extend_from_slice(&entry.run().get().to_le_bytes());
+            if expires {
+                bytes.extend_from_slice(&entry.expires().to_bits().to_le_bytes());
+            }
+        }
+    }
+
+    /// The fingerprints of the items.
+    pub(super) fn fingerprints(&self) -> Fingerprints {
+        let mut fingerprints = Fingerprints::default();
+        for (number, item) in self.items.iter().enumerate() {
+            fingerprints.set(number, item.entry.fingerprint());
+        }
+        fingerprints
+    }
+}
+
+/// The order of keys. Most differ within sixteen bytes, and two words are compared faster than strings.
+#[inline]
+pub(super) fn compare(left: &[u8], right: &[u8]) -> Ordering {
+    match (left.split_first_chunk::<16>(), right.split_first_chunk::<16>()) {
+        (Some((left, left_rest)), Some((right, right_rest))) => {
+            let first = u128::from_be_bytes(*left).cmp(&u128::from_be_bytes(*right));
+            first.then_with(|| left_rest.cmp(right_rest))
+        }
+        _ => left.cmp(right),
+    }
+}
+
+#[inline]
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+#[inline]
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+fn number(number: usize) -> u32 {
+    u32::try_from(number).expect("a page is smaller than 4 GiB: at most 128 keys of 16 MiB")
+}

@@ -1,0 +1,333 @@
+//! Changes the index: one writer at a time, the commit leader, or maintenance in its place.
+
+use std::collections::VecDeque;
+
+use rt::lockfree::pin;
+use rt::sync::atomic::Ordering;
+use smallvec::SmallVec;
+
+use super::directory::Numbers;
+use super::index::{Hint, Index};
+use super::leaf::Leaf;
+use super::record::Record;
+use super::repack::{Gathered, Plan, gather, keep_newest, patch};
+use crate::types::Version;
+
+/// What the writer of an index owns.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    numbers: Numbers,
+    /// By number of leaf.
+    leaves: Vec<LeafState>,
+    /// Leaves with something to collect in page or history, once no snapshot is below the version.
+    queue: VecDeque<(Version, u32)>,
+    /// Leaves whose journal has something to collect, or anything at all.
+    journals: VecDeque<u32>,
+    /// Old versions and tombstones in all leaves.
+    surplus: usize,
+    /// Records pushed since the last leaf was collected.
+    credit: usize,
+    /// Leaves that the group under way has written, or that took keys from those. Some may come twice.
+    touched: SmallVec<[u32; 8]>,
+    /// The oldest snapshot, if the group under way had to know.
+    oldest: Option<Version>,
+}
+
+/// What the writer knows of a leaf.
+#[derive(Clone, Copy, Debug, Default)]
+struct LeafState {
+    surplus: u32,
+    is_queued: bool,
+    is_in_journals: bool,
+}
+
+impl Writer {
+    pub(super) fn new(numbers: Numbers) -> Self {
+        Self {
+            numbers,
+            leaves: vec![LeafState::default()],
+            queue: VecDeque::new(),
+            journals: VecDeque::new(),
+            surplus: 0,
+            credit: 0,
+            touched: SmallVec::new(),
+            oldest: None,
+        }
+    }
+
+    /// Adds a version to a key. Returns the key's leaf. `oldest` tells a version at or below every snapshot
+    /// in use.
+    ///
+    /// # Panics
+    /// When the key has a version at or above it (INV-MVCC-1).
+    pub(crate) fn install(
+        &mut self,
+        index: &Index,
+        hint: Hint,
+        mut record: Record,
+        oldest: &mut impl FnMut() -> Version,
+    ) -> Hint {
+        loop {
+            let pin = pin();
+            let found = index.find_hinted(hint, record.key(), &pin);
+            let (number, leaf) = (found.number, &*found.leaf);
+            let len = leaf.journal.len();
+            if len >= index.sizes.journal {
+                // Looked up when a journal is full, so that no history comes to be without a reader; once
+                // in a group.
+                let oldest = *self.oldest.get_or_insert_with(&mut *oldest);
+                let plan = Plan::collecting(oldest, record.version().next());
+                self.make_room(index, number, leaf, &plan);
+                continue;
+            }
+            let fingerprint = record.fingerprint();
+            let place = leaf.place(record.key(), fingerprint);
+            let before = leaf.newest_at(place, record.key(), fingerprint, len);
+            assert!(
+                before.is_none_or(|before| before < record.version()),
+                "versions of a key rise: {before:?}, then {}",
+                record.version()
+            );
+            let is_tombstone = record.value().is_none();
+            record.set_place(place);
+            leaf.journal.push(record);
+            if before.is_none() {
+                index.keys.fetch_add(1, Ordering::Relaxed);
+            }
+            self.pushed(number, usize::from(before.is_some()) + usize::from(is_tombstone));
+            return Hint::new(number);
+        }
+    }
+
+    /// Counts a record that was pushed, and what it made superfluous.
+    fn pushed(&mut self, number: u32, surplus: usize) {
+        self.credit += 1;
+        if self.touched.last() != Some(&number) {
+            self.touched.push(number);
+        }
+        self.surplus += surplus;
+        let state = self.state(number);
+        state.surplus += surplus as u32;
+        if !state.is_in_journals {
+            state.is_in_journals = true;
+            self.journals.push_back(number);
+        }
+    }
+
+    /// A leaf that takes keys of others: if any of those was written by the group under way, it is too.
+    fn touch(&mut self, number: u32) {
+        if !self.touched.is_empty() {
+            self.touched.push(number);
+        }
+    }
+
+    fn state(&mut self, number: u32) -> &mut LeafState {
+        let needed = number as usize + 1;
+        if self.leaves.len() < needed {
+            self.leaves.resize(needed, LeafState::default());
+        }
+        &mut self.leaves[number as usize]
+    }
+
+    /// The group under way is published, and will not be rolled back.
+    pub(crate) fn end_group(&mut self) {
+        self.touched.clear();
+        self.oldest = None;
+    }
+
+    /// Takes back all versions above `published`, which the group under way has added.
+    pub(crate) fn roll_back(&mut self, index: &Index, published: Version) {
+        self.oldest = None;
+        for number in std::mem::take(&mut self.touched) {
+            let pin = pin();
+            if let Some(leaf) = index.directory.leaf(number, &pin)
+                && leaf.newest() > published
+            {
+                rt::reached!("leaf rolled back");
+                self.repack(index, number, &leaf, &Plan::roll_back(published));
+            }
+        }
+    }
+
+    /// Makes room in a full journal.
+    fn make_room(&mut self, index: &Index, number: u32, leaf: &Leaf, plan: &Plan) {
+        if leaf.keys().keys_with_records() * 4 <= index.sizes.journal.max(4) {
+            rt::reached!("journal kept to the newest versions");
+            let (fresh, _) = keep_newest(leaf, plan);
+            let surplus = fresh.surplus_with_journal();
+            index.directory.replace(number, fresh);
+            self.note(number, surplus, plan.next, true);
+            return;
+        }
+        if let Some(patched) = patch(leaf, plan) {
+            rt::reached!("page patched by its journal");
+            index.directory.replace(number, patched);
+            self.note(number, 0, plan.next, false);
+            return;
+        }
+        rt::reached!("journal merged into its page");
+        self.repack(index, number, leaf, plan);
+    }
+
+    /// Packs a leaf anew. Returns how many versions went for good.
+    fn repack(&mut self, index: &Index, number: u32, leaf: &Leaf, plan: &Plan) -> usize {
+        let gathered = gather(leaf, plan);
+        index.keys.fetch_sub((gathered.keys_before - gathered.items.len()) as u64, Ordering::Relaxed);
+        let dropped = gathered.dropped;
+        if let Some(at) = gathered.split_at(index.sizes.page) {
+            let (left, right) = gathered.pack_two(at, &leaf.fence);
+            let (left_surplus, right_surplus) = (left.surplus(), right.surplus());
+            let new = index.directory.split(&mut self.numbers, number, left, right);
+            self.note(number, left_surplus, plan.next, false);
+            self.note(new, right_surplus, plan.next, false);
+            if !rt::mutant!(RollBackForgetsSplit) {
+                self.touch(new);
+            }
+            return dropped;
+        }
+        if gathered.items.len() < index.sizes.page / 4 && plan.roll_back_above.is_none() {
+            return dropped + self.merge_or_replace(index, number, leaf, gathered, plan);
+        }
+        let fresh = gathered.pack(&leaf.fence);
+        let surplus = fresh.surplus();
+        index.directory.replace(number, fresh);
+        self.note(number, surplus, plan.next, false);
+        dropped
+    }
+
+    /// Merges a leaf that has few entries with the one behind it, if that fits. Returns how many versions
+    /// of that went.
+    fn merge_or_replace(
+        &mut self,
+        index: &Index,
+        number: u32,
+        leaf: &Leaf,
+        gathered: Gathered<'_>,
+        plan: &Plan,
+    ) -> usize {
+        let pin = pin();
+        let right = index.directory.right_of(&leaf.fence.lower);
+        let right_leaf = right.and_then(|right| Some((right, index.directory.leaf(right, &pin)?)));
+        if let Some((right, right_leaf)) = &right_leaf {
+            let behind = gather(right_leaf, plan);
+            if gathered.fits_with(&behind, index.sizes.page) {
+                let gone = behind.keys_before - behind.items.len();
+                index.keys.fetch_sub(gone as u64, Ordering::Relaxed);
+                let dropped = behind.dropped;
+                let merged = gathered.pack_with(behind, &leaf.fence, &right_leaf.fence);
+                let surplus = merged.surplus();
+                index.directory.merge(&mut self.numbers, number, merged);
+                self.note(*right, 0, plan.next, false);
+                self.note(number, surplus, plan.next, false);
+                self.touch(number);
+                return dropped;
+            }
+        }
+        let fresh = gathered.pack(&leaf.fence);
+        let surplus = fresh.surplus();
+        index.directory.replace(number, fresh);
+        self.note(number, surplus, plan.next, false);
+        0
+    }
+
+    /// Notes the new state of a leaf: how much it holds that will have to go, once no snapshot is below
+    /// `due`.
+    fn note(&mut self, number: u32, surplus: usize, due: Version, has_journal: bool) {
+        let state = self.state(number);
+        let before = std::mem::replace(&mut state.surplus, surplus as u32) as usize;
+        let enqueue = surplus > 0 && !has_journal && !std::mem::replace(&mut state.is_queued, true);
+        self.surplus = self.surplus + surplus - before;
+        if enqueue {
+            self.queue.push_back((due, number));
+        }
+    }
+
+    /// Collects a little, after a group: a leaf for every journal's worth of records. Returns how many
+    /// versions went.
+    pub(crate) fn collect_some(&mut self, index: &Index, oldest: Version, next: Version) -> usize {
+        let mut dropped = 0;
+        while self.credit >= index.sizes.journal {
+            match self.queue.front() {
+                Some((due, _)) if *due <= oldest => {}
+                _ => break,
+            }
+            self.credit -= index.sizes.journal;
+            let Some((_, number)) = self.queue.pop_front() else { break };
+            dropped += self.collect(index, number, &Plan::collecting(oldest, next));
+        }
+        self.credit = self.credit.min(index.sizes.journal * 4);
+        dropped
+    }
+
+    /// Collects all that no snapshot sees from at most `leaves` leaves. Returns how many versions went, and
+    /// whether there are more leaves to look at.
+    pub(crate) fn collect_all(
+        &mut self,
+        index: &Index,
+        oldest: Version,
+        next: Version,
+        unobserved: impl Fn() -> bool,
+    ) -> usize {
+        let mut dropped = 0;
+        for _ in 0..self.journals.len() {
+            let Some(number) = self.journals.pop_front() else { break };
+            self.state(number).is_in_journals = false;
+            dropped += self.collect_thoroughly(index, number, oldest, next, &unobserved);
+        }
+        for _ in 0..self.queue.len() {
+            let Some((due, number)) = self.queue.pop_front() else { break };
+            if due > oldest && !unobserved() {
+                self.queue.push_front((due, number));
+                break;
+            }
+            self.state(number).is_queued = false;
+            dropped += self.collect_thoroughly(index, number, oldest, next, &unobserved);
+        }
+        dropped
+    }
+
+    fn collect_thoroughly(
+        &mut self,
+        index: &Index,
+        number: u32,
+        oldest: Version,
+        next: Version,
+        unobserved: &impl Fn() -> bool,
+    ) -> usize {
+        // Readers who found a tombstone wait, so that none sees it go: see `Index::look`.
+        let _no_tombstone_is_read = index.tombstones.write();
+        let plan = Plan { unobserved: unobserved(), thorough: true, ..Plan::collecting(oldest, next) };
+        self.collect(index, number, &plan)
+    }
+
+    fn collect(&mut self, index: &Index, number: u32, plan: &Plan) -> usize {
+        self.state(number).is_queued = false;
+        let pin = pin();
+        let Some(leaf) = index.directory.leaf(number, &pin) else { return 0 };
+        if self.state(number).surplus == 0 && leaf.journal.len() == 0 {
+            return 0;
+        }
+        self.repack(index, number, &leaf, plan)
+    }
+
+    /// How many old versions and tombstones wait to be collected.
+    pub(crate) fn surplus(&self) -> usize {
+        self.surplus
+    }
+}
+
+impl Leaf {
+    /// [`surplus`](Leaf::surplus), and what the journal makes superfluous.
+    fn surplus_with_journal(&self) -> usize {
+        let mut surplus = self.surplus();
+        let keys = self.keys();
+        let (mut at, end) = (keys.position(Some(&[])), keys.position(None));
+        while let Some(key) = keys.next(&mut at, end) {
+            let versions = key.versions().count();
+            let is_new_tombstone =
+                key.has_record() && key.newest().is_some_and(|entry| entry.value().is_none());
+            surplus += versions - 1 + usize::from(is_new_tombstone);
+        }
+        surplus
+    }
+}

@@ -1,0 +1,435 @@
+//! Values as reads see them: borrowed from where they are stored.
+
+use std::fmt;
+
+use crate::value::{VALUE_DEPTH_MAX, Value};
+
+/// A value that a read sees in place: nothing is copied. Arrays and maps are decoded as they are walked.
+///
+/// ```
+/// # let db = stormproof::Database::open_in_memory()?;
+/// # let run = db.begin_run()?;
+/// use stormproof::{Value, ValueRef};
+///
+/// db.put(run, "list", vec![Value::from("a"), Value::from(2_i64)])?;
+/// let (first, whole) = db.get_with("list", |value| match value {
+///     Some(ValueRef::Array(items)) => (items.iter().next().map(|item| item.to_value()), items.to_vec()),
+///     _ => (None, Vec::new()),
+/// });
+/// assert_eq!((first, whole.len()), (Some(Value::from("a")), 2));
+///
+/// let map = Value::Map([("name".to_owned(), Value::from("Ada"))].into());
+/// db.put(run, "map", map.clone())?;
+/// db.get_with("map", |value| {
+///     let Some(ValueRef::Map(entries)) = value else { panic!("a map was written") };
+///     assert_eq!((entries.get("name"), entries.is_empty()), (Some(ValueRef::String("Ada")), false));
+///     assert_eq!(Value::Map(entries.to_map()), map);
+/// });
+/// assert_eq!(ValueRef::from(&map).type_name(), "Map");
+/// # Ok::<(), stormproof::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub enum ValueRef<'a> {
+    /// Nothing, but present.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// An integer.
+    I64(i64),
+    /// A floating-point number.
+    F64(f64),
+    /// Text.
+    String(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// Values in order.
+    Array(ArrayRef<'a>),
+    /// Values by name.
+    Map(MapRef<'a>),
+}
+
+/// Values in order, each decoded as it is reached.
+#[derive(Clone, Copy)]
+pub struct ArrayRef<'a>(Items<'a>);
+
+/// Values by name, in the order of names, each decoded as it is reached.
+#[derive(Clone, Copy)]
+pub struct MapRef<'a>(Entries<'a>);
+
+#[derive(Clone, Copy)]
+enum Items<'a> {
+    Owned(&'a [Value]),
+    Encoded { count: usize, bytes: &'a [u8] },
+}
+
+#[derive(Clone, Copy)]
+enum Entries<'a> {
+    Owned(&'a std::collections::BTreeMap<String, Value>),
+    Encoded { count: usize, bytes: &'a [u8] },
+}
+
+impl<'a> ValueRef<'a> {
+    /// The value, free to keep.
+    pub fn to_value(self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(value) => Value::Bool(value),
+            Self::I64(number) => Value::I64(number),
+            Self::F64(number) => Value::F64(number),
+            Self::String(text) => Value::from(text),
+            Self::Bytes(bytes) => Value::from(bytes),
+            Self::Array(values) => Value::Array(values.to_vec()),
+            Self::Map(values) => Value::Map(values.to_map()),
+        }
+    }
+
+    /// The name of its type, as [`Value::type_name`].
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::Null => "Null",
+            Self::Bool(_) => "Bool",
+            Self::I64(_) => "I64",
+            Self::F64(_) => "F64",
+            Self::String(_) => "String",
+            Self::Bytes(_) => "Bytes",
+            Self::Array(_) => "Array",
+            Self::Map(_) => "Map",
+        }
+    }
+
+    /// Decodes what [`Value`] encodes.
+    ///
+    /// # Panics
+    /// When it is something else: encoded values that come from files are [checked](Self::check) before.
+    #[inline]
+    pub(crate) fn decode(bytes: &'a [u8]) -> Self {
+        Encoded(bytes).value().expect("a stored value is an encoded one")
+    }
+
+    /// Whether bytes are one encoded value, and nothing else.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub(crate) fn check(bytes: &[u8]) -> Result<(), &'static str> {
+        let mut rest = Encoded(bytes);
+        rest.skip_checked(0).ok_or("a value that can't be decoded")?;
+        if rest.0.is_empty() { Ok(()) } else { Err("bytes behind the end of a value") }
+    }
+}
+
+impl<'a> From<&'a Value> for ValueRef<'a> {
+    #[inline]
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(*value),
+            Value::I64(number) => Self::I64(*number),
+            Value::F64(number) => Self::F64(*number),
+            Value::String(text) => Self::String(text),
+            Value::Bytes(bytes) => Self::Bytes(bytes),
+            Value::Array(values) => Self::Array(ArrayRef(Items::Owned(values))),
+            Value::Map(values) => Self::Map(MapRef(Entries::Owned(values))),
+        }
+    }
+}
+
+impl From<ValueRef<'_>> for Value {
+    fn from(value: ValueRef<'_>) -> Self {
+        value.to_value()
+    }
+}
+
+/// As values: a NaN equals itself, and 0.0 is not -0.0.
+impl PartialEq for ValueRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Null, Self::Null) => true,
+            (Self::Bool(a), Self::Bool(b)) => a == b,
+            (Self::I64(a), Self::I64(b)) => a == b,
+            (Self::F64(a), Self::F64(b)) => a.to_bits() == b.to_bits(),
+            (Self::String(a), Self::String(b)) => a == b,
+            (Self::Bytes(a), Self::Bytes(b)) => a == b,
+            (Self::Array(a), Self::Array(b)) => a.len() == b.len() && a.iter().eq(b.iter()),
+            (Self::Map(a), Self::Map(b)) => a.len() == b.len() && a.iter().eq(b.iter()),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for ValueRef<'_> {}
+
+impl PartialEq<Value> for ValueRef<'_> {
+    fn eq(&self, other: &Value) -> bool {
+        *self == ValueRef::from(other)
+    }
+}
+
+impl fmt::Debug for ValueRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.to_value(), f)
+    }
+}
+
+impl fmt::Display for ValueRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.to_value(), f)
+    }
+}
+
+impl<'a> ArrayRef<'a> {
+    /// How many values there are.
+    pub const fn len(&self) -> usize {
+        match self.0 {
+            Items::Owned(values) => values.len(),
+            Items::Encoded { count, .. } => count,
+        }
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The values in order.
+    pub fn iter(&self) -> impl Iterator<Item = ValueRef<'a>> + use<'a> {
+        let (owned, count, bytes) = match self.0 {
+            Items::Owned(values) => (values, 0, &[][..]),
+            Items::Encoded { count, bytes } => (&[][..], count, bytes),
+        };
+        let mut rest = Encoded(bytes);
+        let encoded = (0..count).map(move |_| rest.take_value());
+        owned.iter().map(ValueRef::from).chain(encoded)
+    }
+
+    /// The values, free to keep.
+    pub fn to_vec(&self) -> Vec<Value> {
+        self.iter().map(ValueRef::to_value).collect()
+    }
+}
+
+impl fmt::Debug for ArrayRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<'a> MapRef<'a> {
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        match self.0 {
+            Entries::Owned(values) => values.len(),
+            Entries::Encoded { count, .. } => count,
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Names and values, in the order of names.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
+        let (owned, count, bytes) = match self.0 {
+            Entries::Owned(values) => (Some(values), 0, &[][..]),
+            Entries::Encoded { count, bytes } => (None, count, bytes),
+        };
+        let mut rest = Encoded(bytes);
+        let encoded = (0..count).map(move |_| {
+            let name = rest.text().expect("a stored name is text");
+            (name, rest.take_value())
+        });
+        let owned = owned.into_iter().flatten();
+        owned.map(|(name, value)| (name.as_str(), ValueRef::from(value))).chain(encoded)
+    }
+
+    /// The value of that name.
+    pub fn get(&self, name: &str) -> Option<ValueRef<'a>> {
+        match self.0 {
+            Entries::Owned(values) => values.get(name).map(ValueRef::from),
+            Entries::Encoded { .. } => self.iter().find(|(found, _)| *found == name).map(|(_, value)| value),
+        }
+    }
+
+    /// Names and values, free to keep.
+    pub fn to_map(&self) -> std::collections::BTreeMap<String, Value> {
+        self.iter().map(|(name, value)| (name.to_owned(), value.to_value())).collect()
+    }
+}
+
+impl fmt::Debug for MapRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// Encoded values that are left to read: one tag byte each, then the content.
+struct Encoded<'a>(&'a [u8]);
+
+impl<'a> Encoded<'a> {
+    /// The value at the front, which may go on to the end: what follows it is not looked at.
+    #[inline]
+    fn value(&mut self) -> Option<ValueRef<'a>> {
+        Some(match self.byte()? {
+            0 => ValueRef::Null,
+            1 => ValueRef::Bool(false),
+            2 => ValueRef::Bool(true),
+            3 => ValueRef::I64(self.signed_varint()?),
+            4 => ValueRef::F64(f64::from_bits(self.varint()?)),
+            5 => ValueRef::String(self.text()?),
+            6 => ValueRef::Bytes(self.bytes()?),
+            7 => {
+                let count = usize::try_from(self.varint()?).ok()?;
+                ValueRef::Array(ArrayRef(Items::Encoded { count, bytes: self.0 }))
+            }
+            8 => {
+                let count = usize::try_from(self.varint()?).ok()?;
+                ValueRef::Map(MapRef(Entries::Encoded { count, bytes: self.0 }))
+            }
+            _ => return None,
+        })
+    }
+
+    /// The value at the front, and moves behind it.
+    fn take_value(&mut self) -> ValueRef<'a> {
+        let value = self.value().expect("a stored value is an encoded one");
+        match value {
+            ValueRef::Array(values) => (0..values.len()).for_each(|_| {
+                self.take_value();
+            }),
+            ValueRef::Map(values) => (0..values.len()).for_each(|_| {
+                self.text();
+                self.take_value();
+            }),
+            _ => {}
+        }
+        value
+    }
+
+    /// Moves behind the value at the front; `None` if it is none.
+    fn skip_checked(&mut self, depth: usize) -> Option<()> {
+        if depth > VALUE_DEPTH_MAX {
+            return None;
+        }
+        match self.value()? {
+            ValueRef::Array(values) => {
+                for _ in 0..values.len() {
+                    self.skip_checked(depth + 1)?;
+                }
+            }
+            ValueRef::Map(values) => {
+                let mut last = None;
+                for _ in 0..values.len() {
+                    let name = self.text()?;
+                    if last.is_some_and(|last| last >= name) {
+                        return None;
+                    }
+                    last = Some(name);
+                    self.skip_checked(depth + 1)?;
+                }
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    #[inline]
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    #[inline]
+    fn bytes(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.varint()?).ok()?;
+        let (bytes, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
+    #[inline]
+    fn text(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(self.bytes()?).ok()
+    }
+
+    /// One byte below 251; or 251, 252, 253 and two, four, eight bytes.
+    #[inline]
+    fn varint(&mut self) -> Option<u64> {
+        let width = match self.byte()? {
+            small @ 0..=250 => return Some(u64::from(small)),
+            251 => 2,
+            252 => 4,
+            253 => 8,
+            _ => return None,
+        };
+        let (number, rest) = self.0.split_at_checked(width)?;
+        self.0 = rest;
+        let mut bytes = [0; 8];
+        bytes[..width].copy_from_slice(number);
+        Some(u64::from_le_bytes(bytes))
+    }
+
+    /// A signed number, small if it is near zero.
+    #[inline]
+    fn signed_varint(&mut self) -> Option<i64> {
+        let zigzag = self.varint()?;
+        Some((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::ValueRef;
+    use crate::value::Value;
+
+    fn values() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(Value::I64),
+            any::<u64>().prop_map(|bits| Value::F64(f64::from_bits(bits))),
+            ".*".prop_map(Value::String),
+            any::<Vec<u8>>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+                prop::collection::btree_map(".*", inner, 0..4).prop_map(Value::Map),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_decoded_in_place_is_what_was_encoded(value in values(), other in values(), cut in any::<prop::sample::Index>()) {
+            let bytes = bincode::encode_to_vec(&value, bincode::config::standard()).unwrap();
+            prop_assert_eq!(ValueRef::check(&bytes), Ok(()));
+            let decoded = ValueRef::decode(&bytes);
+            prop_assert_eq!(decoded.to_value(), value.clone());
+            prop_assert_eq!(decoded, ValueRef::from(&value));
+            prop_assert_eq!(decoded == other, value == other);
+            prop_assert_eq!(decoded.type_name(), value.type_name());
+            prop_assert!(ValueRef::check(&bytes[..cut.index(bytes.len())]).is_err());
+        }
+
+        #[test]
+        fn bytes_that_pass_the_check_are_decoded(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            let whole = bincode::decode_from_slice::<Value, _>(&bytes, bincode::config::standard());
+            if ValueRef::check(&bytes).is_ok() {
+                prop_assert_eq!(ValueRef::decode(&bytes).to_value(), whole.unwrap().0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_map_is_read_by_name() {
+        let map: BTreeMap<_, _> = [("a".to_owned(), Value::I64(1)), ("b".to_owned(), Value::Null)].into();
+        let bytes = bincode::encode_to_vec(Value::Map(map), bincode::config::standard()).unwrap();
+        let ValueRef::Map(map) = ValueRef::decode(&bytes) else { panic!("a map") };
+        assert_eq!((map.get("a"), map.get("c"), map.len()), (Some(ValueRef::I64(1)), None, 2));
+    }
+}
