@@ -130,6 +130,16 @@ fn operation() -> impl Strategy<Value = String> {
     })
 }
 
+/// Found by the fuzzer: the search's order left the repeated element out, and confirming it failed an assertion.
+#[test]
+fn an_element_appended_twice_and_a_read_of_nothing_between_is_judged() {
+    let text = concat!(
+        "{:type :ok, :process 0, :f :txn, :value [[:append 2 \"s\"]]}\n",
+        "{:type :ok, :process 0, :f :txn, :value [[:r 2 nil] [:append 2 \"s\"]]}\n",
+    );
+    judge(text.as_bytes(), Format::Edn);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -133,6 +133,11 @@ impl<'v, 'h> Problem<'v, 'h> {
         self.repeated.contains_key(&(txn, key))
     }
 
+    /// Whether any list was appended one element twice.
+    pub(super) fn has_repeated(&self) -> bool {
+        !self.repeated.is_empty()
+    }
+
     /// The reported version of a commit, or the one that it may have had.
     pub(super) fn version(&self, txn: TxnIndex) -> Option<Version> {
         match self.view.txn(txn).outcome {
