@@ -70,7 +70,7 @@ fn check_tells_the_level_that_holds_from_the_one_that_does_not() {
     let all = check(&[]);
     assert_eq!(all.status.code(), Some(1));
     let text = text_of(&all.stdout);
-    assert!(text.contains("weakest level violated: serializable"), "{text}");
+    assert!(text.contains("weakest level violated: repeatable-read"), "{text}");
     assert!(text.contains("write-skew"), "{text}");
 }
 
@@ -99,8 +99,14 @@ fn check_names_line_and_column_of_what_it_cannot_read() {
     let check = |arguments: &[&str]| stormproof(folder.path(), &[&["check"], arguments].concat());
 
     assert_refused(
-        &check(&["short.txt", "--format", "text", "--json"]),
+        &check(&["short.txt", "--format", "text"]),
         &["short.txt", "line 2, column 5", "--format"],
+    );
+    let machine = check(&["short.txt", "--format", "text", "--json"]);
+    assert_eq!(machine.status.code(), Some(2));
+    assert_eq!(
+        (json(&machine)["error"]["line"].as_u64(), json(&machine)["error"]["column"].as_u64()),
+        (Some(2), Some(5))
     );
     assert_refused(&check(&["bad.edn"]), &["bad.edn", "line 3, column 1"]);
     assert_refused(&check(&["bad.jsonl"]), &["bad.jsonl", "line 2"]);
