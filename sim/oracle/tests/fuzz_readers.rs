@@ -130,7 +130,8 @@ fn operation() -> impl Strategy<Value = String> {
     })
 }
 
-/// Found by the fuzzer: the search's order left the repeated element out, and confirming it failed an assertion.
+/// Found by the fuzzer: the search's order left the repeated element out, and confirming it failed an
+/// assertion.
 #[test]
 fn an_element_appended_twice_and_a_read_of_nothing_between_is_judged() {
     let text = concat!(

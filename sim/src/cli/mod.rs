@@ -5,7 +5,7 @@
 //! panic outside of the engine) or the campaign proves nothing (nothing happened, a shard is missing), 4
 //! whether it holds could not be decided, 130 and 143 a signal ended it before anything was violated.
 //!
-//! Standard output has one door, [`terminal`]: a closed pipe is no error, a full disk is told.
+//! Standard output has one door, `terminal`: a closed pipe is no error, a full disk is told.
 //!
 //! INV-CLI-1: with `--json`, standard output is one JSON document and nothing else; everything for people
 //! goes to standard error.
