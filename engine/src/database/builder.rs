@@ -132,9 +132,10 @@ impl DatabaseBuilder {
     }
 
     /// Opens the database to be read: it must exist, no file is created or changed, so a full or read-only
-    /// disk will do (A6), and every write is [`Error::ReadOnly`]. Locked against writers only while it is
-    /// opened, as everything is in memory then; what others write later does not show. What a writer had not
-    /// synced before it was killed may show, and be gone after a power cut. Default: no.
+    /// disk will do (A6), and every write is [`Error::ReadOnly`](crate::Error::ReadOnly). Locked against
+    /// writers only while it is opened, as everything is in memory then; what others write later does not
+    /// show. What a writer had not synced before it was killed may show, and be gone after a power cut.
+    /// Default: no.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -330,9 +331,11 @@ impl DatabaseBuilder {
     /// Opens the database, recovering what its files hold.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a setting outside of its range; [`Error::Locked`] when it is open elsewhere;
-    /// [`Error::Corruption`], [`Error::Missing`] and [`Error::NewerFormat`] when its files are not what they
-    /// must be; [`Error::Io`].
+    /// [`Error::Invalid`](crate::Error::Invalid) for a setting outside of its range;
+    /// [`Error::Locked`](crate::Error::Locked) when it is open elsewhere;
+    /// [`Error::Corruption`](crate::Error::Corruption), [`Error::Missing`](crate::Error::Missing) and
+    /// [`Error::NewerFormat`](crate::Error::NewerFormat) when its files are not what they must be;
+    /// [`Error::Io`](crate::Error::Io).
     pub fn open(self) -> Result<Database> {
         open::open(self)
     }
