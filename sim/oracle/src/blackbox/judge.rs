@@ -29,6 +29,9 @@ const ANOMALIES_MAX: usize = 8;
 /// Maximum number of explanations of open reads that are tried one by one.
 const CHOICES_MAX: u64 = 4_096;
 
+/// Memory of paths, in bytes, up to which all of them are followed at once.
+const NEAR_MAX: u64 = 4 << 20;
+
 /// The levels in the order in which they are decided, after the strongest: those come first whose answer
 /// decides many others.
 const PRIORITY: [Level; 19] = [
@@ -147,7 +150,7 @@ impl Judge<'_, '_> {
             known.included = problem.view.history.txns.iter().map(is_committed).collect();
         }
         let by_key = ByKey::new(problem, &known);
-        let extra = match self.extra(level, &known, &by_key) {
+        let mut extra = match self.extra(level, &known, &by_key) {
             Ok(extra) => extra,
             Err(why) => return Answer::Unknown(why),
         };
@@ -171,10 +174,15 @@ impl Judge<'_, '_> {
             return Answer::Holds;
         }
         let mut events = events;
-        if rule.orders_writes() {
-            let mut forced = saturate(problem, &events, &by_key, &undecided, self.terms.memory_max);
+        // Near paths are cheap and prove most; all paths are worth their memory only where those did not
+        // decide.
+        let near = NEAR_MAX.min(self.terms.memory_max);
+        let rounds =
+            if near < self.terms.memory_max { &[near, self.terms.memory_max][..] } else { &[near][..] };
+        for &memory in rounds.iter().filter(|_| rule.orders_writes()) {
+            let mut forced = saturate(problem, &events, &by_key, &undecided, memory);
             if !forced.is_empty() {
-                forced.extend(extra);
+                forced.extend(&extra);
                 events = Events::build(problem, &known, &by_key, Orders::Known, rule, &forced);
                 let cycles = self.cycles(&events, level);
                 if !cycles.is_empty() {
@@ -183,6 +191,7 @@ impl Judge<'_, '_> {
                 if self.plays(level, &known, &by_key, &events, &undecided) {
                     return Answer::Holds;
                 }
+                extra = forced;
             }
         }
         if problem.choices.is_empty() && guess() {
