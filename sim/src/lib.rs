@@ -47,5 +47,6 @@ pub mod trace;
 pub mod triage;
 pub mod zoo;
 
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod marks;

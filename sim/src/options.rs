@@ -6,57 +6,60 @@
 
 use std::path::PathBuf;
 
+#[cfg(feature = "cli")]
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 /// Limits what seeds draw. By default everything may be drawn.
-#[derive(Args, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(Args))]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Options {
     /// Only this workload (repeatable; `stormproof list` names them)
-    #[arg(long, value_name = "NAME")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME"))]
     pub workload: Vec<String>,
 
     /// Set a parameter of the workloads, as in `--set counters=4` (repeatable; `stormproof list --json` names
     /// them)
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME=VALUE"))]
     pub set: Vec<String>,
 
     /// Play what an application recorded (`DatabaseBuilder::record`), instead of a workload
-    #[arg(long, value_name = "FILE", conflicts_with = "workload")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "FILE", conflicts_with = "workload"))]
     pub recording: Option<PathBuf>,
 
     /// Switch on a deliberate bug of the engine (repeatable; `stormproof list` names them)
-    #[arg(long, value_name = "NAME")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME"))]
     pub mutant: Vec<String>,
 
     /// Only this scheduling strategy (repeatable; `stormproof list` names them)
-    #[arg(long, value_name = "NAME")]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME"))]
     pub strategy: Vec<String>,
 
     /// Which faults may happen
-    #[arg(long, value_enum, default_value_t = Faults::All)]
+    #[cfg_attr(feature = "cli", arg(long, value_enum, default_value_t = Faults::All))]
     pub faults: Faults,
 
     /// Only this durability mode
-    #[arg(long, value_enum)]
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
     pub durability: Option<DurabilityKind>,
 
     /// Only this isolation
-    #[arg(long, value_enum)]
+    #[cfg_attr(feature = "cli", arg(long, value_enum))]
     pub isolation: Option<IsolationKind>,
 
     /// Number of clients, instead of 1 to 16
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", value_parser = at_least_one))]
     pub clients: Option<u32>,
 
     /// Number of transactions per client
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "N", value_parser = at_least_one))]
     pub transactions: Option<u32>,
 }
 
 /// Which faults may happen.
-#[derive(ValueEnum, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(ValueEnum))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Faults {
     /// Crashes, failing disks and decay.
@@ -72,7 +75,8 @@ pub enum Faults {
 }
 
 /// A durability mode without its parameters.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(ValueEnum))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DurabilityKind {
     /// Every ack is durable.
@@ -86,7 +90,8 @@ pub enum DurabilityKind {
 }
 
 /// An isolation that the engine offers.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(ValueEnum))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IsolationKind {
     /// Snapshot isolation.
@@ -132,6 +137,7 @@ impl Options {
 }
 
 /// A number of those without whom nothing happens, and so nothing is proven.
+#[cfg(feature = "cli")]
 fn at_least_one(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(number) if number > 0 => Ok(number),
@@ -140,11 +146,13 @@ fn at_least_one(text: &str) -> Result<u32, String> {
     }
 }
 
-fn name_of(value: &impl ValueEnum) -> String {
-    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+/// The name of a value, which files and flags have in common.
+fn name_of(value: &impl Serialize) -> String {
+    let name = serde_json::to_value(value).ok();
+    name.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "cli"))]
 mod tests {
     use clap::Parser;
 

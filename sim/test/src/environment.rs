@@ -12,6 +12,8 @@ pub(crate) struct Environment {
     pub(crate) time: Option<Duration>,
     /// `STORMPROOF_CHECK`.
     pub(crate) check: bool,
+    /// `STORMPROOF_COUNT`.
+    pub(crate) count: bool,
     /// `STORMPROOF_JOBS`.
     pub(crate) jobs: usize,
 }
@@ -48,8 +50,9 @@ impl Environment {
                 })?,
                 None => 1,
             };
-        let check = value("STORMPROOF_CHECK").is_some_and(|value| value != "0");
-        Ok(Self { seeds, time, check, jobs })
+        let is_set = |name| value(name).is_some_and(|value| value != "0");
+        let (check, count) = (is_set("STORMPROOF_CHECK"), is_set("STORMPROOF_COUNT"));
+        Ok(Self { seeds, time, check, count, jobs })
     }
 }
 
@@ -91,6 +94,7 @@ mod tests {
         assert_eq!(read(&[("STORMPROOF_FOR", "2m")]).unwrap().time, Some(Duration::from_secs(120)));
         assert!(read(&[("STORMPROOF_CHECK", "1")]).unwrap().check);
         assert!(!read(&[("STORMPROOF_CHECK", "0")]).unwrap().check);
+        assert!(read(&[("STORMPROOF_COUNT", "1")]).unwrap().count);
         assert_eq!(read(&[]).unwrap(), Environment { jobs: 1, ..Environment::default() });
     }
 

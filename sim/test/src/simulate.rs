@@ -5,6 +5,8 @@
     reason = "outside of the simulated world: real threads watch and run it, in real time"
 )]
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use stormproof_rt_shuttle::life::Watcher;
 use stormproof_sim::determinism;
+use stormproof_sim::finding::Finding;
 use stormproof_sim::registry::Registry;
 use stormproof_sim::run::{Keep, Program, ProgramLife, Run};
 use stormproof_sim::runner::SeedRunner;
@@ -68,6 +71,9 @@ pub fn simulate<R: Outcome + 'static>(options: Options, body: impl Fn(World) -> 
     if let Err(message) = wait(&results, &mut watchdog) {
         panic!("{message}");
     }
+    if let Some(counted) = campaign.counted() {
+        panic!("{counted}");
+    }
     println!("{}", campaign.figures());
 }
 
@@ -97,6 +103,8 @@ struct Campaign {
     seeds_min: u64,
     time: Option<Duration>,
     check: bool,
+    /// Whether seeds that fail are counted, and nothing else is done about them.
+    count: bool,
     begun: Instant,
     next: AtomicU64,
     replayed: AtomicBool,
@@ -110,6 +118,8 @@ struct Totals {
     lives: u64,
     crashes: u64,
     steps: u64,
+    /// Seeds that failed, by what broke.
+    failed: BTreeMap<String, Vec<u64>>,
 }
 
 impl Campaign {
@@ -133,9 +143,10 @@ impl Campaign {
             seeds_min: if asked.is_none() && environment.time.is_none() { DEFAULT_SEEDS_MIN } else { 0 },
             time,
             check: environment.check || options.check,
+            count: environment.count,
             begun: Instant::now(),
             // A seed that was asked for is what is looked at, and nothing else.
-            replayed: AtomicBool::new(asked.is_some()),
+            replayed: AtomicBool::new(asked.is_some() || environment.count),
             stopped: AtomicBool::new(false),
             totals: Mutex::default(),
             options,
@@ -156,6 +167,26 @@ impl Campaign {
         totals.lives += run.lives.len() as u64;
         totals.crashes += run.lives.iter().filter(|life| life.crashed()).count() as u64;
         totals.steps += run.lives.iter().map(|life| life.life.steps).sum::<u64>();
+    }
+
+    fn count_failure(&self, seed: u64, finding: &Finding) {
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        totals.failed.entry(finding.class.clone()).or_default().push(seed);
+    }
+
+    /// How many seeds failed, and which were the first, if any were counted.
+    fn counted(&self) -> Option<String> {
+        let totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = totals.failed.values().map(Vec::len).sum();
+        if all == 0 {
+            return None;
+        }
+        let mut text = format!("{}: {all} of {} seeds fail\n", self.options.short_name(), totals.seeds);
+        for (class, seeds) in &totals.failed {
+            let first = seeds.iter().min().copied().unwrap_or_default();
+            let _ = writeln!(text, "  {} from seed {first} on: {class}", seeds.len());
+        }
+        Some(text)
     }
 
     fn figures(&self) -> String {
@@ -230,7 +261,11 @@ impl<'a> Worker<'a> {
         let (plan, draws) = self.runner.plan(Seed(seed));
         let run = self.runner.run_keeping(&plan, Keep::Verdict).map_err(|error| error.to_string())?;
         self.campaign.count(&run);
-        if !run.findings().is_empty() {
+        if let Some(finding) = run.findings().first() {
+            if self.campaign.count {
+                self.campaign.count_failure(seed, finding);
+                return Ok(());
+            }
             return Err(self.failure().tell(&plan, &run));
         }
         if self.campaign.check || seed % CHECKED_EVERY == CHECKED_EVERY - 1 {
