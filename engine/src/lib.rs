@@ -85,6 +85,8 @@ pub use txn::{
     AbortReason, Commit, Entry, Recording, RetryPolicy, ScanOptions, Status, Transaction, TransactionContext,
     TransactionOptions,
 };
+#[cfg(feature = "simulation")]
+pub use txn::{Observed, Observer};
 pub use types::{Isolation, Lsn, RunNumber, TxnId, Version};
 pub use value::{VALUE_DEPTH_MAX, Value, ValueError};
 pub use value_ref::{ArrayRef, MapRef, ValueRef};

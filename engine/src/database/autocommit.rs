@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::key::IntoKey;
+use crate::key::{IntoKey, Key};
 use crate::range::KeyRange;
 use crate::reentry;
 use crate::run_id::RunId;
@@ -79,7 +79,7 @@ impl Database {
         V: TryFrom<Value>,
         Error: From<V::Error>,
     {
-        match self.store().read_newest(&key.into_key(), |value| value.map(ValueRef::to_value)) {
+        match self.look(&key.into_key(), |value| value.map(ValueRef::to_value)) {
             Some(value) => Ok(Some(V::try_from(value)?)),
             None => Ok(None),
         }
@@ -102,7 +102,18 @@ impl Database {
     /// ```
     #[inline]
     pub fn get_with<R>(&self, key: impl IntoKey, read: impl FnOnce(Option<ValueRef<'_>>) -> R) -> R {
-        self.store().read_newest(&key.into_key(), |value| reentry::looking(|| read(value)))
+        self.look(&key.into_key(), |value| reentry::looking(|| read(value)))
+    }
+
+    #[inline]
+    fn look<R>(&self, key: &Key, read: impl FnOnce(Option<ValueRef<'_>>) -> R) -> R {
+        let hooks = &self.coordinator().hooks;
+        hooks.assert_life();
+        let called = hooks.now();
+        self.store().read_newest(key, |value| {
+            hooks.looked(called, key, value);
+            read(value)
+        })
     }
 
     /// Deletes a key, in a transaction of its own.

@@ -12,6 +12,8 @@ use crate::durability::Durability;
 use crate::error::Result;
 use crate::mvcc::Sizes;
 use crate::recovery::Salvage;
+#[cfg(feature = "simulation")]
+use crate::txn::Observer;
 use crate::txn::{Limits, Recording, RetryPolicy, TxnDefaults};
 use crate::types::Isolation;
 use crate::wal::LogOptions;
@@ -66,6 +68,8 @@ pub struct DatabaseBuilder {
     pub(super) collect_every: u64,
     pub(super) recovery_threads: usize,
     pub(super) recording: Option<Recording>,
+    #[cfg(feature = "simulation")]
+    pub(super) observer: Option<Arc<dyn Observer>>,
     pub(super) place: Place,
     pub(super) read_only: bool,
     pub(super) salvage: Salvage,
@@ -103,6 +107,8 @@ impl DatabaseBuilder {
             collect_every: COLLECT_EVERY,
             recovery_threads: recovery_threads_default(),
             recording: None,
+            #[cfg(feature = "simulation")]
+            observer: None,
             place: Place::Memory,
             read_only: false,
             salvage: Salvage::default(),
@@ -325,6 +331,37 @@ impl DatabaseBuilder {
     /// ```
     pub fn record(mut self, recording: Recording) -> Self {
         self.recording = Some(recording);
+        self
+    }
+
+    /// Tells an observer what transactions do: for simulations, which do so by themselves.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use stormproof::{Database, Observed, Observer};
+    /// # use stormproof::{Durability, Entry, Key, TxnId, Value, Version};
+    ///
+    /// #[derive(Debug)]
+    /// struct Told;
+    ///
+    /// impl Observer for Told {
+    ///     fn observe(&self, txn: TxnId, what: Observed<'_>) {
+    ///         println!("{txn:?}: {what:?}");
+    ///     }
+    /// #   fn now(&self) -> u64 { 0 }
+    /// #   fn opened(&self, _: Durability, _: Version, _: Vec<Entry>) {}
+    /// #   fn looked(&self, _: u64, _: &Key, _: Option<Value>) {}
+    /// #   fn flushed(&self, _: u64) {}
+    /// #   fn closed(&self) {}
+    /// }
+    ///
+    /// let db = Database::builder().observe(Arc::new(Told)).open()?;
+    /// db.put(db.begin_run()?, "key", 1_i64)?;
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    #[cfg(feature = "simulation")]
+    pub fn observe(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
         self
     }
 

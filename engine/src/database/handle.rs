@@ -70,6 +70,7 @@ impl Handle {
 
     pub(super) fn close(&self) -> Result<()> {
         self.check_process()?;
+        self.coordinator.hooks.check_life()?;
         // Held to the end: a second caller returns when the first has made everything durable, and with its
         // answer.
         let mut closed = self.closed.lock();
@@ -111,13 +112,17 @@ impl Handle {
             // A panic has been reported where it happened.
             let _ = checkpointer.join();
         }
+        if closed.is_ok() {
+            self.coordinator.hooks.closed();
+        }
         closed
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        if self.closed.get_mut().is_none() {
+        // In a thread that its own ones do not belong to, there is no waiting for them.
+        if self.closed.get_mut().is_none() && self.coordinator.hooks.check_life().is_ok() {
             // No caller is left to hear of an error: closing explicitly returns it.
             let _ = self.stop();
         }

@@ -117,6 +117,7 @@ impl Database {
     /// ```
     #[inline]
     pub fn snapshot(&self) -> LazySnapshotView {
+        self.coordinator().hooks.assert_life();
         LazySnapshotView::new(Arc::clone(self.handle.snapshots.own()))
     }
 
@@ -264,7 +265,12 @@ impl Database {
     /// [`Error::Poisoned`](crate::Error::Poisoned) after a failed sync; the error of a failed write, after
     /// which the data still wait for room.
     pub fn flush(&self) -> Result<()> {
-        self.store().log.as_ref().map_or(Ok(()), |log| log.flush())
+        let hooks = &self.coordinator().hooks;
+        hooks.check_life()?;
+        let called = hooks.now();
+        self.store().log.as_ref().map_or(Ok(()), |log| log.flush())?;
+        hooks.flushed(called);
+        Ok(())
     }
 
     /// Waits until everything up to `version` is durable: a reader that must not act on what a crash can take

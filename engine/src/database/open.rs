@@ -19,7 +19,7 @@ use crate::recovery::{self, RecoveryOptions, RecoveryReport};
 use crate::run::RunTable;
 use crate::store::{Contents, Store};
 use crate::telemetry::{event, span};
-use crate::txn::{Coordinator, TxnIds};
+use crate::txn::{Coordinator, Hooks, TxnIds};
 use crate::types::{TxnId, Version};
 
 /// Opens a database, recovering what its files hold.
@@ -34,6 +34,16 @@ pub(super) fn open(builder: DatabaseBuilder) -> Result<Database> {
     let beginning =
         if builder.read_only { load(&*disk, &builder, seed)? } else { recover(disk, &builder, seed)? };
     start(builder, beginning)
+}
+
+#[cfg(feature = "simulation")]
+fn hooks(builder: &DatabaseBuilder) -> Hooks {
+    Hooks::new(builder.observer.clone(), builder.log.durability)
+}
+
+#[cfg(not(feature = "simulation"))]
+fn hooks(_builder: &DatabaseBuilder) -> Hooks {
+    Hooks
 }
 
 fn disk(builder: &DatabaseBuilder) -> Result<Option<Arc<dyn Disk>>> {
@@ -137,6 +147,7 @@ fn start(builder: DatabaseBuilder, beginning: Beginning) -> Result<Database> {
     // Only a strict commit waits for the disk, so only there a group is worth its hand-over.
     let grouped = beginning.contents.log.is_some() && builder.log.durability.is_strict();
     let leader = Leader::new(beginning.first_version.previous(), builder.collect_every, beginning.writer);
+    let hooks = hooks(&builder);
     let store = Arc::new(Store::new(beginning.contents, builder.snapshot_generations, builder.clock));
     let coordinator = Arc::new(Coordinator::new(
         Arc::clone(&store),
@@ -145,6 +156,7 @@ fn start(builder: DatabaseBuilder, beginning: Beginning) -> Result<Database> {
         builder.defaults,
         builder.entropy,
         builder.recording,
+        hooks,
     ));
     let checkpoints = Arc::new(Checkpoints::new(Arc::clone(&coordinator)));
     if let Some(log) = &store.log
@@ -170,6 +182,7 @@ fn start(builder: DatabaseBuilder, beginning: Beginning) -> Result<Database> {
             Some(spawn_checkpointer(log, move || checkpoints.write(&body).map(drop))?)
         }
     };
+    coordinator.hooks.opened(&store);
     let background = Background::new(maintenance, checkpointer);
     let handle = Handle::new(coordinator, checkpoints, background, beginning.report, builder.close_timeout);
     Ok(Database { handle: Arc::new(handle) })

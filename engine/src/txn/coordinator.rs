@@ -8,6 +8,7 @@ use super::contention::Contention;
 use super::ids::TxnIds;
 use super::options::{Limits, RetryPolicy};
 use super::recording::Recording;
+use super::simulation::Hooks;
 use crate::commit::{Committer, Request};
 use crate::error::{Error, Result};
 use crate::reentry;
@@ -26,6 +27,7 @@ pub(crate) struct Coordinator {
     pub(super) defaults: TxnDefaults,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(super) recording: Option<Recording>,
+    pub(crate) hooks: Hooks,
     phase: AtomicU32,
 }
 
@@ -51,6 +53,7 @@ impl Coordinator {
         defaults: TxnDefaults,
         entropy: Arc<dyn Entropy>,
         recording: Option<Recording>,
+        hooks: Hooks,
     ) -> Self {
         Self {
             store,
@@ -61,12 +64,14 @@ impl Coordinator {
             defaults,
             entropy,
             recording,
+            hooks,
             phase: AtomicU32::new("state", OPEN),
         }
     }
 
     /// Commits a request.
     pub(super) fn commit(&self, request: Request) -> Result<Version> {
+        self.hooks.check_life()?;
         if self.phase.load(Ordering::SeqCst) == CLOSED {
             return Err(Error::Closed);
         }
@@ -84,8 +89,9 @@ impl Coordinator {
     /// Whether transactions may begin.
     ///
     /// # Errors
-    /// [`Error::Closed`].
+    /// [`Error::Closed`]; [`Error::Invalid`] where the database is simulated and the caller is not.
     pub(crate) fn check_open(&self) -> Result<()> {
+        self.hooks.check_life()?;
         if self.phase.load(Ordering::SeqCst) == OPEN { Ok(()) } else { Err(Error::Closed) }
     }
 

@@ -67,6 +67,7 @@ mod contention;
 mod coordinator;
 mod ids;
 mod recording;
+mod simulation;
 mod mutants;
 
 pub use context::{AbortReason, Status, TransactionContext};
@@ -77,4 +78,7 @@ pub use options::{RetryPolicy, TransactionOptions};
 pub use recording::Recording;
 pub(crate) use retry::{run as run_with_retry, run_with_own_errors};
 pub use scan::{Entry, ScanOptions};
+pub(crate) use simulation::Hooks;
+#[cfg(feature = "simulation")]
+pub use simulation::{Observed, Observer};
 pub use transaction::{Commit, Transaction};

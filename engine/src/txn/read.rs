@@ -121,7 +121,9 @@ impl Transaction {
         if !self.context.writes.is_empty()
             && let Some(own) = self.context.writes.get(key)
         {
-            return Ok(read(None, own.value.as_ref().map(ValueRef::from)));
+            let value = own.value.as_ref().map(ValueRef::from);
+            self.coordinator.hooks.read(self, key, None, value);
+            return Ok(read(None, value));
         }
         Ok(self.read_snapshot(key, |version, value| read(Some(version), value)))
     }
@@ -134,7 +136,11 @@ impl Transaction {
         read: impl FnOnce(Version, Option<ValueRef<'_>>) -> R,
     ) -> R {
         let (at, now) = (self.context.start_version, mutants::expiry_time(self));
-        let index = &self.coordinator.store.index;
+        let (index, hooks) = (&self.coordinator.store.index, &self.coordinator.hooks);
+        let read = |version: Version, value: Option<ValueRef<'_>>| {
+            hooks.read(self, key, Some(version), value);
+            read(version, value)
+        };
         if !self.context.tracks_reads() {
             return index.read(key, at, now, |version, value, _| read(version, value));
         }

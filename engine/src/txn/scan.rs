@@ -222,7 +222,13 @@ impl Transaction {
     ) -> Result<()> {
         let range = range.into();
         self.context.check_active()?;
+        let mut seen = self.coordinator.hooks.entries();
+        let mut visit = |key: &Key, value: ValueRef<'_>, version| {
+            seen.add(key, value, version);
+            visit(key, value, version)
+        };
         let walked = reentry::looking(|| self.walk(&range, options, &mut visit));
+        self.coordinator.hooks.scanned(self, &walked, options.reverse, seen);
         self.track_range(walked);
         Ok(())
     }

@@ -97,6 +97,7 @@ impl Transaction {
     ) -> Self {
         let limits = Limits::of(run, options, &coordinator.defaults.limits);
         let started = limits.timeout.is_some().then(rt::time::now);
+        let called = coordinator.hooks.now();
         let registered = coordinator.store.snapshots.register();
         let context = TransactionContext {
             id: coordinator.ids.next(),
@@ -117,13 +118,15 @@ impl Transaction {
             status: Status::Active,
             failed_condition: None,
         };
-        Self {
+        let txn = Self {
             coordinator: Arc::clone(coordinator),
             context,
             run,
             registered: Some(registered),
             holds_reservation: false,
-        }
+        };
+        coordinator.hooks.begun(called, &txn);
+        txn
     }
 
     /// Identity, snapshot, sets and status.
@@ -160,6 +163,12 @@ impl Transaction {
         self.context.run
     }
 
+    /// Whether it is one of the database's own.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn is_of_system(&self) -> bool {
+        self.run.is_system()
+    }
+
     /// Commits: all writes become visible at once, or none ever does. While a closure that keeps losing has
     /// reserved one of the keys that would be written, this waits for its end, but not for long
     /// ([`RetryPolicy`](crate::RetryPolicy)).
@@ -193,9 +202,11 @@ impl Transaction {
         if let Err(error) = self.context.check_active() {
             return Err(self.fail(error));
         }
+        self.coordinator.hooks.commit_called(self);
         let shape = self.coordinator.recording.as_ref().and_then(|recording| recording.shape(&self.context));
         if self.context.writes.is_empty() && self.context.appends.is_empty() {
             self.finish(Status::Committed { version: None });
+            self.coordinator.hooks.committed(self, None);
             self.record(shape, true);
             return Ok(Commit {
                 version: None,
@@ -207,6 +218,7 @@ impl Transaction {
         match self.coordinator.commit(request) {
             Ok(version) => {
                 self.finish(Status::Committed { version: Some(version) });
+                self.coordinator.hooks.committed(self, Some(version));
                 self.record(shape, true);
                 Ok(Commit { version: Some(version), ticket: self.coordinator.store.ticket(version) })
             }
@@ -236,6 +248,7 @@ impl Transaction {
                 self.record(recording.shape(&self.context), false);
             }
             self.finish(Status::Aborted { reason: AbortReason::Requested });
+            self.coordinator.hooks.aborted(self, None);
         }
     }
 
@@ -275,6 +288,7 @@ impl Transaction {
             self.coordinator.counters.count_abort();
         }
         self.finish(Status::Aborted { reason });
+        self.coordinator.hooks.aborted(self, Some(&error));
         error
     }
 

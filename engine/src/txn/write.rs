@@ -263,7 +263,9 @@ impl Transaction {
         self.check_key_size(key.as_bytes().len())?;
         let last_read = self.context.reads.points().last().filter(|last| last.key == key);
         let hint = last_read.map_or(Hint::NONE, |last| last.hint);
-        self.context.writes.insert(key, BufferedWrite { value, expires_at, condition, hint, record: None });
+        let write = BufferedWrite { value, expires_at, condition, hint, record: None };
+        self.coordinator.hooks.written(self, &key, &write);
+        self.context.writes.insert(key, write);
         self.check_size()
     }
 
@@ -275,6 +277,7 @@ impl Transaction {
             return self.buffer(key, Some(value), None, None);
         }
         self.check_key_size(append.stream.as_bytes().len() + size_of::<u64>())?;
+        self.coordinator.hooks.appended(self, &append);
         self.context.append_bytes += append.size();
         self.context.appends.push(append);
         self.check_size()

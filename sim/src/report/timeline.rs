@@ -28,7 +28,7 @@ pub(super) struct Timeline<'a> {
 
 impl<'a> Timeline<'a> {
     pub(super) fn new(run: &'a Run, watched: &'a Watched) -> Self {
-        let mut names: Vec<String> = run.history.txns.iter().map(|txn| task_of(txn.session)).collect();
+        let mut names: Vec<String> = run.history.txns.iter().map(|txn| task_of(run, txn.session)).collect();
         names.extend(watched.steps.iter().map(|step| step.task.to_owned()));
         names.push(MAIN.to_owned());
         names.sort_by_key(|name| (order_of(name), name.clone()));
@@ -130,7 +130,7 @@ impl<'a> Timeline<'a> {
         let cut_off = self.end_of_life(txn.life as usize);
         let mut told = Txn {
             id: txn.index,
-            lane: self.lanes.get(&task_of(txn.session)).copied().unwrap_or_default(),
+            lane: self.lanes.get(&task_of(self.run, txn.session)).copied().unwrap_or_default(),
             life: txn.life,
             begun: time(txn.begun),
             ended: cut_off,
@@ -239,7 +239,10 @@ impl<'a> Timeline<'a> {
 }
 
 /// The task that runs a session.
-fn task_of(session: Session) -> String {
+fn task_of(run: &Run, session: Session) -> String {
+    if let Some(task) = run.others.get(&session) {
+        return task.clone();
+    }
     if session == INSPECTOR || session < FIRST_CLIENT { MAIN.to_owned() } else { task_names::client(session) }
 }
 
@@ -263,7 +266,7 @@ fn access(op: &Op, at: Time, writers: &Writers) -> Access {
     let told = |kind, key: &[u8], value: Option<&Bytes>| Access {
         at,
         kind,
-        key: show_bytes(key),
+        key: key_words(key),
         value: value.map(|value| value_words(value)),
         ..Access::default()
     };
@@ -321,7 +324,7 @@ fn access(op: &Op, at: Time, writers: &Writers) -> Access {
 fn scan_words(limit: Option<usize>, reverse: bool, entries: &[store::Entry]) -> String {
     let entry = |entry: &store::Entry| {
         let version = entry.version.map(|version| format!(" @{version}")).unwrap_or_default();
-        format!("{} = {}{version}", show_bytes(&entry.key), value_words(&entry.value))
+        format!("{} = {}{version}", key_words(&entry.key), value_words(&entry.value))
     };
     let all: Vec<String> = entries.iter().map(entry).collect();
     let direction = if reverse { "backwards, " } else { "" };
@@ -329,6 +332,11 @@ fn scan_words(limit: Option<usize>, reverse: bool, entries: &[store::Entry]) -> 
     let found =
         if all.is_empty() { "nothing".to_owned() } else { format!("{}: {}", all.len(), all.join("; ")) };
     format!("{direction}{limit}found {found}")
+}
+
+/// A key as it is shown: those of an application that are no plain ones begin with a byte that no text has.
+fn key_words(key: &[u8]) -> String {
+    show_bytes(key.strip_prefix(&[254]).unwrap_or(key))
 }
 
 fn value_words(value: &[u8]) -> String {
@@ -353,7 +361,7 @@ pub fn conflict_kind(kind: store::ConflictKind) -> ConflictKind {
 fn conflict(lost: &store::Conflict, writers: &Writers) -> Conflict {
     Conflict {
         kind: conflict_kind(lost.kind),
-        key: show_bytes(&lost.key),
+        key: key_words(&lost.key),
         winner_version: lost.winner,
         winner: writers.of(lost.winner),
     }

@@ -13,7 +13,8 @@ use stormproof_workloads::plan::{Action, Client, FIRST_CLIENT};
 
 use super::Role;
 use super::world::{Phase, SimWorld};
-use crate::plan::Plan;
+use crate::plan::{DurabilityPlan, Plan};
+use crate::task_names;
 
 /// What the main task of each life runs.
 pub trait Program: Send + Sync {
@@ -78,6 +79,12 @@ impl ProgramLife {
     }
 }
 
+/// The session of the main task.
+const MAIN_SESSION: Session = 0;
+
+/// The session of the first task that is neither the main one nor a client's.
+const FIRST_OTHER: Session = 1 << 30;
+
 /// What outlives the lives of a program.
 #[derive(Debug)]
 pub struct Application(Mutex<ApplicationState>);
@@ -87,6 +94,12 @@ struct ApplicationState {
     promises: Vec<String>,
     /// Items of each client that are done, counted from the first; and the most that it was asked to do.
     items: BTreeMap<Session, (u32, u32)>,
+    /// Tasks that are no clients and have used the database, in the order in which they first did.
+    others: Vec<&'static str>,
+    /// In which mode the database was opened, if in another one than the plan says.
+    durability: Option<DurabilityPlan>,
+    /// How often the database was opened in this life, and not closed.
+    open: u32,
 }
 
 impl Application {
@@ -102,6 +115,63 @@ impl Application {
     /// All that was told to the outside, oldest first.
     pub fn promises(&self) -> Vec<String> {
         self.0.lock().promises.clone()
+    }
+
+    /// The session of a task, in which the history has its transactions.
+    pub fn session_of(&self, task: &'static str) -> Session {
+        if let Some(session) = task_names::session_of(task) {
+            return session;
+        }
+        if task == task_names::MAIN {
+            return MAIN_SESSION;
+        }
+        let mut state = self.0.lock();
+        let known = state.others.iter().position(|other| *other == task);
+        let index = known.unwrap_or_else(|| {
+            state.others.push(task);
+            state.others.len() - 1
+        });
+        FIRST_OTHER + u32::try_from(index).unwrap_or_default()
+    }
+
+    /// The tasks of sessions that are no clients'.
+    pub(super) fn others(&self) -> BTreeMap<Session, String> {
+        let state = self.0.lock();
+        (FIRST_OTHER..).zip(state.others.iter().map(|task| (*task).to_owned())).collect()
+    }
+
+    /// Notes that the database was opened in this mode.
+    pub fn opened(&self, durability: DurabilityPlan) {
+        let mut state = self.0.lock();
+        state.open += 1;
+        state.durability = Some(match state.durability {
+            // Opened in several modes, it has promised what both do.
+            Some(known) if known != durability => DurabilityPlan::Pipelined,
+            _ => durability,
+        });
+    }
+
+    /// Notes that the database was closed, and all of it is durable.
+    pub fn closed(&self) {
+        let mut state = self.0.lock();
+        state.open = state.open.saturating_sub(1);
+    }
+
+    fn begin_life(&self) {
+        self.0.lock().open = 0;
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.lock().open == 0
+    }
+
+    /// The plan as the application has changed it: it may open its database as it likes.
+    pub(super) fn changed(&self, plan: &Plan) -> Plan {
+        let mut plan = plan.clone();
+        if let Some(durability) = self.0.lock().durability {
+            plan.engine.durability = durability;
+        }
+        plan
     }
 
     /// Notes that the items of a client before `items` are done.
@@ -158,6 +228,7 @@ fn limits() -> serde_json::Value {
 pub(super) fn live(program: &dyn Program, life: &ProgramLife) {
     let world = &life.world;
     world.enter(Phase::Recovery);
+    world.application.begin_life();
     let outcome = program.live(life);
     if let Err(message) = outcome {
         // A disk that fails is an application's reason to give up; what must hold then, the next life says.
@@ -165,8 +236,10 @@ pub(super) fn live(program: &dyn Program, life: &ProgramLife) {
             world.note(|now| now.broken = Some(message));
         }
     }
+    // What was not closed may be lost, as in a crash.
+    let how = if world.application.is_closed() { LifeEnd::Closed } else { LifeEnd::Crashed };
     if world.note(|now| now.phase) > Phase::Recovery {
-        world.recorder.ended(life.number, LifeEnd::Closed);
+        world.recorder.ended(life.number, how);
     }
 }
 

@@ -24,7 +24,7 @@ use stormproof_rt_shuttle::mutants::{Mutant, MutantSet};
 use stormproof_rt_shuttle::probe;
 use stormproof_rt_shuttle::strategy::{Bounded, Strategy};
 use stormproof_rt_shuttle::time::Instant;
-use stormproof_workloads::history::{Event, LifeEnd as HistoryEnd};
+use stormproof_workloads::history::{Event, LifeEnd as HistoryEnd, Session};
 use stormproof_workloads::notebook::Note;
 use stormproof_workloads::plan::Client;
 use stormproof_workloads::{About, History, Workload};
@@ -64,6 +64,8 @@ pub struct Run {
     pub faults: Vec<FiredFault>,
     /// The clients of an application and what they had to do, if it was one that ran.
     pub clients: Option<Vec<Client>>,
+    /// Tasks of an application that are no clients, by the sessions in which they used the database.
+    pub others: BTreeMap<Session, String>,
     /// What power cuts did.
     pub crashes: Vec<CrashReport>,
     /// The judgement.
@@ -232,8 +234,7 @@ fn stage(
 /// takes less than half of this.
 const IDLE_POINTS_MAX: u64 = 100_000;
 
-/// The same for an application's code, of which the history tells nothing: only the disk and clients' items
-/// do.
+/// The same for an application's code: only the disk and clients' items count.
 const PROGRAM_POINTS_MAX: u64 = 2_000_000;
 
 /// A bound on the scheduling points of a life, with or without progress.
@@ -449,8 +450,9 @@ impl Stage {
         let crashes = self.world.disk.crashes();
         let doubts = self.world.disk.doubts();
         let softened = (!doubts.is_empty()).then(|| verdict::without_durable_acks(&history));
+        let plan = self.world.application.changed(&self.plan);
         let evidence = verdict::Case {
-            plan: &self.plan,
+            plan: &plan,
             is_program: self.program.is_some(),
             workload: &*self.workload,
             lives: &self.lives,
@@ -460,6 +462,7 @@ impl Stage {
             notebook: &self.world.notebook,
         };
         let verdict = evidence.judge();
+        let others = self.world.application.others();
         Ok(Run {
             about: self.workload.about(),
             lives: self.lives,
@@ -468,6 +471,7 @@ impl Stage {
             notes,
             faults,
             clients,
+            others,
             crashes,
             verdict,
             digest,

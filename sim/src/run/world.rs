@@ -227,11 +227,15 @@ impl SimWorld {
         self.note(|now| now.cramped |= bytes.is_some());
     }
 
-    /// Counts what comes of a life: events of its history, and waits for the disk. The history tells nothing
-    /// of a program: what it does on the disk has to do.
+    /// Counts what comes of a life: events of its history, and waits for the disk. A program may try the same
+    /// transaction for ever: what comes of it, it does on the disk.
     pub fn progress(&self, is_program: bool) -> u64 {
-        let known = self.recorder.now() + self.hook.progress();
-        if is_program { known + self.application.progress() + self.hook.total() } else { known }
+        let waits = self.hook.progress();
+        if is_program {
+            waits + self.application.progress() + self.hook.total()
+        } else {
+            waits + self.recorder.now()
+        }
     }
 
     /// Changes what is known of the current life.

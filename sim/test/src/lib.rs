@@ -44,8 +44,10 @@
 mod client;
 mod environment;
 mod failure;
+mod historian;
 mod options;
 mod outcome;
+mod recorded_keys;
 mod regressions;
 mod simulate;
 mod watchdog;

@@ -18,6 +18,7 @@ pub struct Options {
     faults: bool,
     strategies: Vec<String>,
     any_durability: bool,
+    store_bug: Option<String>,
     pub(crate) check: bool,
     pub(crate) hang: Duration,
 }
@@ -35,6 +36,7 @@ impl Options {
             faults: false,
             strategies: Vec::new(),
             any_durability: false,
+            store_bug: None,
             check: false,
             hang: Duration::from_secs(5),
         }
@@ -84,6 +86,12 @@ impl Options {
         Self { any_durability: any, ..self }
     }
 
+    /// Switches on a deliberate bug of the store, by name (`stormproof list` has them all): shows that a
+    /// failure of the store is told from one of the application.
+    pub fn store_bug(self, name: &str) -> Self {
+        Self { store_bug: Some(name.to_owned()), ..self }
+    }
+
     /// Whether every seed runs twice and both runs must be the same; if not set, one in fifty does.
     pub fn check(self, check: bool) -> Self {
         Self { check, ..self }
@@ -107,6 +115,7 @@ impl Options {
             },
             durability: (!self.any_durability).then_some(DurabilityKind::Strict),
             isolation: Some(IsolationKind::Serializable),
+            mutant: self.store_bug.iter().cloned().collect(),
             ..SimOptions::default()
         }
     }

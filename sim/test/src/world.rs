@@ -15,6 +15,7 @@ use stormproof_sim::store::real;
 use stormproof_sim::task_names;
 
 use crate::client::{Client, ClientError};
+use crate::historian::Historian;
 use crate::outcome::Outcome;
 
 /// The simulated world in one life: disk, clock, entropy, clients. Clones are the same world.
@@ -41,7 +42,8 @@ impl World {
     /// Settings for the database of the world: disk, clock and entropy are the seed's, and so are segment
     /// sizes, checkpoints and the like, unless the test sets its own.
     pub fn builder(&self) -> DatabaseBuilder {
-        self.settings().disk(self.disk())
+        let historian = Historian::new(self.life.clone());
+        self.settings().disk(self.disk()).observe(Arc::new(historian))
     }
 
     /// As [`Self::open`], a database of its own in another directory.

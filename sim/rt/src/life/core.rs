@@ -7,6 +7,8 @@
 //! * INV-CORE-2: `current` is the task that runs, from the moment at which it was chosen.
 //! * INV-CORE-3: once `over` is set it stays, and no task runs any more, but for the main task's way out.
 
+use std::sync::atomic::Ordering;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -20,6 +22,10 @@ use super::{InjectedEvents, KillAt, LifeEnd, LifeOutcome, Panic, Settings, Step,
 use crate::op::{FNV_START, Op, OpId, OpKind, OpTable, mix, stable_hash};
 use crate::strategy::{Choice, Strategy, point_hash_of};
 use crate::time::Instant;
+
+/// How many lives there have been in this process.
+#[expect(clippy::disallowed_types, reason = "tells lives apart, and decides nothing in any of them")]
+static LIVES: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
 /// What the current task does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +46,8 @@ pub(crate) enum Next {
 }
 
 pub(crate) struct Core {
+    /// Its number in this process.
+    pub(super) id: u64,
     pub(crate) settings: Settings,
     pub(super) tasks: Vec<Task>,
     pub(super) runnable: Vec<TaskId>,
@@ -105,6 +113,7 @@ impl Core {
             InjectedEvents::Only(injected_events) => Some(Listed::new(injected_events)),
         };
         let mut core = Self {
+            id: LIVES.fetch_add(1, Ordering::Relaxed),
             tasks: vec![Task::new("main", start)],
             runnable: vec![TaskId::MAIN],
             current: TaskId::MAIN,

@@ -60,6 +60,17 @@ pub fn is_over() -> bool {
     with_core(|core| core.is_over()).unwrap_or(false)
 }
 
+/// The number of the life that runs on this OS thread, which no other life of the process has; `None` outside
+/// of one.
+pub fn id() -> Option<u64> {
+    with_core(|core| core.id)
+}
+
+/// The path of the task that runs, by which traces name it; `None` outside of a life, and when it is over.
+pub fn task() -> Option<&'static str> {
+    with_core(|core| (!core.is_over()).then(|| core.tasks[core.current.index()].path)).flatten()
+}
+
 /// The task that runs; `None` outside of a life.
 pub(crate) fn current_task() -> Option<TaskId> {
     with_core(|core| core.current)

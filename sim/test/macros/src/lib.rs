@@ -4,9 +4,10 @@ use proc_macro::{Delimiter, Group, TokenStream, TokenTree};
 
 /// Makes a test of a function that takes a `World`: it is simulated under many seeds.
 ///
-/// What may stand in the parentheses, each at most once: `seeds = 500`, `first = 0`, `seconds = 10`,
-/// `crashes = false`, `faults = true`, `strategies = "pct,windows"`, `any_durability = true`,
-/// `check = true`, `hang_seconds = 5`. They are the methods of `stormproof_test::Options`.
+/// What may stand in the parentheses, each at most once: `seeds = 500`, `first = 0`, `seconds = 10`, `crashes
+/// = false`, `faults = true`, `strategies = "pct,windows"`, `any_durability = true`, `store_bug =
+/// "SkipReadValidation"`, `check = true`, `hang_seconds = 5`. They are the methods of
+/// `stormproof_test::Options`.
 #[proc_macro_attribute]
 pub fn simulation(settings: TokenStream, function: TokenStream) -> TokenStream {
     expand(settings, function).unwrap_or_else(|message| {
@@ -93,6 +94,7 @@ const SETTINGS: &[&str] = &[
     "faults",
     "strategies",
     "any_durability",
+    "store_bug",
     "check",
     "hang_seconds",
 ];
