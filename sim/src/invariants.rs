@@ -3,6 +3,8 @@
 
 use stormproof_oracle::Invariant;
 
+use crate::finding::Finding;
+
 /// The engine never panics.
 pub const NO_PANIC: &str = "no-panic";
 /// No client waits forever.
@@ -62,6 +64,11 @@ const OF_THE_WORLD: &[About] = &[
         says: "the application's own code neither fails nor panics in a simulation (only runs of an application)",
     },
 ];
+
+/// Whether a finding is the application's own fault: it broke what it promises, or waits for ever.
+pub fn is_of_the_application(finding: &Finding) -> bool {
+    [APPLICATION, LIVENESS].contains(&&*finding.invariant)
+}
 
 /// All of them: the oracle's first, in the order of the contract.
 pub fn all() -> Vec<About> {

@@ -16,7 +16,11 @@ pub struct SeedRunner {
     registry: Registry,
     options: Options,
     workloads: Vec<stormproof_rt::sync::Arc<dyn Workload>>,
+    change: Option<Change>,
 }
+
+/// Changes a plan.
+type Change = Box<dyn Fn(&mut Plan)>;
 
 /// The options name something that does not exist.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +52,13 @@ impl SeedRunner {
         check("mutant", &options.mutant, &names(Mutant::ALL.iter().map(|mutant| mutant.name()).collect()))?;
         let strategies = names(StrategyPlan::weights().into_iter().map(|(_, name)| name).collect());
         check("strategy", &options.strategy, &strategies)?;
-        Ok(Self { registry, options, workloads })
+        Ok(Self { registry, options, workloads, change: None })
+    }
+
+    /// Changes every plan that is drawn, by what no option says. The change must depend on the plan alone.
+    #[must_use]
+    pub fn changing(self, change: impl Fn(&mut Plan) + 'static) -> Self {
+        Self { change: Some(Box::new(change)), ..self }
     }
 
     /// The workloads that this binary knows.
@@ -66,7 +76,10 @@ impl SeedRunner {
         let streams = seed.streams();
         let workloads: Vec<&dyn Workload> = self.workloads.iter().map(|workload| &**workload).collect();
         let tuned = |name: &str, parameters: &_| self.registry.find(name, parameters);
-        let plan = draw(seed, &self.options, &workloads, tuned, &streams);
+        let mut plan = draw(seed, &self.options, &workloads, tuned, &streams);
+        if let Some(change) = &self.change {
+            change(&mut plan);
+        }
         (plan, streams.draws())
     }
 

@@ -1,8 +1,11 @@
 //! A channel with any number of senders and one receiver.
 
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
-use rt::sync::{Arc, Condvar, Mutex};
+use rt::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 /// Makes a channel without a bound; `label` names it in simulations.
 ///
@@ -10,6 +13,8 @@ use rt::sync::{Arc, Condvar, Mutex};
 /// use stormproof::runtime::sync::mpsc::channel;
 ///
 /// let (sender, receiver) = channel("jobs");
+/// sender.send(6)?;
+/// assert_eq!(stormproof::runtime::block_on(receiver.receive()), Some(6));
 /// sender.send(7)?;
 /// drop(sender);
 /// assert_eq!(receiver.recv(), Some(7));
@@ -17,7 +22,7 @@ use rt::sync::{Arc, Condvar, Mutex};
 /// # Ok::<(), stormproof::runtime::sync::mpsc::SendError<i32>>(())
 /// ```
 pub fn channel<T>(label: &'static str) -> (Sender<T>, Receiver<T>) {
-    let state = State { items: VecDeque::new(), senders: 1, is_received: true };
+    let state = State { items: VecDeque::new(), senders: 1, is_received: true, waker: None };
     let shared = Arc::new(Shared { state: Mutex::new(label, state), changed: Condvar::new(label) });
     (Sender(Arc::clone(&shared)), Receiver(shared))
 }
@@ -29,6 +34,11 @@ pub struct Sender<T>(Arc<Shared<T>>);
 /// Receives what was sent, in order.
 #[derive(Debug)]
 pub struct Receiver<T>(Arc<Shared<T>>);
+
+/// Waits for the next item of a channel: see [`Receiver::receive`].
+#[derive(Debug)]
+#[must_use = "a future does nothing before it is awaited"]
+pub struct Receive<'a, T>(&'a Receiver<T>);
 
 /// The receiver is gone; holds what was to be sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +56,20 @@ struct State<T> {
     items: VecDeque<T>,
     senders: usize,
     is_received: bool,
+    /// Of a future that waits for an item.
+    waker: Option<Waker>,
+}
+
+impl<T> Shared<T> {
+    /// Wakes the receiver, whichever way it waits.
+    fn changed(&self, mut state: MutexGuard<'_, State<T>>) {
+        let waker = state.waker.take();
+        drop(state);
+        self.changed.notify_one();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
 }
 
 impl<T> Sender<T> {
@@ -59,8 +83,7 @@ impl<T> Sender<T> {
             return Err(SendError(item));
         }
         state.items.push_back(item);
-        drop(state);
-        self.0.changed.notify_one();
+        self.0.changed(state);
         Ok(())
     }
 }
@@ -80,9 +103,30 @@ impl<T> Receiver<T> {
         }
     }
 
+    /// As [`recv`](Self::recv), for futures.
+    pub const fn receive(&self) -> Receive<'_, T> {
+        Receive(self)
+    }
+
     /// The next item, if it is there.
     pub fn try_recv(&self) -> Option<T> {
         self.0.state.lock().items.pop_front()
+    }
+}
+
+impl<T> Future for Receive<'_, T> {
+    type Output = Option<T>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
+        let mut state = self.0.0.state.lock();
+        match state.items.pop_front() {
+            Some(item) => Poll::Ready(Some(item)),
+            None if state.senders == 0 => Poll::Ready(None),
+            None => {
+                state.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
     }
 }
 
@@ -95,8 +139,9 @@ impl<T> Clone for Sender<T> {
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        self.0.state.lock().senders -= 1;
-        self.0.changed.notify_one();
+        let mut state = self.0.state.lock();
+        state.senders -= 1;
+        self.0.changed(state);
     }
 }
 

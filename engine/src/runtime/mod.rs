@@ -21,8 +21,11 @@
 
 mod block_on;
 mod channel;
+mod local_set;
+mod timer;
 
 pub use block_on::block_on;
+pub use local_set::{LocalHandle, LocalSet};
 
 /// Threads.
 pub mod thread {
@@ -35,11 +38,12 @@ pub mod sync {
 
     /// Channels with any number of senders and one receiver.
     pub mod mpsc {
-        pub use crate::runtime::channel::{Receiver, SendError, Sender, channel};
+        pub use crate::runtime::channel::{Receive, Receiver, SendError, Sender, channel};
     }
 }
 
 /// Monotonic time.
 pub mod time {
+    pub use crate::runtime::timer::{Timer, timer};
     pub use rt::time::{Instant, now, sleep};
 }

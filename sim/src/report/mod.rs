@@ -16,7 +16,7 @@ mod zoo;
 
 pub use campaign::campaign;
 pub use rounds::{Rounds, rounds};
-pub use run::{Origin, report};
+pub use run::{Origin, crash_words, report};
 pub use timeline::conflict_kind;
 pub use trend::trend;
 pub use zoo::zoo;

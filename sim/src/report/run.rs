@@ -32,7 +32,11 @@ pub fn report(plan: &Plan, run: &Run, watched: &Watched, origin: Origin<'_>) -> 
     let lives = timeline.lives();
     let txns = timeline.txns(&writers);
     let ended = |txn: u32| txns.get(txn as usize).map(|txn| txn.ended);
-    let violations = run.findings().iter().map(|finding| violation(finding, ended)).collect();
+    let mut violations: Vec<Violation> =
+        run.findings().iter().map(|finding| violation(finding, ended)).collect();
+    if let (Some(first), Some(_)) = (violations.first_mut(), &run.clients) {
+        first.explanation.extend(what_mattered(plan));
+    }
     let workload = &plan.workload.workload;
     let mut report = Report {
         title: format!("{workload}, seed {}", plan.seed),
@@ -82,6 +86,10 @@ fn sentence(run: &Run) -> String {
     );
     match run.findings() {
         [] => format!("All {} invariants held: {went}.", run.verdict.evaluated.len()),
+        [first, ..] if run.clients.is_some() && invariants::is_of_the_application(first) => {
+            let happened = first_line(&first.message).trim_end_matches([':', '.']);
+            format!("The store kept its contract: this is the application's. What happened: {happened}.")
+        }
         [first, rest @ ..] => {
             let says = invariants::all().into_iter().find(|about| about.name == first.invariant);
             let promise = says.map_or(first.invariant.as_str(), |about| about.says);
@@ -95,6 +103,27 @@ fn sentence(run: &Run) -> String {
         }
     }
 }
+
+/// What of a plan made the failure: the switches that were forced, and the power cuts.
+fn what_mattered(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (number, life) in plan.lives.iter().enumerate() {
+        let switches = life.strategy.forced_switches();
+        for switch in switches.iter().take(SWITCHES_SHOWN) {
+            lines.push(format!("In life {number} a switch was forced: {switch}."));
+        }
+        if switches.len() > SWITCHES_SHOWN {
+            lines.push(format!("In life {number} {} more were.", switches.len() - SWITCHES_SHOWN));
+        }
+        if let Some(crash) = &life.crash {
+            lines.push(format!("Life {number} ended with a {}.", crash_words(crash)));
+        }
+    }
+    lines
+}
+
+/// How many forced switches of a life are told.
+const SWITCHES_SHOWN: usize = 8;
 
 fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or(text)
@@ -199,20 +228,22 @@ fn life_words(life: &LifePlan) -> String {
         0 => format!("strategy {}", life.strategy.name()),
         switches => format!("strategy {} with {switches} switches", life.strategy.name()),
     };
-    let crash = match &life.crash {
-        None => String::new(),
-        Some(CrashAt::Step(step)) => format!(", power cut at step {step}"),
-        Some(CrashAt::Point(point)) => format!(", power cut at {point}"),
-        Some(CrashAt::Disk { operation, after }) => {
-            format!(", power cut {} disk operation {operation}", side(*after))
-        }
-        Some(CrashAt::Sync { nth, after }) => format!(", power cut {} sync {nth}", side(*after)),
-        Some(CrashAt::Growth { nth }) => format!(", power cut before sync {nth} of a log that has grown"),
-        Some(CrashAt::Promise { nth }) => {
-            format!(", power cut when the disk is used next after promise {nth}")
-        }
-    };
+    let crash = life.crash.as_ref().map(|crash| format!(", {}", crash_words(crash))).unwrap_or_default();
     format!("{strategy}{crash}, then {}", format!("{:?}", life.ending).to_lowercase())
+}
+
+/// A power cut in words.
+pub fn crash_words(crash: &CrashAt) -> String {
+    match crash {
+        CrashAt::Step(step) => format!("power cut at step {step}"),
+        CrashAt::Point(point) => format!("power cut at {point}"),
+        CrashAt::Disk { operation, after } => {
+            format!("power cut {} disk operation {operation}", side(*after))
+        }
+        CrashAt::Sync { nth, after } => format!("power cut {} sync {nth}", side(*after)),
+        CrashAt::Growth { nth } => format!("power cut before sync {nth} of a log that has grown"),
+        CrashAt::Promise { nth } => format!("power cut when the disk is used next after promise {nth}"),
+    }
 }
 
 const fn side(after: bool) -> &'static str {

@@ -12,7 +12,7 @@ use stormproof_workloads::history::{self, Event, Op, Session};
 use stormproof_workloads::plan::FIRST_CLIENT;
 use stormproof_workloads::store::{self, Bytes, Expected, Isolation};
 
-use super::writers::{Writers, range_words};
+use super::writers::{Writers, key_words, range_words};
 use crate::run::{INSPECTOR, LifeRun, Run, Watched};
 use crate::task_names::{self, MAIN, session_of};
 
@@ -332,11 +332,6 @@ fn scan_words(limit: Option<usize>, reverse: bool, entries: &[store::Entry]) -> 
     let found =
         if all.is_empty() { "nothing".to_owned() } else { format!("{}: {}", all.len(), all.join("; ")) };
     format!("{direction}{limit}found {found}")
-}
-
-/// A key as it is shown: those of an application that are no plain ones begin with a byte that no text has.
-fn key_words(key: &[u8]) -> String {
-    show_bytes(key.strip_prefix(&[254]).unwrap_or(key))
 }
 
 fn value_words(value: &[u8]) -> String {

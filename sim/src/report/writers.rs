@@ -97,10 +97,17 @@ pub(super) fn seen(txn: &Txn, keys: &[Key]) -> Vec<(Key, Saw)> {
 
 /// A range in words.
 pub(super) fn range_words(range: &Range) -> String {
-    let show = stormproof_reports::show_bytes;
-    match &range.end {
-        Some(end) => format!("{} ‥ {}", show(&range.start), show(end)),
+    match range.end.as_deref().filter(|end| *end != [OTHER_KEYS]) {
+        Some(end) => format!("{} ‥ {}", key_words(&range.start), key_words(end)),
         None if range.start.is_empty() => "everything".to_owned(),
-        None => format!("{} ‥", show(&range.start)),
+        None => format!("{} ‥", key_words(&range.start)),
     }
+}
+
+/// The first byte of an application's keys that are no plain ones; no text has it.
+const OTHER_KEYS: u8 = 254;
+
+/// A key in words.
+pub(super) fn key_words(key: &[u8]) -> String {
+    stormproof_reports::show_bytes(key.strip_prefix(&[OTHER_KEYS]).unwrap_or(key))
 }

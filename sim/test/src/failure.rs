@@ -13,7 +13,7 @@ use stormproof_sim::finding::Finding;
 use stormproof_sim::invariants;
 use stormproof_sim::plan::Plan;
 use stormproof_sim::registry::Registry;
-use stormproof_sim::report::{Origin, report};
+use stormproof_sim::report::{Origin, crash_words, report};
 use stormproof_sim::run::{Run, run_watched};
 use stormproof_sim::shrink::{Budget, Shrunk, shrink};
 use stormproof_sim::trace::Trace;
@@ -77,7 +77,7 @@ impl Failure<'_> {
         }
         for (number, life) in plan_shown.lives.iter().enumerate() {
             if let Some(crash) = &life.crash {
-                let _ = writeln!(text, "life {number}: power cut at {crash:?}");
+                let _ = writeln!(text, "life {number}: {}", crash_words(crash));
             }
             for switch in life.strategy.forced_switches().iter().take(SWITCHES_SHOWN) {
                 let _ = writeln!(text, "life {number}: {switch}");
@@ -119,9 +119,7 @@ const SWITCHES_SHOWN: usize = 8;
 
 /// Whether the application or the store is to blame.
 fn whose(findings: &[Finding]) -> &'static str {
-    let is_mine =
-        |finding: &Finding| [invariants::APPLICATION, invariants::LIVENESS].contains(&&*finding.invariant);
-    if findings.iter().all(is_mine) {
+    if findings.iter().all(invariants::is_of_the_application) {
         "the store kept its contract: this is the application's"
     } else {
         "the store broke its contract: please report it, with the trace"

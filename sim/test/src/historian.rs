@@ -19,6 +19,7 @@ use stormproof_rt_shuttle::life;
 use stormproof_sim::inspector::INSPECTOR;
 use stormproof_sim::plan::DurabilityPlan;
 use stormproof_sim::run::ProgramLife;
+use stormproof_workloads::Environment as _;
 use stormproof_workloads::history::{Op, Session, TxnIndex};
 use stormproof_workloads::store::{
     self, Bytes, Committed, Conflict, ConflictKind, Expected, Isolation as AskedIsolation, Read,
@@ -141,8 +142,10 @@ impl Observer for Historian {
                 self.op(txn, recorded(key).map(|key| Op::Get { key, read }));
             }
             Observed::Scanned { range, reverse, entries } => self.scanned(txn, range, reverse, &entries),
-            Observed::Written { key, value, expires_in_ms, condition } => {
-                self.op(txn, recorded(key).map(|key| write(key, value, expires_in_ms, condition)));
+            Observed::Written { key, value, expires_at, condition } => {
+                let now = self.life.world.client_time.wall();
+                let ttl_ms = expires_at.map(|at| at.0.saturating_sub(now.as_millis() as u64));
+                self.op(txn, recorded(key).map(|key| write(key, value, ttl_ms, condition)));
             }
             Observed::Appended { stream, value } => {
                 let (Some(key), element) = (stream_of(stream), bytes(value)) else { return };
@@ -191,7 +194,7 @@ impl Observer for Historian {
 fn write(
     key: store::Key,
     value: Option<&Value>,
-    expires_in_ms: Option<u64>,
+    ttl_ms: Option<u64>,
     condition: Option<&CasExpectation>,
 ) -> Op {
     let Some(value) = value.map(bytes) else { return Op::Delete { key } };
@@ -201,7 +204,7 @@ fn write(
         CasExpectation::Absent => Some(Expected::Absent),
         _ => None,
     });
-    match (expires_in_ms, expected) {
+    match (ttl_ms, expected) {
         (Some(ttl_ms), _) => Op::PutExpiring { key, value, ttl_ms },
         (None, Some(expected)) => Op::Cas { key, expected, value },
         (None, None) => Op::Put { key, value },

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use stormproof_faults::FaultKind;
 use stormproof_sim::options::{DurabilityKind, Faults, IsolationKind, Options as SimOptions};
+use stormproof_sim::plan::Plan;
 
 /// How a function is simulated. The attribute sets the same; the environment overrides how many seeds.
 #[derive(Clone, Debug)]
@@ -16,8 +18,10 @@ pub struct Options {
     pub(crate) seconds: Option<u64>,
     crashes: bool,
     faults: bool,
+    fault_kinds: Vec<FaultKind>,
+    pub(crate) clients: Option<u32>,
     strategies: Vec<String>,
-    any_durability: bool,
+    durability: Option<DurabilityKind>,
     store_bug: Option<String>,
     pub(crate) check: bool,
     pub(crate) hang: Duration,
@@ -34,8 +38,10 @@ impl Options {
             seconds: None,
             crashes: true,
             faults: false,
+            fault_kinds: Vec::new(),
+            clients: None,
             strategies: Vec::new(),
-            any_durability: false,
+            durability: Some(DurabilityKind::Strict),
             store_bug: None,
             check: false,
             hang: Duration::from_secs(5),
@@ -75,6 +81,22 @@ impl Options {
         Self { faults, ..self }
     }
 
+    /// Which faults of the disk there are, by name, with commas between them, as in `"no-space,write-fails"`;
+    /// all if it is not set. Switches on [`faults`](Self::faults).
+    ///
+    /// # Panics
+    /// When there is no fault of that name; the message has all that there are.
+    pub fn fault_kinds(self, names: &str) -> Self {
+        let fault_kinds = names.split(',').map(|name| fault_kind(name.trim())).collect();
+        Self { faults: true, fault_kinds, ..self }
+    }
+
+    /// How many clients [`World::clients`](crate::World::clients) runs, in the place of the number that it is
+    /// called with.
+    pub fn clients(self, clients: u32) -> Self {
+        Self { clients: Some(clients), ..self }
+    }
+
     /// The scheduling strategies, by name, with commas between them; all if it is not set.
     pub fn strategies(self, names: &str) -> Self {
         let names = names.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
@@ -83,7 +105,26 @@ impl Options {
 
     /// Whether databases of the world are opened in any durability mode, and not in `Strict` alone.
     pub fn any_durability(self, any: bool) -> Self {
-        Self { any_durability: any, ..self }
+        let durability = (!any).then_some(DurabilityKind::Strict);
+        Self { durability, ..self }
+    }
+
+    /// The durability mode in which databases of the world are opened: `strict`, which it is if it is not
+    /// set, `pipelined`, `batched` or `async`. A database whose builder says another is opened in that.
+    ///
+    /// # Panics
+    /// When there is no mode of that name.
+    pub fn durability(self, name: &str) -> Self {
+        let kind = match name {
+            "strict" => DurabilityKind::Strict,
+            "pipelined" => DurabilityKind::Pipelined,
+            "batched" => DurabilityKind::Batched,
+            "async" => DurabilityKind::Async,
+            _ => {
+                panic!("no durability mode is called `{name}`: use one of strict, pipelined, batched, async")
+            }
+        };
+        Self { durability: Some(kind), ..self }
     }
 
     /// Switches on a deliberate bug of the store, by name (`stormproof list` has them all): shows that a
@@ -113,10 +154,23 @@ impl Options {
                 (true, false) => Faults::Crashes,
                 (false, _) => Faults::None,
             },
-            durability: (!self.any_durability).then_some(DurabilityKind::Strict),
+            durability: self.durability,
             isolation: Some(IsolationKind::Serializable),
             mutant: self.store_bug.iter().cloned().collect(),
             ..SimOptions::default()
+        }
+    }
+
+    /// What plans have that the test does not want.
+    pub(crate) fn change(&self) -> impl Fn(&mut Plan) + 'static {
+        let kinds = self.fault_kinds.clone();
+        move |plan| {
+            if !kinds.is_empty() {
+                plan.disk.faults.rules.retain(|rule| kinds.contains(&rule.kind));
+                if !kinds.contains(&FaultKind::NoSpace) {
+                    plan.lives.iter_mut().for_each(|life| life.room_bytes = None);
+                }
+            }
         }
     }
 
@@ -124,4 +178,11 @@ impl Options {
     pub(crate) fn short_name(&self) -> &str {
         self.name.rsplit("::").next().unwrap_or(&self.name)
     }
+}
+
+fn fault_kind(name: &str) -> FaultKind {
+    FaultKind::ALL.iter().copied().find(|kind| kind.name() == name).unwrap_or_else(|| {
+        let known: Vec<&str> = FaultKind::ALL.iter().map(|kind| kind.name()).collect();
+        panic!("no fault is called `{name}`: use some of {}", known.join(", "))
+    })
 }

@@ -219,9 +219,11 @@ impl<'a> Worker<'a> {
     ) -> Self {
         let options = &campaign.options;
         let workload: Arc<dyn Workload> = Arc::new(Application { name: options.name.clone() });
-        let program: Arc<dyn Program> = Arc::new(Body { body, pulse: Arc::clone(&pulse) });
+        let program: Arc<dyn Program> =
+            Arc::new(Body { body, clients: options.clients, pulse: Arc::clone(&pulse) });
         let registry = Registry::new(vec![workload]).with_program(&options.name, program);
         let runner = SeedRunner::new(registry, options.for_plans()).unwrap_or_else(|error| panic!("{error}"));
+        let runner = runner.changing(options.change());
         Self { campaign, runner, pulse }
     }
 
@@ -302,12 +304,13 @@ fn not_repeatable(name: &str, seed: u64, difference: &str) -> String {
 /// The function as the simulator sees it.
 struct Body {
     body: Arc<dyn Fn(World) -> Result<(), String> + Send + Sync>,
+    clients: Option<u32>,
     pulse: Arc<Pulse>,
 }
 
 impl Program for Body {
     fn live(&self, life: &ProgramLife) -> Result<(), String> {
-        (self.body)(World::new(life.clone()))
+        (self.body)(World::new(life.clone(), self.clients))
     }
 
     fn watcher(&self) -> Option<Arc<dyn Watcher>> {

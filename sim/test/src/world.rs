@@ -22,11 +22,13 @@ use crate::outcome::Outcome;
 #[derive(Clone)]
 pub struct World {
     life: ProgramLife,
+    /// The number of clients, whatever is asked for.
+    clients: Option<u32>,
 }
 
 impl World {
-    pub(crate) fn new(life: ProgramLife) -> Self {
-        Self { life }
+    pub(crate) fn new(life: ProgramLife, clients: Option<u32>) -> Self {
+        Self { life, clients }
     }
 
     /// Opens the database of the world; in the next life, the same one with what the crash left of it.
@@ -88,6 +90,7 @@ impl World {
         body: impl Fn(&Client) -> R + Sync,
     ) -> Result<(), ClientError> {
         self.life.opened();
+        let count = self.clients.unwrap_or(count);
         let clients =
             (0..count).filter_map(|number| Some(Client::new(self.clone(), self.life.client(number)?)));
         let clients: Vec<Client> = clients.collect();

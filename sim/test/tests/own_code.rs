@@ -2,7 +2,8 @@
 
 mod support;
 
-use stormproof::{Database, Durability, Error, EventLog, RunId};
+use stormproof::runtime::sync::Mutex;
+use stormproof::{Database, Durability, Error, EventLog, OpenMode, RunId};
 use stormproof_test::{Options, Result, World};
 use support::failure_of;
 
@@ -109,6 +110,13 @@ fn a_read_outside_of_the_transaction_is_found_and_made_small() {
     assert!(text.contains("the store kept its contract: this is the application's"), "{text}");
     assert!(text.contains("cargo test unseen"), "{text}");
     assert!(text.contains("shrunk: "), "{text}");
+    let page = text
+        .lines()
+        .find_map(|line| line.strip_prefix("page:")?.trim().strip_suffix(" (open it in a browser)"));
+    let page = std::fs::read_to_string(page.expect("there is a page")).expect("it is where the text says");
+    for shown in ["The store kept its contract", "In life 0 a switch was forced: client-", "seat/client-"] {
+        assert!(page.contains(shown), "the page lacks: {shown}");
+    }
 }
 
 #[test]
@@ -150,4 +158,75 @@ fn less_durability_than_the_plan_has_is_no_fault_of_the_store(world: World) -> R
         Ok::<_, Error>(())
     })?;
     Ok(())
+}
+
+/// Two databases and a file of the application's own, on one simulated disk each: all lose power together.
+#[stormproof_test::simulation(seeds = 60, check = true)]
+fn several_databases_and_files_live_in_one_world(world: World) -> Result {
+    let (orders, archive) = (world.open()?, world.open_in("archive")?);
+    let disk = world.disk_in("notes");
+    let has = |name: &str| Ok::<_, std::io::Error>(disk.list()?.iter().any(|file| file == name));
+    if !has("note")? {
+        if has("note.new")? {
+            disk.remove("note.new")?;
+        }
+        let note = disk.open("note.new", OpenMode::CreateNew)?;
+        note.write_at(0, b"hello")?;
+        note.sync_all()?;
+        disk.rename("note.new", "note")?;
+        disk.sync_dir()?;
+    }
+    for order in archive.list("order/") {
+        assert!(orders.get::<u64>(&order.key)?.is_some(), "what is archived was ordered before");
+    }
+    world.clients(2, |client| {
+        for item in client.todo(3) {
+            let key = format!("order/{}/{item}", client.name());
+            orders.put(client.run(&orders)?, &key, 1_u64)?;
+            archive.put(client.run(&archive)?, &key, 1_u64)?;
+        }
+        Ok::<_, Error>(())
+    })?;
+    if world.is_calm() {
+        let mut note = [0; 5];
+        disk.open("note", OpenMode::Read)?.read_at(0, &mut note)?;
+        assert_eq!(&note, b"hello", "the note was synced before it got its name");
+        assert_eq!(archive.list("order/").len(), 6);
+    }
+    Ok(())
+}
+
+/// Faults of some kinds, more clients than the test asks for, and one durability mode.
+#[stormproof_test::simulation(
+    seeds = 60,
+    clients = 4,
+    fault_kinds = "no-space, write-fails",
+    durability = "batched"
+)]
+fn options_change_what_a_test_asks_for(world: World) -> Result {
+    let db = world.open()?;
+    let seen = Mutex::new("seen", 0);
+    world.clients(1, |client| {
+        *seen.lock() += 1;
+        book(&db, client.run(&db)?, client.name()).map(drop)
+    })?;
+    assert_eq!(*seen.lock(), 4, "clients");
+    Ok(())
+}
+
+/// Runners that start a process for each test, such as cargo-nextest, list the tests and run one by its name.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "what a runner does, on the real machine")]
+fn a_test_can_be_run_alone_in_a_process_of_its_own() {
+    let this = std::env::current_exe().expect("this test has a file");
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(&this).args(arguments).output().expect("it starts");
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (_, listed) = run(&["--list", "--format", "terse"]);
+    assert!(listed.contains("never_overbooked: test"), "{listed}");
+    let (passed, quiet) = run(&["--exact", "never_overbooked"]);
+    assert!(passed && !quiet.contains("seeds held"), "{quiet}");
+    let (passed, told) = run(&["--exact", "never_overbooked", "--nocapture"]);
+    assert!(passed && told.contains("never_overbooked: 60 seeds held"), "{told}");
 }

@@ -114,11 +114,10 @@ impl Hooks {
     }
 
     pub(crate) fn written(&self, txn: &Transaction, key: &Key, write: &BufferedWrite) {
-        let expires_in_ms = write.expires_at.map(|at| at.0.saturating_sub(txn.context.now.0));
         self.tell(txn, || Observed::Written {
             key,
             value: write.value.as_ref(),
-            expires_in_ms,
+            expires_at: write.expires_at,
             condition: write.condition.as_ref(),
         });
     }

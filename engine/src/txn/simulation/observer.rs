@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use env::UnixMillis;
+
 use super::super::scan::Entry;
 use crate::conflict::{CasExpectation, ConflictInfo};
 use crate::durability::Durability;
@@ -71,8 +73,8 @@ pub enum Observed<'a> {
         key: &'a Key,
         /// The value; `None` deletes.
         value: Option<&'a Value>,
-        /// In how many milliseconds the value expires.
-        expires_in_ms: Option<u64>,
+        /// When the value expires.
+        expires_at: Option<UnixMillis>,
         /// What must hold when it commits.
         condition: Option<&'a CasExpectation>,
     },

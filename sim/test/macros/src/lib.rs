@@ -4,9 +4,10 @@ use proc_macro::{Delimiter, Group, TokenStream, TokenTree};
 
 /// Makes a test of a function that takes a `World`: it is simulated under many seeds.
 ///
-/// What may stand in the parentheses, each at most once: `seeds = 500`, `first = 0`, `seconds = 10`, `crashes
-/// = false`, `faults = true`, `strategies = "pct,windows"`, `any_durability = true`, `store_bug =
-/// "SkipReadValidation"`, `check = true`, `hang_seconds = 5`. They are the methods of
+/// What may stand in the parentheses, each at most once: `seeds = 500`, `first = 0`, `seconds = 10`,
+/// `clients = 5`, `crashes = false`, `faults = true`, `fault_kinds = "no-space,write-fails"`,
+/// `strategies = "pct,windows"`, `durability = "batched"`, `any_durability = true`,
+/// `store_bug = "SkipReadValidation"`, `check = true`, `hang_seconds = 5`. They are the methods of
 /// `stormproof_test::Options`.
 #[proc_macro_attribute]
 pub fn simulation(settings: TokenStream, function: TokenStream) -> TokenStream {
@@ -92,8 +93,11 @@ const SETTINGS: &[&str] = &[
     "seconds",
     "crashes",
     "faults",
+    "fault_kinds",
+    "clients",
     "strategies",
     "any_durability",
+    "durability",
     "store_bug",
     "check",
     "hang_seconds",
