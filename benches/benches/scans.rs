@@ -1,10 +1,9 @@
-//! Scans: copied and visited, forwards and backwards, of a hundred keys and of all.
+//! Ranges: looked at and copied, forwards and backwards, of a hundred keys and of all.
 
 use std::hint::black_box;
-use std::ops::ControlFlow;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use stormproof::{Database, IntoKey, KeyRange, RunId, ScanOptions};
+use stormproof::{Database, IntoKey, KeyRange, RunId};
 use stormproof_benches::{KEYS, fill, key, scattered};
 
 fn filled() -> (Database, RunId) {
@@ -15,26 +14,36 @@ fn filled() -> (Database, RunId) {
 
 fn hundreds(criterion: &mut Criterion) {
     let (database, run) = filled();
-    let mut group = criterion.benchmark_group("scan 100");
+    let mut group = criterion.benchmark_group("range of 100");
     group.throughput(Throughput::Elements(100));
     let mut starts = scattered(KEYS - 100);
     let mut range = || {
         let start = starts.next().unwrap_or_default();
         KeyRange::between(key(start).into_key(), key(start + 100).into_key())
     };
-    group.bench_function("visited in a snapshot", |bencher| {
+    group.bench_function("looked at in a snapshot", |bencher| {
         bencher.iter(|| {
-            database.snapshot().visit(range(), false, |key, value| {
-                black_box((key, value));
-                ControlFlow::Continue(())
-            });
+            let mut range = database.range(range());
+            while let Some(entry) = range.next_ref() {
+                black_box((entry.user_key(), entry.value()));
+            }
         });
     });
-    for (name, options) in [("forwards", ScanOptions::new()), ("backwards", ScanOptions::new().reverse())] {
-        group.bench_function(format!("copied in a transaction, {name}"), |bencher| {
+    group.bench_function("iterated in a snapshot", |bencher| {
+        bencher.iter(|| {
+            for entry in database.range(range()) {
+                black_box((entry.key(), entry.value()));
+            }
+        });
+    });
+    for backwards in [false, true] {
+        let direction = if backwards { "backwards" } else { "forwards" };
+        group.bench_function(format!("collected in a transaction, {direction}"), |bencher| {
             bencher.iter(|| {
                 let mut txn = database.begin_transaction(run).expect("a transaction");
-                black_box(txn.scan_with(range(), options).expect("a scan"))
+                let range = txn.range(range()).expect("a range");
+                let entries: Vec<_> = if backwards { range.rev().collect() } else { range.collect() };
+                black_box(entries)
             });
         });
     }
@@ -43,19 +52,21 @@ fn hundreds(criterion: &mut Criterion) {
 
 fn all(criterion: &mut Criterion) {
     let (database, _) = filled();
-    let mut group = criterion.benchmark_group("scan all");
+    let mut group = criterion.benchmark_group("range of all");
     group.throughput(Throughput::Elements(KEYS));
     group.sample_size(20);
-    group.bench_function("visited in a snapshot", |bencher| {
+    group.bench_function("looked at in a snapshot", |bencher| {
         bencher.iter(|| {
-            let mut keys = 0;
-            database.snapshot().visit(KeyRange::prefix("key/"), false, |_, value| {
-                black_box(value);
+            let (mut keys, mut range) = (0, database.prefix("key/"));
+            while let Some(entry) = range.next_ref() {
+                black_box(entry.value());
                 keys += 1;
-                ControlFlow::Continue(())
-            });
+            }
             assert_eq!(keys, KEYS);
         });
+    });
+    group.bench_function("counted", |bencher| {
+        bencher.iter(|| assert_eq!(database.prefix("key/").count() as u64, KEYS));
     });
     group.finish();
 }

@@ -53,7 +53,7 @@ pub fn scattered(keys: u64) -> impl Iterator<Item = u64> {
 #[cfg(test)]
 mod tests {
     use super::{KEYS, fill, key, scattered, value};
-    use stormproof::{Database, KeyRange};
+    use stormproof::Database;
 
     #[test]
     fn keys_are_in_the_order_of_their_numbers() {
@@ -66,7 +66,7 @@ mod tests {
         let database = Database::open_in_memory().expect("a database");
         let run = fill(&database, 2_500).expect("commits");
         let mut txn = database.begin_transaction(run).expect("a transaction");
-        assert_eq!(txn.len(KeyRange::prefix("key/")).expect("a count"), 2_500);
+        assert_eq!(txn.prefix("key/").expect("a range").count(), 2_500);
         assert_eq!(txn.get::<Vec<u8>>(key(2_499)).expect("a read"), Some(value(2_499).to_vec()));
     }
 

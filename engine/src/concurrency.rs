@@ -6,8 +6,7 @@ use stormproof_faults::{DiskOptions, SimDisk};
 
 use crate::run::RunRecord;
 use crate::{
-    Database, Durability, Error, EventLog, Isolation, KeyRange, RetryPolicy, SnapshotView as _, Transaction,
-    TransactionOptions, Value,
+    Database, Durability, Error, EventLog, Isolation, RetryPolicy, Transaction, TransactionOptions, Value,
 };
 
 fn small() -> Database {
@@ -100,7 +99,7 @@ fn a_snapshot_sees_all_of_a_commit_or_nothing_and_stays_still() {
             let view = db.snapshot();
             let (a, b) = (view.value("a"), view.value("b"));
             assert_eq!(a, b);
-            let scanned: Vec<_> = view.scan(..).into_iter().map(|(_, found)| found.value).collect();
+            let scanned: Vec<_> = view.range(..).map(|entry| Some(entry.to_value())).collect();
             assert_eq!(scanned, [a.clone(), b].into_iter().filter(Option::is_some).collect::<Vec<_>>());
             assert_eq!(view.value("a"), a);
         }
@@ -282,7 +281,7 @@ fn a_closure_that_keeps_losing_a_key_gets_through() {
 #[test]
 fn a_closure_that_keeps_losing_a_range_to_new_keys_gets_through() {
     rt::check(|| {
-        let count = |txn: &mut Transaction| Ok(txn.len(KeyRange::prefix("task/"))? as i64);
+        let count = |txn: &mut Transaction| Ok(txn.prefix("task/")?.count() as i64);
         runs_among_others(2, count, |txn, number| txn.put(format!("task/{number}"), number));
     });
 }

@@ -200,7 +200,13 @@ impl Key {
 
     /// The name that the user gave, without namespace and type tag.
     pub fn user_key(&self) -> &[u8] {
-        &self.0[self.user_key_start()..]
+        Self::user_key_of(&self.0)
+    }
+
+    /// The user key of an encoded key.
+    #[inline]
+    pub(crate) fn user_key_of(bytes: &[u8]) -> &[u8] {
+        &bytes[user_key_start(bytes)..]
     }
 
     /// The namespace.
@@ -223,7 +229,7 @@ impl Key {
 
     /// What kind of data the key holds.
     pub fn tag(&self) -> Option<TypeTag> {
-        self.0.get(self.user_key_start().checked_sub(1)?).copied().and_then(TypeTag::from_byte)
+        self.0.get(user_key_start(&self.0).checked_sub(1)?).copied().and_then(TypeTag::from_byte)
     }
 
     /// Whether the key is one of the database's own.
@@ -304,17 +310,6 @@ impl Key {
         bytes.push(0);
         Self(bytes)
     }
-
-    fn user_key_start(&self) -> usize {
-        if self.0.first() != Some(&NAMED) {
-            return self.0.len().min(2);
-        }
-        let mut rest = &self.0[1..];
-        for _ in 0..4 {
-            rest = split_component(rest).1;
-        }
-        (self.0.len() - rest.len() + 1).min(self.0.len())
-    }
 }
 
 impl fmt::Debug for Key {
@@ -387,6 +382,19 @@ impl IntoKey for &Key {
     fn into_key(self) -> Key {
         self.clone()
     }
+}
+
+/// Where the user key of an encoded key begins.
+#[inline]
+fn user_key_start(bytes: &[u8]) -> usize {
+    if bytes.first() != Some(&NAMED) {
+        return bytes.len().min(2);
+    }
+    let mut rest = &bytes[1..];
+    for _ in 0..4 {
+        rest = split_component(rest).1;
+    }
+    (bytes.len() - rest.len() + 1).min(bytes.len())
 }
 
 fn push_component(bytes: &mut KeyBytes, component: &[u8]) {

@@ -41,6 +41,7 @@ mod database;
 mod primitives;
 mod txn;
 mod snapshot;
+mod iter;
 mod commit;
 mod store;
 
@@ -73,6 +74,7 @@ pub use env::{
     UnixMillis,
 };
 pub use error::{Error, Result};
+pub use iter::{Entry, EntryRef, Keys, Range};
 pub use key::{IntoKey, Key, Namespace, TypeTag};
 pub use metrics::Metrics;
 pub use primitives::{Event, EventLog, KvStore, State, StateMachine, StateMachineBuilder};
@@ -80,10 +82,12 @@ pub use range::KeyRange;
 pub use recovery::{RecoveryReport, Salvage, SalvagedDamage};
 pub use run::{RunOptions, RunRecord, RunStatus};
 pub use run_id::RunId;
-pub use snapshot::{ClonedSnapshotView, LazySnapshotView, SnapshotView, Versioned};
+pub use snapshot::{Snapshot, Versioned};
+// For tests that compare with an implementation by copying.
+#[doc(hidden)]
+pub use snapshot::{ClonedSnapshotView, SnapshotView};
 pub use txn::{
-    AbortReason, Commit, Entry, Recording, RetryPolicy, ScanOptions, Status, Transaction, TransactionContext,
-    TransactionOptions,
+    AbortReason, Commit, Recording, RetryPolicy, Status, Transaction, TransactionContext, TransactionOptions,
 };
 #[cfg(feature = "simulation")]
 pub use txn::{Observed, Observer};

@@ -18,12 +18,12 @@ use crate::key::{Key, Namespace, TypeTag};
 ///     db.put(run, name, 0_i64)?;
 /// }
 /// let mut txn = db.begin_transaction(run)?;
-/// assert_eq!(txn.len("a".."c")?, 3);
-/// assert_eq!(txn.len("b"..="c")?, 3);
-/// assert_eq!(txn.len(KeyRange::prefix("b"))?, 2);
+/// assert_eq!(txn.range("a".."c")?.count(), 3);
+/// assert_eq!(txn.range("b"..="c")?.count(), 3);
+/// assert_eq!(txn.range(KeyRange::prefix("b"))?.count(), 2);
 ///
 /// let space = Namespace::of_run(run);
-/// assert_eq!(txn.len(KeyRange::in_namespace(&space, ""))?, 0);
+/// assert_eq!(txn.range(KeyRange::in_namespace(&space, ""))?.count(), 0);
 /// let range = KeyRange::between(space.key("a"), space.key("m"));
 /// assert!(range.contains(&space.key("b")) && !range.contains(&space.key("z")));
 /// assert_eq!((range.start(), range.end()), (&space.key("a"), Some(&space.key("m"))));
@@ -90,6 +90,18 @@ impl KeyRange {
     /// The part of the range behind `last`.
     pub(crate) fn behind(&self, last: &Key) -> Self {
         Self { start: last.successor(), end: self.end.clone() }
+    }
+
+    /// The part of the range up to a key in it.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn up_to(&self, last: &Key) -> Self {
+        Self { start: self.start.clone(), end: Some(last.successor()) }
+    }
+
+    /// The part of the range from a key in it.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn from(&self, first: &Key) -> Self {
+        Self { start: first.clone(), end: self.end.clone() }
     }
 
     /// The part of the range that a scan has covered when it stops early behind `last`.

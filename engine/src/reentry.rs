@@ -44,7 +44,8 @@ pub(crate) fn looking<R>(look: impl FnOnce() -> R) -> R {
 pub(crate) fn check_may_commit() -> Result<()> {
     if !rt::probe::is_simulated() && LOOKING.with(Cell::get) > 0 {
         return Err(Error::Invalid(
-            "a write from within `get_with` or `visit` would wait for itself: return from the closure, then write".to_owned(),
+            "a write from within `get_with` would wait for itself: return from the closure, then write"
+                .to_owned(),
         ));
     }
     Ok(())

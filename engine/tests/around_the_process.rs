@@ -32,7 +32,7 @@ fn fill(db: &Database, name: &str, count: u32) -> Result<u32, Error> {
 }
 
 fn keys(db: &Database, name: &str) -> usize {
-    db.list(name).len()
+    db.prefix(name).count()
 }
 
 fn assert_displaced(error: &Error, words: &str) {

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use stormproof::{
-    Database, DatabaseBuilder, Durability, Error, EventLog, KeyRange, RunStatus, SnapshotView as _, Value,
-};
+use stormproof::{Database, DatabaseBuilder, Durability, Error, EventLog, RunStatus, Value};
 use stormproof_faults::{CrashOdds, DiskOptions, FaultKind, FaultPlan, FaultRule, Odds, SimDisk};
 
 fn builder(disk: &SimDisk) -> DatabaseBuilder {
@@ -16,8 +14,7 @@ fn open(disk: &SimDisk) -> Database {
 }
 
 fn content(db: &Database) -> Vec<(String, Value)> {
-    let found = db.snapshot().scan(..);
-    found.into_iter().map(|(key, found)| (key.to_string(), found.value.unwrap())).collect()
+    db.range(..).map(|entry| (entry.key().to_string(), entry.to_value())).collect()
 }
 
 #[test]
@@ -153,16 +150,16 @@ fn a_checkpoint_and_its_log_give_the_state_that_was() {
     assert!(info.version <= db.version());
     write(&db, 200);
     let (now, version) = (content(&db), db.version());
-    let provenance = db.provenance(db.snapshot().scan(..)[0].0.clone());
+    let provenance = db.provenance(db.range(..).keys().next().unwrap());
     db.close().unwrap();
     drop(db);
     let db = open(&disk);
     assert_eq!(content(&db), now);
     assert_eq!(db.version(), version);
-    assert_eq!(db.provenance(db.snapshot().scan(..)[0].0.clone()), provenance);
+    assert_eq!(db.provenance(db.range(..).keys().next().unwrap()), provenance);
     assert_eq!(db.recovery_report().checkpoint_version, Some(info.version));
     let mut txn = db.begin_transaction(db.begin_run().unwrap()).unwrap();
     txn.put("next", 1_i64).unwrap();
     assert!(txn.commit().unwrap().version().unwrap() > version);
-    assert_eq!(db.snapshot().scan(KeyRange::prefix("next")).len(), 1);
+    assert_eq!(db.prefix("next").count(), 1);
 }

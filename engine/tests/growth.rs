@@ -78,7 +78,7 @@ fn a_full_disk_can_be_opened_to_be_read() {
     assert!(matches!(db, Err(Error::DiskFull { .. })), "{db:?}");
     let before = disk.files();
     let db = Database::builder().disk(disk.mount()).read_only().open().unwrap();
-    assert_eq!(db.list("").len(), 20);
+    assert_eq!(db.prefix("").count(), 20);
     assert!(matches!(db.begin_run(), Err(Error::ReadOnly)));
     db.flush().unwrap();
     db.close().unwrap();

@@ -42,7 +42,7 @@ fn limits_of_the_database_hold_for_every_transaction_that_has_none_of_its_own() 
         (0..3_i64).try_for_each(|n| txn.put(format!("{n}"), vec![0_u8; 50]))
     })
     .unwrap();
-    assert_eq!(db.list("").len(), 4);
+    assert_eq!(db.prefix("").count(), 4);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_transaction_past_its_timeout_does_nothing_any_more() {
     let run = db.begin_run().unwrap();
     let mut txn = db.begin_transaction(run).unwrap();
     assert!(matches!(txn.get::<i64>("key"), Err(Error::Timeout { limit: told }) if told == limit));
-    assert!(matches!(txn.scan(..), Err(Error::Timeout { .. })));
+    assert!(matches!(txn.range(..), Err(Error::Timeout { .. })));
     assert!(txn.put("key", 1_i64).and_then(|()| txn.commit().map(drop)).is_err());
     assert_eq!(db.get::<i64>("key").unwrap(), None);
     db.transaction_with(run, &long, |txn| txn.put("key", 2_i64)).unwrap();

@@ -3,12 +3,13 @@
 //! The model predicts every answer: what each read and scan sees, which conditional writes fail at once,
 //! which commits are refused and for which conflicts (contract §1 to §3), in both isolation levels.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 
 use proptest::prelude::*;
 use stormproof::{
-    ConflictInfo, Database, Error, Isolation, KeyRange, RunId, ScanOptions, SnapshotView as _, Transaction,
-    TransactionOptions, Value, Version,
+    ClonedSnapshotView, ConflictInfo, Database, Entry, Error, Isolation, RunId, SnapshotView as _,
+    Transaction, TransactionOptions, Value, Version,
 };
 
 const KEYS: u8 = 5;
@@ -23,11 +24,33 @@ enum Step {
     Insert { slot: usize, key: u8, value: i64 },
     Cas { slot: usize, key: u8, stale: bool, value: i64 },
     CompareAndSet { slot: usize, key: u8, expected: i64, value: i64 },
-    Scan { slot: usize, from: u8, to: u8, limit: Option<usize>, reverse: bool },
+    Iterate { slot: usize, from: u8, to: u8, limit: Option<usize>, pulls: Vec<Pull> },
     Commit { slot: usize },
     Abort { slot: usize },
     Collect,
     Look,
+}
+
+/// What is asked of an iterator next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Pull {
+    Front,
+    Back,
+    Skip(usize),
+    /// Goes on with a new page: behind a key, before one.
+    After(u8),
+    Before(u8),
+}
+
+fn pulls() -> impl Strategy<Value = Vec<Pull>> {
+    let pull = prop_oneof![
+        6 => Just(Pull::Front),
+        4 => Just(Pull::Back),
+        1 => (0..3_usize).prop_map(Pull::Skip),
+        1 => (0..KEYS).prop_map(Pull::After),
+        1 => (0..KEYS).prop_map(Pull::Before),
+    ];
+    prop::collection::vec(pull, 0..8)
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -47,8 +70,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(slot, key, stale, value)| Step::Cas { slot, key, stale, value }),
         2 => (slot.clone(), key, value.clone(), value)
             .prop_map(|(slot, key, expected, value)| Step::CompareAndSet { slot, key, expected, value }),
-        3 => (slot.clone(), 0..=KEYS, 0..=KEYS, prop::option::of(0..3_usize), any::<bool>())
-            .prop_map(|(slot, from, to, limit, reverse)| Step::Scan { slot, from, to, limit, reverse }),
+        3 => (slot.clone(), 0..=KEYS, 0..=KEYS, prop::option::of(0..3_usize), pulls())
+            .prop_map(|(slot, from, to, limit, pulls)| Step::Iterate { slot, from, to, limit, pulls }),
         4 => slot.clone().prop_map(|slot| Step::Commit { slot }),
         1 => slot.prop_map(|slot| Step::Abort { slot }),
         1 => Just(Step::Collect),
@@ -134,6 +157,77 @@ fn found(conflicts: &[ConflictInfo]) -> BTreeSet<(&'static str, u8)> {
     conflicts.iter().map(|conflict| (kind(conflict), conflict.key().user_key()[0] - b'a')).collect()
 }
 
+type Seen = (u8, Value, Option<Version>);
+
+/// What an iterator must give, and what it has thereby seen.
+struct Walk {
+    bounds: Range<u8>,
+    rest: VecDeque<Seen>,
+    left: usize,
+    /// The last keys that were given from front and back, and whether the ends have met.
+    given: (Option<u8>, Option<u8>),
+    finished: bool,
+    /// What was seen before a restart.
+    before: BTreeSet<u8>,
+}
+
+impl Walk {
+    fn new(bounds: Range<u8>, rest: VecDeque<Seen>, limit: Option<usize>) -> Self {
+        let left = limit.unwrap_or(usize::MAX);
+        Self { bounds, rest, left, given: (None, None), finished: false, before: BTreeSet::new() }
+    }
+
+    fn pull(&mut self, take: impl FnOnce(&mut VecDeque<Seen>) -> Option<Seen>) -> Option<Seen> {
+        if self.left == 0 {
+            return None;
+        }
+        let taken = take(&mut self.rest);
+        self.finished |= taken.is_none();
+        self.left -= usize::from(taken.is_some());
+        taken
+    }
+
+    fn front(&mut self) -> Option<Seen> {
+        let taken = self.pull(VecDeque::pop_front)?;
+        self.given.0 = Some(taken.0);
+        Some(taken)
+    }
+
+    fn back(&mut self) -> Option<Seen> {
+        let taken = self.pull(VecDeque::pop_back)?;
+        self.given.1 = Some(taken.0);
+        Some(taken)
+    }
+
+    fn nth(&mut self, number: usize) -> Option<Seen> {
+        for _ in 0..number {
+            self.front()?;
+        }
+        self.front()
+    }
+
+    fn restart(&mut self, keys: Range<u8>) {
+        self.before = self.seen();
+        let start = self.given.0.map_or(self.bounds.start, |last| last + 1);
+        let end = self.given.1.unwrap_or(self.bounds.end);
+        let nothing_left = self.finished;
+        self.bounds = start.max(keys.start)..if nothing_left { 0 } else { end.min(keys.end) };
+        self.rest.retain(|(key, ..)| self.bounds.contains(key));
+        (self.given, self.finished) = ((None, None), false);
+    }
+
+    fn seen(&self) -> BTreeSet<u8> {
+        let Range { start, end } = self.bounds;
+        let mut seen = self.before.clone();
+        if self.finished {
+            seen.extend(start..end);
+        }
+        seen.extend(self.given.0.into_iter().flat_map(|last| start..=last));
+        seen.extend(self.given.1.into_iter().flat_map(|last| last..end));
+        seen
+    }
+}
+
 struct Run {
     db: Database,
     run: RunId,
@@ -151,6 +245,7 @@ impl Run {
 
     fn step(&mut self, step: &Step) {
         match *step {
+            Step::Iterate { slot, from, to, limit, ref pulls } => self.iterate(slot, from, to, limit, pulls),
             Step::Begin { slot, snapshot, read_only } => self.begin(slot, snapshot, read_only),
             Step::Collect => self.db.collect(),
             Step::Look => self.look(),
@@ -172,7 +267,6 @@ impl Run {
                     open.read(key);
                 }
             }
-            Step::Scan { slot, from, to, limit, reverse } => self.scan(slot, from, to, limit, reverse),
             Step::Put { slot, key, value } => {
                 self.write(slot, key, Some(value), |_, _| true, |txn| txn.put(name(key), value));
             }
@@ -273,40 +367,33 @@ impl Run {
         }
     }
 
-    fn scan(&mut self, slot: usize, from: u8, to: u8, limit: Option<usize>, reverse: bool) {
+    /// Pulls at an iterator as asked, and checks what it gives; notes what it has thereby seen.
+    fn iterate(&mut self, slot: usize, from: u8, to: u8, limit: Option<usize>, pulls: &[Pull]) {
         let Some(open) = &mut self.open[slot] else { return };
-        let mut expected: Vec<_> = (from..to)
-            .filter_map(|key| {
-                let (version, value) = open.sees(&self.model, key);
-                Some((key, Value::I64(value?), version))
-            })
-            .collect();
-        if reverse {
-            expected.reverse();
+        let expected = (from..to).filter_map(|key| {
+            let (version, value) = open.sees(&self.model, key);
+            Some((key, Value::I64(value?), version))
+        });
+        let mut walk = Walk::new(from..to, expected.collect(), limit);
+        let mut range = open.txn.range(name(from)..name(to)).unwrap().limit(limit.unwrap_or(usize::MAX));
+        let seen = |entry: Entry| (entry.user_key()[0] - b'a', entry.to_value(), entry.version());
+        for pull in pulls {
+            match *pull {
+                Pull::Front => assert_eq!(range.next().map(seen), walk.front()),
+                Pull::Back => assert_eq!(range.next_back().map(seen), walk.back()),
+                Pull::Skip(number) => assert_eq!(range.nth(number).map(seen), walk.nth(number)),
+                Pull::After(key) => {
+                    range = range.after(name(key));
+                    walk.restart(key + 1..u8::MAX);
+                }
+                Pull::Before(key) => {
+                    range = range.before(name(key));
+                    walk.restart(0..key);
+                }
+            }
         }
-        expected.truncate(limit.unwrap_or(usize::MAX));
-        let mut options = ScanOptions::new();
-        if let Some(limit) = limit {
-            options = options.limit(limit);
-        }
-        if reverse {
-            options = options.reverse();
-        }
-        let entries = open.txn.scan_with(KeyRange::from(name(from)..name(to)), options).unwrap();
-        let entries: Vec<_> = entries
-            .into_iter()
-            .map(|entry| (entry.key.user_key()[0] - b'a', entry.value, entry.version))
-            .collect();
-        assert_eq!(entries, expected);
-        // A scan that its limit stopped has seen the range up to its last key.
-        let stopped = limit.is_some_and(|limit| expected.len() == limit);
-        let seen = match expected.last() {
-            Some((last, _, _)) if stopped && reverse => *last..to,
-            Some((last, _, _)) if stopped => from..last + 1,
-            None if stopped => from..from,
-            _ => from..to,
-        };
-        open.ranges.push(seen.collect());
+        drop(range);
+        open.ranges.push(walk.seen());
     }
 
     fn commit(&mut self, slot: usize) {
@@ -332,12 +419,13 @@ impl Run {
 
     /// Both views see the newest state.
     fn look(&self) {
-        let (lazy, cloned) = (self.db.snapshot(), self.db.cloned_snapshot());
-        assert_eq!(lazy.version(), self.model.last);
-        assert_eq!(lazy.scan(..), cloned.scan(..));
+        let snapshot = self.db.snapshot();
+        let copy = ClonedSnapshotView::of(&snapshot);
+        assert_eq!(snapshot.version(), self.model.last);
+        assert_eq!(snapshot.entries(..), copy.entries(..));
         for key in 0..KEYS {
-            assert_eq!(lazy.get(name(key)), cloned.get(name(key)));
-            assert_eq!(lazy.get(name(key)).value, self.model.at(key, self.model.last).1.map(Value::I64));
+            assert_eq!(snapshot.get_versioned(name(key)), copy.versioned(name(key)));
+            assert_eq!(snapshot.value(name(key)), self.model.at(key, self.model.last).1.map(Value::I64));
         }
     }
 }

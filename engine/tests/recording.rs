@@ -44,7 +44,7 @@ fn what_a_transaction_read_and_wrote_is_recorded_when_it_ends() -> Result<(), Er
     let run = db.begin_run()?;
     db.transaction(run, |txn| {
         txn.get::<i64>("user/1")?;
-        txn.list("user/")?;
+        txn.prefix("user/")?.count();
         txn.put("user/1", "sixteen bytes ..")?;
         txn.insert("user/2 \"x\"", 1_i64)?;
         txn.delete("user/3")?;
@@ -80,7 +80,7 @@ fn hashed_keys_keep_their_prefixes_and_say_nothing_else() -> Result<(), Error> {
     let run = db.begin_run()?;
     db.transaction(run, |txn| {
         txn.get::<String>("customer/ada/city")?;
-        txn.list("customer/ada/")?;
+        txn.prefix("customer/ada/")?.count();
         EventLog::new("diary").append(txn, "went out")?;
         txn.put("customer/bob/city", "Turing")
     })?;

@@ -11,7 +11,7 @@ fn name(number: u32) -> String {
 
 fn opened(folder: &std::path::Path, threads: usize) -> (Vec<Entry>, Vec<Option<Provenance>>) {
     let db = Database::builder().dir(folder).recovery_threads(threads).open().unwrap();
-    let content = db.list("key/");
+    let content = db.prefix("key/").collect();
     let provenance = (0..KEYS).step_by(500).map(|number| db.provenance(name(number))).collect();
     (content, provenance)
 }

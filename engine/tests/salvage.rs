@@ -36,10 +36,9 @@ fn database() -> (Files, Written) {
 }
 
 fn content(db: &Database) -> BTreeMap<String, i64> {
-    let entries = db.list("key ");
-    let each = entries.into_iter().map(|entry| {
-        let key = String::from_utf8(entry.key.user_key().to_vec()).unwrap();
-        (key, i64::try_from(entry.value).unwrap())
+    let each = db.prefix("key ").map(|entry| {
+        let key = String::from_utf8(entry.user_key().to_vec()).unwrap();
+        (key, entry.get().unwrap())
     });
     each.collect()
 }

@@ -21,7 +21,7 @@ fn record(path: &Path, secret: Option<[u8; 16]>) {
         let agent = number as usize % runs.len();
         db.transaction(runs[agent], |txn| {
             let inbox = format!("inbox/{agent}/");
-            let waiting = txn.list(&inbox)?;
+            let waiting: Vec<_> = txn.prefix(&inbox)?.keys().collect();
             if let Some(oldest) = waiting.first().filter(|_| waiting.len() > 4) {
                 txn.delete(oldest.clone())?;
             }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::Session;
 use crate::store::Isolation;
-pub use crate::store::Retry;
+pub use crate::store::{Pull, Retry};
 
 /// What a workload does, client by client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -179,6 +179,22 @@ pub enum Step {
         /// From the end.
         reverse: bool,
     },
+    /// Iterates over the keys with a prefix from both ends as asked, and drops the iterator.
+    Iterate {
+        /// Before each key.
+        prefix: String,
+        /// What it is asked for.
+        pulls: Vec<Pull>,
+    },
+    /// Takes the first key with a prefix, or the last, to those that were taken: below `taken/`.
+    Pop {
+        /// Before each key.
+        prefix: String,
+        /// Whether the last is meant.
+        back: bool,
+    },
+    /// Reads the keys with a prefix page by page.
+    ReadPages(Pages),
     /// Writes blindly.
     Put {
         /// Where.
@@ -352,6 +368,21 @@ pub enum Step {
         /// Of all random decisions in it.
         seed: u64,
     },
+}
+
+/// How a range is read page by page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pages {
+    /// Before each key.
+    pub prefix: String,
+    /// Entries of a page.
+    pub size: u32,
+    /// The most pages.
+    pub pages_max: u32,
+    /// From the last key to the first.
+    pub reverse: bool,
+    /// Whether the pages are compared with a count and a scan, once they come to an end.
+    pub check: bool,
 }
 
 /// What a step writes.

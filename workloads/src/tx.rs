@@ -5,6 +5,8 @@
 //!
 //! * INV-TX-1: no answer of the store reaches a step without being recorded.
 
+mod iterate;
+
 use std::cell::Cell;
 use std::time::Duration;
 

@@ -202,8 +202,7 @@ fn add_one(database: &Database, run: RunId, keys: &[u64], between: impl Fn()) ->
 }
 
 fn sum(database: &Database) -> Result<u64> {
-    let values = database.list("").into_iter().map(|entry| u64::try_from(entry.value));
-    Ok(values.collect::<std::result::Result<Vec<_>, _>>()?.into_iter().sum())
+    database.prefix("").map(|entry| Ok(entry.get::<u64>()?)).sum()
 }
 
 /// The round in the middle by throughput, with the worst waits of all.

@@ -1,11 +1,10 @@
 //! The pieces of work, named as in the comparison with other engines.
 
 use std::hint::black_box;
-use std::ops::ControlFlow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use stormproof::{Database, Durability, Result, RunId, ScanOptions, TransactionOptions};
+use stormproof::{Database, Durability, Result, RunId, TransactionOptions};
 
 use crate::measure::{Done, Figure, Until, on_threads};
 
@@ -223,12 +222,12 @@ impl Bench {
             while goes_on(done.count) {
                 let mut txn = db.begin_transaction_with(run, &options).expect("a transaction");
                 let mut seen = 0;
-                txn.visit(&key(picks.next())[..].., ScanOptions::new().limit(100), |key, value, _| {
-                    black_box((key, value));
+                let mut range = txn.range(&key(picks.next())[..]..).expect("a range").limit(100);
+                while let Some(entry) = range.next_ref() {
+                    black_box((entry.user_key(), entry.value()));
                     seen += 1;
-                    ControlFlow::Continue(())
-                })
-                .expect("a scan");
+                }
+                drop(range);
                 assert_eq!(seen, 100, "a hundred keys follow");
                 done.count += 1;
             }
@@ -243,11 +242,11 @@ impl Bench {
             let mut done = Done::default();
             while goes_on(done.count) {
                 let mut seen = 0;
-                db.snapshot().visit(&key(0)[..]..&[b'l'][..], false, |key, value| {
-                    black_box((key, value));
+                let mut range = db.range(&key(0)[..]..&[b'l'][..]);
+                while let Some(entry) = range.next_ref() {
+                    black_box((entry.user_key(), entry.value()));
                     seen += 1;
-                    ControlFlow::Continue(())
-                });
+                }
                 assert_eq!(seen, keys, "every key is there");
                 done.count += seen;
             }
@@ -272,12 +271,12 @@ fn load(db: &Database, keys: u64) -> Result<RunId> {
 
 fn sum(db: &Database) -> u64 {
     let mut sum = 0;
-    db.snapshot().visit(&key(0)[..]..&[b'l'][..], false, |_, value| {
-        if let stormproof::ValueRef::Bytes(bytes) = value {
+    let mut range = db.range(&key(0)[..]..&[b'l'][..]);
+    while let Some(entry) = range.next_ref() {
+        if let stormproof::ValueRef::Bytes(bytes) = entry.value() {
             sum += number(bytes);
         }
-        ControlFlow::Continue(())
-    });
+    }
     sum
 }
 

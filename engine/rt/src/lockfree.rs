@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 
 pub use scc::Equivalent;
 use scc::HashIndex;
-use sdd::{AtomicShared, Guard, Shared, Tag};
+use sdd::{AtomicShared, Guard, Ptr, Shared, Tag};
 
 /// Calls `work` with epochs held: reads through references and tables cost less in it than one by one.
 /// `work` must be short: nothing that is removed meanwhile, wherever, is freed.
@@ -106,13 +106,22 @@ pub fn pin() -> Pin {
 
 /// A value loaded from an [`AtomicRef`], for as long as the [`Pin`] exists.
 #[derive(Debug)]
-pub struct Loaded<'pin, T>(&'pin T);
+pub struct Loaded<'pin, T> {
+    value: &'pin T,
+    pointer: Ptr<'pin, T>,
+}
 
 impl<T> Loaded<'_, T> {
     /// Whether both are one and the same value, and not only equal ones.
     #[inline]
     pub fn is_same(&self, other: &Self) -> bool {
-        std::ptr::eq(self.0, other.0)
+        std::ptr::eq(self.value, other.value)
+    }
+
+    /// A reference that is free to keep; `None` if the value has been replaced since it was loaded.
+    #[inline]
+    pub fn keep(&self) -> Option<Published<T>> {
+        self.pointer.get_shared().map(Published)
     }
 }
 
@@ -121,7 +130,7 @@ impl<T> Deref for Loaded<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        self.0
+        self.value
     }
 }
 
@@ -152,7 +161,8 @@ impl<T: 'static> AtomicRef<T> {
     /// Loads the value.
     #[inline]
     pub fn load<'pin>(&self, pin: &'pin Pin) -> Option<Loaded<'pin, T>> {
-        self.0.load(Ordering::Acquire, &pin.0).as_ref().map(Loaded)
+        let pointer = self.0.load(Ordering::Acquire, &pin.0);
+        pointer.as_ref().map(|value| Loaded { value, pointer })
     }
 
     /// Replaces the value, and returns the one before.

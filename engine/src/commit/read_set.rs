@@ -46,6 +46,17 @@ impl ReadSet {
         }
     }
 
+    /// Adds a range that is about to be walked, whole; [`close_range`](Self::close_range) takes it out again.
+    /// A walk that is never closed conflicts with more than it saw, and not with less.
+    pub(crate) fn open_range(&mut self, range: KeyRange) {
+        self.ranges.push(range);
+    }
+
+    /// Takes out the range that was opened last.
+    pub(crate) fn close_range(&mut self) {
+        self.ranges.pop();
+    }
+
     pub(crate) fn points(&self) -> &[ReadEntry] {
         &self.points
     }

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::iter::Range;
 use crate::key::{IntoKey, Key};
 use crate::range::KeyRange;
 use crate::reentry;
 use crate::run_id::RunId;
-use crate::snapshot::SnapshotView as _;
-use crate::txn::Entry;
 use crate::value::{VALUE_DEPTH_MAX, Value};
 use crate::value_ref::ValueRef;
 
@@ -134,23 +133,49 @@ impl Database {
         self.transaction(run, |txn| txn.delete(&key))
     }
 
-    /// The keys of the shared namespace that start with `prefix`, with values and versions, as of now.
+    /// Whether a key is present now.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// db.put(run, "key", 1_i64)?;
+    /// assert!(db.exists("key") && !db.exists("other"));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    pub fn exists(&self, key: impl IntoKey) -> bool {
+        self.get_with(key, |value| value.is_some())
+    }
+
+    /// The entries of a range as of now, lazily, in key order or backwards. The iterator reads a snapshot of
+    /// its own.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
     /// # let run = db.begin_run()?;
     /// db.put(run, "user/1", "Ada")?;
     /// db.put(run, "user/2", "Grace")?;
-    /// let names: Vec<_> = db.list("user/").into_iter().map(|entry| entry.value).collect();
-    /// assert_eq!(names, ["Ada".into(), "Grace".into()]);
+    /// let last = db.range("user/"..).next_back().expect("there are two");
+    /// assert_eq!((last.user_key(), last.get::<String>()?), (&b"user/2"[..], "Grace".to_owned()));
     /// # Ok::<(), stormproof::Error>(())
     /// ```
-    pub fn list(&self, prefix: impl AsRef<[u8]>) -> Vec<Entry> {
-        self.snapshot()
-            .scan(KeyRange::prefix(prefix))
-            .into_iter()
-            .filter_map(|(key, found)| Some(Entry { key, value: found.value?, version: found.version }))
-            .collect()
+    pub fn range(&self, range: impl Into<KeyRange>) -> Range<'static> {
+        self.snapshot().into_range(range.into())
+    }
+
+    /// The entries of the shared namespace whose keys start with `prefix`: a [`range`](Self::range).
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// db.put(run, "user/1", "Ada")?;
+    /// db.put(run, "user/2", "Grace")?;
+    /// let names: Vec<_> = db.prefix("user/").map(|entry| entry.to_value()).collect();
+    /// assert_eq!(names, ["Ada".into(), "Grace".into()]);
+    /// assert_eq!(db.prefix("user/").keys().count(), 2);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> Range<'static> {
+        self.range(KeyRange::prefix(prefix))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::key::Key;
 use crate::mvcc::Record;
 use crate::range::KeyRange;
-use crate::snapshot::{LazySnapshotView, SnapshotView as _};
+use crate::snapshot::Snapshot;
 use crate::striped::Stripe;
 use crate::telemetry::{event, span};
 use crate::txn::Coordinator;
@@ -77,7 +77,7 @@ impl Checkpoints {
     /// Takes the place in the log from which replay completes the checkpoint, then the snapshot. In the
     /// other order, commits between the two would be in neither: replay starts behind them, and the
     /// snapshot ends before them.
-    fn place_and_snapshot(&self, log: &Log) -> Result<(Capture, LazySnapshotView)> {
+    fn place_and_snapshot(&self, log: &Log) -> Result<(Capture, Snapshot)> {
         let Coordinator { store, committer, .. } = &*self.coordinator;
         let capture = || {
             // Between two groups all that is durable is published too, so a snapshot taken later holds it.
@@ -88,6 +88,6 @@ impl Checkpoints {
             return swapped;
         }
         let capture = capture()?;
-        Ok((capture, LazySnapshotView::new(Stripe::new(store))))
+        Ok((capture, Snapshot::new(Stripe::new(store))))
     }
 }

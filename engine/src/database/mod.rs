@@ -28,7 +28,7 @@ use crate::key::IntoKey;
 use crate::metrics::Metrics;
 use crate::recovery::RecoveryReport;
 use crate::run_id::RunId;
-use crate::snapshot::{ClonedSnapshotView, LazySnapshotView, SnapshotView as _};
+use crate::snapshot::Snapshot;
 use crate::store::Store;
 use crate::txn::Coordinator;
 use crate::types::{TxnId, Version};
@@ -99,26 +99,23 @@ impl Database {
         DatabaseBuilder::new()
     }
 
-    /// A view of the whole database as of now. Takes no time and no memory, but while it lives, what it sees
-    /// is kept.
+    /// The whole database as of now. Takes no time and no memory, but while it lives, what it sees is kept.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
     /// # let run = db.begin_run()?;
-    /// use stormproof::{SnapshotView as _, Value};
-    ///
     /// db.put(run, "key", 1_i64)?;
-    /// let view = db.snapshot();
+    /// let snapshot = db.snapshot();
     /// db.put(run, "key", 2_i64)?;
-    /// assert_eq!(view.value("key"), Some(Value::I64(1)));
-    /// assert_eq!(view.scan_prefix("k").len(), 1);
-    /// assert!(view.version() < db.version());
+    /// assert_eq!(snapshot.get("key")?, Some(1_i64));
+    /// assert_eq!(snapshot.prefix("k").count(), 1);
+    /// assert!(snapshot.version() < db.version());
     /// # Ok::<(), stormproof::Error>(())
     /// ```
     #[inline]
-    pub fn snapshot(&self) -> LazySnapshotView {
+    pub fn snapshot(&self) -> Snapshot {
         self.coordinator().hooks.assert_life();
-        LazySnapshotView::new(Arc::clone(self.handle.snapshots.own()))
+        Snapshot::new(Arc::clone(self.handle.snapshots.own()))
     }
 
     /// Reads at one snapshot: everything that `body` sees is as of one moment. Needs no run, and never
@@ -135,25 +132,8 @@ impl Database {
     /// assert_eq!(both, (Some(Value::I64(1)), Some(Value::I64(2))));
     /// # Ok::<(), stormproof::Error>(())
     /// ```
-    pub fn read<R>(&self, body: impl FnOnce(&LazySnapshotView) -> R) -> R {
+    pub fn read<R>(&self, body: impl FnOnce(&Snapshot) -> R) -> R {
         body(&self.snapshot())
-    }
-
-    /// A deep copy of the whole database as of now, for tests.
-    ///
-    /// ```
-    /// # let db = stormproof::Database::open_in_memory()?;
-    /// # let run = db.begin_run()?;
-    /// use stormproof::SnapshotView as _;
-    ///
-    /// db.put(run, "key", 1_i64)?;
-    /// let (copy, view) = (db.cloned_snapshot(), db.snapshot());
-    /// db.delete(run, "key")?;
-    /// assert_eq!(copy.scan(..), view.scan(..));
-    /// # Ok::<(), stormproof::Error>(())
-    /// ```
-    pub fn cloned_snapshot(&self) -> ClonedSnapshotView {
-        ClonedSnapshotView::new(self.handle.snapshots.own())
     }
 
     /// Who wrote the value that a key has now: run and transaction. `None` if the key never existed, or if
@@ -238,7 +218,7 @@ impl Database {
     /// db.put_with_ttl(run, "cache/a", "soon gone", Duration::ZERO)?;
     /// assert_eq!(db.get::<String>("cache/a")?, None);
     /// db.sweep_expired()?;
-    /// assert!(db.list("cache/").is_empty());
+    /// assert_eq!(db.prefix("cache/").count(), 0);
     /// # Ok::<(), stormproof::Error>(())
     /// ```
     ///
@@ -281,11 +261,9 @@ impl Database {
     /// # let builder = stormproof::Database::builder().dir(dir.path());
     /// # let db = builder.durability(stormproof::Durability::Pipelined).open()?;
     /// # let run = db.begin_run()?;
-    /// use stormproof::SnapshotView as _;
-    ///
     /// db.put(run, "key", 1_i64)?;
-    /// let view = db.snapshot();
-    /// db.wait_durable(view.version())?; // What the view shows can't be lost any more.
+    /// let snapshot = db.snapshot();
+    /// db.wait_durable(snapshot.version())?; // What the snapshot shows can't be lost any more.
     /// # Ok::<(), stormproof::Error>(())
     /// ```
     ///

@@ -4,7 +4,7 @@
 use rt::sync::Arc;
 
 use crate::error::Result;
-use crate::snapshot::{LazySnapshotView, SnapshotView as _};
+use crate::snapshot::Snapshot;
 use crate::store::Store;
 use crate::striped::Stripe;
 use crate::wal::Capture;
@@ -15,11 +15,11 @@ use crate::wal::Capture;
 pub(super) fn snapshot_first(
     store: &Arc<Store>,
     capture: impl FnOnce() -> Result<Capture>,
-) -> Option<Result<(Capture, LazySnapshotView)>> {
+) -> Option<Result<(Capture, Snapshot)>> {
     if !rt::mutant!(CheckpointSnapshotFirst) {
         return None;
     }
-    let snapshot = LazySnapshotView::new(Stripe::new(store));
+    let snapshot = Snapshot::new(Stripe::new(store));
     rt::probe::at("checkpoint.snapshot→capture");
     let claimed = |capture: Capture| Capture { version: capture.version.min(snapshot.version()), ..capture };
     Some(capture().map(claimed).map(|capture| (capture, snapshot)))

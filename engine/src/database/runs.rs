@@ -5,7 +5,6 @@ use crate::key::Key;
 use crate::range::KeyRange;
 use crate::run::{RunOptions, RunRecord, RunRef, RunStatus};
 use crate::run_id::RunId;
-use crate::snapshot::SnapshotView as _;
 use crate::txn::{Transaction, TransactionOptions, run_with_retry};
 use crate::types::RunNumber;
 use crate::value::Value;
@@ -126,9 +125,8 @@ impl Database {
     pub fn runs(&self) -> Vec<RunRecord> {
         let mut runs: Vec<_> = self
             .snapshot()
-            .scan(RunRecord::all())
-            .into_iter()
-            .filter_map(|(key, versioned)| RunRecord::decode(&key, &versioned.value?))
+            .range(RunRecord::all())
+            .filter_map(|entry| RunRecord::decode(entry.key(), &entry.to_value()))
             .collect();
         runs.sort_by_key(|record| record.number);
         runs

@@ -149,10 +149,7 @@ impl Database {
         V: TryFrom<Value>,
         Error: From<V::Error>,
     {
-        self.read(|snapshot| {
-            let read = |key| snapshot.value(key).map(V::try_from).transpose().map_err(Error::from);
-            keys.into_iter().map(read).collect()
-        })
+        self.read(|snapshot| snapshot.get_many(keys))
     }
 
     /// Writes many keys in one transaction: all of them are there, or none.
@@ -161,7 +158,7 @@ impl Database {
     /// # let db = stormproof::Database::open_in_memory()?;
     /// # let run = db.begin_run()?;
     /// db.put_many(run, (0..10_i64).map(|number| (format!("item/{number}"), number)))?;
-    /// assert_eq!(db.list("item/").len(), 10);
+    /// assert_eq!(db.prefix("item/").count(), 10);
     /// # Ok::<(), stormproof::Error>(())
     /// ```
     ///

@@ -54,12 +54,17 @@ impl<'a> EntryRef<'a> {
     /// The value for a transaction that began at wall time `now`.
     #[inline]
     pub(crate) fn live(&self, now: UnixMillis) -> Option<ValueRef<'a>> {
+        self.live_encoded(now).map(ValueRef::decode)
+    }
+
+    /// The encoded value for a transaction that began at wall time `now`.
+    #[inline]
+    pub(crate) fn live_encoded(&self, now: UnixMillis) -> Option<&'a [u8]> {
         let value = self.value()?;
         if self.expires().at().is_some_and(|at| at <= now) {
             return None;
         }
-        let value = ValueRef::decode(value);
-        if rt::mutant!(NullIsTombstone) && value == ValueRef::Null {
+        if rt::mutant!(NullIsTombstone) && ValueRef::decode(value) == ValueRef::Null {
             return None;
         }
         Some(value)

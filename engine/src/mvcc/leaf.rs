@@ -1,6 +1,8 @@
 //! A leaf of the index: a page with the newest version of each key, a journal of what came since, a history
 //! of what snapshots still need.
 
+use std::ops::Deref;
+
 use rt::sync::Arc;
 use smallvec::SmallVec;
 
@@ -146,7 +148,7 @@ impl Leaf {
 
     /// All keys in order, with the versions that page and journal have of them.
     pub(super) fn keys(&self) -> Keys<'_> {
-        Keys::new(self)
+        Keys::new(self, Order::of(self))
     }
 
     /// Versions that are no longer the newest of their key, and tombstones.
@@ -157,10 +159,22 @@ impl Leaf {
 
 /// The journal of a leaf in the order of keys, and of falling versions, beside its page.
 #[derive(Debug)]
-pub(crate) struct Keys<'a> {
+pub(crate) struct Keys<'a, O = Order> {
     leaf: &'a Leaf,
-    /// The records of the journal.
-    order: SmallVec<[Ordered; 32]>,
+    order: O,
+}
+
+/// The records of a journal in the order of keys.
+#[derive(Debug, Default)]
+pub(super) struct Order(SmallVec<[Ordered; 32]>);
+
+impl Deref for Order {
+    type Target = [Ordered];
+
+    #[inline]
+    fn deref(&self) -> &[Ordered] {
+        &self.0
+    }
 }
 
 /// A key with its versions in page and journal; at least one.
@@ -172,8 +186,8 @@ pub(crate) struct KeyVersions<'k, 'a> {
     in_page: Option<usize>,
 }
 
-impl<'a> Keys<'a> {
-    fn new(leaf: &'a Leaf) -> Self {
+impl Order {
+    pub(super) fn of(leaf: &Leaf) -> Self {
         let mut order: SmallVec<[Ordered; 32]> = SmallVec::new();
         for number in 0..leaf.journal.len() {
             if let Some(record) = leaf.journal.get(number) {
@@ -184,6 +198,14 @@ impl<'a> Keys<'a> {
             order.sort_unstable();
             sort_new_keys(leaf, &mut order);
         }
+        Self(order)
+    }
+}
+
+impl<'a, O: Deref<Target = [Ordered]>> Keys<'a, O> {
+    /// `order` is that of the leaf.
+    #[inline]
+    pub(super) const fn new(leaf: &'a Leaf, order: O) -> Self {
         Self { leaf, order }
     }
 
@@ -343,7 +365,7 @@ impl<'a> KeyVersions<'_, 'a> {
 
 /// A record of a journal: its place in the page, then its number, the newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Ordered(u32);
+pub(super) struct Ordered(u32);
 
 impl Ordered {
     fn new(place: Place, number: usize) -> Self {

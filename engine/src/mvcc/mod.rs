@@ -26,6 +26,7 @@
 mod index;
 mod read;
 mod scan;
+mod cursor;
 
 mod directory;
 mod node;
@@ -45,6 +46,7 @@ mod bulk_load;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cursor::Cursor;
 pub(crate) use entry::VersionEntry;
 pub(crate) use index::{Hint, Index, Sizes};
 pub(crate) use journal::JOURNAL_MAX;

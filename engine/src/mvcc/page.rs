@@ -82,6 +82,12 @@ impl Page {
         self.tombstones as usize
     }
 
+    /// Whether any entry has an expiry.
+    #[inline]
+    pub(super) const fn can_expire(&self) -> bool {
+        self.cold_stride as usize == COLD_EXPIRES
+    }
+
     /// Whether all entries have one length.
     const fn is_even(&self) -> bool {
         self.stride > 0
@@ -177,6 +183,12 @@ impl Page {
 }
 
 impl<'a> PageEntry<'a> {
+    /// Its place in the page.
+    #[inline]
+    pub(super) const fn number(&self) -> usize {
+        self.number
+    }
+
     #[inline]
     pub(crate) fn version(&self) -> Version {
         Version::new(u64_at(self.bytes, 0))

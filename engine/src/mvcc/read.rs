@@ -52,32 +52,6 @@ impl Index {
         self.look(key.as_bytes(), at, |entry, _| entry.map(EntryRef::to_entry))
     }
 
-    /// Calls `visit` with keys, versions and values of a range as a registered snapshot at `at`, begun at
-    /// wall time `now`, sees them, in key order or backwards, until it breaks.
-    #[inline]
-    pub(crate) fn visit(
-        &self,
-        range: &KeyRange,
-        reverse: bool,
-        at: Version,
-        now: UnixMillis,
-        mut visit: impl FnMut(&Key, Version, ValueRef<'_>) -> ControlFlow<()>,
-    ) {
-        let at = if rt::mutant!(ScanIgnoresSnapshot) { Version::MAX } else { at };
-        let mut key = Key::from_encoded(&[]);
-        let visit = |entry: EntryRef<'_>| {
-            let Some(value) = entry.live(now) else { return ControlFlow::Continue(()) };
-            key.set_encoded(entry.key());
-            visit(&key, entry.version(), value)
-        };
-        let (start, end) = (range.start().as_bytes(), range.end().map(Key::as_bytes));
-        if reverse {
-            self.scan_reverse(start, end, at, visit);
-        } else {
-            self.scan(start, end, at, visit);
-        }
-    }
-
     /// Calls `visit` with the whole entries of all keys that a registered snapshot sees, in key order:
     /// tombstones and expired values too. Until it breaks.
     pub(crate) fn entries(

@@ -6,7 +6,7 @@ use crate::commit::{Append, StreamHead, chain, unpack};
 use crate::error::{Error, Result};
 use crate::key::{Key, Namespace, TypeTag};
 use crate::range::KeyRange;
-use crate::txn::{ScanOptions, Transaction};
+use crate::txn::Transaction;
 use crate::types::Version;
 use crate::value::{VALUE_DEPTH_MAX, Value};
 
@@ -180,23 +180,24 @@ impl EventLog {
             None => whole,
         };
         let mut events = Vec::new();
-        for entry in txn.scan(range)? {
-            let sequence = entry.key.last_number().unwrap_or(u64::MAX);
-            let (hash, value) =
-                unpack(entry.value).ok_or_else(|| self.broken(sequence, "is not an event"))?;
-            events.push(Event { sequence, value, hash, version: entry.version });
+        for entry in txn.range(range)? {
+            let version = entry.version();
+            let (key, value) = entry.into_pair();
+            let sequence = key.last_number().unwrap_or(u64::MAX);
+            let (hash, value) = unpack(value).ok_or_else(|| self.broken(sequence, "is not an event"))?;
+            events.push(Event { sequence, value, hash, version });
         }
         Ok(events)
     }
 
     /// Where the stream ends in the snapshot: a read of its end.
     fn head(&self, txn: &mut Transaction) -> Result<StreamHead> {
-        let last = ScanOptions::new().limit(1).reverse();
-        match txn.scan_with(KeyRange::all_with(self.stream.clone()), last)?.pop() {
+        let last = txn.range(KeyRange::all_with(self.stream.clone()))?.next_back();
+        match last {
             Some(entry) => {
-                let sequence = entry.key.last_number().unwrap_or(u64::MAX);
-                let (hash, _) =
-                    unpack(entry.value).ok_or_else(|| self.broken(sequence, "is not an event"))?;
+                let (key, value) = entry.into_pair();
+                let sequence = key.last_number().unwrap_or(u64::MAX);
+                let (hash, _) = unpack(value).ok_or_else(|| self.broken(sequence, "is not an event"))?;
                 Ok(StreamHead { next: sequence + 1, hash })
             }
             None => Ok(StreamHead::EMPTY),

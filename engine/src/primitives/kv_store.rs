@@ -1,9 +1,10 @@
 //! Key-value data of one namespace.
 
 use crate::error::{Error, Result};
+use crate::iter::Range;
 use crate::key::{Key, Namespace};
 use crate::range::KeyRange;
-use crate::txn::{Entry, Transaction};
+use crate::txn::Transaction;
 use crate::value::Value;
 
 /// Key-value data of one namespace.
@@ -19,7 +20,7 @@ use crate::value::Value;
 /// let mut txn = db.begin_transaction(run)?;
 /// assert_eq!(notes.get(&mut txn, "todo")?, Some("find the bug".to_owned()));
 /// assert_eq!(txn.get::<String>("todo")?, None, "another namespace");
-/// assert_eq!(notes.list(&mut txn, "to")?.len(), 1);
+/// assert_eq!(notes.prefix(&mut txn, "to")?.count(), 1);
 /// notes.delete(&mut txn, "todo")?;
 /// assert!(!txn.exists(notes.key("todo"))?);
 /// # Ok(())
@@ -73,11 +74,11 @@ impl KvStore {
         txn.delete(self.key(name))
     }
 
-    /// The entries whose names start with `prefix`, in order.
+    /// The entries whose names start with `prefix`, lazily, in order or backwards.
     ///
     /// # Errors
-    /// As [`Transaction::scan`].
-    pub fn list(&self, txn: &mut Transaction, prefix: impl AsRef<[u8]>) -> Result<Vec<Entry>> {
-        txn.scan(KeyRange::in_namespace(&self.namespace, prefix))
+    /// As [`Transaction::range`].
+    pub fn prefix<'a>(&self, txn: &'a mut Transaction, prefix: impl AsRef<[u8]>) -> Result<Range<'a>> {
+        txn.range(KeyRange::in_namespace(&self.namespace, prefix))
     }
 }

@@ -1,8 +1,12 @@
 //! Snapshots as users see them: reading the whole database at one version.
 //!
-//! A [`SnapshotView`] reads at one version; there are two, of which the copying one is obviously right and
-//! the lazy one is fast. Which snapshots are open, and so what may be collected, is known to the `store`.
+//! [`Snapshot`] reads the live store. Beside it there is, for tests, a copy that is obviously right. Which
+//! snapshots are open, and so what may be collected, is known to the `store`.
 
 mod view;
+mod versioned;
+mod reference;
 
-pub use view::{ClonedSnapshotView, LazySnapshotView, SnapshotView, Versioned};
+pub use reference::{ClonedSnapshotView, SnapshotView};
+pub use versioned::Versioned;
+pub use view::Snapshot;

@@ -5,11 +5,13 @@
 //! (`commit`), how a transaction is run (`txn`), opening, closing and checkpoints (`database`).
 
 mod snapshot_registry;
+mod open_snapshot;
 
 use env::{Clock, UnixMillis};
 use rt::sync::Arc;
 use rt::sync::atomic::{AtomicU64, Ordering};
 
+pub(crate) use open_snapshot::OpenSnapshot;
 pub(crate) use snapshot_registry::{Registered, SnapshotRegistry};
 
 use crate::error::Result;

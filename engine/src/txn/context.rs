@@ -67,7 +67,7 @@ impl Status {
 ///
 /// let mut txn = db.begin_transaction(run)?;
 /// txn.get::<i64>("read")?;
-/// txn.scan("a".."b")?;
+/// txn.range("a".."b")?.count();
 /// txn.put("written", 1_i64)?;
 /// txn.delete("deleted")?;
 /// txn.insert("inserted", 1_i64)?;

@@ -48,7 +48,7 @@
 //! # How it is done
 //!
 //! Reads pass through two gates, which track them: `Transaction::read_with` for keys and
-//! [`Transaction::visit`] for ranges. Writes are buffered in the [`WriteSet`](crate::commit::WriteSet) and
+//! [`Transaction::range`] for ranges. Writes are buffered in the [`WriteSet`](crate::commit::WriteSet) and
 //! touch nothing shared before [`commit`](Transaction::commit) hands both sets to `commit::Committer`.
 //! [`Database::transaction`](crate::Database) runs a closure again after a conflict, after a pause (`retry`);
 //! one that keeps losing gets a reservation (`contention`).
@@ -59,7 +59,7 @@ mod transaction;
 mod context;
 mod options;
 mod read;
-mod scan;
+mod iterate;
 mod write;
 mod update;
 mod retry;
@@ -77,7 +77,6 @@ pub(crate) use options::Limits;
 pub use options::{RetryPolicy, TransactionOptions};
 pub use recording::Recording;
 pub(crate) use retry::{run as run_with_retry, run_with_own_errors};
-pub use scan::{Entry, ScanOptions};
 pub(crate) use simulation::Hooks;
 #[cfg(feature = "simulation")]
 pub use simulation::{Observed, Observer};

@@ -5,7 +5,6 @@ use super::transaction::Transaction;
 use crate::commit::ReadEntry;
 use crate::error::{Error, Result};
 use crate::key::{IntoKey, Key};
-use crate::range::KeyRange;
 use crate::reentry;
 use crate::snapshot::Versioned;
 use crate::types::Version;
@@ -152,11 +151,5 @@ impl Transaction {
             self.context.reads.add_point(ReadEntry { key: key.clone(), hint, version });
         }
         answer
-    }
-
-    pub(super) fn track_range(&mut self, range: KeyRange) {
-        if self.context.tracks_reads() && !rt::mutant!(ScanNotTracked) {
-            self.context.reads.add_range(range);
-        }
     }
 }

@@ -171,7 +171,7 @@ impl Transaction {
     /// # let run = db.begin_run()?;
     /// # let mut txn = db.begin_transaction(run)?;
     /// txn.put_many((0..10_i64).map(|number| (format!("item/{number}"), number)))?;
-    /// assert_eq!(txn.len("item/".."item0")?, 10);
+    /// assert_eq!(txn.prefix("item/")?.count(), 10);
     /// # Ok::<(), stormproof::Error>(())
     /// ```
     ///

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use stormproof::{
-    Database, Error, EventLog, KeyRange, KvStore, Namespace, RunId, RunOptions, RunStatus, SnapshotView as _,
-    StateMachine, TypeTag, Value,
+    Database, Error, EventLog, KeyRange, KvStore, Namespace, RunId, RunOptions, RunStatus, StateMachine,
+    TypeTag, Value,
 };
 
 use super::Fixture;
@@ -22,7 +22,7 @@ fn single_operations_are_transactions_of_their_own() {
     db.delete(run, "c").unwrap();
     assert_eq!(db.version().get() - before, 4, "one version each");
     assert_eq!(db.get("a").unwrap(), Some("first".to_owned()));
-    assert_eq!(db.list("").len(), 2);
+    assert_eq!(db.prefix("").count(), 2);
     db.flush().unwrap();
     assert!(db.durable_version() >= db.version());
     db.end_run(run).unwrap();
@@ -85,11 +85,11 @@ fn namespaces_keep_names_apart_and_the_default_one_is_shared() {
     assert_eq!(db.get(Namespace::of_run(run).key("name")).unwrap(), Some(2_i64));
     assert_eq!(db.get::<i64>(Namespace::of_run(other).key("name")).unwrap(), None);
     assert_eq!(db.get(tenant.key("name")).unwrap(), Some(3_i64));
-    assert_eq!(db.list("").len(), 1, "a list of the shared namespace shows nothing else");
-    let found = db.snapshot().scan(KeyRange::in_namespace(&tenant, ""));
+    assert_eq!(db.prefix("").count(), 1, "a list of the shared namespace shows nothing else");
+    let found: Vec<_> = db.range(KeyRange::in_namespace(&tenant, "")).keys().collect();
     assert_eq!(found.len(), 1);
-    assert_eq!(found[0].0.namespace(), tenant);
-    assert_eq!((found[0].0.tag(), found[0].0.user_key()), (Some(TypeTag::Kv), &b"name"[..]));
+    assert_eq!(found[0].namespace(), tenant);
+    assert_eq!((found[0].tag(), found[0].user_key()), (Some(TypeTag::Kv), &b"name"[..]));
 }
 
 #[test]
@@ -185,9 +185,9 @@ fn a_key_expires_at_its_time_for_those_that_begin_after_it_and_no_others() {
     fixture.set_clock(1_100);
     assert_eq!(db.get::<i64>("key").unwrap(), None);
     assert_eq!(early.get("key").unwrap(), Some(1_i64), "by the time at which the transaction began (V7)");
-    assert_eq!(early.scan("a".."z").unwrap().len(), 1);
+    assert_eq!(early.range("a".."z").unwrap().count(), 1);
     drop(early);
-    assert_eq!(db.list("").len(), 0);
+    assert_eq!(db.prefix("").count(), 0);
     assert_eq!(db.sweep_expired().unwrap(), 1);
     assert_eq!(db.metrics().expired, 1);
     // Neither the sweep nor a later write brings the old time back.

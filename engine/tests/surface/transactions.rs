@@ -5,8 +5,8 @@ use std::time::Duration;
 use rt::sync::Arc;
 use rt::sync::atomic::{AtomicBool, Ordering};
 use stormproof::{
-    CasExpectation, ConflictInfo, Database, Error, Isolation, KeyRange, RetryPolicy, RunId, ScanOptions,
-    SnapshotView as _, Status, TransactionOptions, Value, Version,
+    CasExpectation, ClonedSnapshotView, ConflictInfo, Database, Error, Isolation, KeyRange, RetryPolicy,
+    RunId, SnapshotView, Status, TransactionOptions, Value, Version,
 };
 
 use super::Fixture;
@@ -24,7 +24,7 @@ fn a_transaction_tells_what_it_is_and_what_it_has_gathered() {
     db.put(run, "old", 1_i64).unwrap();
     let mut txn = db.begin_transaction(run).unwrap();
     txn.get::<i64>("old").unwrap();
-    txn.scan("a".."c").unwrap();
+    assert_eq!(txn.range("a".."c").unwrap().count(), 0);
     txn.put("put", 1_i64).unwrap();
     txn.delete("old").unwrap();
     txn.insert("inserted", 1_i64).unwrap();
@@ -40,28 +40,30 @@ fn a_transaction_tells_what_it_is_and_what_it_has_gathered() {
 }
 
 #[test]
-fn both_snapshot_views_stand_still_and_agree() {
+fn a_snapshot_stands_still_and_sees_what_a_copy_does() {
     let Fixture { db, run, .. } = Fixture::new();
     for number in 0..50_i64 {
         db.put(run, format!("key {number:02}"), number).unwrap();
     }
     db.delete(run, "key 07").unwrap();
-    let (lazy, cloned) = (db.snapshot(), db.cloned_snapshot());
+    let snapshot = db.snapshot();
+    let copy = ClonedSnapshotView::of(&snapshot);
     for number in 0..50_i64 {
         db.put(run, format!("key {number:02}"), -number).unwrap();
     }
     db.put(run, "key 99", 1_i64).unwrap();
     db.collect();
-    assert_eq!(lazy.version(), cloned.version());
-    assert_eq!(lazy.scan(..), cloned.scan(..));
-    assert_eq!(lazy.scan_prefix("key 1"), cloned.scan_prefix("key 1"));
+    assert_eq!(SnapshotView::version(&snapshot), copy.version());
+    assert_eq!(snapshot.entries(..), copy.entries(..));
+    let tens = KeyRange::prefix("key 1");
+    assert_eq!(snapshot.entries(&tens), copy.entries(&tens));
     for number in [0, 7, 49, 99] {
         let key = format!("key {number:02}");
-        assert_eq!(lazy.get(&key), cloned.get(&key), "{key}");
+        assert_eq!(snapshot.versioned(&key), copy.versioned(&key), "{key}");
     }
-    assert_eq!(lazy.value("key 49"), Some(Value::I64(49)));
-    assert_eq!(lazy.value("key 07"), None);
-    assert_eq!(lazy.scan_prefix("key").len(), 49);
+    assert_eq!(snapshot.value("key 49"), Some(Value::I64(49)));
+    assert_eq!(snapshot.value("key 07"), None);
+    assert_eq!(snapshot.prefix("key").count(), 49);
 }
 
 #[test]
@@ -94,30 +96,22 @@ fn a_transaction_reads_its_own_writes_in_every_way_of_reading() {
     assert_eq!(txn.get_versioned("b").unwrap().version, None, "an own write has no version yet");
     assert!(!txn.exists("c").unwrap());
     assert!(txn.exists("d").unwrap());
-    let read = |entries: Vec<(stormproof::Key, Value)>| -> Vec<(String, i64)> {
-        let entries = entries.into_iter();
-        entries
-            .map(|(key, value)| {
-                (String::from_utf8_lossy(key.user_key()).into_owned(), i64::try_from(value).unwrap())
-            })
-            .collect()
-    };
     let all = [("a", 10), ("b", 2), ("d", 4), ("e", 50)].map(|(key, value)| (key.to_owned(), value));
-    let entries = |found: Vec<stormproof::Entry>| -> Vec<(String, i64)> {
-        read(found.into_iter().map(|entry| (entry.key, entry.value)).collect())
+    let pair = |entry: stormproof::Entry| {
+        (String::from_utf8_lossy(entry.user_key()).into_owned(), entry.get::<i64>().unwrap())
     };
-    assert_eq!(entries(txn.scan("a".."z").unwrap()), all);
+    assert_eq!(txn.range("a".."z").unwrap().map(pair).collect::<Vec<_>>(), all);
     let mut reversed = all.to_vec();
     reversed.reverse();
-    assert_eq!(entries(txn.scan_reverse("a".."z").unwrap()), reversed);
-    assert_eq!(entries(txn.scan_prefix("d").unwrap()), [("d".to_owned(), 4)]);
-    assert_eq!(entries(txn.scan_with("a".."z", ScanOptions::new().limit(2)).unwrap()), all[..2]);
-    assert_eq!(txn.list("").unwrap().len(), 4);
-    assert_eq!(txn.len(KeyRange::prefix("")).unwrap(), 4);
+    assert_eq!(txn.range("a".."z").unwrap().rev().map(pair).collect::<Vec<_>>(), reversed);
+    assert_eq!(txn.prefix("d").unwrap().map(pair).collect::<Vec<_>>(), [("d".to_owned(), 4)]);
+    assert_eq!(txn.range("a".."z").unwrap().limit(2).map(pair).collect::<Vec<_>>(), all[..2]);
+    assert_eq!(txn.prefix("").unwrap().keys().count(), 4);
+    assert_eq!(txn.range(KeyRange::prefix("")).unwrap().count(), 4);
     // The same, once it is committed.
     txn.commit().map(drop).unwrap();
     let mut txn = db.begin_transaction(run).unwrap();
-    assert_eq!(entries(txn.scan("a".."z").unwrap()), all);
+    assert_eq!(txn.range("a".."z").unwrap().map(pair).collect::<Vec<_>>(), all);
 }
 
 #[test]
@@ -149,11 +143,11 @@ fn every_conflict_is_named_with_its_key_and_versions() {
     for key in ["read", "written", "compared", "in range"] {
         db.put(run, key, 0_i64).unwrap();
     }
-    let versions = |key: &str| db.snapshot().get(key).version.unwrap();
+    let versions = |key: &str| db.snapshot().get_versioned(key).version.unwrap();
     let before = ["read", "compared"].map(versions);
     let mut txn = db.begin_transaction(run).unwrap();
     txn.get::<i64>("read").unwrap();
-    txn.scan_prefix("in ").unwrap();
+    assert_eq!(txn.prefix("in ").unwrap().count(), 1);
     txn.put("written", 1_i64).unwrap();
     txn.cas("compared", before[1], 1_i64).unwrap();
     let start = txn.start_version();
@@ -184,7 +178,7 @@ fn snapshot_isolation_looks_at_writes_only() {
     db.put(run, "read", 0_i64).unwrap();
     let mut txn = db.begin_transaction(run).unwrap();
     txn.get::<i64>("read").unwrap();
-    txn.scan_prefix("").unwrap();
+    assert_eq!(txn.prefix("").unwrap().count(), 1);
     txn.put("written", 1_i64).unwrap();
     db.put(run, "read", 1_i64).unwrap();
     db.put(run, "phantom", 1_i64).unwrap();
@@ -337,7 +331,7 @@ fn limits_of_size_and_time_say_which() {
     let short = TransactionOptions::new().timeout(Duration::from_nanos(1));
     let refused = db.transaction_with(run, &short, |txn| txn.put("key", 1_i64));
     assert!(matches!(refused, Err(Error::Timeout { .. })), "{refused:?}");
-    assert_eq!(db.list("").len(), 0);
+    assert_eq!(db.prefix("").count(), 0);
 }
 
 #[test]

@@ -135,9 +135,8 @@ impl BoxOffice {
     /// for nothing.
     pub fn send_mails(&self, run: RunId, tell: &dyn Fn(&str)) -> Result<()> {
         let due: Vec<(Key, String)> = self.db.transaction(run, |txn| {
-            let entries = txn.scan_prefix("outbox/")?;
-            let mail = |entry: Entry| Some((entry.key, text(&entry.value)?.to_owned()));
-            Ok(entries.into_iter().filter_map(mail).collect())
+            let mail = |entry: Entry| entry.get().map(|text| (entry.key().clone(), text));
+            txn.prefix("outbox/")?.map(mail).collect()
         })?;
         for (key, mail) in due {
             tell(&mail);
@@ -159,7 +158,7 @@ impl BoxOffice {
             txn.put(format!("outbox/{seat}"), line(seat, guest))?;
         }
         let seats: u64 = txn.get("seats")?.unwrap_or(0);
-        if txn.list("sold/")?.len() as u64 == seats {
+        if txn.prefix("sold/")?.count() as u64 == seats {
             self.show.transition(txn, "tonight", &ON_SALE.to_owned(), &SOLD_OUT.to_owned())?;
         }
         Ok(())

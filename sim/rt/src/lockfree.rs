@@ -118,6 +118,12 @@ impl<T> Loaded<'_, T> {
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
+
+    /// A reference that is free to keep; in production `None` if the value has been replaced since it was
+    /// loaded.
+    pub fn keep(&self) -> Option<Published<T>> {
+        Some(Published(Arc::clone(&self.0)))
+    }
 }
 
 impl<T> Deref for Loaded<'_, T> {

@@ -115,6 +115,21 @@ mutants! {
         bug: "a bound off by one in the read set",
         contract: "RangeConflict"
     }
+    UnfinishedIterationNotTracked {
+        breaks: "forgets what was iterated when the iterator is dropped before its end",
+        bug: "a scan recorded when its iterator is exhausted",
+        contract: "RangeConflict"
+    }
+    IterationFromBackNotTracked {
+        breaks: "forgets what was iterated from the back of a range",
+        bug: "one of the two cursors of a double-ended iterator left out of the read set",
+        contract: "RangeConflict"
+    }
+    IteratorEndsPassEachOther {
+        breaks: "lets the front of an iterator go on where the back has been",
+        bug: "a double-ended iterator that gives entries twice once its ends meet",
+        contract: "V1"
+    }
     ValidateBeforeLead {
         breaks: "validates before it has the lead and not again",
         bug: "validation outside the commit lock",

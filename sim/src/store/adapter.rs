@@ -12,14 +12,15 @@ use std::time::Duration;
 
 use stormproof_rt::sync::Arc;
 use stormproof_workloads::store::{
-    Body, Capabilities, Committed, Conflict, ConflictKind, Entry, Expected, Isolation, Range, Read, Result,
-    Retry, RunHandle, Store, StoreError, StoreTxn, StreamEvent, TxnOptions, machine_key, stream_key,
+    Body, Capabilities, Committed, Conflict, ConflictKind, Entry, Expected, Isolation, Iterated, Pull, Range,
+    Read, Result, Retry, RunHandle, Store, StoreError, StoreTxn, StreamEvent, TxnOptions, machine_key,
+    stream_key,
 };
 
 use super::engine::{
     self, Commit, ConflictInfo, Database, DatabaseBuilder, Durability, Error, EventLog, IntoKey, Key,
-    KeyRange, RetryPolicy, RunId, RunOptions, ScanOptions, StateMachine, Transaction, TransactionOptions,
-    TypeTag, Value, Version,
+    KeyRange, RetryPolicy, RunId, RunOptions, StateMachine, Transaction, TransactionOptions, TypeTag, Value,
+    Version,
 };
 use crate::plan::{DurabilityPlan, EnginePlan};
 
@@ -229,22 +230,42 @@ impl<T: Held> StoreTxn for EngineTxn<T> {
     }
 
     fn scan(&mut self, range: &Range, limit: Option<usize>, reverse: bool) -> Result<Vec<Entry>> {
-        let mut options = ScanOptions::new();
-        if let Some(limit) = limit {
-            options = options.limit(limit);
-        }
-        if reverse {
-            options = options.reverse();
-        }
-        let found = self.ask(|txn| txn.scan_with(key_range(range), options))?;
-        let entry = |entry: engine::Entry| {
-            Ok(Entry {
-                key: entry.key.user_key().to_vec(),
-                value: bytes(&entry.value)?,
-                version: entry.version.map(Version::get),
-            })
-        };
-        found.into_iter().map(entry).collect()
+        let found = self.ask(|txn| {
+            let range = txn.range(key_range(range))?.limit(limit.unwrap_or(usize::MAX));
+            Ok(if reverse { range.rev().map(entry).collect() } else { range.map(entry).collect() })
+        })?;
+        found
+    }
+
+    fn iterate(&mut self, range: &Range, pulls: &[Pull]) -> Result<Iterated> {
+        self.ask(|txn| {
+            let mut found = txn.range(key_range(range))?;
+            let mut next = |back: bool| if back { found.next_back() } else { found.next() };
+            Ok(Iterated::pull(pulls, |back| next(back).map(entry)))
+        })?
+    }
+
+    fn page(
+        &mut self,
+        range: &Range,
+        cursor: Option<&[u8]>,
+        size: usize,
+        reverse: bool,
+    ) -> Result<Vec<Entry>> {
+        self.ask(|txn| {
+            let found = txn.range(key_range(range))?;
+            let found = match cursor {
+                Some(key) if reverse => found.before(key),
+                Some(key) => found.after(key),
+                None => found,
+            };
+            let page = found.limit(size);
+            Ok(if reverse { page.rev().map(entry).collect() } else { page.map(entry).collect() })
+        })?
+    }
+
+    fn count(&mut self, range: &Range) -> Result<usize> {
+        self.ask(|txn| Ok(txn.range(key_range(range))?.keys().count()))
     }
 
     fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
@@ -364,6 +385,14 @@ const MACHINES: &str = "machine";
 /// What is stored for the bytes of a workload.
 fn stored(bytes: &[u8]) -> Value {
     if bytes.is_empty() { Value::Null } else { Value::from(bytes) }
+}
+
+fn entry(found: engine::Entry) -> Result<Entry> {
+    Ok(Entry {
+        key: found.user_key().to_vec(),
+        value: bytes(&found.to_value())?,
+        version: found.version().map(Version::get),
+    })
 }
 
 fn bytes(value: &Value) -> Result<Vec<u8>> {

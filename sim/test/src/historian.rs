@@ -87,7 +87,7 @@ impl Historian {
             return;
         }
         let Some(range) = scanned(range) else { return };
-        let entries = entries.iter().filter_map(|entry| is_kv(&entry.key).then(|| recorded_entry(entry))?);
+        let entries = entries.iter().filter_map(|entry| is_kv(entry.key()).then(|| recorded_entry(entry))?);
         self.op(txn, Some(Op::Scan { range, limit: None, reverse, entries: entries.collect() }));
     }
 
@@ -112,12 +112,12 @@ impl Observer for Historian {
         self.life.world.application.opened(plan_of(durability));
         let recorder = &self.life.world.recorder;
         let txn = self.begin(INSPECTOR, recorder.tick(), Some(version), Isolation::Serializable);
-        let kv = entries.iter().filter(|entry| is_kv(&entry.key)).filter_map(recorded_entry).collect();
+        let kv = entries.iter().filter(|entry| is_kv(entry.key())).filter_map(recorded_entry).collect();
         let range = store::Range { start: Vec::new(), end: Some(KV_END.to_vec()) };
         recorder.op(txn, Op::Scan { range, limit: None, reverse: false, entries: kv });
         let mut streams: BTreeMap<store::Key, Vec<Entry>> = BTreeMap::new();
-        for entry in entries.into_iter().filter(|entry| !is_kv(&entry.key)) {
-            if let Some(stream) = stream_of(&entry.key) {
+        for entry in entries.into_iter().filter(|entry| !is_kv(entry.key())) {
+            if let Some(stream) = stream_of(entry.key()) {
                 streams.entry(stream).or_default().push(entry);
             } else if let Some(store::Entry { key, value, version }) = recorded_entry(&entry) {
                 recorder.op(txn, Op::Get { key, read: Read { value: Some(value), version } });
@@ -224,15 +224,15 @@ fn conflict(info: &ConflictInfo) -> Option<Conflict> {
 }
 
 fn recorded_entry(entry: &Entry) -> Option<store::Entry> {
-    let key = recorded(&entry.key)?;
-    Some(store::Entry { key, value: bytes(&entry.value), version: entry.version.map(Version::get) })
+    let key = recorded(entry.key())?;
+    Some(store::Entry { key, value: bytes(&entry.to_value()), version: entry.version().map(Version::get) })
 }
 
 /// The events of a log, without what chains them.
 fn elements(entries: &[Entry]) -> Vec<Bytes> {
-    let element = |entry: &Entry| match &entry.value {
+    let element = |entry: &Entry| match entry.to_value() {
         Value::Array(parts) if parts.len() == 2 => bytes(&parts[1]),
-        other => bytes(other),
+        other => bytes(&other),
     };
     entries.iter().map(element).collect()
 }

@@ -24,7 +24,7 @@
 //!     let db = world.open()?;
 //!     world.clients(4, |client| book_seat(&db, client.run(&db)?, client.name()))?;
 //!     let free: u32 = db.get("free")?.unwrap_or(3);
-//!     assert_eq!(db.list("seat/")?.len() as u32, 3 - free, "seats and their count");
+//!     assert_eq!(db.prefix("seat/").count() as u32, 3 - free, "seats and their count");
 //!     Ok(())
 //! }
 //! # fn main() {}

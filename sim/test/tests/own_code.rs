@@ -12,7 +12,7 @@ const SEATS: u64 = 3;
 /// Sells a seat, unless all are sold.
 fn book(db: &Database, run: RunId, guest: &str) -> std::result::Result<Option<u64>, Error> {
     db.transaction(run, |txn| {
-        let sold = txn.list("seat/")?.len() as u64;
+        let sold = txn.prefix("seat/")?.count() as u64;
         if sold == SEATS {
             return Ok(None);
         }
@@ -24,7 +24,7 @@ fn book(db: &Database, run: RunId, guest: &str) -> std::result::Result<Option<u6
 
 /// Looks outside of the transaction whether there is a seat.
 fn book_unseen(db: &Database, run: RunId, guest: &str) -> std::result::Result<(), Error> {
-    let sold = db.list("seat/").len() as u64;
+    let sold = db.prefix("seat/").count() as u64;
     if sold < SEATS {
         db.transaction(run, |txn| txn.put(format!("seat/{guest}"), sold))?;
     }
@@ -34,19 +34,19 @@ fn book_unseen(db: &Database, run: RunId, guest: &str) -> std::result::Result<()
 /// Writes the seat and the count in two transactions.
 fn book_in_two(db: &Database, run: RunId, guest: &str) -> std::result::Result<(), Error> {
     db.transaction(run, |txn| {
-        if txn.list("seat/")?.len() as u64 == SEATS {
+        if txn.prefix("seat/")?.count() as u64 == SEATS {
             return Ok(());
         }
         txn.put(format!("seat/{guest}"), 0_u64)
     })?;
     db.transaction(run, |txn| {
-        let sold = txn.list("seat/")?.len() as u64;
+        let sold = txn.prefix("seat/")?.count() as u64;
         txn.put("sold", sold)
     })
 }
 
 fn audit(db: &Database) -> std::result::Result<(), String> {
-    let seats = db.list("seat/").len() as u64;
+    let seats = db.prefix("seat/").count() as u64;
     let sold: u64 = db.get("sold").map_err(|error| error.to_string())?.unwrap_or(0);
     if seats > SEATS {
         return Err(format!("overbooked: {seats} of {SEATS}"));
@@ -91,7 +91,7 @@ fn what_was_promised_is_there_after_every_crash(world: World) -> Result {
         Ok::<_, Error>(())
     })?;
     if world.is_calm() {
-        assert_eq!(db.list("seat/").len(), 12, "everything is done in the end");
+        assert_eq!(db.prefix("seat/").count(), 12, "everything is done in the end");
     }
     Ok(())
 }
@@ -101,7 +101,7 @@ fn a_read_outside_of_the_transaction_is_found_and_made_small() {
     let text = failure_of(Options::new("own_code::unseen"), |world: World| -> Result {
         let db = world.open()?;
         world.clients(6, |client| book_unseen(&db, client.run(&db)?, client.name()))?;
-        let seats = db.list("seat/").len() as u64;
+        let seats = db.prefix("seat/").count() as u64;
         assert!(seats <= SEATS, "overbooked: {seats} of {SEATS}");
         Ok(())
     });

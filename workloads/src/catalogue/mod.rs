@@ -6,6 +6,7 @@
 mod agent_mix;
 mod bank;
 mod cas_machine;
+mod deque;
 mod event_log;
 mod hotspot;
 mod large_transactions;
@@ -24,6 +25,7 @@ mod write_skew;
 pub use agent_mix::AgentMix;
 pub use bank::Bank;
 pub use cas_machine::CasMachine;
+pub use deque::Deque;
 pub use event_log::EventLog;
 pub use hotspot::Hotspot;
 pub use large_transactions::LargeTransactions;
@@ -87,6 +89,7 @@ const CATALOGUE: &[(&str, Make)] = &[
     (large_transactions::NAME, make::<LargeTransactions>),
     (tiny_databases::NAME, make::<TinyDatabases>),
     (agent_mix::NAME, make::<AgentMix>),
+    (deque::NAME, make::<Deque>),
 ];
 
 fn make<W: Workload + Default + DeserializeOwned + 'static>(

@@ -3,6 +3,7 @@
 //! Job: turn a step into operations of a [`Tx`]. Not its job: judging what the store answered; except where
 //! only the step itself can see that a promise was broken.
 
+mod iterate;
 mod money;
 pub(crate) mod queue;
 
@@ -30,6 +31,9 @@ pub(crate) fn execute(step: &Step, txn: &mut Tx<'_>) -> Result<()> {
             };
             txn.scan(&range, *limit, *reverse).map(drop)
         }
+        Step::Iterate { prefix, pulls } => txn.iterate(&Range::prefix(prefix.as_bytes()), pulls).map(drop),
+        Step::Pop { prefix, back } => iterate::pop(txn, prefix, *back),
+        Step::ReadPages(pages) => iterate::pages(txn, pages),
         Step::Put { key, value } => {
             let value = bytes(value, txn);
             txn.put(key, value)

@@ -1,6 +1,7 @@
 //! The interface between workloads and whatever stores the data.
 
 mod error;
+mod iteration;
 pub(crate) mod list_codec;
 
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use error::{Conflict, ConflictKind, Result, StoreError};
+pub use iteration::{Iterated, Pull};
 
 /// A key, ordered bytewise.
 pub type Key = Vec<u8>;
@@ -152,6 +154,18 @@ impl Range {
         Self { start: prefix.to_vec(), end: (!end.is_empty()).then_some(end) }
     }
 
+    /// The part behind a key, or before it if `reverse`; all of it without one.
+    #[must_use]
+    pub fn from_cursor(&self, cursor: Option<&[u8]>, reverse: bool) -> Self {
+        let mut rest = self.clone();
+        match cursor {
+            Some(key) if reverse => rest.end = Some(key.to_vec()),
+            Some(key) => rest.start = [key, &[0]].concat(),
+            None => {}
+        }
+        rest
+    }
+
     /// Whether `key` lies in the range.
     pub fn contains(&self, key: &[u8]) -> bool {
         self.start.as_slice() <= key && self.end.as_ref().is_none_or(|end| key < end.as_slice())
@@ -289,6 +303,30 @@ pub trait StoreTxn {
 
     /// Reads the keys in `range` in order (backwards if `reverse`), at most `limit`.
     fn scan(&mut self, range: &Range, limit: Option<usize>, reverse: bool) -> Result<Vec<Entry>>;
+
+    /// Iterates over a range from both ends as asked, and drops the iterator. A store without lazy iterators
+    /// reads the whole range.
+    fn iterate(&mut self, range: &Range, pulls: &[Pull]) -> Result<Iterated> {
+        let mut rest = self.scan(range, None, false)?.into_iter();
+        Iterated::pull(pulls, |back| if back { rest.next_back().map(Ok) } else { rest.next().map(Ok) })
+    }
+
+    /// Reads at most `size` entries behind a key, or before it if `reverse`; from the end of the range without
+    /// one. A store without cursors scans what is left of the range.
+    fn page(
+        &mut self,
+        range: &Range,
+        cursor: Option<&[u8]>,
+        size: usize,
+        reverse: bool,
+    ) -> Result<Vec<Entry>> {
+        self.scan(&range.from_cursor(cursor, reverse), Some(size), reverse)
+    }
+
+    /// Counts the keys of a range. A store that can't scans it.
+    fn count(&mut self, range: &Range) -> Result<usize> {
+        Ok(self.scan(range, None, false)?.len())
+    }
 
     /// Writes a key.
     fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()>;

@@ -1,7 +1,6 @@
 //! Stormproof.
 
 use std::collections::VecDeque;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -210,14 +209,13 @@ impl Session {
     fn scan(&self, from: &Key, limit: usize, mut see: impl FnMut(&[u8], &[u8])) {
         use stormproof::IntoKey;
         let range = KeyRange::between(from.into_key(), self.end.clone());
-        let mut left = limit;
-        self.database.snapshot().visit(range, false, |key, value| {
-            if let Stored::Bytes(value) = value {
-                see(key.user_key(), value);
+        let snapshot = self.database.snapshot();
+        let mut range = snapshot.range(range).limit(limit);
+        while let Some(entry) = range.next_ref() {
+            if let Stored::Bytes(value) = entry.value() {
+                see(entry.user_key(), value);
             }
-            left -= 1;
-            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
+        }
     }
 }
 

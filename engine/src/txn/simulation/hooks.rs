@@ -4,17 +4,16 @@ use std::ops::ControlFlow;
 
 use rt::sync::Arc;
 
-use super::super::scan::Entry;
 use super::super::transaction::Transaction;
 use super::observer::{Observed, Observer};
 use crate::commit::{Append, BufferedWrite};
 use crate::durability::Durability;
 use crate::error::{Error, Result};
+use crate::iter::{Entry, Seen};
 use crate::key::Key;
 use crate::range::KeyRange;
 use crate::store::Store;
 use crate::types::Version;
-use crate::value::Value;
 use crate::value_ref::ValueRef;
 
 /// What a simulation wants to know of a database, and the life that the database was opened in.
@@ -37,7 +36,7 @@ impl Hooks {
         store.index.entries(&KeyRange::everything(), version, |entry| {
             if let Some(value) = entry.live(now) {
                 let (key, version) = (Key::from_encoded(entry.key()), Some(entry.version()));
-                entries.push(Entry { key, value: value.to_value(), version });
+                entries.push(Entry::new(key, value.to_value(), version));
             }
             ControlFlow::Continue(())
         });
@@ -102,14 +101,16 @@ impl Hooks {
         self.tell(txn, || Observed::Read { key, value: value.map(ValueRef::to_value), version });
     }
 
-    /// Where to put what a scan finds.
-    pub(crate) fn entries(&self) -> SeenEntries {
-        SeenEntries(self.observer.is_some().then(Vec::new))
-    }
-
-    pub(crate) fn scanned(&self, txn: &Transaction, range: &KeyRange, reverse: bool, seen: SeenEntries) {
-        if let Some(entries) = seen.0 {
-            self.tell(txn, || Observed::Scanned { range, reverse, entries });
+    /// Who is told what an iterator of a transaction gives.
+    pub(crate) fn seen(&self, txn: &Transaction) -> Seen<'static> {
+        match &self.observer {
+            Some(observer) if !txn.is_of_system() => {
+                let (observer, id) = (Arc::clone(observer), txn.context.id);
+                Seen::told_to(move |range, reverse, entries| {
+                    observer.observe(id, Observed::Scanned { range, reverse, entries });
+                })
+            }
+            _ => Seen::default(),
         }
     }
 
@@ -167,18 +168,6 @@ impl Hooks {
             && !txn.is_of_system()
         {
             observer.observe(txn.context.id, what());
-        }
-    }
-}
-
-/// What a scan has found so far.
-pub(crate) struct SeenEntries(Option<Vec<Entry>>);
-
-impl SeenEntries {
-    pub(crate) fn add(&mut self, key: &Key, value: ValueRef<'_>, version: Option<Version>) {
-        if let Some(entries) = &mut self.0 {
-            let value: Value = value.to_value();
-            entries.push(Entry { key: key.clone(), value, version });
         }
     }
 }

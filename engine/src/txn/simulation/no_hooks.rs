@@ -3,8 +3,8 @@
 use super::super::transaction::Transaction;
 use crate::commit::{Append, BufferedWrite};
 use crate::error::{Error, Result};
+use crate::iter::Seen;
 use crate::key::Key;
-use crate::range::KeyRange;
 use crate::store::Store;
 use crate::types::Version;
 use crate::value_ref::ValueRef;
@@ -12,9 +12,6 @@ use crate::value_ref::ValueRef;
 /// Nothing: see the feature `simulation`.
 #[derive(Debug)]
 pub(crate) struct Hooks;
-
-/// Nothing.
-pub(crate) struct SeenEntries;
 
 #[expect(clippy::unused_self, reason = "with the feature `simulation` they do something")]
 #[expect(clippy::unnecessary_wraps, reason = "with the feature `simulation` it may be an error")]
@@ -42,12 +39,9 @@ impl Hooks {
     pub(crate) fn read(&self, _: &Transaction, _: &Key, _: Option<Version>, _: Option<ValueRef<'_>>) {}
 
     #[inline]
-    pub(crate) fn entries(&self) -> SeenEntries {
-        SeenEntries
+    pub(crate) fn seen(&self, _: &Transaction) -> Seen<'static> {
+        Seen::default()
     }
-
-    #[inline]
-    pub(crate) fn scanned(&self, _: &Transaction, _: &KeyRange, _reverse: bool, _: SeenEntries) {}
 
     #[inline]
     pub(crate) fn written(&self, _: &Transaction, _: &Key, _: &BufferedWrite) {}
@@ -72,9 +66,4 @@ impl Hooks {
 
     #[inline]
     pub(crate) fn closed(&self) {}
-}
-
-impl SeenEntries {
-    #[inline]
-    pub(crate) fn add(&mut self, _: &Key, _: ValueRef<'_>, _: Option<Version>) {}
 }

@@ -4,9 +4,9 @@ use std::fmt::Debug;
 
 use env::UnixMillis;
 
-use super::super::scan::Entry;
 use crate::conflict::{CasExpectation, ConflictInfo};
 use crate::durability::Durability;
+use crate::iter::Entry;
 use crate::key::Key;
 use crate::range::KeyRange;
 use crate::types::{Isolation, TxnId, Version};
