@@ -311,8 +311,8 @@ pub trait StoreTxn {
         Iterated::pull(pulls, |back| if back { rest.next_back().map(Ok) } else { rest.next().map(Ok) })
     }
 
-    /// Reads at most `size` entries behind a key, or before it if `reverse`; from the end of the range without
-    /// one. A store without cursors scans what is left of the range.
+    /// Reads at most `size` entries behind a key, or before it if `reverse`; from the end of the range
+    /// without one. A store without cursors scans what is left of the range.
     fn page(
         &mut self,
         range: &Range,
