@@ -173,7 +173,7 @@ fn what_was_iterated_conflicts_and_no_more() {
         assert_eq!(txn.range(all()).unwrap().after(&first).limit(2).count(), 2);
     };
     assert_eq!(conflicts_of(paged), names(&[0, 1, 2, 3]));
-    // Whoever leaks an iterator has read all of its range.
+    // A leaked iterator counts as one that read all of its range.
     let leaked = |txn: &mut Transaction| {
         let mut range = txn.range(all()).unwrap();
         range.next();
