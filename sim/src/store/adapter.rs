@@ -230,11 +230,10 @@ impl<T: Held> StoreTxn for EngineTxn<T> {
     }
 
     fn scan(&mut self, range: &Range, limit: Option<usize>, reverse: bool) -> Result<Vec<Entry>> {
-        let found = self.ask(|txn| {
+        self.ask(|txn| {
             let range = txn.range(key_range(range))?.limit(limit.unwrap_or(usize::MAX));
             Ok(if reverse { range.rev().map(entry).collect() } else { range.map(entry).collect() })
-        })?;
-        found
+        })?
     }
 
     fn iterate(&mut self, range: &Range, pulls: &[Pull]) -> Result<Iterated> {
