@@ -93,6 +93,16 @@ impl Committer {
         self.leader.lock()
     }
 
+    /// Collects all that no snapshot sees, while commits go on; with `idle_only`, not where they will do it
+    /// soon.
+    pub(crate) fn collect_all(&self, store: &Store, idle_only: bool) {
+        let mut collection = self.between_groups().begin_collection(store, idle_only);
+        while self.between_groups().collect_leaf(store, &mut collection) {
+            // The lock is not fair: who waits for it would seldom get it otherwise.
+            rt::thread::yield_now();
+        }
+    }
+
     /// Leads one group, then hands the lead over.
     fn lead(&self, store: &Store, request: Request) -> Result<Version> {
         let followers = std::mem::take(&mut self.queue.lock().waiting);

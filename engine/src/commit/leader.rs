@@ -8,12 +8,20 @@ use super::validate::validate;
 use super::write_set::WriteSet;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::mvcc::{Record, Writer};
+use crate::mvcc::{Pass, Record, Writer};
 use crate::store::Store;
 use crate::types::Version;
 
 /// Commits between two looks at the oldest snapshot, if nothing else is asked for.
 pub(crate) const COLLECT_EVERY: u64 = 32;
+
+/// A collection of all that no snapshot sees, while it goes on: a leaf in each hold of the leader's lock.
+#[derive(Debug)]
+pub(crate) struct Collection {
+    pass: Pass,
+    /// The last version when it began.
+    last: Version,
+}
 
 /// What the commit leader owns. Its lock is the right to lead.
 #[derive(Debug)]
@@ -172,15 +180,26 @@ impl Leader {
             self.writer.collect_some(&store.index, self.oldest, self.last.next()) as u64;
     }
 
-    /// Collects all that no snapshot sees.
-    pub(crate) fn collect_all(&mut self, store: &Store) {
+    /// Begins to collect all that no snapshot sees; with `idle_only`, not where commits will do it soon.
+    pub(crate) fn begin_collection(&mut self, store: &Store, idle_only: bool) -> Collection {
         self.oldest = store.snapshots.advance();
+        Collection { pass: self.writer.begin_pass(idle_only), last: self.last }
+    }
+
+    /// Collects all that no snapshot sees from one more leaf. Returns whether there was one.
+    pub(crate) fn collect_leaf(&mut self, store: &Store, collection: &mut Collection) -> bool {
+        if self.last > collection.last {
+            rt::reached!("commit between two leaves of a collection");
+        }
+        // Of now: a snapshot of a commit that came in between may have read the tombstone already.
+        let next = mutants::next_version(self.last, collection.last).next();
         let was_idle = mutants::was_idle(store);
         rt::probe::at("collect all");
-        self.counters.collected +=
-            self.writer.collect_all(&store.index, self.oldest, self.last.next(), || {
-                was_idle || store.snapshots.is_idle()
-            }) as u64;
+        let unobserved = || was_idle || store.snapshots.is_idle();
+        let collected =
+            self.writer.collect_next(&store.index, &mut collection.pass, self.oldest, next, unobserved);
+        self.counters.collected += collected.unwrap_or(0) as u64;
+        collected.is_some()
     }
 
     /// How many old versions and tombstones wait to be collected.
@@ -281,6 +300,29 @@ mod tests {
         fn conflicts(&self) -> u64 {
             self.db.coordinator().committer.between_groups().counters.conflicted
         }
+    }
+
+    #[test]
+    fn commits_get_in_between_the_leaves_of_a_collection() {
+        rt::check(|| {
+            let db = Database::builder().index_leaf(4, 2).open().unwrap();
+            let run = db.begin_run().unwrap();
+            let put = |number: i64| db.put(run, format!("key {}", number * 7 % 100), number).unwrap();
+            (0..230).for_each(put);
+            let coordinator = db.coordinator();
+            let between = || coordinator.committer.between_groups();
+            let mut collection = between().begin_collection(&coordinator.store, false);
+            let mut leaves = 0;
+            while between().collect_leaf(&coordinator.store, &mut collection) {
+                leaves += 1;
+                put(229 + leaves);
+            }
+            assert!(leaves >= 5, "{leaves} leaves");
+            db.collect();
+            assert_eq!(db.metrics().surplus_versions, 0);
+            let values = (0..100).map(|key| db.get::<i64>(format!("key {key}")).unwrap().unwrap());
+            assert_eq!(values.max(), Some(229 + leaves));
+        });
     }
 
     #[test]

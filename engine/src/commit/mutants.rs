@@ -123,7 +123,14 @@ pub(super) fn publish_after_events(
     *writes = rest;
 }
 
-/// Whether no snapshot was registered when a collection began: asked once, and not for each tombstone.
+/// The last version, from behind which on a collection may forget tombstones; by the bug, the one when the
+/// collection began.
+#[inline]
+pub(super) fn next_version(last: Version, first: Version) -> Version {
+    if rt::mutant!(CollectionForgetsByItsBeginning) { first } else { last }
+}
+
+/// Whether no snapshot was registered when a leaf's turn came: asked once, and not for each tombstone.
 #[inline]
 pub(super) fn was_idle(store: &Store) -> bool {
     rt::mutant!(TombstoneGoesUnseen) && store.snapshots.is_idle()

@@ -65,6 +65,6 @@ impl Signal {
 fn work(coordinator: &Arc<Stripe<Coordinator>>) {
     // What can't be committed now is tried again the next time.
     let _ = sweep(coordinator);
-    coordinator.committer.between_groups().collect_all(&coordinator.store);
+    coordinator.committer.collect_all(&coordinator.store, true);
     measure(coordinator).record();
 }

@@ -205,7 +205,7 @@ impl Database {
     /// # Ok::<(), stormproof::Error>(())
     /// ```
     pub fn collect(&self) {
-        self.coordinator().committer.between_groups().collect_all(self.store());
+        self.coordinator().committer.collect_all(self.store(), false);
     }
 
     /// Deletes the keys that have expired; happens by itself from time to time. Returns how many there were.

@@ -52,4 +52,4 @@ pub(crate) use index::{Hint, Index, Sizes};
 pub(crate) use journal::JOURNAL_MAX;
 pub(crate) use page::{ENTRIES_MAX, EntryRef};
 pub(crate) use record::{KEY_BYTES_MAX, Record, fingerprint};
-pub(crate) use writer::Writer;
+pub(crate) use writer::{Pass, Writer};

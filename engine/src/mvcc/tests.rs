@@ -135,7 +135,8 @@ impl Model {
     fn collect_all(&mut self) {
         let (oldest, next, idle) =
             (self.oldest(), Version::new(self.published + 1), self.snapshots.is_empty());
-        self.writer.collect_all(&self.index, oldest, next, || idle);
+        let mut pass = self.writer.begin_pass(self.random.chance(3));
+        while self.writer.collect_next(&self.index, &mut pass, oldest, next, || idle).is_some() {}
     }
 
     /// What the model says a snapshot sees.
@@ -268,7 +269,9 @@ impl Model {
     /// Without snapshots, nothing but the newest values is left.
     fn finish(mut self) {
         self.snapshots.clear();
-        self.collect_all();
+        let (oldest, next) = (self.oldest(), Version::new(self.published + 1));
+        let mut pass = self.writer.begin_pass(false);
+        while self.writer.collect_next(&self.index, &mut pass, oldest, next, || true).is_some() {}
         let live = self.versions.keys().filter(|key| self.expected(key, u64::MAX).1.is_some()).count();
         assert_eq!((self.index.len(), self.writer.surplus()), (live, 0));
     }
@@ -343,7 +346,10 @@ fn readers_beside_a_writer_see_whole_commits_whatever_splits_and_merges() {
             let oldest = snapshots.advance();
             writer.collect_some(&index, oldest, Version::new(version + 1));
             if random.chance(5) {
-                writer.collect_all(&index, oldest, Version::new(version + 1), || snapshots.is_idle());
+                let mut pass = writer.begin_pass(false);
+                let next = Version::new(version + 1);
+                while writer.collect_next(&index, &mut pass, oldest, next, || snapshots.is_idle()).is_some() {
+                }
             }
         }
         stop.store(1, Ordering::SeqCst);

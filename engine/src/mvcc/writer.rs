@@ -31,12 +31,28 @@ pub(crate) struct Writer {
     touched: SmallVec<[u32; 8]>,
     /// The oldest snapshot, if the group under way had to know.
     oldest: Option<Version>,
+    /// Number of the last pass over all leaves.
+    pass: u32,
+}
+
+/// A pass over the leaves that have something to collect, one at a time: the writer does other things in
+/// between.
+#[derive(Debug)]
+pub(crate) struct Pass {
+    /// How many leaves with a journal are left to look at.
+    journals: usize,
+    /// How many leaves with something to collect in page or history are left to look at.
+    queued: usize,
+    /// Leaves that were written since the pass before keep their journal: they will fill it soon.
+    idle_only: bool,
 }
 
 /// What the writer knows of a leaf.
 #[derive(Clone, Copy, Debug, Default)]
 struct LeafState {
     surplus: u32,
+    /// The last pass before the last record was pushed.
+    pushed_after: u32,
     is_queued: bool,
     is_in_journals: bool,
 }
@@ -52,6 +68,7 @@ impl Writer {
             credit: 0,
             touched: SmallVec::new(),
             oldest: None,
+            pass: 0,
         }
     }
 
@@ -106,8 +123,10 @@ impl Writer {
             self.touched.push(number);
         }
         self.surplus += surplus;
+        let pass = self.pass;
         let state = self.state(number);
         state.surplus += surplus as u32;
+        state.pushed_after = pass;
         if !state.is_in_journals {
             state.is_in_journals = true;
             self.journals.push_back(number);
@@ -259,31 +278,64 @@ impl Writer {
         dropped
     }
 
-    /// Collects all that no snapshot sees from at most `leaves` leaves. Returns how many versions went, and
-    /// whether there are more leaves to look at.
-    pub(crate) fn collect_all(
+    /// Begins a pass over all leaves that have something to collect now; with `idle_only`, without the
+    /// journals of leaves that were written since the pass before.
+    pub(crate) fn begin_pass(&mut self, idle_only: bool) -> Pass {
+        self.pass = self.pass.wrapping_add(1);
+        Pass { journals: self.journals.len(), queued: self.queue.len(), idle_only }
+    }
+
+    /// Collects all that no snapshot sees from the next leaf of a pass. Returns how many versions went; `None`
+    /// if there is no leaf left.
+    pub(crate) fn collect_next(
         &mut self,
         index: &Index,
+        pass: &mut Pass,
         oldest: Version,
         next: Version,
         unobserved: impl Fn() -> bool,
-    ) -> usize {
-        let mut dropped = 0;
-        for _ in 0..self.journals.len() {
-            let Some(number) = self.journals.pop_front() else { break };
-            self.state(number).is_in_journals = false;
-            dropped += self.collect_thoroughly(index, number, oldest, next, &unobserved);
+    ) -> Option<usize> {
+        while let Some(number) = self.next_of(pass, oldest, &unobserved) {
+            if self.has_something(index, number) {
+                return Some(self.collect_thoroughly(index, number, oldest, next, &unobserved));
+            }
         }
-        for _ in 0..self.queue.len() {
-            let Some((due, number)) = self.queue.pop_front() else { break };
+        None
+    }
+
+    /// The next leaf of a pass, taken out of its queue. Commits add to the back of the queues meanwhile, and
+    /// take from the front: so the pass ends, and what it misses is left to the next.
+    fn next_of(&mut self, pass: &mut Pass, oldest: Version, unobserved: &impl Fn() -> bool) -> Option<u32> {
+        while pass.journals > 0 {
+            pass.journals -= 1;
+            let Some(number) = self.journals.pop_front() else { break };
+            let recent = [self.pass.wrapping_sub(1), self.pass];
+            let state = self.state(number);
+            if pass.idle_only && recent.contains(&state.pushed_after) {
+                self.journals.push_back(number);
+                continue;
+            }
+            state.is_in_journals = false;
+            return Some(number);
+        }
+        while pass.queued > 0 {
+            pass.queued -= 1;
+            let (due, number) = self.queue.pop_front()?;
             if due > oldest && !unobserved() {
                 self.queue.push_front((due, number));
                 break;
             }
             self.state(number).is_queued = false;
-            dropped += self.collect_thoroughly(index, number, oldest, next, &unobserved);
+            return Some(number);
         }
-        dropped
+        pass.queued = 0;
+        None
+    }
+
+    /// Whether packing a leaf anew would change anything.
+    fn has_something(&mut self, index: &Index, number: u32) -> bool {
+        let surplus = self.state(number).surplus;
+        surplus > 0 || index.directory.leaf(number, &pin()).is_some_and(|leaf| leaf.journal.len() > 0)
     }
 
     fn collect_thoroughly(

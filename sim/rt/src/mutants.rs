@@ -450,6 +450,11 @@ mutants! {
         bug: "a merge that moves the current versions only",
         contract: "V1"
     }
+    CollectionForgetsByItsBeginning {
+        breaks: "forgets tombstones, in all leaves of a collection, from the version on that came next when it began",
+        bug: "a bound that was right while a lock was held, used after it was given back",
+        contract: "V4"
+    }
 }
 
 impl fmt::Display for Mutant {
