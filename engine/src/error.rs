@@ -186,6 +186,20 @@ pub enum Error {
         supported: u32,
     },
 
+    /// Written by an earlier version of this library, in a format that this one does not read.
+    #[error(
+        "{file} has format version {found}, and this library reads only {supported}: \
+         open it with the version that wrote it, and copy what is in it to a new database"
+    )]
+    OlderFormat {
+        /// The file.
+        file: String,
+        /// Its version.
+        found: u32,
+        /// The version that this library knows.
+        supported: u32,
+    },
+
     /// The directory or its lock file was renamed, removed or replaced while the database was open. Nothing
     /// that lies at its path now was touched.
     #[error(

@@ -235,7 +235,13 @@ impl Key {
     /// Whether the key is one of the database's own.
     #[inline]
     pub(crate) fn is_system(&self) -> bool {
-        self.0.first() == Some(&SYSTEM)
+        Self::is_system_encoded(&self.0)
+    }
+
+    /// Whether an encoded key is one of the database's own. Those come before all others.
+    #[inline]
+    pub(crate) fn is_system_encoded(encoded: &[u8]) -> bool {
+        encoded.first() == Some(&SYSTEM)
     }
 
     pub(crate) fn system(tag: TypeTag, user_key: &[u8]) -> Self {

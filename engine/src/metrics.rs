@@ -41,6 +41,10 @@ pub struct Metrics {
     pub keys: u64,
     /// Old versions and tombstones that wait until no snapshot sees them.
     pub surplus_versions: u64,
+    /// Bytes of replaced pages, values and versions that were not freed yet, as a reader may have them. Some
+    /// hundred KiB are normal while there are commits; much more shows a read that takes long, such as a slow
+    /// closure of `visit`.
+    pub retired_bytes: u64,
     /// Versions that were collected.
     pub collected_versions: u64,
     /// Keys that expired and were swept.
@@ -82,6 +86,7 @@ impl Metrics {
             ("stormproof_snapshots", self.snapshots as f64),
             ("stormproof_keys", self.keys as f64),
             ("stormproof_surplus_versions", self.surplus_versions as f64),
+            ("stormproof_retired_bytes", self.retired_bytes as f64),
             ("stormproof_snapshot_lag", self.snapshot_lag as f64),
             ("stormproof_conflict_rate", self.conflict_rate()),
             ("stormproof_log_flush_seconds", self.log.flush_time.as_secs_f64()),

@@ -87,11 +87,6 @@ impl KeyRange {
         Self { start: Key::from_encoded(&[]), end: None }
     }
 
-    /// The part of the range behind `last`.
-    pub(crate) fn behind(&self, last: &Key) -> Self {
-        Self { start: last.successor(), end: self.end.clone() }
-    }
-
     /// The part of the range up to a key in it.
     #[cfg(feature = "simulation")]
     pub(crate) fn up_to(&self, last: &Key) -> Self {

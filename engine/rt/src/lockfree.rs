@@ -104,6 +104,26 @@ pub fn pin() -> Pin {
     Pin(Guard::new())
 }
 
+/// Begins new epochs, as far as readers let it: some threads may still have what was replaced before the last
+/// of them began. Returns whether no thread has anything any more that was replaced before this call. What
+/// this thread dropped before is freed then.
+///
+/// The caller must have no [`Pin`].
+pub fn begin_epochs() -> bool {
+    // What was dropped in one epoch is freed three later (`sdd`), at the pin after.
+    for _ in 0..4 {
+        let before = {
+            let guard = Guard::new();
+            guard.accelerate();
+            guard.epoch()
+        };
+        if Guard::new().epoch() == before {
+            return false;
+        }
+    }
+    true
+}
+
 /// A value loaded from an [`AtomicRef`], for as long as the [`Pin`] exists.
 #[derive(Debug)]
 pub struct Loaded<'pin, T> {

@@ -1,22 +1,22 @@
 //! The layout of a checkpoint.
 
-use bincode::Encode;
 use crc32fast::Hasher;
 
 use crate::error::Result;
 use crate::types::{Lsn, Version};
-use crate::wal::cursor::Cursor;
 use crate::wal::format::{DatabaseId, u64_at};
-use crate::wal::header_file::{HeaderWriter, check_numbers, read_header};
+use crate::wal::header_file::{FileFormat, HeaderWriter, check_numbers, read_header};
 
 pub(super) const HEADER_BYTES: usize = 56;
 pub(super) const FOOTER_BYTES: usize = 64;
 pub(super) const BLOCK_HEADER_BYTES: usize = 16;
-/// A block ends with the entry that reaches this size.
+/// A block ends with the page that reaches this size.
 pub(super) const BLOCK_BYTES: usize = 256 << 10;
 
-const HEADER_MAGIC: &[u8; 8] = b"STRMCKPT";
-const FOOTER_MAGIC: &[u8; 8] = b"STRMCEND";
+/// Format version of checkpoints. Those of version 1 held one entry after the other.
+const VERSION: u32 = 2;
+const HEADER: FileFormat = FileFormat { magic: b"STRMCKPT", version: VERSION };
+const FOOTER: FileFormat = FileFormat { magic: b"STRMCEND", version: VERSION };
 
 /// The start of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub(crate) struct CheckpointHeader {
 
 impl CheckpointHeader {
     pub(super) fn encode(&self) -> Vec<u8> {
-        HeaderWriter::new(HEADER_MAGIC)
+        HeaderWriter::new(HEADER)
             .bytes(&self.database)
             .u64(self.epoch)
             .u64(self.version.get())
@@ -40,7 +40,7 @@ impl CheckpointHeader {
     }
 
     pub(super) fn decode(file: &str, bytes: &[u8]) -> Result<Self> {
-        let fields = read_header(file, 0, bytes, HEADER_MAGIC, HEADER_BYTES)?;
+        let fields = read_header(file, 0, bytes, HEADER, HEADER_BYTES)?;
         let header = Self {
             database: fields[..16].try_into().expect("sixteen bytes"),
             epoch: u64_at(fields, 16),
@@ -65,7 +65,7 @@ pub(crate) struct CheckpointFooter {
 
 impl CheckpointFooter {
     pub(super) fn encode(&self) -> Vec<u8> {
-        HeaderWriter::new(FOOTER_MAGIC)
+        HeaderWriter::new(FOOTER)
             .bytes(&self.database)
             .u64(self.version.get())
             .u64(self.blocks)
@@ -75,7 +75,7 @@ impl CheckpointFooter {
     }
 
     pub(super) fn decode(file: &str, offset: u64, bytes: &[u8]) -> Result<Self> {
-        let fields = read_header(file, offset, bytes, FOOTER_MAGIC, FOOTER_BYTES)?;
+        let fields = read_header(file, offset, bytes, FOOTER, FOOTER_BYTES)?;
         Ok(Self {
             database: fields[..16].try_into().expect("sixteen bytes"),
             version: Version::new(u64_at(fields, 16)),
@@ -101,62 +101,4 @@ pub(super) fn block_crc(
     hasher.update(lengths);
     hasher.update(stored);
     hasher.finalize()
-}
-
-/// One key, as bincode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode)]
-pub(super) struct StoredEntry<'a> {
-    pub(super) key: &'a [u8],
-    /// Snapshot version minus version.
-    pub(super) age: u64,
-    /// Transaction id minus version, wrapping.
-    pub(super) transaction: i64,
-    pub(super) run: u64,
-    /// `None` is a tombstone: never written, but read.
-    pub(super) value: Option<&'a [u8]>,
-    pub(super) expires_at: Option<u64>,
-}
-
-impl<'a> StoredEntry<'a> {
-    /// As the derived decoding does, faster.
-    #[inline]
-    pub(super) fn decode(rest: &mut Cursor<'a>) -> Option<Self> {
-        Some(Self {
-            key: rest.bytes()?,
-            age: rest.varint()?,
-            transaction: rest.signed_varint()?,
-            run: rest.varint()?,
-            value: rest.option(Cursor::bytes)?,
-            expires_at: rest.option(Cursor::varint)?,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::StoredEntry;
-    use crate::wal::cursor::Cursor;
-    use crate::wal::entry::CONFIG;
-
-    proptest! {
-        #[test]
-        fn the_hand_written_decoding_is_the_derived_one(
-            key in prop::collection::vec(any::<u8>(), 0..300),
-            value in prop::option::of(prop::collection::vec(any::<u8>(), 0..300)),
-            numbers in any::<(u64, i64, u64)>(),
-            expires_at in any::<Option<u64>>(),
-            cut in any::<prop::sample::Index>(),
-        ) {
-            let (age, transaction, run) = numbers;
-            let entry = StoredEntry { key: &key, age, transaction, run, value: value.as_deref(), expires_at };
-            let bytes = bincode::encode_to_vec(entry, CONFIG).unwrap();
-            let mut rest = Cursor::new(&bytes);
-            prop_assert_eq!(StoredEntry::decode(&mut rest), Some(entry));
-            prop_assert!(rest.is_empty());
-            let short = &bytes[..cut.index(bytes.len())];
-            prop_assert_eq!(StoredEntry::decode(&mut Cursor::new(short)), None);
-        }
-    }
 }

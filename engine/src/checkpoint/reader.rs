@@ -1,20 +1,14 @@
 //! Reads a checkpoint, block by block.
 
-use env::{Disk, File, OpenMode, UnixMillis, read_exact_at, read_up_to_at};
+use env::{Disk, File, OpenMode, read_exact_at, read_up_to_at};
 
 use super::format::{
-    BLOCK_HEADER_BYTES, CheckpointFooter, CheckpointHeader, FOOTER_BYTES, HEADER_BYTES, StoredEntry,
-    block_crc,
+    BLOCK_HEADER_BYTES, CheckpointFooter, CheckpointHeader, FOOTER_BYTES, HEADER_BYTES, block_crc,
 };
 use crate::error::{Error, Result};
-use crate::types::{RunNumber, TxnId, Version};
-use crate::wal::RecoveredWrite;
-use crate::wal::cursor::Cursor;
+use crate::mvcc::{Bounds, StoredPage};
 use crate::wal::format::u32_at;
 use crate::wal::header_file::NUMBER_MAX;
-
-/// An entry takes six bytes or more.
-const ENTRY_BYTES_MIN: usize = 6;
 
 /// An open checkpoint, header and footer checked.
 #[derive(Debug)]
@@ -37,7 +31,7 @@ impl CheckpointReader {
     /// Opens a checkpoint.
     ///
     /// # Errors
-    /// [`Error::Corruption`], [`Error::NewerFormat`], [`Error::Io`].
+    /// [`Error::Corruption`], [`Error::NewerFormat`], [`Error::OlderFormat`], [`Error::Io`].
     pub(crate) fn open(disk: &dyn Disk, name: &str) -> Result<Self> {
         let io = |operation| move |error| Error::io(operation, name, error);
         let file = disk.open(name, OpenMode::Read).map_err(io("open"))?;
@@ -63,23 +57,20 @@ impl CheckpointReader {
         Ok(Self { name: name.to_owned(), header, footer, file, end })
     }
 
-    /// More entries can't be in it.
-    pub(crate) const fn entries_max(&self) -> u64 {
-        self.end / ENTRY_BYTES_MIN as u64
-    }
-
-    /// Hands all entries to `visit`, block by block, in key order. Damaged blocks go to `bad`, which may skip
-    /// them; a block whose length is damaged takes all that follow with it.
+    /// Hands all pages to `visit`, block by block, in key order; none is empty. Damaged blocks go to `bad`,
+    /// which may skip them; a block whose length is damaged takes all that follow with it. Returns how many
+    /// entries there were.
     ///
     /// # Errors
     /// [`Error::Io`], and those of `visit` and `bad`.
     pub(crate) fn read(
         &self,
-        mut visit: impl FnMut(&[RecoveredWrite<'_>]) -> Result<()>,
+        mut visit: impl FnMut(Vec<StoredPage>) -> Result<()>,
         mut bad: impl FnMut(BadBlock) -> Result<()>,
     ) -> Result<u64> {
         let mut offset = HEADER_BYTES as u64;
         let mut block = Vec::new();
+        let mut last_key = None;
         let mut entries = 0;
         let mut index = 0;
         while offset < self.end {
@@ -99,14 +90,14 @@ impl CheckpointReader {
             self.read_at(offset + BLOCK_HEADER_BYTES as u64, &mut block)?;
             let crc = block_crc(&self.header.database, self.header.version, index, &header[..12], &block);
             let decoded = if crc == u32_at(&header, 12) {
-                self.decode(&block, u32_at(&header, 8))
+                self.decode(&block, u32_at(&header, 8), &mut last_key)
             } else {
                 Err("a block whose checksum does not match")
             };
             match decoded {
                 Ok(decoded) => {
-                    entries += decoded.len() as u64;
-                    visit(&decoded)?;
+                    entries += u64::from(u32_at(&header, 8));
+                    visit(decoded)?;
                 }
                 Err(problem) => bad(BadBlock { offset, problem })?,
             }
@@ -119,35 +110,31 @@ impl CheckpointReader {
         Ok(entries)
     }
 
-    fn decode<'a>(&self, block: &'a [u8], count: u32) -> Result<Vec<RecoveredWrite<'a>>, &'static str> {
-        let mut entries = Vec::with_capacity((count as usize).min(block.len() / ENTRY_BYTES_MIN + 1));
-        let mut rest = Cursor::new(block);
+    /// The pages of a block, which has `count` entries, behind `last_key`.
+    fn decode(
+        &self,
+        block: &[u8],
+        count: u32,
+        last_key: &mut Option<Vec<u8>>,
+    ) -> Result<Vec<StoredPage>, &'static str> {
+        let bounds = Bounds { version: self.header.version, transaction: NUMBER_MAX };
+        let mut pages: Vec<StoredPage> = Vec::new();
+        let mut rest = block;
         while !rest.is_empty() {
-            let entry = StoredEntry::decode(&mut rest).ok_or("an entry that can't be decoded")?;
-            let version = self
-                .header
-                .version
-                .get()
-                .checked_sub(entry.age)
-                .ok_or("an entry with a version before all versions")?;
-            let transaction = version.wrapping_add(entry.transaction.cast_unsigned());
-            if transaction >= NUMBER_MAX {
-                return Err("an entry of a transaction beyond all transactions");
+            let page = StoredPage::read(&mut rest, bounds)?;
+            let before = pages.last().map(StoredPage::last_key).or(last_key.as_deref());
+            if before.is_some_and(|before| before >= page.first_key()) {
+                return Err("a page whose keys do not come behind those before");
             }
-            entries.push(RecoveredWrite {
-                key: entry.key,
-                value: entry.value,
-                version: Version::new(version),
-                transaction: TxnId::new(transaction),
-                run: RunNumber::new(entry.run),
-                expires_at: entry.expires_at.map(UnixMillis),
-            });
+            pages.push(page);
         }
-        if entries.len() == count as usize {
-            Ok(entries)
-        } else {
-            Err("another number of entries than the block says")
+        if pages.iter().map(StoredPage::len).sum::<usize>() != count as usize {
+            return Err("another number of entries than the block says");
         }
+        if let Some(last) = pages.last() {
+            *last_key = Some(last.last_key().to_vec());
+        }
+        Ok(pages)
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {

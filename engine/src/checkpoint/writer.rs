@@ -1,6 +1,6 @@
 //! Writes a checkpoint while commits go on.
 
-use env::{File, UnixMillis, write_all_at};
+use env::{File, write_all_at};
 use rt::sync::Arc;
 
 use super::format::{
@@ -9,8 +9,8 @@ use super::format::{
 };
 use super::mutants;
 use crate::error::{Error, Result};
-use crate::types::{Lsn, RunNumber, TxnId, Version};
-use crate::wal::entry::{push, push_bytes, push_varint};
+use crate::mvcc::Page;
+use crate::types::{Lsn, Version};
 use crate::wal::files::{checkpoint_name, create_unfinished, publish_file, unfinished_name};
 use crate::wal::manifest::Manifest;
 use crate::wal::{Capture, DirectoryListing, Log};
@@ -75,40 +75,23 @@ impl CheckpointWriter {
         Ok(writer)
     }
 
-    /// Adds one key: keys come in order, each once. The format has a place for tombstones (`None`), which a
-    /// checkpoint of a database leaves out.
-    pub(crate) fn push(
-        &mut self,
-        key: &[u8],
-        version: Version,
-        transaction: TxnId,
-        run: RunNumber,
-        value: Option<&[u8]>,
-        expires_at: Option<UnixMillis>,
-    ) -> Result<()> {
-        assert!(self.entries == 0 || self.last_key.as_slice() < key, "keys come in order");
-        assert!(version <= self.header.version, "the snapshot has nothing newer than itself");
+    /// Adds a page that is not empty: keys come in order, each once. Nothing is written yet, so this does not
+    /// wait. The format has a place for tombstones, which a checkpoint of a database leaves out.
+    pub(crate) fn push(&mut self, page: &Page) -> Result<()> {
+        let (first, last) = page.first_key().zip(page.last_key()).expect("a page with entries");
+        assert!(self.entries == 0 || self.last_key.as_slice() < first, "keys come in order");
+        assert!(page.newest() <= self.header.version, "the snapshot has nothing newer than itself");
+        page.write_onto(&mut self.block).map_err(too_large)?;
         self.last_key.clear();
-        self.last_key.extend_from_slice(key);
-        let block = &mut self.block;
-        push_bytes(block, key);
-        push_varint(block, self.header.version.get() - version.get());
-        push(block, transaction.get().wrapping_sub(version.get()).cast_signed());
-        push_varint(block, run.get());
-        match value {
-            Some(value) => {
-                block.push(1);
-                push_bytes(block, value);
-            }
-            None => block.push(0),
-        }
-        push(block, expires_at.filter(|_| !rt::mutant!(CheckpointForgetsExpiry)).map(|at| at.0));
-        self.block_entries += 1;
-        self.entries += 1;
-        if self.block.len() >= BLOCK_BYTES {
-            self.end_block()?;
-        }
+        self.last_key.extend_from_slice(last);
+        self.block_entries += page.len() as u32;
+        self.entries += page.len() as u64;
         Ok(())
+    }
+
+    /// Writes what was added, once it is a block's worth.
+    pub(crate) fn write_full_block(&mut self) -> Result<()> {
+        if self.block.len() >= BLOCK_BYTES { self.end_block() } else { Ok(()) }
     }
 
     /// Makes the checkpoint durable, then removes what it made superfluous.
@@ -180,9 +163,8 @@ impl CheckpointWriter {
     }
 
     fn end_block(&mut self) -> Result<()> {
-        let length = u32::try_from(self.block.len() - BLOCK_HEADER_BYTES).map_err(|_| {
-            Error::Invalid("a value is too large for a checkpoint: keep values below 1 GiB".to_owned())
-        })?;
+        let length = u32::try_from(self.block.len() - BLOCK_HEADER_BYTES)
+            .map_err(|_| too_large("a block of 4 GiB or more"))?;
         let (header, stored) = self.block.split_at_mut(BLOCK_HEADER_BYTES);
         header[..4].copy_from_slice(&length.to_le_bytes());
         header[4..8].copy_from_slice(&length.to_le_bytes());
@@ -204,6 +186,10 @@ impl CheckpointWriter {
         self.offset += bytes.len() as u64;
         Ok(())
     }
+}
+
+fn too_large(problem: &str) -> Error {
+    Error::Invalid(format!("{problem}, which is too large for a checkpoint: keep values below 1 GiB"))
 }
 
 impl Drop for CheckpointWriter {

@@ -101,6 +101,7 @@ impl Committer {
             // The lock is not fair: who waits for it would seldom get it otherwise.
             rt::thread::yield_now();
         }
+        self.between_groups().free_retired();
     }
 
     /// Leads one group, then hands the lead over.

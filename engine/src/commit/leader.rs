@@ -202,6 +202,16 @@ impl Leader {
         collected.is_some()
     }
 
+    /// Frees what was replaced, unless a reader is in the way.
+    pub(crate) fn free_retired(&mut self) {
+        self.writer.free_retired();
+    }
+
+    /// How many bytes of what was replaced wait until no reader has them.
+    pub(crate) fn retired_bytes(&self) -> u64 {
+        self.writer.retired_bytes()
+    }
+
     /// How many old versions and tombstones wait to be collected.
     pub(crate) fn surplus(&self) -> usize {
         self.writer.surplus()

@@ -1,24 +1,15 @@
 //! Checkpoints of an open database: the newest state of the store, written beside running commits.
 
-use std::ops::ControlFlow;
-
 use rt::sync::{Arc, Mutex};
 
 use super::mutants;
 use crate::checkpoint::{CheckpointInfo, CheckpointWriter};
 use crate::error::Result;
-use crate::key::Key;
-use crate::mvcc::Record;
-use crate::range::KeyRange;
 use crate::snapshot::Snapshot;
 use crate::striped::Stripe;
 use crate::telemetry::{event, span};
 use crate::txn::Coordinator;
-use crate::types::Version;
 use crate::wal::{Capture, Log};
-
-/// Entries that are copied out of the index at a time.
-const CHUNK: usize = 256;
 
 /// Writes checkpoints of one database.
 #[derive(Debug)]
@@ -39,39 +30,16 @@ impl Checkpoints {
         let (capture, snapshot) = self.place_and_snapshot(log)?;
         let _span = span!(INFO, "checkpoint", version = snapshot.version().get());
         let mut writer = CheckpointWriter::begin(log, capture, snapshot.version())?;
-        let mut rest = KeyRange::everything();
-        loop {
-            let records = self.records(&rest, snapshot.version());
-            let Some(last) = records.last() else { break };
-            rest = rest.behind(&Key::from_encoded(last.key()));
-            for record in records {
-                // After recovery no snapshot asks for what is below this one, so tombstones are not needed.
-                if let Some(value) = record.value() {
-                    let (key, version) = (record.key(), record.version());
-                    writer.push(
-                        key,
-                        version,
-                        record.txn(),
-                        record.run(),
-                        Some(value),
-                        record.expires().at(),
-                    )?;
-                }
-            }
+        let mut from: Option<Box<[u8]>> = Some(Box::default());
+        while let Some(start) = from {
+            // Copied out leaf by leaf, so that nothing of the index is held while the disk works.
+            let index = &self.coordinator.store.index;
+            from = index.snapshot_pages(&start, snapshot.version(), |page| writer.push(page))?;
+            writer.write_full_block()?;
         }
         let info = writer.finish()?;
         event!(INFO, entries = info.entries, bytes = info.bytes, "written");
         Ok(info)
-    }
-
-    /// The first of a range: so that nothing of the index is held while the disk works.
-    fn records(&self, range: &KeyRange, at: Version) -> Vec<Record> {
-        let mut records = Vec::with_capacity(CHUNK);
-        self.coordinator.store.index.entries(range, at, |entry| {
-            records.push(entry.to_record());
-            if records.len() < CHUNK { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
-        records
     }
 
     /// Takes the place in the log from which replay completes the checkpoint, then the snapshot. In the

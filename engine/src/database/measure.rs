@@ -5,9 +5,9 @@ use crate::txn::Coordinator;
 
 /// Counts and sizes of a database, as of now.
 pub(super) fn measure(coordinator: &Coordinator) -> Metrics {
-    let (counters, surplus) = {
+    let (counters, surplus, retired_bytes) = {
         let leader = coordinator.committer.between_groups();
-        (leader.counters, leader.surplus())
+        (leader.counters, leader.surplus(), leader.retired_bytes())
     };
     let store = &coordinator.store;
     let published = store.published();
@@ -22,6 +22,7 @@ pub(super) fn measure(coordinator: &Coordinator) -> Metrics {
         range_conflicts: counters.range_conflicts,
         collected_versions: counters.collected,
         surplus_versions: surplus as u64,
+        retired_bytes,
         snapshots: store.snapshots.in_use(),
         keys: store.index.len() as u64,
         snapshot_lag: published.get().saturating_sub(store.snapshots.floor().get()),

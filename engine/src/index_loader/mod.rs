@@ -3,9 +3,10 @@
 //! No reader exists yet, so only the newest version of every key is kept, and nothing of a deleted key:
 //! snapshots from now on see the last recovered state or a later one.
 //!
-//! Recovery reads and checks in its own thread. What it has read goes to *parts* of the index, each of which
-//! takes all writes of its keys, in log order: so the state does not depend on the number of parts. A small
-//! log is loaded by that one thread; beyond [`alone_bytes()`] every part gets a thread of its own.
+//! Recovery reads and checks in its own thread. The pages of a checkpoint become leaves of the index as they
+//! are where the log has none of their keys. What is read of the log goes to *parts*, each of which takes all
+//! writes of its keys, in log order: so the state does not depend on the number of parts. A small log is
+//! loaded by that one thread; beyond [`alone_bytes()`] every part gets a thread of its own.
 //!
 //! Replay is idempotent: a write at or below the version that a key has already changes nothing, so a log
 //! that begins before its checkpoint gives the same state (contract §5).
@@ -22,7 +23,7 @@ use worker::Worker;
 
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::mvcc::{EntryRef, Index, Record, Sizes, VersionEntry, Writer, fingerprint};
+use crate::mvcc::{Index, Record, Sizes, StoredPage, VersionEntry, Writer, fingerprint};
 use crate::recovery::RecoverySink;
 use crate::wal::RecoveredWrite;
 
@@ -44,6 +45,8 @@ const PARTS_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct IndexLoader {
     sizes: Sizes,
+    /// Of the checkpoint, in key order.
+    pages: Vec<StoredPage>,
     parts: Parts,
     /// Writes that were read for each part and not handed over yet.
     batches: Vec<Batch>,
@@ -66,7 +69,7 @@ impl IndexLoader {
         let threads = threads.clamp(1, PARTS_MAX);
         let parts = (0..threads).map(|_| Part::default()).collect();
         let batches = (0..threads).map(|_| Batch::default()).collect();
-        Self { sizes, parts: Parts::Alone(parts), batches, bytes: 0 }
+        Self { sizes, pages: Vec::new(), parts: Parts::Alone(parts), batches, bytes: 0 }
     }
 
     /// Returns the whole index, and the right to change it. `each` is called with the newest version of
@@ -74,7 +77,7 @@ impl IndexLoader {
     ///
     /// # Errors
     /// [`Error::Corruption`] for a value that can't be decoded.
-    pub(crate) fn finish(mut self, mut each: impl FnMut(&Key, &VersionEntry)) -> Result<(Index, Writer)> {
+    pub(crate) fn finish(mut self, each: impl FnMut(&Key, &VersionEntry)) -> Result<(Index, Writer)> {
         for part in 0..self.batches.len() {
             self.hand_over(part)?;
         }
@@ -87,13 +90,7 @@ impl IndexLoader {
             }
         };
         let records = parts.into_iter().reduce(merge).unwrap_or_default();
-        for record in &records {
-            let key = Key::from_encoded(record.key());
-            if key.is_system() || record.expires().at().is_some() {
-                each(&key, &EntryRef::Record(record).to_entry());
-            }
-        }
-        Ok(Index::load(self.sizes, records))
+        Ok(Index::load(self.sizes, self.pages, &records, each))
     }
 
     fn take(&mut self, writes: &[RecoveredWrite<'_>]) -> Result<()> {
@@ -140,14 +137,9 @@ impl IndexLoader {
 }
 
 impl RecoverySink for IndexLoader {
-    fn expect(&mut self, keys: u64) {
-        let Parts::Alone(parts) = &mut self.parts else { return };
-        let each = usize::try_from(keys).unwrap_or(usize::MAX) / parts.len();
-        parts.iter_mut().for_each(|part| part.reserve(each));
-    }
-
-    fn load(&mut self, entries: &[RecoveredWrite<'_>]) -> Result<()> {
-        self.take(entries)
+    fn load(&mut self, pages: Vec<StoredPage>) -> Result<()> {
+        self.pages.extend(pages);
+        Ok(())
     }
 
     fn apply(&mut self, writes: &[RecoveredWrite<'_>]) -> Result<()> {
@@ -229,7 +221,6 @@ mod tests {
             rt::check(move || {
                 let restored = |threads| {
                     let mut loader = IndexLoader::new(Sizes::DEFAULT, threads);
-                    loader.expect(100);
                     for (version, (key, deleted)) in (1..).zip(&writes) {
                         let (key, value) = (key.to_be_bytes(), encoded(version));
                         let value = (!deleted).then_some(value.as_slice());

@@ -15,11 +15,6 @@ pub(super) struct Part {
 }
 
 impl Part {
-    pub(super) fn reserve(&mut self, keys: usize) {
-        self.records.reserve(keys);
-        self.compact_at = self.compact_at.max(keys + keys / 8);
-    }
-
     #[inline]
     pub(super) fn add(&mut self, record: Record) {
         self.records.push(record);
@@ -31,16 +26,13 @@ impl Part {
 
     /// Keeps only the newest version of each key, in key order.
     fn compact(&mut self) {
-        // Runs that are in order already, as those from a checkpoint, are kept.
         self.records.sort_by(|a, b| a.key().cmp(b.key()).then(b.version().cmp(&a.version())));
         self.records.dedup_by(|later, first| later.key() == first.key());
     }
 
-    /// The newest version of each key, in key order, without those that are deleted, which no snapshot will
-    /// see.
+    /// The newest version of each key, in key order: deletes too, as the checkpoint may have the key.
     pub(super) fn finish(mut self) -> Vec<Record> {
         self.compact();
-        self.records.retain(|record| record.value().is_some());
         self.records
     }
 }

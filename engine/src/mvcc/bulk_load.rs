@@ -1,37 +1,40 @@
-//! Builds an index from records in key order: recovery, before there is any reader.
+//! Builds an index from what recovery found, before there is any reader: the pages of a checkpoint, and the
+//! newest versions that the log has.
+//!
+//! A page of which the log has no key becomes a leaf as it is. The others are packed anew.
 
 use rt::sync::Arc;
 
 use super::directory::Directory;
+use super::entry::VersionEntry;
 use super::history::History;
 use super::index::{Index, Sizes};
 use super::leaf::{Fence, Leaf};
-use super::page::{EntryRef, Item};
+use super::page::{EntryRef, Item, PageBuilder, compare};
 use super::record::Record;
-use super::repack::{pack, page_bytes_max, separator};
+use super::repack::{page_bytes_max, separator};
+use super::stored_page::StoredPage;
 use super::writer::Writer;
+use crate::key::Key;
 use crate::types::Version;
 
 impl Index {
-    /// An index of these records, each of another key, in key order; and the right to change it.
-    pub(crate) fn load(sizes: Sizes, records: Vec<Record>) -> (Self, Writer) {
-        let (mut index, _) = Self::new(sizes);
-        let keys = records.len();
-        let mut leaves: Vec<Leaf> = Vec::with_capacity(keys / index.sizes.page + 1);
-        let mut lower: Box<[u8]> = Box::default();
-        let mut first = 0;
-        while first < keys {
-            let last = last_of_page(&records[first..], index.sizes.page) + first;
-            let items: Vec<Item<'_>> = records[first..last].iter().map(item).collect();
-            let upper = records.get(last).map(|next| separator(&items, &[item(next)]));
-            let fence = Fence { lower, upper: upper.clone() };
-            leaves.push(pack(&items, History::default(), Arc::new(fence)));
-            lower = upper.unwrap_or_default();
-            first = last;
-        }
+    /// An index of these pages and records, and the right to change it. Both come in key order; of a key that
+    /// both have, the newer version counts, and what is deleted is left out. `each` is called with the
+    /// entries of all system keys, and of all keys that expire.
+    pub(crate) fn load(
+        sizes: Sizes,
+        pages: Vec<StoredPage>,
+        records: &[Record],
+        mut each: impl FnMut(&Key, &VersionEntry),
+    ) -> (Self, Writer) {
+        let (mut index, writer) = Self::new(sizes);
+        let leaves = leaves(merged(sizes, pages, records));
         if leaves.is_empty() {
-            leaves.push(Leaf::empty());
+            return (index, writer);
         }
+        let keys: usize = leaves.iter().map(|leaf| leaf.page.len()).sum();
+        leaves.iter().for_each(|leaf| tell_tables(leaf, &mut each));
         let (directory, numbers) = Directory::of(leaves);
         index.directory = directory;
         index.keys.fetch_add(keys as u64, rt::sync::atomic::Ordering::Relaxed);
@@ -39,16 +42,224 @@ impl Index {
     }
 }
 
-fn item(record: &Record) -> Item<'_> {
-    Item { entry: EntryRef::Record(record), forgotten_from: Version::ZERO }
+/// A page of the index: one of the checkpoint, or one that was packed.
+#[derive(Debug)]
+enum Loaded {
+    AsItIs(usize),
+    Packed(StoredPage),
 }
 
-/// How many of the records fill a page.
-fn last_of_page(records: &[Record], entries_max: usize) -> usize {
+/// The pages of an index in key order, none of them empty.
+fn merged(sizes: Sizes, pages: Vec<StoredPage>, records: &[Record]) -> Vec<StoredPage> {
+    let mut merging = Merging { sizes, loaded: Vec::with_capacity(pages.len()), pending: Vec::new() };
+    let mut rest = records;
+    for (number, page) in pages.iter().enumerate() {
+        let next = pages.get(number + 1).map(StoredPage::first_key);
+        let count = next.map_or(rest.len(), |next| {
+            rest.iter().take_while(|record| compare(record.key(), next).is_lt()).count()
+        });
+        let (here, behind) = rest.split_at(count);
+        rest = behind;
+        merging.add(number, page, here);
+    }
+    rest.iter().for_each(|record| merging.push(EntryRef::Record(record)));
+    merging.pack_all();
+    let loaded = merging.loaded;
+    let mut pages: Vec<_> = pages.into_iter().map(Some).collect();
+    let take = |loaded| match loaded {
+        Loaded::AsItIs(number) => pages[number].take(),
+        Loaded::Packed(page) => Some(page),
+    };
+    loaded.into_iter().filter_map(take).collect()
+}
+
+#[derive(Debug)]
+struct Merging<'a> {
+    sizes: Sizes,
+    loaded: Vec<Loaded>,
+    /// Entries behind those of all pages in `loaded`.
+    pending: Vec<Item<'a>>,
+}
+
+impl<'a> Merging<'a> {
+    /// Adds the next page, and the records that belong to it.
+    fn add(&mut self, number: usize, stored: &'a StoredPage, records: &'a [Record]) {
+        let few = self.sizes.page / 4;
+        let is_small = !self.pending.is_empty() && self.pending.len() < few;
+        if records.is_empty() && self.fits(stored) && !is_small {
+            rt::reached!("page of a checkpoint taken as it is");
+            self.pack_all();
+            return self.loaded.push(Loaded::AsItIs(number));
+        }
+        let mut rest = records;
+        for entry in stored.entries() {
+            while let Some((record, behind)) = rest.split_first()
+                && compare(record.key(), entry.key()).is_lt()
+            {
+                self.push(EntryRef::Record(record));
+                rest = behind;
+            }
+            match rest.split_first() {
+                Some((record, behind)) if record.key() == entry.key() => {
+                    rest = behind;
+                    // Replay may begin before the checkpoint: what is older changes nothing.
+                    let is_newer = record.version() > entry.version();
+                    self.push(if is_newer { EntryRef::Record(record) } else { entry });
+                }
+                _ => self.push(entry),
+            }
+        }
+        rest.iter().for_each(|record| self.push(EntryRef::Record(record)));
+    }
+
+    /// Whether a page can be a leaf's: settings may have been others, and files may be made up.
+    fn fits(&self, stored: &StoredPage) -> bool {
+        let page = &stored.page;
+        let is_large = page.len() > self.sizes.page || page.len() > 1 && page.bytes() > page_bytes_max() * 2;
+        page.tombstones() == 0 && !is_large
+    }
+
+    fn push(&mut self, entry: EntryRef<'a>) {
+        // No snapshot asks for what was deleted before.
+        if entry.value().is_none() {
+            return;
+        }
+        self.pending.push(Item { entry, forgotten_from: Version::ZERO });
+        if self.pending.len() >= self.sizes.page * 8 {
+            self.pack(self.sizes.page);
+        }
+    }
+
+    fn pack_all(&mut self) {
+        self.pack(0);
+    }
+
+    /// Packs all that is pending but for a rest of at most `kept`.
+    fn pack(&mut self, kept: usize) {
+        let mut first = 0;
+        while self.pending.len() - first > kept {
+            let last = first + last_of_page(&self.pending[first..], self.sizes.page);
+            let builder = PageBuilder::new(&self.pending[first..last]);
+            let packed = StoredPage { page: builder.build(), fingerprints: builder.fingerprints() };
+            self.loaded.push(Loaded::Packed(packed));
+            first = last;
+        }
+        self.pending.drain(..first);
+    }
+}
+
+/// How many of the items fill a page.
+fn last_of_page(items: &[Item<'_>], entries_max: usize) -> usize {
     let mut bytes = 0;
-    let fits = |record: &&Record| {
-        bytes += item(record).bytes();
+    let fits = |item: &&Item<'_>| {
+        bytes += item.bytes();
         bytes <= page_bytes_max()
     };
-    records.iter().take(entries_max).take_while(fits).count().max(1)
+    items.iter().take(entries_max).take_while(fits).count().max(1)
+}
+
+/// Leaves of these pages, which are in key order.
+fn leaves(pages: Vec<StoredPage>) -> Vec<Leaf> {
+    let separators: Vec<Box<[u8]>> =
+        pages.windows(2).map(|pair| separator(pair[0].last_key(), pair[1].first_key())).collect();
+    let mut lower: Box<[u8]> = Box::default();
+    let uppers = separators.into_iter().map(Some).chain([None]);
+    let leaf = |(stored, upper): (StoredPage, Option<Box<[u8]>>)| {
+        let next = upper.clone().unwrap_or_default();
+        let fence = Fence { lower: std::mem::replace(&mut lower, next), upper };
+        Leaf::new(stored.page, stored.fingerprints, None::<Arc<History>>, Arc::new(fence))
+    };
+    pages.into_iter().zip(uppers).map(leaf).collect()
+}
+
+/// Tells what the tables beside the index have to know: system keys, which come first of all, and keys that
+/// expire.
+fn tell_tables(leaf: &Leaf, each: &mut impl FnMut(&Key, &VersionEntry)) {
+    let page = &leaf.page;
+    for number in 0..page.len() {
+        let entry = EntryRef::Page(page.entry(number));
+        let is_system = Key::is_system_encoded(entry.key());
+        if is_system || entry.expires().at().is_some() {
+            each(&Key::from_encoded(entry.key()), &entry.to_entry());
+        } else if !page.can_expire() {
+            break;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::mvcc::page::Page;
+    use crate::mvcc::stored_page::Bounds;
+    use crate::types::{RunNumber, TxnId};
+    use crate::value::Value;
+
+    /// Versions with a value, or deletes, by key.
+    type Content = BTreeMap<Vec<u8>, (u64, bool)>;
+
+    fn records(content: &Content) -> Vec<Record> {
+        let record = |(key, (version, is_put)): (&Vec<u8>, &(u64, bool))| {
+            let value = is_put.then(|| Value::from(vec![1; *version as usize % 30]).encoded());
+            let by = (TxnId::new(*version), RunNumber::ZERO);
+            Record::new(&mut Vec::new(), key, value.as_deref(), Version::new(*version), by, None.into())
+        };
+        content.iter().map(record).collect()
+    }
+
+    /// Pages of these records, of up to that many entries, through a file.
+    fn pages(records: &[Record], entries: usize) -> Vec<StoredPage> {
+        let bounds = Bounds { version: Version::new(u64::MAX / 2), transaction: u64::MAX };
+        let page = |records: &[Record]| {
+            let mut file = Vec::new();
+            Page::of(records).write_onto(&mut file).unwrap();
+            StoredPage::read(&mut file.as_slice(), bounds).unwrap()
+        };
+        records.chunks(entries).map(page).collect()
+    }
+
+    fn content() -> impl Strategy<Value = Content> {
+        let key = (0..400_u16).prop_map(|number| number.to_be_bytes().to_vec());
+        prop::collection::btree_map(key, (1..900_u64, prop::bool::weighted(0.8)), 0..300)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if rt::CHECKS > 1 { 8 } else { 128 }))]
+
+        #[test]
+        fn of_checkpoint_and_log_the_newer_version_of_each_key_is_there(
+            checkpoint in content(),
+            log in content(),
+            entries in 1..129_usize,
+            page in prop::sample::select(vec![4, 8, 128]),
+        ) {
+            let sizes = Sizes { page, journal: 2 };
+            let stored = records(&checkpoint);
+            let (index, _) = Index::load(sizes, pages(&stored, entries), &records(&log), |_, _| ());
+            let mut expected = checkpoint;
+            for (key, version) in log {
+                let newest = expected.entry(key).or_insert(version);
+                if version.0 > newest.0 {
+                    *newest = version;
+                }
+            }
+            expected.retain(|_, (_, is_put)| *is_put);
+            let mut found = Vec::new();
+            index.scan(&[], None, Version::MAX, |entry| {
+                found.push((entry.key().to_vec(), entry.version().get()));
+                std::ops::ControlFlow::Continue(())
+            });
+            let expected: Vec<_> = expected.into_iter().map(|(key, (version, _))| (key, version)).collect();
+            prop_assert_eq!(&found, &expected);
+            prop_assert_eq!(index.len(), expected.len());
+            for (key, version) in expected {
+                let seen = index.look(&key, Version::MAX, |entry, _| entry.map(|entry| entry.version().get()));
+                prop_assert_eq!(seen, Some(version));
+            }
+        }
+    }
 }

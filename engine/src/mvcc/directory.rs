@@ -16,6 +16,7 @@
 //! * INV-DIRECTORY-2: in every state, each key is in the leaf that the directory names for it.
 
 use rt::lockfree::{AtomicRef, Loaded, Pin, Published, pin, read_step};
+use smallvec::SmallVec;
 
 use super::leaf::Leaf;
 use super::node::Node;
@@ -58,6 +59,9 @@ impl Sought<'_> {
         }
     }
 }
+
+/// Leaves that were replaced.
+pub(crate) type Replaced = SmallVec<[Published<Leaf>; 2]>;
 
 /// Numbers that are free, of chunks and leaves. Belongs to the writer.
 #[derive(Debug)]
@@ -171,32 +175,39 @@ impl Directory {
         read_step("index.leaf", self, || self.leaves.load(number, pin))
     }
 
-    /// Replaces a leaf by another state of it. Only the writer does.
-    pub(crate) fn replace(&self, number: u32, leaf: Leaf) {
-        self.leaves.set(number, Some(leaf));
+    /// Replaces a leaf by another state of it, and returns the one before. Only the writer does.
+    pub(crate) fn replace(&self, number: u32, leaf: Leaf) -> Replaced {
+        self.leaves.set(number, Some(leaf)).into_iter().collect()
     }
 
     /// Replaces a leaf by two, the second of which holds the keys from `separator` on. Only the writer
-    /// does. Returns the number of the right one.
-    pub(crate) fn split(&self, numbers: &mut Numbers, number: u32, left: Leaf, right: Leaf) -> u32 {
+    /// does. Returns the number of the right one, and the leaf before.
+    pub(crate) fn split(
+        &self,
+        numbers: &mut Numbers,
+        number: u32,
+        left: Leaf,
+        right: Leaf,
+    ) -> (u32, Replaced) {
         let separator = right.fence.lower.clone();
         let new = numbers.leaves.take();
         let pin = pin();
         let (chunk_number, chunk, position) = self.path(&left.fence.lower, &pin);
         debug_assert_eq!(chunk.child(position), number, "a leaf is where its lower bound is");
         let split = chunk.with_split(position, &separator, new);
-        if rt::mutant!(SplitLeftFirst) {
-            self.leaves.set(number, Some(left));
+        let before = if rt::mutant!(SplitLeftFirst) {
+            let before = self.replace(number, left);
             self.leaves.set(new, Some(right));
             self.chunks.set(chunk_number, Some(split));
+            before
         } else {
             self.leaves.set(new, Some(right));
             self.chunks.set(chunk_number, Some(split));
-            self.leaves.set(number, Some(left));
-        }
+            self.replace(number, left)
+        };
         rt::reached!("leaf split");
         self.split_chunk(numbers, chunk_number, &separator);
-        new
+        (new, before)
     }
 
     /// Splits a chunk that has too many children.
@@ -223,17 +234,18 @@ impl Directory {
         chunk.children().get(position + 1).copied()
     }
 
-    /// Replaces a leaf and the one behind it in its chunk by one. Only the writer does.
-    pub(crate) fn merge(&self, numbers: &mut Numbers, number: u32, merged: Leaf) {
+    /// Replaces a leaf and the one behind it in its chunk by one, and returns both. Only the writer does.
+    pub(crate) fn merge(&self, numbers: &mut Numbers, number: u32, merged: Leaf) -> Replaced {
         let lower = merged.fence.lower.clone();
         let pin = pin();
         let (chunk_number, chunk, position) = self.path(&lower, &pin);
         let right = chunk.child(position + 1);
-        self.leaves.set(number, Some(merged));
+        let left_before = self.leaves.set(number, Some(merged));
         self.chunks.set(chunk_number, Some(chunk.without_right_of(position)));
-        self.leaves.set(right, None);
+        let right_before = self.leaves.set(right, None);
         numbers.leaves.free.push(right);
         rt::reached!("leaves merged");
+        left_before.into_iter().chain(right_before).collect()
     }
 
     /// The chunk of a key, its number, and the position in it. For the writer.

@@ -31,6 +31,7 @@ struct Segment {
     /// Of all versions: the oldest, and the latest successor.
     oldest: Version,
     until: Version,
+    bytes: usize,
 }
 
 /// A version that snapshots from its own up to, but not including, that of its successor see.
@@ -64,7 +65,8 @@ impl Segment {
         });
         let oldest = versions.iter().map(|old| old.record.version()).min().unwrap_or(Version::MAX);
         let until = versions.iter().map(Old::until).max().unwrap_or(Version::ZERO);
-        Arc::new(Self { versions: versions.into(), oldest, until })
+        let bytes = versions.iter().map(|old| old.record.bytes()).sum();
+        Arc::new(Self { versions: versions.into(), oldest, until, bytes })
     }
 
     fn is_needed(&self, oldest: Version) -> bool {
@@ -84,6 +86,11 @@ impl History {
     /// How many versions there are.
     pub(crate) fn len(&self) -> usize {
         self.segments.iter().map(|segment| segment.versions.len()).sum()
+    }
+
+    /// Bytes that they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.segments.iter().map(|segment| segment.bytes).sum()
     }
 
     pub(crate) const fn is_empty(&self) -> bool {

@@ -10,6 +10,7 @@ use super::history::History;
 use super::journal::Journal;
 use super::page::{EntryRef, Fingerprints, Page, compare};
 use super::record::{Place, Record, fingerprint};
+use super::retired::Garbage;
 use crate::types::Version;
 
 /// The keys from `lower` up to, but not including, `upper` lie in a leaf.
@@ -36,6 +37,7 @@ pub(crate) struct Leaf {
     pub(super) history: Option<Arc<History>>,
     pub(super) fence: Arc<Fence>,
     pub(super) fingerprints: Fingerprints,
+    pub(super) garbage: Garbage,
 }
 
 /// What a look at one key found.
@@ -55,7 +57,8 @@ impl Leaf {
         fence: Arc<Fence>,
     ) -> Self {
         let history = history.filter(|history| !history.is_empty());
-        Self { journal: Journal::new(page.newest()), page, history, fence, fingerprints }
+        let garbage = Garbage::default();
+        Self { journal: Journal::new(page.newest()), page, history, fence, fingerprints, garbage }
     }
 
     /// The leaf of an index without keys.
@@ -151,6 +154,11 @@ impl Leaf {
         Keys::new(self, Order::of(self))
     }
 
+    /// Bytes of what it has by reference: the next state of the leaf may have the same.
+    pub(super) fn bytes_by_reference(&self) -> usize {
+        self.page.bytes_beside() + self.history.as_ref().map_or(0, |history| history.bytes())
+    }
+
     /// Versions that are no longer the newest of their key, and tombstones.
     pub(super) fn surplus(&self) -> usize {
         self.history.as_ref().map_or(0, |history| history.len()) + self.page.tombstones()
@@ -212,6 +220,11 @@ impl<'a, O: Deref<Target = [Ordered]>> Keys<'a, O> {
     /// Whether there is no journal.
     pub(super) fn is_page_only(&self) -> bool {
         self.order.is_empty()
+    }
+
+    /// Whether a snapshot sees nothing of the journal.
+    pub(super) fn all_newer(&self, at: Version) -> bool {
+        self.order.iter().all(|ordered| record_of(self.leaf, *ordered).version() > at)
     }
 
     /// Positions of the first key at or behind a bound; of the end without one.

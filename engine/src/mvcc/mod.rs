@@ -27,6 +27,7 @@ mod index;
 mod read;
 mod scan;
 mod cursor;
+mod snapshot_pages;
 
 mod directory;
 mod node;
@@ -34,12 +35,14 @@ mod table;
 
 mod leaf;
 mod page;
+mod stored_page;
 mod journal;
 mod history;
 mod record;
 mod entry;
 
 mod writer;
+mod retired;
 mod repack;
 mod bulk_load;
 
@@ -50,6 +53,7 @@ pub(crate) use cursor::Cursor;
 pub(crate) use entry::VersionEntry;
 pub(crate) use index::{Hint, Index, Sizes};
 pub(crate) use journal::JOURNAL_MAX;
-pub(crate) use page::{ENTRIES_MAX, EntryRef};
+pub(crate) use page::{ENTRIES_MAX, EntryRef, Page};
 pub(crate) use record::{KEY_BYTES_MAX, Record, fingerprint};
+pub(crate) use stored_page::{Bounds, StoredPage};
 pub(crate) use writer::{Pass, Writer};

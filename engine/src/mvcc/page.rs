@@ -11,6 +11,7 @@
 //! page is copied without them. All numbers are little-endian.
 //!
 //! INV-PAGE-1: keys rise strictly. INV-PAGE-2: every offset lies in the page, so reading it never fails.
+//! Pages that come from files are checked for both (`stored_page`).
 
 use std::cmp::Ordering;
 
@@ -26,31 +27,31 @@ pub(crate) const ENTRIES_MAX: usize = 128;
 /// Longer encoded values lie beside the page.
 pub(super) const INLINE_MAX: usize = 1 << 10;
 
-const NEWEST: usize = 24;
-const HEADER: usize = 32;
-const ENTRY_HEADER: usize = 12;
-const COLD: usize = 16;
-const COLD_EXPIRES: usize = 24;
+pub(super) const NEWEST: usize = 24;
+pub(super) const HEADER: usize = 32;
+pub(super) const ENTRY_HEADER: usize = 12;
+pub(super) const COLD: usize = 16;
+pub(super) const COLD_EXPIRES: usize = 24;
 
 /// Kinds of entries.
-const TOMBSTONE: u8 = 0;
-const INLINE: u8 = 1;
-const LARGE: u8 = 2;
-const KIND_MASK: u8 = 0x0f;
-const HAS_EXPIRY: u8 = 0x80;
+pub(super) const TOMBSTONE: u8 = 0;
+pub(super) const INLINE: u8 = 1;
+pub(super) const LARGE: u8 = 2;
+pub(super) const KIND_MASK: u8 = 0x0f;
+pub(super) const HAS_EXPIRY: u8 = 0x80;
 
 /// The newest versions of some keys, in key order. Never changes; cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Page {
-    bytes: Bytes,
-    count: u32,
-    stride: u32,
-    cold: u32,
-    cold_stride: u32,
-    newest: Version,
-    tombstones: u32,
+    pub(super) bytes: Bytes,
+    pub(super) count: u32,
+    pub(super) stride: u32,
+    pub(super) cold: u32,
+    pub(super) cold_stride: u32,
+    pub(super) newest: Version,
+    pub(super) tombstones: u32,
     /// Values that lie beside the page.
-    large: Option<Arc<[Record]>>,
+    pub(super) large: Option<Arc<[Record]>>,
 }
 
 /// An entry of a page.
@@ -62,6 +63,13 @@ pub(crate) struct PageEntry<'a> {
 }
 
 impl Page {
+    /// A page of these records, which are in key order.
+    #[cfg(test)]
+    pub(crate) fn of(records: &[Record]) -> Self {
+        let item = |record| Item { entry: EntryRef::Record(record), forgotten_from: Version::ZERO };
+        PageBuilder::new(&records.iter().map(item).collect::<Vec<_>>()).build()
+    }
+
     /// A page without entries.
     pub(crate) fn empty() -> Self {
         PageBuilder::new(&[]).build()
@@ -86,6 +94,16 @@ impl Page {
     #[inline]
     pub(super) const fn can_expire(&self) -> bool {
         self.cold_stride as usize == COLD_EXPIRES
+    }
+
+    /// Bytes that it takes, without the values beside it.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Bytes of the values that lie beside it, with their keys.
+    pub(super) fn bytes_beside(&self) -> usize {
+        self.large.iter().flat_map(|large| large.iter()).map(Record::bytes).sum()
     }
 
     /// Whether all entries have one length.
@@ -168,7 +186,7 @@ impl Page {
         Self { bytes: bytes.into(), newest, ..self.clone() }
     }
 
-    fn entry_start(&self, number: usize) -> usize {
+    pub(super) fn entry_start(&self, number: usize) -> usize {
         if self.is_even() {
             HEADER + number * self.stride as usize
         } else {
@@ -232,7 +250,7 @@ impl<'a> PageEntry<'a> {
     }
 
     #[inline]
-    fn kind(&self) -> u8 {
+    pub(super) fn kind(&self) -> u8 {
         self.bytes[ENTRY_HEADER - 1] & KIND_MASK
     }
 
@@ -347,7 +365,7 @@ impl<'a> EntryRef<'a> {
 pub(super) struct Fingerprints([u64; ENTRIES_MAX / 8]);
 
 impl Fingerprints {
-    fn set(&mut self, number: usize, fingerprint: u8) {
+    pub(super) fn set(&mut self, number: usize, fingerprint: u8) {
         self.0[number / 8] |= u64::from(fingerprint) << (number % 8 * 8);
     }
 }
@@ -498,12 +516,12 @@ pub(super) fn compare(left: &[u8], right: &[u8]) -> Ordering {
 }
 
 #[inline]
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
 }
 
 #[inline]
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
 }
 

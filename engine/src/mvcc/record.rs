@@ -125,6 +125,12 @@ impl Record {
         }
     }
 
+    /// Bytes of memory that it takes.
+    #[inline]
+    pub(super) fn bytes(&self) -> usize {
+        self.0.len()
+    }
+
     /// Gives it its version.
     ///
     /// # Panics

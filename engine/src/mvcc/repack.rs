@@ -226,7 +226,10 @@ impl Gathered<'_> {
     /// Two leaves, split at that item.
     pub(super) fn pack_two(&self, at: usize, fence: &Fence) -> (Leaf, Leaf) {
         let (left, right) = self.items.split_at(at);
-        let separator = separator(left, right);
+        let (Some(last), Some(first)) = (left.last(), right.first()) else {
+            unreachable!("a leaf is split between two keys")
+        };
+        let separator = separator(last.entry.key(), first.entry.key());
         let (old_left, old_right) = self.history.split(&separator);
         let left_fence = Fence { lower: fence.lower.clone(), upper: Some(separator.clone()) };
         let right_fence = Fence { lower: separator, upper: fence.upper.clone() };
@@ -247,17 +250,13 @@ impl Gathered<'_> {
     }
 }
 
-pub(super) fn pack(items: &[Item<'_>], history: History, fence: Arc<Fence>) -> Leaf {
+fn pack(items: &[Item<'_>], history: History, fence: Arc<Fence>) -> Leaf {
     let builder = PageBuilder::new(items);
     Leaf::new(builder.build(), builder.fingerprints(), Some(Arc::new(history)), fence)
 }
 
-/// The shortest key above all of the left and not above any of the right.
-pub(super) fn separator(left: &[Item<'_>], right: &[Item<'_>]) -> Box<[u8]> {
-    let (Some(last), Some(first)) = (left.last(), right.first()) else {
-        unreachable!("a leaf is split between two keys")
-    };
-    let (last, first) = (last.entry.key(), first.entry.key());
+/// The shortest key above the last one on the left, and not above the first one on the right.
+pub(super) fn separator(last: &[u8], first: &[u8]) -> Box<[u8]> {
     let shared = last.iter().zip(first).take_while(|(a, b)| a == b).count();
     if rt::mutant!(FenceOffByOne) {
         return last.into();

@@ -28,8 +28,8 @@ impl<T: 'static> Table<T> {
         self.segments[segment].get()?[place].load(pin)
     }
 
-    /// Replaces the value of that number. One thread at a time.
-    pub(crate) fn set(&self, number: u32, value: Option<T>) {
+    /// Replaces the value of that number, and returns the one before. One thread at a time.
+    pub(crate) fn set(&self, number: u32, value: Option<T>) -> Option<Published<T>> {
         let (segment, place) = locate(number);
         let cell = &self.segments[segment];
         if cell.get().is_none() {
@@ -38,7 +38,7 @@ impl<T: 'static> Table<T> {
             assert!(cell.set(fresh).is_ok(), "one thread at a time writes");
         }
         let segment = cell.get().expect("it was just made");
-        segment[place].swap(value.map(Published::new));
+        segment[place].swap(value.map(Published::new))
     }
 }
 

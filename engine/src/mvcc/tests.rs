@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use rt::sync::Arc;
 use rt::sync::atomic::{AtomicU64, Ordering};
 
-use super::{EntryRef, Hint, Index, Record, Sizes, Writer};
+use super::page::EntryRef;
+use super::{Hint, Index, Record, Sizes, Writer};
 use crate::store::SnapshotRegistry;
 use crate::types::{RunNumber, TxnId, Version};
 

@@ -6,17 +6,25 @@ use rt::lockfree::pin;
 use rt::sync::atomic::Ordering;
 use smallvec::SmallVec;
 
-use super::directory::Numbers;
+use super::directory::{Numbers, Replaced};
 use super::index::{Hint, Index};
 use super::leaf::Leaf;
 use super::record::Record;
 use super::repack::{Gathered, Plan, gather, keep_newest, patch};
+use super::retired::Retired;
 use crate::types::Version;
+
+/// Bytes in a journal from which on it counts as full: what is in it twice is kept for as long as it is
+/// there.
+fn journal_bytes_max() -> usize {
+    if rt::probe::is_simulated() { 2 << 10 } else { 256 << 10 }
+}
 
 /// What the writer of an index owns.
 #[derive(Debug)]
 pub(crate) struct Writer {
     numbers: Numbers,
+    retired: Retired,
     /// By number of leaf.
     leaves: Vec<LeafState>,
     /// Leaves with something to collect in page or history, once no snapshot is below the version.
@@ -51,6 +59,8 @@ pub(crate) struct Pass {
 #[derive(Clone, Copy, Debug, Default)]
 struct LeafState {
     surplus: u32,
+    /// Of the records in the journal.
+    journal_bytes: usize,
     /// The last pass before the last record was pushed.
     pushed_after: u32,
     is_queued: bool,
@@ -61,6 +71,7 @@ impl Writer {
     pub(super) fn new(numbers: Numbers) -> Self {
         Self {
             numbers,
+            retired: Retired::new(),
             leaves: vec![LeafState::default()],
             queue: VecDeque::new(),
             journals: VecDeque::new(),
@@ -89,12 +100,13 @@ impl Writer {
             let found = index.find_hinted(hint, record.key(), &pin);
             let (number, leaf) = (found.number, &*found.leaf);
             let len = leaf.journal.len();
-            if len >= index.sizes.journal {
+            let is_heavy = len > 0 && self.state(number).journal_bytes + record.bytes() > journal_bytes_max();
+            if len >= index.sizes.journal || is_heavy {
                 // Looked up when a journal is full, so that no history comes to be without a reader; once
                 // in a group.
                 let oldest = *self.oldest.get_or_insert_with(&mut *oldest);
                 let plan = Plan::collecting(oldest, record.version().next());
-                self.make_room(index, number, leaf, &plan);
+                self.make_room(index, number, leaf, &plan, is_heavy);
                 continue;
             }
             let fingerprint = record.fingerprint();
@@ -107,17 +119,18 @@ impl Writer {
             );
             let is_tombstone = record.value().is_none();
             record.set_place(place);
+            let bytes = record.bytes();
             leaf.journal.push(record);
             if before.is_none() {
                 index.keys.fetch_add(1, Ordering::Relaxed);
             }
-            self.pushed(number, usize::from(before.is_some()) + usize::from(is_tombstone));
+            self.pushed(number, bytes, usize::from(before.is_some()) + usize::from(is_tombstone));
             return Hint::new(number);
         }
     }
 
     /// Counts a record that was pushed, and what it made superfluous.
-    fn pushed(&mut self, number: u32, surplus: usize) {
+    fn pushed(&mut self, number: u32, bytes: usize, surplus: usize) {
         self.credit += 1;
         if self.touched.last() != Some(&number) {
             self.touched.push(number);
@@ -126,6 +139,7 @@ impl Writer {
         let pass = self.pass;
         let state = self.state(number);
         state.surplus += surplus as u32;
+        state.journal_bytes += bytes;
         state.pushed_after = pass;
         if !state.is_in_journals {
             state.is_in_journals = true;
@@ -168,19 +182,27 @@ impl Writer {
         }
     }
 
-    /// Makes room in a full journal.
-    fn make_room(&mut self, index: &Index, number: u32, leaf: &Leaf, plan: &Plan) {
-        if leaf.keys().keys_with_records() * 4 <= index.sizes.journal.max(4) {
+    /// Makes room in a full journal, which may be full because of its bytes.
+    fn make_room(&mut self, index: &Index, number: u32, leaf: &Leaf, plan: &Plan, is_heavy: bool) {
+        if is_heavy {
+            rt::reached!("journal full of large values");
+        } else if leaf.keys().keys_with_records() * 4 <= index.sizes.journal.max(4) {
             rt::reached!("journal kept to the newest versions");
             let (fresh, _) = keep_newest(leaf, plan);
             let surplus = fresh.surplus_with_journal();
-            index.directory.replace(number, fresh);
+            let journal = fresh.journal_bytes();
+            let kept = fresh.bytes_by_reference() + journal + fresh.page.bytes();
+            let before = index.directory.replace(number, fresh);
+            self.retire(before, self.bytes_of(number, leaf), kept);
             self.note(number, surplus, plan.next, true);
+            self.state(number).journal_bytes = journal;
             return;
         }
         if let Some(patched) = patch(leaf, plan) {
             rt::reached!("page patched by its journal");
-            index.directory.replace(number, patched);
+            let kept = patched.bytes_by_reference();
+            let before = index.directory.replace(number, patched);
+            self.retire(before, self.bytes_of(number, leaf), kept);
             self.note(number, 0, plan.next, false);
             return;
         }
@@ -196,7 +218,9 @@ impl Writer {
         if let Some(at) = gathered.split_at(index.sizes.page) {
             let (left, right) = gathered.pack_two(at, &leaf.fence);
             let (left_surplus, right_surplus) = (left.surplus(), right.surplus());
-            let new = index.directory.split(&mut self.numbers, number, left, right);
+            let kept = left.bytes_by_reference() + right.bytes_by_reference();
+            let (new, before) = index.directory.split(&mut self.numbers, number, left, right);
+            self.retire(before, self.bytes_of(number, leaf), kept);
             self.note(number, left_surplus, plan.next, false);
             self.note(new, right_surplus, plan.next, false);
             if !rt::mutant!(RollBackForgetsSplit) {
@@ -207,10 +231,7 @@ impl Writer {
         if gathered.items.len() < index.sizes.page / 4 && plan.roll_back_above.is_none() {
             return dropped + self.merge_or_replace(index, number, leaf, gathered, plan);
         }
-        let fresh = gathered.pack(&leaf.fence);
-        let surplus = fresh.surplus();
-        index.directory.replace(number, fresh);
-        self.note(number, surplus, plan.next, false);
+        self.replace(index, number, leaf, gathered.pack(&leaf.fence), plan);
         dropped
     }
 
@@ -234,25 +255,57 @@ impl Writer {
                 index.keys.fetch_sub(gone as u64, Ordering::Relaxed);
                 let dropped = behind.dropped;
                 let merged = gathered.pack_with(behind, &leaf.fence, &right_leaf.fence);
-                let surplus = merged.surplus();
-                index.directory.merge(&mut self.numbers, number, merged);
+                let (surplus, kept) = (merged.surplus(), merged.bytes_by_reference());
+                let bytes = self.bytes_of(number, leaf) + self.bytes_of(*right, right_leaf);
+                let before = index.directory.merge(&mut self.numbers, number, merged);
+                self.retire(before, bytes, kept);
                 self.note(*right, 0, plan.next, false);
                 self.note(number, surplus, plan.next, false);
                 self.touch(number);
                 return dropped;
             }
         }
-        let fresh = gathered.pack(&leaf.fence);
-        let surplus = fresh.surplus();
-        index.directory.replace(number, fresh);
-        self.note(number, surplus, plan.next, false);
+        self.replace(index, number, leaf, gathered.pack(&leaf.fence), plan);
         0
+    }
+
+    /// Replaces a leaf by what it was packed to.
+    fn replace(&mut self, index: &Index, number: u32, leaf: &Leaf, fresh: Leaf, plan: &Plan) {
+        let (surplus, kept) = (fresh.surplus(), fresh.bytes_by_reference());
+        let before = index.directory.replace(number, fresh);
+        self.retire(before, self.bytes_of(number, leaf), kept);
+        self.note(number, surplus, plan.next, false);
+    }
+
+    /// Bytes that a leaf takes.
+    fn bytes_of(&self, number: u32, leaf: &Leaf) -> usize {
+        let journal = self.leaves.get(number as usize).map_or(0, |state| state.journal_bytes);
+        leaf.page.bytes() + leaf.bytes_by_reference() + journal
+    }
+
+    /// Takes leaves that were replaced, of whose bytes those that replace them have some, about.
+    fn retire(&mut self, leaves: Replaced, bytes: usize, kept: usize) {
+        let mut garbage = bytes.saturating_sub(kept);
+        for leaf in leaves {
+            self.retired.add(leaf, std::mem::take(&mut garbage));
+        }
+    }
+
+    /// How many bytes of what was replaced wait until no reader has them.
+    pub(crate) fn retired_bytes(&self) -> u64 {
+        self.retired.waiting()
+    }
+
+    /// Frees what was replaced, unless a reader is in the way.
+    pub(crate) fn free_retired(&mut self) {
+        self.retired.free();
     }
 
     /// Notes the new state of a leaf: how much it holds that will have to go, once no snapshot is below
     /// `due`.
     fn note(&mut self, number: u32, surplus: usize, due: Version, has_journal: bool) {
         let state = self.state(number);
+        state.journal_bytes = 0;
         let before = std::mem::replace(&mut state.surplus, surplus as u32) as usize;
         let enqueue = surplus > 0 && !has_journal && !std::mem::replace(&mut state.is_queued, true);
         self.surplus = self.surplus + surplus - before;
@@ -275,6 +328,7 @@ impl Writer {
             dropped += self.collect(index, number, &Plan::collecting(oldest, next));
         }
         self.credit = self.credit.min(index.sizes.journal * 4);
+        self.retired.free_some();
         dropped
     }
 
@@ -285,8 +339,8 @@ impl Writer {
         Pass { journals: self.journals.len(), queued: self.queue.len(), idle_only }
     }
 
-    /// Collects all that no snapshot sees from the next leaf of a pass. Returns how many versions went; `None`
-    /// if there is no leaf left.
+    /// Collects all that no snapshot sees from the next leaf of a pass. Returns how many versions went;
+    /// `None` if there is no leaf left.
     pub(crate) fn collect_next(
         &mut self,
         index: &Index,
@@ -318,18 +372,15 @@ impl Writer {
             state.is_in_journals = false;
             return Some(number);
         }
-        while pass.queued > 0 {
-            pass.queued -= 1;
-            let (due, number) = self.queue.pop_front()?;
-            if due > oldest && !unobserved() {
-                self.queue.push_front((due, number));
-                break;
-            }
-            self.state(number).is_queued = false;
-            return Some(number);
+        pass.queued = pass.queued.checked_sub(1)?;
+        let (due, number) = self.queue.pop_front()?;
+        if due > oldest && !unobserved() {
+            self.queue.push_front((due, number));
+            pass.queued = 0;
+            return None;
         }
-        pass.queued = 0;
-        None
+        self.state(number).is_queued = false;
+        Some(number)
     }
 
     /// Whether packing a leaf anew would change anything.
@@ -369,6 +420,11 @@ impl Writer {
 }
 
 impl Leaf {
+    /// Bytes of the records of the journal.
+    fn journal_bytes(&self) -> usize {
+        (0..self.journal.len()).filter_map(|number| self.journal.get(number)).map(Record::bytes).sum()
+    }
+
     /// [`surplus`](Leaf::surplus), and what the journal makes superfluous.
     fn surplus_with_journal(&self) -> usize {
         let mut surplus = self.surplus();

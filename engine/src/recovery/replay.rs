@@ -8,6 +8,7 @@ use super::sink::RecoverySink;
 use super::torn_tail;
 use crate::checkpoint::CheckpointReader;
 use crate::error::{Error, Result};
+use crate::mvcc::StoredPage;
 use crate::types::{Lsn, RunNumber, TxnId, Version};
 use crate::wal::entry::decode_transaction;
 use crate::wal::files::{checkpoint_name, segment_name};
@@ -158,18 +159,14 @@ impl<'a> Replay<'a> {
         if checkpoint.header.database != self.manifest.database {
             return Err(foreign(&checkpoint.name));
         }
-        // Bounded by the size of the file: a footer that lies must not make the store reserve more than there
-        // can be.
-        sink.expect(checkpoint.footer.entries.min(checkpoint.entries_max()));
         let last_txn = &mut self.last_txn;
         let (salvage, salvaged) = (self.salvage, &mut self.report.salvaged);
         let repaired = salvaged.len();
         let entries = checkpoint.read(
-            |entries| {
-                for entry in entries {
-                    *last_txn = entry.transaction.max(*last_txn);
-                }
-                sink.load(entries)
+            |pages| {
+                let newest = pages.iter().map(StoredPage::last_txn).max();
+                *last_txn = newest.unwrap_or_default().max(*last_txn);
+                sink.load(pages)
             },
             |block| match salvage {
                 Salvage::Refuse => Err(Error::Corruption {

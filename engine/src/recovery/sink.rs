@@ -1,17 +1,13 @@
 //! The receiver of what recovery reads.
 
 use crate::error::Result;
+use crate::mvcc::StoredPage;
 use crate::wal::RecoveredWrite;
 
 /// The store, while it is being recovered.
 pub(crate) trait RecoverySink {
-    /// Announces how many keys will be loaded.
-    fn expect(&mut self, keys: u64) {
-        let _ = keys;
-    }
-
     /// Takes the content of the checkpoint, in key order, in batches: before anything else, each key once.
-    fn load(&mut self, entries: &[RecoveredWrite<'_>]) -> Result<()>;
+    fn load(&mut self, pages: Vec<StoredPage>) -> Result<()>;
 
     /// Takes commits, in commit order, in batches of whole commits. A commit's writes follow each other and
     /// have one version; versions rise.

@@ -44,16 +44,6 @@ impl<'a> Cursor<'a> {
         Some(u64::from_le_bytes(bytes))
     }
 
-    /// Decodes a byte that says whether a value follows, and the value.
-    #[inline]
-    pub(crate) fn option<T>(&mut self, some: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
-        match self.byte()? {
-            0 => Some(None),
-            1 => some(self).map(Some),
-            _ => None,
-        }
-    }
-
     /// Decodes a signed number, short if it is near zero.
     #[inline]
     pub(crate) fn signed_varint(&mut self) -> Option<i64> {

@@ -23,7 +23,7 @@ use crate::types::Lsn;
 pub(crate) const RECORD_HEADER_BYTES: usize = 16;
 /// No payload is longer.
 pub(crate) const PAYLOAD_BYTES_MAX: usize = 1 << 30;
-/// Version of every file that this library writes.
+/// Format version of segments and of the manifest.
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
 /// Identifies a database, so that files of two can't be mixed up.

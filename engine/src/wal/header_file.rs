@@ -7,16 +7,24 @@
 //! Later versions keep length and checksum, so that a damaged version is told from a later one.
 
 use crate::error::{Error, Result};
-use crate::wal::format::{FORMAT_VERSION, u32_at};
+use crate::wal::format::u32_at;
+
+/// How a kind of file begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FileFormat {
+    pub(crate) magic: &'static [u8; 8],
+    /// The format version that this library writes, and the only one that it reads.
+    pub(crate) version: u32,
+}
 
 /// Writes a header.
 #[derive(Debug)]
 pub(crate) struct HeaderWriter(Vec<u8>);
 
 impl HeaderWriter {
-    pub(crate) fn new(magic: &[u8; 8]) -> Self {
-        let mut bytes = magic.to_vec();
-        bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+    pub(crate) fn new(format: FileFormat) -> Self {
+        let mut bytes = format.magic.to_vec();
+        bytes.extend_from_slice(&format.version.to_le_bytes());
         Self(bytes)
     }
 
@@ -64,12 +72,13 @@ pub(crate) fn check_numbers(file: &str, epoch: u64, numbers: &[u64]) -> Result<(
 /// checksum, and returns its fields.
 ///
 /// # Errors
-/// [`Error::NewerFormat`] and [`Error::Corruption`], naming `file` and counting from `offset`.
+/// [`Error::NewerFormat`], [`Error::OlderFormat`] and [`Error::Corruption`], naming `file` and counting from
+/// `offset`.
 pub(crate) fn read_header<'a>(
     file: &str,
     offset: u64,
     bytes: &'a [u8],
-    magic: &[u8; 8],
+    format: FileFormat,
     length: usize,
 ) -> Result<&'a [u8]> {
     let damaged =
@@ -77,7 +86,7 @@ pub(crate) fn read_header<'a>(
     if bytes.len() < 12 {
         return Err(damaged("too short for a header"));
     }
-    if &bytes[..8] != magic {
+    if &bytes[..8] != format.magic {
         return Err(damaged("does not start with the mark of such a file"));
     }
     if bytes.len() < length {
@@ -88,11 +97,12 @@ pub(crate) fn read_header<'a>(
         return Err(damaged("the checksum of the header does not match"));
     }
     let found = u32_at(bytes, 8);
-    if found > FORMAT_VERSION {
-        return Err(Error::NewerFormat { file: file.to_owned(), found, supported: FORMAT_VERSION });
-    }
-    if found != FORMAT_VERSION {
-        return Err(damaged("a format version that never was"));
+    let (file, supported) = (file.to_owned(), format.version);
+    match found {
+        0 => return Err(damaged("a format version that never was")),
+        older if older < supported => return Err(Error::OlderFormat { file, found, supported }),
+        newer if newer > supported => return Err(Error::NewerFormat { file, found, supported }),
+        _ => {}
     }
     Ok(&bytes[12..length - 4])
 }

@@ -12,12 +12,12 @@
 use env::{Disk, OpenMode, read_up_to_at};
 
 use super::files::{IoFailure, MANIFEST, create_file};
-use super::format::{DatabaseId, u64_at};
-use super::header_file::{HeaderWriter, check_numbers, read_header};
+use super::format::{DatabaseId, FORMAT_VERSION, u64_at};
+use super::header_file::{FileFormat, HeaderWriter, check_numbers, read_header};
 use crate::error::{Error, Result};
 use crate::types::{Lsn, Version};
 
-const MAGIC: &[u8; 8] = b"STRMMANI";
+const FORMAT: FileFormat = FileFormat { magic: b"STRMMANI", version: FORMAT_VERSION };
 const BYTES: usize = 56;
 
 /// The identity of a database, and what there is of it at least.
@@ -35,7 +35,7 @@ pub(crate) struct Manifest {
 impl Manifest {
     /// Writes the manifest, durably, in the place of the one before.
     pub(crate) fn write(&self, disk: &dyn Disk) -> Result<(), IoFailure> {
-        let bytes = HeaderWriter::new(MAGIC)
+        let bytes = HeaderWriter::new(FORMAT)
             .bytes(&self.database)
             .u64(self.epoch)
             .u64(self.durable.get())
@@ -54,7 +54,7 @@ impl Manifest {
         let mut bytes = [0; BYTES + 1];
         let read =
             read_up_to_at(&*file, 0, &mut bytes).map_err(|error| Error::io("read", MANIFEST, error))?;
-        let fields = read_header(MANIFEST, 0, &bytes[..read], MAGIC, BYTES)?;
+        let fields = read_header(MANIFEST, 0, &bytes[..read], FORMAT, BYTES)?;
         if read > BYTES {
             return Err(Error::Corruption {
                 file: MANIFEST.to_owned(),

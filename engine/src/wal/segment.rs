@@ -9,15 +9,15 @@
 use env::{Disk, File, OpenMode, read_up_to_at};
 
 use super::files::{IoFailure, create_file, segment_name};
-use super::format::{CrcSeed, DatabaseId, u64_at};
-use super::header_file::{HeaderWriter, check_numbers, read_header};
+use super::format::{CrcSeed, DatabaseId, FORMAT_VERSION, u64_at};
+use super::header_file::{FileFormat, HeaderWriter, check_numbers, read_header};
 use crate::error::{Error, Result};
 use crate::types::{Lsn, Version};
 
 /// Bytes in front of the first record: a page, so that no write of records touches the header.
 pub(crate) const SEGMENT_HEADER_BYTES: u64 = 4096;
 
-const MAGIC: &[u8; 8] = b"STRMWAL\0";
+const FORMAT: FileFormat = FileFormat { magic: b"STRMWAL\0", version: FORMAT_VERSION };
 const USED_BYTES: usize = 64;
 /// Bytes of the header that are used; zeros follow.
 pub(crate) const SEGMENT_HEADER_USED: u64 = USED_BYTES as u64;
@@ -46,7 +46,7 @@ impl SegmentHeader {
     }
 
     fn encode(&self) -> Vec<u8> {
-        HeaderWriter::new(MAGIC)
+        HeaderWriter::new(FORMAT)
             .bytes(&self.database)
             .u64(self.epoch)
             .u64(self.number)
@@ -111,7 +111,7 @@ impl SegmentHeader {
         let file = disk.open(name, mode).map_err(|error| Error::io("open", name, error))?;
         let mut bytes = [0; USED_BYTES];
         let read = read_up_to_at(&*file, 0, &mut bytes).map_err(|error| Error::io("read", name, error))?;
-        let fields = read_header(name, 0, &bytes[..read], MAGIC, USED_BYTES)?;
+        let fields = read_header(name, 0, &bytes[..read], FORMAT, USED_BYTES)?;
         let header = Self {
             database: fields[..16].try_into().expect("sixteen bytes"),
             epoch: u64_at(fields, 16),

@@ -203,23 +203,50 @@ fn the_last_segment_of_an_epoch_that_was_opened_is_missed() {
     });
 }
 
+/// Gives a file a format version, with a checksum that matches, unlike that of a damaged file.
+fn set_format(files: &mut Files, name: &str, version: u8) {
+    let bytes = files.get_mut(name).unwrap();
+    let end = if name.starts_with("wal-") { 60 } else { 52 };
+    bytes[8] = version;
+    let crc = crc32fast::hash(&bytes[..end]);
+    bytes[end..end + 4].copy_from_slice(&crc.to_le_bytes());
+}
+
 #[test]
 fn a_newer_format_is_named() {
     rt::check(|| {
         let (files, _) = database(3);
         for name in files.keys().filter(|name| !name.starts_with("LOCK")) {
             let mut files = files.clone();
-            // The checksum of a later library matches, unlike that of a damaged file.
-            let bytes = files.get_mut(name).unwrap();
-            let end = if name.starts_with("wal-") { 60 } else { 52 };
-            bytes[8] = 2;
-            let crc = crc32fast::hash(&bytes[..end]);
-            bytes[end..end + 4].copy_from_slice(&crc.to_le_bytes());
+            set_format(&mut files, name, 9);
             let error = opened(&files, small()).unwrap_err();
+            let known = if name.starts_with("checkpoint-") { 2 } else { 1 };
             assert!(
-                matches!(&error, Error::NewerFormat { found: 2, supported: 1, file } if file == name),
+                matches!(&error, Error::NewerFormat { found: 9, supported, file } if file == name && *supported == known),
                 "{error}"
             );
+        }
+    });
+}
+
+#[test]
+fn a_checkpoint_of_an_earlier_build_is_refused_with_what_to_do_and_no_salvage_takes_it_for_damage() {
+    rt::check(|| {
+        let (mut files, _) = database(3);
+        let name = files.keys().find(|name| name.starts_with("checkpoint-")).unwrap().clone();
+        set_format(&mut files, &name, 1);
+        let salvage = RecoveryOptions { log: small(), salvage: Salvage::DropDamaged };
+        for options in [small().into(), salvage] {
+            let disk = SimDisk::load(&files, DiskOptions::default());
+            let error = recovered(&disk, options).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "{name} has format version 1, and this library reads only 2: \
+                     open it with the version that wrote it, and copy what is in it to a new database"
+                )
+            );
+            assert_eq!(disk.files().get(&name), files.get(&name));
         }
     });
 }

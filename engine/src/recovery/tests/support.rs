@@ -9,6 +9,7 @@ use stormproof_faults::{Decision, DiskHook, DiskOptions, Operation, SimDisk, Sim
 
 use crate::checkpoint::{CheckpointInfo, CheckpointWriter};
 use crate::error::{Error, Result};
+use crate::mvcc::{Page, Record, StoredPage};
 use crate::recovery::{Opened, RecoveryOptions, RecoverySink, open};
 use crate::types::{RunNumber, TxnId, Version};
 use crate::value::Value;
@@ -36,11 +37,13 @@ impl MapSink {
 }
 
 impl RecoverySink for MapSink {
-    fn load(&mut self, entries: &[RecoveredWrite<'_>]) -> Result<()> {
-        entries.iter().try_for_each(|entry| {
-            assert!(self.0.last_key_value().is_none_or(|(last, _)| last.as_slice() < entry.key));
-            self.put(entry)
-        })
+    fn load(&mut self, pages: Vec<StoredPage>) -> Result<()> {
+        for entry in pages.iter().flat_map(StoredPage::entries) {
+            assert!(self.0.last_key_value().is_none_or(|(last, _)| last.as_slice() < entry.key()));
+            let entry = (entry.key().to_vec(), entry.to_entry());
+            self.0.insert(entry.0, (entry.1.version, entry.1.txn, entry.1.value));
+        }
+        Ok(())
     }
 
     fn apply(&mut self, writes: &[RecoveredWrite<'_>]) -> Result<()> {
@@ -114,11 +117,15 @@ impl Store {
         let capture = log.capture()?;
         let version = self.content.values().map(|cell| cell.0).max().unwrap_or_default();
         let mut writer = CheckpointWriter::begin(log, capture, version.max(capture.version))?;
-        for (key, (version, txn, value)) in &self.content {
-            let value = value
-                .as_ref()
-                .map(|value| bincode::encode_to_vec(value, bincode::config::standard()).unwrap());
-            writer.push(key, *version, *txn, RunNumber::new(3), value.as_deref(), None)?;
+        let by = |txn| (txn, RunNumber::new(3));
+        let record = |(key, (version, txn, value)): (&Vec<u8>, &Cell)| {
+            let value = value.as_ref().map(Value::encoded);
+            Record::new(&mut Vec::new(), key, value.as_deref(), *version, by(*txn), None.into())
+        };
+        let records: Vec<Record> = self.content.iter().map(record).collect();
+        for page in records.chunks(3).map(Page::of) {
+            writer.push(&page)?;
+            writer.write_full_block()?;
         }
         writer.finish()
     }
