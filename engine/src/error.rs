@@ -7,6 +7,7 @@ use rt::sync::Arc;
 
 use crate::conflict::{ConflictInfo, describe};
 use crate::run_id::RunId;
+use crate::tuple::KeyError;
 use crate::value::{TooDeep, ValueError};
 
 /// A result of the engine.
@@ -78,6 +79,10 @@ pub enum Error {
     /// The value has another type than asked for.
     #[error(transparent)]
     Value(#[from] ValueError),
+
+    /// The key is no ordered key of the type asked for.
+    #[error(transparent)]
+    Key(#[from] KeyError),
 
     /// A key, value or argument that is not allowed.
     #[error("{0}")]

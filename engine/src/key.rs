@@ -279,6 +279,12 @@ impl Key {
         self.0.extend_from_slice(bytes);
     }
 
+    /// This key, longer by these bytes.
+    pub(crate) fn with_bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
     /// This key, longer by an escaped component.
     pub(crate) fn with_component(mut self, component: &[u8]) -> Self {
         push_component(&mut self.0, component);

@@ -31,12 +31,18 @@ extern crate simulating_rt as rt;
 mod types;
 mod error;
 mod conflict;
+mod big_int;
 mod value;
 mod value_ref;
+mod encoding;
 mod run_id;
 mod key;
 mod range;
+mod tuple;
 
+mod table;
+#[cfg(feature = "serde")]
+mod serde_values;
 mod database;
 mod primitives;
 mod txn;
@@ -65,6 +71,7 @@ mod reentry;
 #[cfg(test)]
 mod concurrency;
 
+pub use big_int::BigInt;
 pub use checkpoint::CheckpointInfo;
 pub use conflict::{CasExpectation, ConflictInfo};
 pub use database::{Database, DatabaseBuilder, Provenance};
@@ -82,7 +89,11 @@ pub use range::KeyRange;
 pub use recovery::{RecoveryReport, Salvage, SalvagedDamage};
 pub use run::{RunOptions, RunRecord, RunStatus};
 pub use run_id::RunId;
+#[cfg(feature = "serde")]
+pub use serde_values::Serde;
 pub use snapshot::{Snapshot, Versioned};
+pub use table::{DatabaseTable, SnapshotTable, Table, TableEntries, TableValue, TransactionTable};
+pub use tuple::{FromKeyPart, KeyError, KeyPart, KeyReader, KeyWriter};
 // For tests that compare with an implementation by copying.
 #[doc(hidden)]
 pub use snapshot::{ClonedSnapshotView, SnapshotView};

@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use bincode::de::read::Reader as _;
-use bincode::de::{BorrowDecoder, Decoder};
-use bincode::enc::Encoder;
-use bincode::error::{DecodeError, EncodeError};
-use bincode::{BorrowDecode, Decode, Encode};
 use bytes::Bytes;
 use smallvec::SmallVec;
+
+use crate::big_int::BigInt;
 
 /// Arrays and maps nest no deeper.
 pub const VALUE_DEPTH_MAX: usize = 64;
@@ -23,6 +20,8 @@ pub const VALUE_DEPTH_MAX: usize = 64;
 /// assert_eq!((value.type_name(), value.depth()), ("Array", 1));
 /// assert!(value.size() > 0);
 /// assert!(u64::try_from(Value::from(-1_i64)).is_err());
+/// assert_eq!(u64::try_from(Value::from(u64::MAX)), Ok(u64::MAX));
+/// assert_eq!(Value::from(None::<u64>), Value::Null);
 /// ```
 #[derive(Clone, Debug, Default)]
 pub enum Value {
@@ -33,6 +32,8 @@ pub enum Value {
     Bool(bool),
     /// An integer.
     I64(i64),
+    /// An integer that is no `i64`.
+    BigInt(BigInt),
     /// A floating-point number.
     F64(f64),
     /// Text.
@@ -52,6 +53,7 @@ impl Value {
             Self::Null => "Null",
             Self::Bool(_) => "Bool",
             Self::I64(_) => "I64",
+            Self::BigInt(_) => "BigInt",
             Self::F64(_) => "F64",
             Self::String(_) => "String",
             Self::Bytes(_) => "Bytes",
@@ -68,7 +70,7 @@ impl Value {
         while let Some(value) = rest.pop() {
             size += size_of::<Self>();
             match value {
-                Self::Null | Self::Bool(_) | Self::I64(_) | Self::F64(_) => {}
+                Self::Null | Self::Bool(_) | Self::I64(_) | Self::BigInt(_) | Self::F64(_) => {}
                 Self::String(text) => size += text.len(),
                 Self::Bytes(bytes) => size += bytes.len(),
                 Self::Array(values) => rest.extend(values),
@@ -124,44 +126,6 @@ impl Value {
             }
         }
     }
-
-    /// The value as it is stored.
-    pub(crate) fn encoded(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        self.encode_onto(&mut bytes).expect("values encode: their depth is limited when they are written");
-        bytes
-    }
-
-    /// Appends the encoded value.
-    #[inline]
-    pub(crate) fn encode_onto(&self, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
-        /// Appends what is written.
-        struct Onto<'a>(&'a mut Vec<u8>);
-
-        impl bincode::enc::write::Writer for Onto<'_> {
-            #[inline]
-            fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
-                self.0.extend_from_slice(bytes);
-                Ok(())
-            }
-        }
-
-        bincode::encode_into_writer(self, Onto(buffer), bincode::config::standard())
-    }
-
-    const fn tag(&self) -> u8 {
-        match self {
-            Self::Null => 0,
-            Self::Bool(false) => 1,
-            Self::Bool(true) => 2,
-            Self::I64(_) => 3,
-            Self::F64(_) => 4,
-            Self::String(_) => 5,
-            Self::Bytes(_) => 6,
-            Self::Array(_) => 7,
-            Self::Map(_) => 8,
-        }
-    }
 }
 
 /// Values are equal if they are the same: a NaN equals itself, and 0.0 is not -0.0, so that compare-and-set
@@ -172,6 +136,7 @@ impl PartialEq for Value {
             (Self::Null, Self::Null) => true,
             (Self::Bool(a), Self::Bool(b)) => a == b,
             (Self::I64(a), Self::I64(b)) => a == b,
+            (Self::BigInt(a), Self::BigInt(b)) => a == b,
             (Self::F64(a), Self::F64(b)) => a.to_bits() == b.to_bits(),
             (Self::String(a), Self::String(b)) => a == b,
             (Self::Bytes(a), Self::Bytes(b)) => a == b,
@@ -195,6 +160,7 @@ pub(crate) struct TooDeep {
 
 /// The value is of another type than asked for, or does not fit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ValueError {
     /// Another type.
     #[error("the value is {found}, not {expected}: read it as {found}, or write {expected}")]
@@ -204,18 +170,25 @@ pub enum ValueError {
         /// The type that is there.
         found: &'static str,
     },
+    /// A serde type that does not become a value, or that a value does not become.
+    #[cfg(feature = "serde")]
+    #[error("{message}: change the type, or write the value anew")]
+    Serde {
+        /// What serde says.
+        message: String,
+    },
     /// The right type, but too large or too small a number.
     #[error("{number} does not fit in {target}: use a type that holds it")]
     Range {
         /// The number.
-        number: i128,
+        number: String,
         /// The type that does not hold it.
         target: &'static str,
     },
 }
 
 macro_rules! integer {
-    (from: $($small:ty),*; try_from: $($large:ty),*) => {
+    (small: $($small:ty),*; large: $($large:ty),*) => {
         $(
             impl From<$small> for Value {
                 fn from(number: $small) -> Self {
@@ -225,13 +198,9 @@ macro_rules! integer {
             integer!(read: $small);
         )*
         $(
-            impl TryFrom<$large> for Value {
-                type Error = ValueError;
-
-                fn try_from(number: $large) -> Result<Self, ValueError> {
-                    i64::try_from(number)
-                        .map(Self::I64)
-                        .map_err(|_| ValueError::Range { number: number as i128, target: "I64" })
+            impl From<$large> for Value {
+                fn from(number: $large) -> Self {
+                    i64::try_from(number).map_or_else(|_| Self::BigInt(BigInt::of(number)), Self::I64)
                 }
             }
             integer!(read: $large);
@@ -242,19 +211,41 @@ macro_rules! integer {
             type Error = ValueError;
 
             fn try_from(value: Value) -> Result<Self, ValueError> {
-                match value {
-                    Value::I64(number) => <$type>::try_from(number)
-                        .map_err(|_| {
-                            ValueError::Range { number: i128::from(number), target: stringify!($type) }
-                        }),
-                    other => Err(ValueError::Type { expected: "I64", found: other.type_name() }),
-                }
+                let number = match value {
+                    Value::I64(number) => Self::try_from(number).map_err(|_| number.to_string()),
+                    Value::BigInt(number) => number.to_number().ok_or_else(|| number.to_string()),
+                    other => return Err(ValueError::Type { expected: "I64", found: other.type_name() }),
+                };
+                number.map_err(|number| ValueError::Range { number, target: stringify!($type) })
             }
         }
+        optional!($type);
     };
 }
 
-integer!(from: i8, i16, i32, i64, u8, u16, u32; try_from: u64, usize, isize);
+/// `None` is stored as null.
+macro_rules! optional {
+    ($($type:ty),*) => {$(
+        impl TryFrom<Value> for Option<$type> {
+            type Error = ValueError;
+
+            fn try_from(value: Value) -> Result<Self, ValueError> {
+                match value {
+                    Value::Null => Ok(None),
+                    value => value.try_into().map(Some),
+                }
+            }
+        }
+    )*};
+}
+
+impl<V: Into<Value>> From<Option<V>> for Value {
+    fn from(value: Option<V>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+integer!(small: i8, i16, i32, i64, u8, u16, u32; large: u64, usize, isize, u128, i128);
 
 macro_rules! plain {
     ($($variant:ident($type:ty)),*) => {$(
@@ -277,10 +268,14 @@ macro_rules! plain {
                 }
             }
         }
+
+        optional!($type);
     )*};
 }
 
 plain!(Bool(bool), F64(f64), String(String), Bytes(Bytes), Array(Vec<Value>), Map(BTreeMap<String, Value>));
+
+optional!(Vec<u8>);
 
 impl TryFrom<Value> for Vec<u8> {
     type Error = ValueError;
@@ -338,91 +333,13 @@ impl From<&Self> for Value {
     }
 }
 
-/// The layout on disk: one tag byte, then the content.
-impl Encode for Value {
-    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-        self.tag().encode(encoder)?;
-        match self {
-            Self::Null | Self::Bool(_) => Ok(()),
-            Self::I64(number) => number.encode(encoder),
-            Self::F64(number) => number.to_bits().encode(encoder),
-            Self::String(text) => text.encode(encoder),
-            Self::Bytes(bytes) => bytes.as_ref().encode(encoder),
-            Self::Array(values) => values.encode(encoder),
-            Self::Map(values) => values.encode(encoder),
-        }
-    }
-}
-
-impl<C> Decode<C> for Value {
-    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        decode_nested(decoder, 0)
-    }
-}
-
-impl<'de, C> BorrowDecode<'de, C> for Value {
-    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        decode_nested(decoder, 0)
-    }
-}
-
-fn decode_nested<C, D: Decoder<Context = C>>(decoder: &mut D, depth: usize) -> Result<Value, DecodeError> {
-    if depth > VALUE_DEPTH_MAX {
-        return Err(DecodeError::Other("values nest too deep"));
-    }
-    Ok(match u8::decode(decoder)? {
-        0 => Value::Null,
-        1 => Value::Bool(false),
-        2 => Value::Bool(true),
-        3 => Value::I64(i64::decode(decoder)?),
-        4 => Value::F64(f64::from_bits(u64::decode(decoder)?)),
-        5 => Value::String(decode_text(decoder)?),
-        6 => Value::Bytes(decode_bytes(decoder)?.into()),
-        7 => {
-            // No reservation: a length that lies must not allocate.
-            let mut values = Vec::new();
-            for _ in 0..u64::decode(decoder)? {
-                values.push(decode_nested(decoder, depth + 1)?);
-            }
-            Value::Array(values)
-        }
-        8 => {
-            let mut values = BTreeMap::new();
-            for _ in 0..u64::decode(decoder)? {
-                let name = decode_text(decoder)?;
-                values.insert(name, decode_nested(decoder, depth + 1)?);
-            }
-            Value::Map(values)
-        }
-        _ => return Err(DecodeError::Other("unknown type of value")),
-    })
-}
-
-/// Bytes with their length in front. Allocates as they come: a length that lies must not.
-fn decode_bytes<D: Decoder>(decoder: &mut D) -> Result<Vec<u8>, DecodeError> {
-    const STEP: usize = 64 << 10;
-    let length = usize::try_from(u64::decode(decoder)?)
-        .map_err(|_| DecodeError::Other("bytes that fit into no memory"))?;
-    decoder.claim_bytes_read(length)?;
-    let mut bytes = Vec::with_capacity(length.min(STEP));
-    while bytes.len() < length {
-        let start = bytes.len();
-        bytes.resize(length.min(start + STEP), 0);
-        decoder.reader().read(&mut bytes[start..])?;
-    }
-    Ok(bytes)
-}
-
-fn decode_text<D: Decoder>(decoder: &mut D) -> Result<String, DecodeError> {
-    String::from_utf8(decode_bytes(decoder)?).map_err(|_| DecodeError::Other("text that is not UTF-8"))
-}
-
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Null => f.write_str("null"),
             Self::Bool(value) => write!(f, "{value}"),
             Self::I64(number) => write!(f, "{number}"),
+            Self::BigInt(number) => write!(f, "{number}"),
             Self::F64(number) => write!(f, "{number:?}"),
             Self::String(text) => write!(f, "{text:?}"),
             Self::Bytes(bytes) => write!(f, "b\"{}\"", bytes.escape_ascii()),
@@ -455,6 +372,8 @@ mod tests {
             Just(Value::Null),
             any::<bool>().prop_map(Value::Bool),
             any::<i64>().prop_map(Value::I64),
+            any::<i128>().prop_map(Value::from),
+            any::<u128>().prop_map(Value::from),
             any::<u64>().prop_map(|bits| Value::F64(f64::from_bits(bits))),
             ".*".prop_map(Value::String),
             any::<Vec<u8>>().prop_map(Value::from),
@@ -470,11 +389,7 @@ mod tests {
     proptest! {
         #[test]
         fn encoded_values_come_back(value in values()) {
-            let bytes = bincode::encode_to_vec(&value, bincode::config::standard()).unwrap();
-            let (decoded, used): (Value, usize) =
-                bincode::decode_from_slice(&bytes, bincode::config::standard()).unwrap();
-            prop_assert_eq!(&decoded, &value);
-            prop_assert_eq!(used, bytes.len());
+            prop_assert_eq!(crate::encoding::decode_value(&value.encoded()), Ok(value));
         }
     }
 
@@ -492,6 +407,8 @@ mod tests {
             (Value::from(()), "Null", "null"),
             (Value::Bool(false), "Bool", "false"),
             (Value::I64(-3), "I64", "-3"),
+            (Value::from(u64::MAX), "BigInt", "18446744073709551615"),
+            (Value::from(i128::MIN), "BigInt", "-170141183460469231731687303715884105728"),
             (Value::from(0.5_f32), "F64", "0.5"),
             (Value::from("a\"b"), "String", "\"a\\\"b\""),
             (Value::from(vec![0_u8, b'x']), "Bytes", "b\"\\x00x\""),
@@ -506,17 +423,40 @@ mod tests {
 
     #[test]
     fn integers_that_do_not_fit_are_refused_both_ways() {
-        assert!(matches!(Value::try_from(u64::MAX), Err(ValueError::Range { .. })));
         assert!(matches!(u8::try_from(Value::I64(256)), Err(ValueError::Range { .. })));
-        assert_eq!(u64::try_from(Value::try_from(7_u64).unwrap()), Ok(7));
+        assert!(matches!(i64::try_from(Value::from(u64::MAX)), Err(ValueError::Range { .. })));
+        let wide = i128::from(i64::MIN) - 1;
+        assert!(matches!(u128::try_from(Value::from(wide)), Err(ValueError::Range { .. })));
+        let error = i128::try_from(Value::from(u128::MAX)).unwrap_err();
+        assert!(error.to_string().contains("340282366920938463463374607431768211455 does not fit in i128"));
+    }
+
+    #[test]
+    fn integers_come_back_from_the_smallest_type_to_the_largest() {
+        for number in [0, 7, u64::from(u32::MAX), i64::MAX as u64, i64::MAX as u64 + 1, u64::MAX] {
+            assert_eq!(u64::try_from(Value::from(number)), Ok(number));
+            assert_eq!(Value::from(number), Value::from(u128::from(number)), "one value has one form");
+        }
+        for number in [i128::MIN, -1 << 64, i128::from(i64::MIN) - 1, i128::from(i64::MIN), -1, i128::MAX] {
+            assert_eq!(i128::try_from(Value::from(number)), Ok(number));
+        }
+        assert_eq!(u128::try_from(Value::from(u128::MAX)), Ok(u128::MAX));
+        assert_eq!(usize::try_from(Value::from(usize::MAX)), Ok(usize::MAX));
+    }
+
+    #[test]
+    fn nothing_is_null_and_comes_back_as_nothing() {
+        assert_eq!(Value::from(None::<u64>), Value::Null);
+        assert_eq!(Option::<u64>::try_from(Value::Null), Ok(None));
+        assert_eq!(Option::<u64>::try_from(Value::from(Some(7_u64))), Ok(Some(7)));
+        assert_eq!(Option::<String>::try_from(Value::from("text")), Ok(Some("text".to_owned())));
+        assert!(Option::<String>::try_from(Value::from(7_u64)).is_err());
     }
 
     #[test]
     fn nesting_without_end_is_an_error_and_not_an_overflow() {
         let bytes: Vec<u8> = [7, 1].repeat(1_000_000);
-        let decoded: Result<(Value, usize), _> =
-            bincode::decode_from_slice(&bytes, bincode::config::standard());
-        assert!(decoded.is_err());
+        assert!(crate::encoding::decode_value(&bytes).is_err());
         let mut deep = Value::Map(BTreeMap::new());
         for _ in 0..VALUE_DEPTH_MAX {
             deep = Value::Array(vec![deep]);

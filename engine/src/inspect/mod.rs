@@ -286,7 +286,7 @@ struct Values;
 impl Values {
     fn check(writes: &[RecoveredWrite<'_>]) -> Result<()> {
         for value in writes.iter().filter_map(|write| write.value) {
-            crate::wal::entry::decode_value(value).map_err(|problem| Error::Corruption {
+            crate::encoding::decode_value(value).map_err(|problem| Error::Corruption {
                 file: "a value".to_owned(),
                 offset: 0,
                 problem: problem.to_owned(),

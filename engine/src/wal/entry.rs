@@ -11,21 +11,14 @@
 //! `AbortTxn` ends the record of a transaction that was withdrawn after its encoding had begun. Its writes
 //! are taken out, and recovery ignores it.
 
-use bincode::config::{Configuration, standard};
-use bincode::enc::write::Writer;
-use bincode::error::EncodeError;
-use bincode::{BorrowDecode, Encode};
 use env::UnixMillis;
 
 use super::cursor::Cursor;
 use super::format::{PAYLOAD_BYTES_MAX, RecordKind, begin_record, end_record};
 use super::header_file::NUMBER_MAX;
+use crate::encoding::{BorrowDecode, Encode, push};
 use crate::error::{Error, Result};
 use crate::types::{RunNumber, TxnId, Version};
-use crate::value::Value;
-
-/// The encoding of every payload: little-endian, variable-length integers.
-pub(crate) const CONFIG: Configuration = standard();
 
 /// One entry, borrowed from the record that holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, BorrowDecode)]
@@ -206,18 +199,6 @@ fn decode_write<'a>(rest: &mut Cursor<'a>, tag: u8) -> Option<WriteEntry<'a>> {
     Some(WriteEntry { key, value, expires_at })
 }
 
-/// Decodes a value that the log or a checkpoint holds.
-///
-/// # Errors
-/// When the bytes are not one encoded value: what is wrong.
-pub(crate) fn decode_value(bytes: &[u8]) -> Result<Value, &'static str> {
-    match bincode::borrow_decode_from_slice::<Value, _>(bytes, CONFIG) {
-        Ok((value, used)) if used == bytes.len() => Ok(value),
-        Ok(_) => Err("bytes behind the end of a value"),
-        Err(_) => Err("a value that can't be decoded"),
-    }
-}
-
 #[inline]
 pub(crate) fn push_bytes(buffer: &mut Vec<u8>, bytes: &[u8]) {
     push_varint(buffer, bytes.len() as u64);
@@ -233,27 +214,13 @@ pub(crate) fn push_varint(buffer: &mut Vec<u8>, number: u64) {
     }
 }
 
-#[inline]
-pub(crate) fn push(buffer: &mut Vec<u8>, what: impl Encode) {
-    bincode::encode_into_writer(what, VecWriter(buffer), CONFIG).expect("memory takes any number of bytes");
-}
-
-struct VecWriter<'a>(&'a mut Vec<u8>);
-
-impl Writer for VecWriter<'_> {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use env::UnixMillis;
     use proptest::prelude::*;
 
-    use super::{CONFIG, Entry, TransactionHead, decode_transaction, decode_value, encode_transaction};
+    use super::{Entry, TransactionHead, decode_transaction, encode_transaction};
+    use crate::encoding::{CONFIG, decode_value};
     use crate::error::{Error, Result};
     use crate::types::{RunNumber, TxnId, Version};
     use crate::value::Value;

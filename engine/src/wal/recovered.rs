@@ -8,7 +8,7 @@ use crate::types::{RunNumber, TxnId, Version};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RecoveredWrite<'a> {
     pub(crate) key: &'a [u8],
-    /// The encoded value, for [`super::entry::decode_value`]; `None` is a delete.
+    /// The encoded value, for [`decode_value`](crate::encoding::decode_value); `None` is a delete.
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) version: Version,
     pub(crate) transaction: TxnId,

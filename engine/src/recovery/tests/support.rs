@@ -8,12 +8,12 @@ use rt::sync::atomic::{AtomicU64, Ordering};
 use stormproof_faults::{Decision, DiskHook, DiskOptions, Operation, SimDisk, SimEntropy};
 
 use crate::checkpoint::{CheckpointInfo, CheckpointWriter};
+use crate::encoding::decode_value;
 use crate::error::{Error, Result};
 use crate::mvcc::{Page, Record, StoredPage};
 use crate::recovery::{Opened, RecoveryOptions, RecoverySink, open};
 use crate::types::{RunNumber, TxnId, Version};
 use crate::value::Value;
-use crate::wal::entry::decode_value;
 use crate::wal::{LogOptions, RecoveredWrite};
 
 /// What a key holds: version, transaction, value.
