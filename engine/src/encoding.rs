@@ -53,6 +53,7 @@ pub(crate) fn decode_value(bytes: &[u8]) -> Result<Value, &'static str> {
 
 impl Value {
     /// The value as it is stored.
+    #[cfg_attr(not(feature = "sha2"), expect(dead_code, reason = "only event logs and tests ask for it"))]
     pub(crate) fn encoded(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.encode_onto(&mut bytes).expect("values encode: their depth is limited when they are written");

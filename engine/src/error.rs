@@ -1,5 +1,6 @@
 //! The error type of the engine. Every message ends with what to do.
 
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -14,18 +15,13 @@ use crate::value::{TooDeep, ValueError};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong. Every message ends with what to do.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// Aborted: another transaction committed first. Nothing happened.
-    #[error("conflict: {}: run the transaction again", describe(.0))]
     Conflict(Vec<ConflictInfo>),
 
     /// Aborted as often as the retry policy allows. Nothing happened.
-    #[error(
-        "still in conflict after {attempts} attempts: {}: raise the retry limit, or contend less",
-        describe(.conflicts)
-    )]
     MaxRetriesExceeded {
         /// How many attempts there were.
         attempts: u32,
@@ -34,16 +30,12 @@ pub enum Error {
     },
 
     /// Aborted: the transaction ran for too long. Nothing happened.
-    #[error("the transaction passed its timeout of {limit:?}: do less in it, or raise the timeout")]
     Timeout {
         /// The limit.
         limit: Duration,
     },
 
     /// Aborted: the transaction grew too large. Nothing happened.
-    #[error(
-        "the transaction has {actual} {what}, more than the limit of {limit}: split it, or raise the limit"
-    )]
     LimitExceeded {
         /// What there is too much of.
         what: &'static str,
@@ -54,45 +46,33 @@ pub enum Error {
     },
 
     /// The transaction has ended already.
-    #[error("the transaction is {status}: begin another one")]
     NotActive {
         /// How it ended.
         status: &'static str,
     },
 
     /// A write in a read-only transaction, or in a database that was opened to be read.
-    #[error("read-only: begin a transaction that may write, in a database that was opened for writing")]
     ReadOnly,
 
     /// No such run.
-    #[error("there is no run {0} in this database: begin one")]
     RunNotFound(RunId),
 
     /// The run exists already.
-    #[error("there is a run {0} already: begin one with another id")]
     RunExists(RunId),
 
     /// The run has ended: it may read, and not write.
-    #[error("the run {0} has ended: begin another one to write")]
     RunEnded(RunId),
 
     /// The value has another type than asked for.
-    #[error(transparent)]
-    Value(#[from] ValueError),
+    Value(ValueError),
 
     /// The key is no ordered key of the type asked for.
-    #[error(transparent)]
-    Key(#[from] KeyError),
+    Key(KeyError),
 
     /// A key, value or argument that is not allowed.
-    #[error("{0}")]
     Invalid(String),
 
     /// A state machine is not in a state from which the transition is declared.
-    #[error(
-        "{machine}: no transition from {from:?} to {to:?}: \
-         from {from:?} it may go to {allowed:?}: go there, or declare the transition"
-    )]
     InvalidTransition {
         /// The machine.
         machine: String,
@@ -105,7 +85,6 @@ pub enum Error {
     },
 
     /// Two entries of an event log do not fit together.
-    #[error("event log {stream:?}: entry {sequence} {problem}: restore the data from a copy")]
     BrokenChain {
         /// The stream.
         stream: String,
@@ -116,35 +95,28 @@ pub enum Error {
     },
 
     /// The commit may have happened whole, or not at all: the next recovery decides. Not an abort.
-    #[error("the outcome of the commit is not known ({cause}): read back what it wrote before you repeat it")]
     Indeterminate {
         /// Why.
-        #[source]
         cause: Arc<Error>,
     },
 
     /// No more writes: a sync failed, so that nothing is known of what it covered, or the directory is no
     /// longer the one that was opened. Reads go on.
-    #[error("closed for writing ({cause}): reads go on; check the disk, then reopen the database")]
     Poisoned {
         /// Why.
-        #[source]
         cause: Arc<Error>,
     },
 
     /// The database is closed, or closing.
-    #[error("the database is closed: open it again")]
     Closed,
 
     /// No space left. Nothing happened, and writes work again once there is room.
-    #[error("{file}: no space left: free some, then try again")]
     DiskFull {
         /// The file that could not grow.
         file: String,
     },
 
     /// An operation on a file failed.
-    #[error("{file}: {operation} failed: {source}: check the disk and the rights on it, then try again")]
     Io {
         /// What was tried.
         operation: &'static str,
@@ -155,10 +127,6 @@ pub enum Error {
     },
 
     /// What had been synced is damaged. Nothing was cut or overwritten.
-    #[error(
-        "{file}: damaged at byte {offset}: {problem}: \
-         restore it from a copy, or open with salvage and lose what it reports"
-    )]
     Corruption {
         /// The file.
         file: String,
@@ -169,10 +137,6 @@ pub enum Error {
     },
 
     /// A file that must be there is not.
-    #[error(
-        "{file} is missing: {problem}: \
-         restore it from a copy, or open with salvage and lose what it reports"
-    )]
     Missing {
         /// The file.
         file: String,
@@ -181,7 +145,6 @@ pub enum Error {
     },
 
     /// Written by a later version of this library.
-    #[error("{file} has format version {found}, and this library reads up to {supported}: use a later one")]
     NewerFormat {
         /// The file.
         file: String,
@@ -192,10 +155,6 @@ pub enum Error {
     },
 
     /// Written by an earlier version of this library, in a format that this one does not read.
-    #[error(
-        "{file} has format version {found}, and this library reads only {supported}: \
-         open it with the version that wrote it, and copy what is in it to a new database"
-    )]
     OlderFormat {
         /// The file.
         file: String,
@@ -207,10 +166,6 @@ pub enum Error {
 
     /// The directory or its lock file was renamed, removed or replaced while the database was open. Nothing
     /// that lies at its path now was touched.
-    #[error(
-        "{place}: {problem} while the database was open, so nothing more is written: \
-         close it, and put back what was there"
-    )]
     Displaced {
         /// The path of the directory or the lock file.
         place: String,
@@ -219,17 +174,9 @@ pub enum Error {
     },
 
     /// The process was forked from the one that opened the database, and so can't write to it.
-    #[error(
-        "the database was opened before this process was forked, and belongs to the parent: \
-         open databases after a fork, in one of the two"
-    )]
     Forked,
 
     /// An entry under a name of a database is a link, or no file.
-    #[error(
-        "{directory}: {file} is {kind}, and a database needs its own files: \
-         copy them with what links lead to (`cp -rL`), then open the copy"
-    )]
     NotAFile {
         /// The directory.
         directory: String,
@@ -240,11 +187,131 @@ pub enum Error {
     },
 
     /// The database is open elsewhere, in this process or another.
-    #[error("{directory} is open elsewhere: close it there, or share one handle (they are cheap to clone)")]
     Locked {
         /// The directory.
         directory: String,
     },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conflict(content) => {
+                write!(f, "conflict: {}: run the transaction again", describe(content))
+            }
+            Self::MaxRetriesExceeded { attempts, conflicts } => write!(
+                f,
+                "still in conflict after {attempts} attempts: {}: raise the retry limit, or contend less",
+                describe(conflicts)
+            ),
+            Self::Timeout { limit } => write!(
+                f,
+                "the transaction passed its timeout of {limit:?}: do less in it, or raise the timeout"
+            ),
+            Self::LimitExceeded { what, limit, actual } => write!(
+                f,
+                "the transaction has {actual} {what}, more than the limit of {limit}: split it, or raise the limit"
+            ),
+            Self::NotActive { status } => write!(f, "the transaction is {status}: begin another one"),
+            Self::ReadOnly => write!(
+                f,
+                "read-only: begin a transaction that may write, in a database that was opened for writing"
+            ),
+            Self::RunNotFound(content) => write!(f, "there is no run {content} in this database: begin one"),
+            Self::RunExists(content) => {
+                write!(f, "there is a run {content} already: begin one with another id")
+            }
+            Self::RunEnded(content) => write!(f, "the run {content} has ended: begin another one to write"),
+            Self::Value(error) => fmt::Display::fmt(error, f),
+            Self::Key(error) => fmt::Display::fmt(error, f),
+            Self::Invalid(content) => write!(f, "{content}"),
+            Self::InvalidTransition { machine, from, to, allowed } => write!(
+                f,
+                "{machine}: no transition from {from:?} to {to:?}: \
+         from {from:?} it may go to {allowed:?}: go there, or declare the transition"
+            ),
+            Self::BrokenChain { stream, sequence, problem } => {
+                write!(f, "event log {stream:?}: entry {sequence} {problem}: restore the data from a copy")
+            }
+            Self::Indeterminate { cause } => write!(
+                f,
+                "the outcome of the commit is not known ({cause}): read back what it wrote before you repeat it"
+            ),
+            Self::Poisoned { cause } => write!(
+                f,
+                "closed for writing ({cause}): reads go on; check the disk, then reopen the database"
+            ),
+            Self::Closed => write!(f, "the database is closed: open it again"),
+            Self::DiskFull { file } => write!(f, "{file}: no space left: free some, then try again"),
+            Self::Io { operation, file, source } => write!(
+                f,
+                "{file}: {operation} failed: {source}: check the disk and the rights on it, then try again"
+            ),
+            Self::Corruption { file, offset, problem } => write!(
+                f,
+                "{file}: damaged at byte {offset}: {problem}: \
+         restore it from a copy, or open with salvage and lose what it reports"
+            ),
+            Self::Missing { file, problem } => write!(
+                f,
+                "{file} is missing: {problem}: \
+         restore it from a copy, or open with salvage and lose what it reports"
+            ),
+            Self::NewerFormat { file, found, supported } => write!(
+                f,
+                "{file} has format version {found}, and this library reads up to {supported}: use a later one"
+            ),
+            Self::OlderFormat { file, found, supported } => write!(
+                f,
+                "{file} has format version {found}, and this library reads only {supported}: \
+         open it with the version that wrote it, and copy what is in it to a new database"
+            ),
+            Self::Displaced { place, problem } => write!(
+                f,
+                "{place}: {problem} while the database was open, so nothing more is written: \
+         close it, and put back what was there"
+            ),
+            Self::Forked => write!(
+                f,
+                "the database was opened before this process was forked, and belongs to the parent: \
+         open databases after a fork, in one of the two"
+            ),
+            Self::NotAFile { directory, file, kind } => write!(
+                f,
+                "{directory}: {file} is {kind}, and a database needs its own files: \
+         copy them with what links lead to (`cp -rL`), then open the copy"
+            ),
+            Self::Locked { directory } => write!(
+                f,
+                "{directory} is open elsewhere: close it there, or share one handle (they are cheap to clone)"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Value(error) => error.source(),
+            Self::Key(error) => error.source(),
+            Self::Indeterminate { cause, .. } => Some(&**cause),
+            Self::Poisoned { cause, .. } => Some(&**cause),
+            Self::Io { source, .. } => Some(&**source),
+            _ => None,
+        }
+    }
+}
+
+impl From<ValueError> for Error {
+    fn from(error: ValueError) -> Self {
+        Self::Value(error)
+    }
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error)
+    }
 }
 
 impl Error {

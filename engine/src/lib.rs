@@ -84,7 +84,9 @@ pub use error::{Error, Result};
 pub use iter::{Entry, EntryRef, Keys, Range};
 pub use key::{IntoKey, Key, Namespace, TypeTag};
 pub use metrics::Metrics;
-pub use primitives::{Event, EventLog, KvStore, State, StateMachine, StateMachineBuilder};
+#[cfg(feature = "sha2")]
+pub use primitives::{Event, EventLog};
+pub use primitives::{KvStore, State, StateMachine, StateMachineBuilder};
 pub use range::KeyRange;
 pub use recovery::{RecoveryReport, Salvage, SalvagedDamage};
 pub use run::{RunOptions, RunRecord, RunStatus};

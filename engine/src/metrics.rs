@@ -62,7 +62,13 @@ impl Metrics {
         if asked == 0 { 0.0 } else { self.conflicts as f64 / asked as f64 }
     }
 
+    /// Nothing: see the feature `metrics`.
+    #[cfg(not(feature = "metrics"))]
+    #[expect(clippy::unused_self, reason = "with the feature `metrics` it does something")]
+    pub(crate) fn record(&self) {}
+
     /// Hands the figures to the recorder of the `metrics` crate, if the application has installed one.
+    #[cfg(feature = "metrics")]
     pub(crate) fn record(&self) {
         let counters = [
             ("stormproof_commits_total", self.commits),

@@ -15,6 +15,7 @@
 //! watched.
 
 /// Enters a span until the guard is dropped.
+#[cfg(feature = "tracing")]
 macro_rules! span {
     ($level:ident, $name:literal $(, $($field:tt)+)?) => {{
         let span = if rt::probe::is_simulated() {
@@ -26,13 +27,35 @@ macro_rules! span {
     }};
 }
 
+/// Nothing: see the feature `tracing`.
+#[cfg(not(feature = "tracing"))]
+macro_rules! span {
+    ($level:ident, $name:literal $(, $($field:tt)+)?) => {
+        crate::telemetry::NoSpan
+    };
+}
+
+/// Stands for a span that is entered.
+#[cfg(not(feature = "tracing"))]
+pub(crate) struct NoSpan;
+
 /// Tells that something happened.
+#[cfg(feature = "tracing")]
 macro_rules! event {
     ($level:ident, $($field:tt)+) => {
         if !rt::probe::is_simulated() {
             tracing::event!(tracing::Level::$level, $($field)+);
         }
     };
+}
+
+/// Nothing: see the feature `tracing`.
+#[cfg(not(feature = "tracing"))]
+macro_rules! event {
+    ($level:ident, %$error:ident, $($field:tt)+) => {
+        let _ = &$error;
+    };
+    ($level:ident, $($field:tt)+) => {};
 }
 
 pub(crate) use {event, span};

@@ -159,11 +159,10 @@ pub(crate) struct TooDeep {
 }
 
 /// The value is of another type than asked for, or does not fit.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ValueError {
     /// Another type.
-    #[error("the value is {found}, not {expected}: read it as {found}, or write {expected}")]
     Type {
         /// The type asked for.
         expected: &'static str,
@@ -172,13 +171,11 @@ pub enum ValueError {
     },
     /// A serde type that does not become a value, or that a value does not become.
     #[cfg(feature = "serde")]
-    #[error("{message}: change the type, or write the value anew")]
     Serde {
         /// What serde says.
         message: String,
     },
     /// The right type, but too large or too small a number.
-    #[error("{number} does not fit in {target}: use a type that holds it")]
     Range {
         /// The number.
         number: String,
@@ -186,6 +183,23 @@ pub enum ValueError {
         target: &'static str,
     },
 }
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Type { expected, found } => {
+                write!(f, "the value is {found}, not {expected}: read it as {found}, or write {expected}")
+            }
+            #[cfg(feature = "serde")]
+            Self::Serde { message } => write!(f, "{message}: change the type, or write the value anew"),
+            Self::Range { number, target } => {
+                write!(f, "{number} does not fit in {target}: use a type that holds it")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ValueError {}
 
 macro_rules! integer {
     (small: $($small:ty),*; large: $($large:ty),*) => {

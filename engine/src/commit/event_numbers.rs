@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+#[cfg(feature = "sha2")]
 use sha2::{Digest as _, Sha256};
 
 use super::write_set::{BufferedWrite, WriteSet};
@@ -104,7 +105,14 @@ impl StreamHead {
     }
 }
 
+/// Without the feature `sha2` there are no event logs to append to.
+#[cfg(not(feature = "sha2"))]
+pub(crate) fn chain(_before: &[u8; 32], _sequence: u64, _value: &Value) -> [u8; 32] {
+    unreachable!("nothing can append to an event log")
+}
+
 /// The hash of an entry: SHA-256 over the hash before it, its sequence number and its encoded value.
+#[cfg(feature = "sha2")]
 pub(crate) fn chain(before: &[u8; 32], sequence: u64, value: &Value) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update(before);

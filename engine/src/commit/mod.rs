@@ -33,7 +33,9 @@ mod event_numbers;
 mod counters;
 mod mutants;
 
-pub(crate) use event_numbers::{Append, StreamHead, chain, unpack};
+pub(crate) use event_numbers::{Append, StreamHead};
+#[cfg(feature = "sha2")]
+pub(crate) use event_numbers::{chain, unpack};
 pub(crate) use group::Committer;
 pub(crate) use leader::{COLLECT_EVERY, Leader};
 pub(crate) use read_set::{ReadEntry, ReadSet};

@@ -1,6 +1,7 @@
 //! A channel with any number of senders and one receiver.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -41,9 +42,16 @@ pub struct Receiver<T>(Arc<Shared<T>>);
 pub struct Receive<'a, T>(&'a Receiver<T>);
 
 /// The receiver is gone; holds what was to be sent.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the receiver of the channel is gone: nothing sent can arrive any more")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the receiver of the channel is gone: nothing sent can arrive any more")
+    }
+}
+
+impl<T: fmt::Debug> std::error::Error for SendError<T> {}
 
 #[derive(Debug)]
 struct Shared<T> {

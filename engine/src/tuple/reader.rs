@@ -1,5 +1,7 @@
 //! Reads ordered keys.
 
+use std::fmt;
+
 use super::FromKeyPart;
 
 pub(super) const NONE: u8 = 0x00;
@@ -18,13 +20,10 @@ pub(super) const UUID: u8 = 0x30;
 pub(super) const ESCAPE: u8 = 0xff;
 
 /// A key that does not stand for the tuple that was asked for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {
     /// Another type of part.
-    #[error(
-        "the part at byte {at} of the key is {found}, not {expected}: read the key as the tuple that was written"
-    )]
     Type {
         /// Where in the user key.
         at: usize,
@@ -34,7 +33,6 @@ pub enum KeyError {
         found: &'static str,
     },
     /// The right type, but too large or too small a number.
-    #[error("the integer at byte {at} of the key does not fit in {target}: use a type that holds it")]
     Range {
         /// Where in the user key.
         at: usize,
@@ -42,7 +40,6 @@ pub enum KeyError {
         target: &'static str,
     },
     /// More parts, or fewer, or no ordered key at all.
-    #[error("the key is {problem} at byte {at}: it was not written as this tuple")]
     Malformed {
         /// Where in the user key.
         at: usize,
@@ -50,6 +47,26 @@ pub enum KeyError {
         problem: &'static str,
     },
 }
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Type { at, expected, found } => write!(
+                f,
+                "the part at byte {at} of the key is {found}, not {expected}: read the key as the tuple that was written"
+            ),
+            Self::Range { at, target } => write!(
+                f,
+                "the integer at byte {at} of the key does not fit in {target}: use a type that holds it"
+            ),
+            Self::Malformed { at, problem } => {
+                write!(f, "the key is {problem} at byte {at}: it was not written as this tuple")
+            }
+        }
+    }
+}
+
+impl std::error::Error for KeyError {}
 
 /// Reads the parts of an ordered key.
 ///

@@ -270,6 +270,7 @@ impl Transaction {
     }
 
     /// Buffers an entry for an event log.
+    #[cfg_attr(not(feature = "sha2"), expect(dead_code, reason = "only event logs append"))]
     pub(crate) fn append(&mut self, append: Append) -> Result<()> {
         self.context.check_may_write()?;
         if rt::mutant!(EventSequenceAtAppend) {
