@@ -216,7 +216,6 @@ fn options_change_what_a_test_asks_for(world: World) -> Result {
 
 /// Runners that start a process for each test, such as cargo-nextest, list the tests and run one by its name.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "what a runner does, on the real machine")]
 fn a_test_can_be_run_alone_in_a_process_of_its_own() {
     let this = std::env::current_exe().expect("this test has a file");
     let run = |arguments: &[&str]| {
