@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::{ArcSwapOption, Guard};
 pub use hashbrown::Equivalent;
 use hashbrown::HashSet;
 
@@ -116,63 +117,69 @@ pub fn begin_epochs() -> bool {
 
 /// A value loaded from an [`AtomicRef`], for as long as the [`Pin`] exists.
 #[derive(Debug)]
-pub struct Loaded<'pin, T>(Arc<T>, PhantomData<&'pin T>);
+pub struct Loaded<'pin, T>(Guard<Option<Arc<T>>>, PhantomData<&'pin T>);
 
 impl<T> Loaded<'_, T> {
     /// Whether both are one and the same value, and not only equal ones.
     pub fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(self.value(), other.value())
     }
 
     /// A reference that is free to keep; in production `None` if the value has been replaced since it was
     /// loaded.
     pub fn keep(&self) -> Option<Published<T>> {
-        Some(Published(Arc::clone(&self.0)))
+        Some(Published(Arc::clone(self.value())))
+    }
+
+    #[inline]
+    fn value(&self) -> &Arc<T> {
+        self.0.as_ref().expect("what was loaded is a value")
     }
 }
 
 impl<T> Deref for Loaded<'_, T> {
     type Target = T;
 
+    #[inline]
     fn deref(&self) -> &T {
-        &self.0
+        self.value()
     }
 }
 
 /// Refers to a value, or to none. Any number of threads load it; one at a time replaces it.
 pub struct AtomicRef<T> {
     label: &'static str,
-    value: parking_lot::Mutex<Option<Published<T>>>,
+    value: ArcSwapOption<T>,
 }
 
 impl<T: 'static> AtomicRef<T> {
     /// Creates one that refers to `value`; `label` names it in simulations.
     pub fn new(label: &'static str, value: T) -> Self {
-        Self { label, value: parking_lot::Mutex::new(Some(Published::new(value))) }
+        Self { label, value: ArcSwapOption::from_pointee(value) }
     }
 
     /// Creates one that refers to nothing; `label` names it in simulations.
     pub fn empty(label: &'static str) -> Self {
-        Self { label, value: parking_lot::Mutex::new(None) }
+        Self { label, value: ArcSwapOption::empty() }
     }
 
     /// Calls `read` with the value.
     pub fn with<R>(&self, read: impl FnOnce(Option<&T>) -> R) -> R {
         self.point(OpKind::Load);
-        let value = self.value.lock().clone();
-        read(value.as_deref())
+        read(self.value.load().as_deref())
     }
 
     /// Loads the value.
     pub fn load<'pin>(&self, _pin: &'pin Pin) -> Option<Loaded<'pin, T>> {
         self.point(OpKind::Load);
-        self.value.lock().clone().map(|value| Loaded(value.0, PhantomData))
+        let value = self.value.load();
+        value.is_some().then(|| Loaded(value, PhantomData))
     }
 
     /// Replaces the value, and returns the one before.
     pub fn swap(&self, value: Option<Published<T>>) -> Option<Published<T>> {
         self.point(OpKind::Update);
-        std::mem::replace(&mut *self.value.lock(), value)
+        self.value.swap(value.map(|value| value.0)).map(Published)
     }
 
     fn point(&self, kind: OpKind) {

@@ -523,6 +523,7 @@ impl fmt::Debug for MutantSet {
 }
 
 /// Whether the mutant is switched on in the current life; what [`mutant!`](crate::mutant) asks.
+#[inline]
 pub fn active(mutant: Mutant) -> bool {
     life::with_core(|core| core.settings.mutants.contains(mutant)).unwrap_or(false)
 }

@@ -36,6 +36,7 @@ pub use watch::{Step, Watch, Watcher};
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 pub use self::core::stream;
@@ -50,18 +51,51 @@ thread_local! {
     static CORE: RefCell<Option<Box<Core>>> = const { RefCell::new(None) };
 }
 
+/// How many lives run in this process. While it is none, as in production, an operation costs no more than to
+/// see that.
+#[expect(
+    clippy::disallowed_types,
+    reason = "a thread in a life sees its own count, so nothing depends on others"
+)]
+static RUNNING: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+/// A life that runs, as long as this exists.
+pub(super) struct Runs(());
+
+impl Runs {
+    pub(super) fn begin() -> Self {
+        RUNNING.fetch_add(1, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+impl Drop for Runs {
+    fn drop(&mut self) {
+        RUNNING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Whether no life runs on any OS thread.
+#[inline]
+fn is_quiet() -> bool {
+    RUNNING.load(Ordering::Relaxed) == 0
+}
+
 /// Whether a life runs on this OS thread.
+#[inline]
 pub fn is_inside() -> bool {
-    CORE.with_borrow(Option::is_some)
+    !is_quiet() && CORE.with_borrow(Option::is_some)
 }
 
 /// Whether the current life is over, and this is its afterlife (see [`Remains::Unwind`]).
+#[inline]
 pub fn is_over() -> bool {
     with_core(|core| core.is_over()).unwrap_or(false)
 }
 
 /// The number of the life that runs on this OS thread, which no other life of the process has; `None` outside
 /// of one.
+#[inline]
 pub fn id() -> Option<u64> {
     with_core(|core| core.id)
 }
@@ -79,6 +113,9 @@ pub(crate) fn current_task() -> Option<TaskId> {
 /// The current life; `None` outside of one.
 #[inline]
 pub(crate) fn with_core<T>(f: impl FnOnce(&mut Core) -> T) -> Option<T> {
+    if is_quiet() {
+        return None;
+    }
     CORE.with_borrow_mut(|core| core.as_mut().map(|core| f(core)))
 }
 
@@ -90,6 +127,9 @@ thread_local! {
 /// Calls `accesses`, in which there are no scheduling points. They must take no lock: a task that waits for
 /// one can't let others run.
 pub(crate) fn without_points<R>(accesses: impl FnOnce() -> R) -> R {
+    if is_quiet() {
+        return accesses();
+    }
     /// Ends the step, also when the accesses panic.
     struct Step(bool);
 
@@ -106,6 +146,9 @@ pub(crate) fn without_points<R>(accesses: impl FnOnce() -> R) -> R {
 /// A scheduling point before `op`; nothing outside of a life. Returns whether this is a life.
 #[inline]
 pub(crate) fn point(op: Op) -> bool {
+    if is_quiet() {
+        return false;
+    }
     if INSIDE_STEP.get() {
         return is_inside();
     }

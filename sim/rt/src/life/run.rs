@@ -6,7 +6,7 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::core::Core;
-use super::{CORE, LifeOutcome, Settings, bridge, catch, is_inside, panic_hook, task_ended};
+use super::{CORE, LifeOutcome, Runs, Settings, bridge, catch, is_inside, panic_hook, task_ended};
 use crate::op::OpTable;
 use crate::strategy::Strategy;
 
@@ -58,6 +58,7 @@ fn run_here(
     body: impl FnOnce() + Send + 'static,
 ) -> LifeOutcome {
     let stack_bytes = settings.stack_bytes;
+    let _runs = Runs::begin();
     let core = Core::new(settings, strategy, OPS.take());
     CORE.set(Some(Box::new(core)));
     let body = ManuallyDrop::new(body);

@@ -17,17 +17,20 @@ macro_rules! atomic_integer {
 
         impl $name {
             /// Creates it; `label` names it in simulations.
+            #[inline]
             pub const fn new(label: &'static str, value: $integer) -> Self {
                 Self { label, value: std::sync::atomic::$name::new(value) }
             }
 
             /// Reads.
+            #[inline]
             pub fn load(&self, order: Ordering) -> $integer {
                 self.point(OpKind::Load);
                 self.seen(self.value.load(order))
             }
 
             /// Writes.
+            #[inline]
             pub fn store(&self, value: $integer, order: Ordering) {
                 self.point(OpKind::Store);
                 self.value.store(value, order);
@@ -35,24 +38,28 @@ macro_rules! atomic_integer {
             }
 
             /// Writes, and returns the previous value.
+            #[inline]
             pub fn swap(&self, value: $integer, order: Ordering) -> $integer {
                 self.point(OpKind::Update);
                 self.seen(self.value.swap(value, order))
             }
 
             /// Adds, wrapping around, and returns the previous value.
+            #[inline]
             pub fn fetch_add(&self, value: $integer, order: Ordering) -> $integer {
                 self.point(OpKind::Update);
                 self.seen(self.value.fetch_add(value, order))
             }
 
             /// Subtracts, wrapping around, and returns the previous value.
+            #[inline]
             pub fn fetch_sub(&self, value: $integer, order: Ordering) -> $integer {
                 self.point(OpKind::Update);
                 self.seen(self.value.fetch_sub(value, order))
             }
 
             /// Writes the larger of the two, and returns the previous value.
+            #[inline]
             pub fn fetch_max(&self, value: $integer, order: Ordering) -> $integer {
                 self.point(OpKind::Update);
                 self.seen(self.value.fetch_max(value, order))
@@ -63,6 +70,7 @@ macro_rules! atomic_integer {
             ///
             /// # Errors
             /// The actual value, when it was not `current`.
+            #[inline]
             pub fn compare_exchange(
                 &self,
                 current: $integer,
@@ -86,6 +94,7 @@ macro_rules! atomic_integer {
                 life::saw(self.label, || self.value.load(Ordering::SeqCst) as u64);
             }
 
+            #[inline]
             fn point(&self, kind: OpKind) {
                 life::point(Op::new(kind, self.label, identity(self)));
             }
@@ -106,28 +115,33 @@ pub struct AtomicBool {
 
 impl AtomicBool {
     /// Creates it; `label` names it in simulations.
+    #[inline]
     pub const fn new(label: &'static str, value: bool) -> Self {
         Self { label, value: std::sync::atomic::AtomicBool::new(value) }
     }
 
     /// Reads.
+    #[inline]
     pub fn load(&self, order: Ordering) -> bool {
         self.point(OpKind::Load);
         self.value.load(order)
     }
 
     /// Writes.
+    #[inline]
     pub fn store(&self, value: bool, order: Ordering) {
         self.point(OpKind::Store);
         self.value.store(value, order);
     }
 
     /// Writes, and returns the previous value.
+    #[inline]
     pub fn swap(&self, value: bool, order: Ordering) -> bool {
         self.point(OpKind::Update);
         self.value.swap(value, order)
     }
 
+    #[inline]
     fn point(&self, kind: OpKind) {
         life::point(Op::new(kind, self.label, identity(self)));
     }
