@@ -6,13 +6,13 @@
 //! whether a run has ended.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
 use env::UnixMillis;
 use foldhash::fast::FixedState;
 use rt::lockfree::Table;
-use rt::sync::atomic::{AtomicBool, Ordering};
+use rt::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rt::sync::{Arc, RwLock};
 
 use crate::error::{Error, Result};
@@ -149,10 +149,35 @@ impl Hash for ById {
 }
 
 /// All runs of a database, by id and by number. Only the commit leader changes it.
+///
+/// INV-RUN-1: a number that was given to a run is given to no other, though the first be forgotten.
 #[derive(Debug)]
 pub(crate) struct RunTable {
     by_id: Table<ById, FixedState>,
-    by_number: RwLock<BTreeMap<RunNumber, RunId>>,
+    /// The highest number that was ever in use.
+    last_number: AtomicU64,
+    numbers: RwLock<Numbers>,
+}
+
+/// Runs by number, and those that have ended by the time of their end.
+#[derive(Debug, Default)]
+struct Numbers {
+    runs: BTreeMap<RunNumber, (RunId, Option<UnixMillis>)>,
+    ended: BTreeSet<(UnixMillis, RunNumber)>,
+}
+
+impl Numbers {
+    fn set(&mut self, number: RunNumber, id: RunId, ended: Option<UnixMillis>) {
+        self.remove(number);
+        self.runs.insert(number, (id, ended));
+        self.ended.extend(ended.map(|at| (at, number)));
+    }
+
+    fn remove(&mut self, number: RunNumber) {
+        if let Some((_, Some(at))) = self.runs.remove(&number) {
+            self.ended.remove(&(at, number));
+        }
+    }
 }
 
 impl RunTable {
@@ -160,7 +185,8 @@ impl RunTable {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             by_id: Table::new("runs", FixedState::with_seed(seed), 0),
-            by_number: RwLock::new("runs.by_number", BTreeMap::new()),
+            last_number: AtomicU64::new("runs.last_number", 0),
+            numbers: RwLock::new("runs.by_number", Numbers::default()),
         }
     }
 
@@ -181,48 +207,78 @@ impl RunTable {
         }
     }
 
-    /// Whether a run has ended, in commit order if the commit leader asks.
+    /// Whether a run has ended, in commit order if the commit leader asks. One that is forgotten has, also if
+    /// another was begun with its id.
     #[inline]
     pub(crate) fn has_ended(&self, run: RunRef) -> bool {
-        run.number != RunNumber::ZERO && self.by_id.with(&run.id, |run| run.0.has_ended()).unwrap_or(false)
+        let has_ended = |found: &ById| found.0.number != run.number || found.0.has_ended();
+        !run.is_system() && self.by_id.with(&run.id, has_ended).unwrap_or(!rt::mutant!(ForgottenRunWrites))
     }
 
     pub(crate) fn id_of(&self, number: RunNumber) -> Option<RunId> {
-        self.by_number.read().get(&number).copied()
+        self.numbers.read().runs.get(&number).map(|(id, _)| *id)
     }
 
-    /// The highest number in use.
+    /// The highest number that was ever in use.
     pub(crate) fn last_number(&self) -> RunNumber {
-        self.by_number.read().last_key_value().map_or(RunNumber::ZERO, |(number, _)| *number)
+        RunNumber::new(self.last_number.load(Ordering::SeqCst))
+    }
+
+    /// Runs that ended so long ago, or so many others after them, that they are not kept: the first `limit`.
+    pub(crate) fn superfluous(&self, kept_max: usize, until: Option<UnixMillis>, limit: usize) -> Vec<RunId> {
+        let numbers = self.numbers.read();
+        if rt::mutant!(LiveRunForgotten) {
+            let many = numbers.runs.len().saturating_sub(kept_max.max(3));
+            return numbers.runs.values().take(many.min(limit)).map(|(id, _)| *id).collect();
+        }
+        let many = numbers.ended.len().saturating_sub(kept_max);
+        let ended = numbers.ended.iter().enumerate();
+        let superfluous = ended
+            .take_while(|(nth, (at, _))| *nth < many || until.is_some_and(|until| *at <= until))
+            .filter_map(|(_, (_, number))| numbers.runs.get(number));
+        superfluous.take(limit).map(|(id, _)| *id).collect()
     }
 
     /// Takes back what [`follow`](Self::follow) did for a write that failed; `before` is what the key holds
     /// again.
     pub(crate) fn roll_back(&self, key: &Key, before: Option<&Value>) {
-        if before.is_some() {
-            return self.follow(key, before);
+        self.follow(key, before);
+    }
+
+    /// Follows a write to a key of the system that is about to be installed, or was recovered.
+    pub(crate) fn follow(&self, key: &Key, value: Option<&Value>) {
+        if let Some(number) = RunRecord::number_of(key) {
+            self.last_number.fetch_max(number.get(), Ordering::SeqCst);
         }
-        if let (Some(TypeTag::Run), Ok(id)) = (key.tag(), <[u8; 16]>::try_from(key.user_key())) {
-            let id = RunId::from_bytes(id);
-            if let Ok(run) = self.find(id) {
-                self.by_id.remove(&id);
-                self.by_number.write().remove(&run.number);
-            }
+        let (Some(TypeTag::Run), Ok(id)) = (key.tag(), <[u8; 16]>::try_from(key.user_key())) else { return };
+        match value.and_then(|value| RunRecord::decode(key, value)) {
+            Some(record) => self.set(&record),
+            None => self.forget(RunId::from_bytes(id)),
         }
     }
 
-    /// Follows a write that is about to be installed, or was recovered.
-    pub(crate) fn follow(&self, key: &Key, value: Option<&Value>) {
-        if key.tag() != Some(TypeTag::Run) {
-            return;
-        }
-        let Some(record) = value.and_then(|value| RunRecord::decode(key, value)) else { return };
-        let ended = record.status == RunStatus::Ended;
-        let known = self.by_id.with(&record.id, |run| run.0.ended.store(ended, Ordering::SeqCst));
-        if known.is_none() {
-            let ended = AtomicBool::new("run.ended", ended);
+    fn set(&self, record: &RunRecord) {
+        self.last_number.fetch_max(record.number.get(), Ordering::SeqCst);
+        self.numbers.write().set(record.number, record.id, record.ended);
+        let has_ended = record.status == RunStatus::Ended;
+        let known = self.by_id.with(&record.id, |run| {
+            let is_same = run.0.number == record.number;
+            if is_same {
+                run.0.ended.store(has_ended, Ordering::SeqCst);
+            }
+            is_same
+        });
+        if known != Some(true) {
+            self.by_id.remove(&record.id);
+            let ended = AtomicBool::new("run.ended", has_ended);
             self.by_id.insert(ById(Arc::new(RunEntry { id: record.id, number: record.number, ended })));
-            self.by_number.write().insert(record.number, record.id);
+        }
+    }
+
+    fn forget(&self, id: RunId) {
+        if let Ok(run) = self.find(id) {
+            self.by_id.remove(&id);
+            self.numbers.write().remove(run.number);
         }
     }
 }
@@ -237,6 +293,17 @@ impl RunRecord {
     /// The key under which a run's record is.
     pub(crate) fn key(id: RunId) -> Key {
         Key::system(TypeTag::Run, id.as_bytes())
+    }
+
+    /// The key that reserves a run's number. That of the last run stays when the run is forgotten.
+    pub(crate) fn number_key(number: RunNumber) -> Key {
+        Key::system(TypeTag::State, &number.get().to_be_bytes())
+    }
+
+    /// Which number a key of the system reserves, if it does.
+    fn number_of(key: &Key) -> Option<RunNumber> {
+        let is_number = key.is_system() && key.tag() == Some(TypeTag::State);
+        key.last_number().filter(|_| is_number).map(RunNumber::new)
     }
 
     pub(crate) fn encode(&self) -> Value {

@@ -1,7 +1,7 @@
 //! Wall time that the simulator sets.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use stormproof_env::{Clock, UnixMillis};
@@ -38,7 +38,29 @@ pub struct SimClock {
         reason = "part of the simulated world: it must not be a scheduling point, and is never held across one"
     )]
     shift: Arc<std::sync::Mutex<i64>>,
+    #[expect(
+        clippy::disallowed_types,
+        reason = "part of the simulated world: it must not be a scheduling point, and is never held across one"
+    )]
+    life: Arc<std::sync::Mutex<Life>>,
 }
+
+/// What a clock knows of the life of the store that looks at it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Life {
+    /// Since when it is being opened, and is open, in nanoseconds.
+    begun: u64,
+    opened: u64,
+    /// The latest time of the lives before.
+    before: UnixMillis,
+}
+
+/// Steps of the clock up to this size are followed at once, in milliseconds (contract A5).
+const FOLLOWED_MS: i128 = 2_000;
+
+/// A clock that was ahead for less than this is not believed, in nanoseconds: a little less than the twenty
+/// milliseconds that a simulated store waits.
+const BELIEVED_AFTER_NS: u64 = 19_000_000;
 
 #[derive(Clone)]
 enum Elapsed {
@@ -53,13 +75,16 @@ enum Elapsed {
 impl SimClock {
     /// A clock that only [`Self::advance`] moves.
     pub fn new(plan: ClockPlan) -> Self {
-        Self { plan: Arc::new(plan), elapsed: Elapsed::ByHand(Arc::default()), shift: Arc::default() }
+        Self::with(plan, Elapsed::ByHand(Arc::default()))
     }
 
     /// A clock that moves with `elapsed_ns`: virtual nanoseconds since the beginning.
     pub fn following(plan: ClockPlan, elapsed_ns: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        let elapsed = Elapsed::Source(Arc::new(elapsed_ns));
-        Self { plan: Arc::new(plan), elapsed, shift: Arc::default() }
+        Self::with(plan, Elapsed::Source(Arc::new(elapsed_ns)))
+    }
+
+    fn with(plan: ClockPlan, elapsed: Elapsed) -> Self {
+        Self { plan: Arc::new(plan), elapsed, shift: Arc::default(), life: Arc::default() }
     }
 
     /// Lets virtual time pass. No effect on a clock that follows a source.
@@ -91,12 +116,74 @@ impl SimClock {
 }
 
 impl SimClock {
-    /// The latest time that it has shown so far: a reader that does not let its time go back may still be
-    /// there.
-    pub fn latest(&self) -> UnixMillis {
+    /// A life begins: a store is going to be opened.
+    pub fn begin_life(&self) {
+        let before = self.store_time_ever();
+        *self.life() = Life { begun: self.elapsed_ns(), opened: u64::MAX, before };
+    }
+
+    /// The store of this life is open.
+    pub fn opened(&self) {
+        self.life().opened = self.elapsed_ns();
+    }
+
+    fn life(&self) -> MutexGuard<'_, Life> {
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The latest that a store may have taken for the time in this life or an earlier one.
+    pub fn store_time_ever(&self) -> UnixMillis {
+        let [_, latest] = self.store_time();
+        latest.max(self.life().before)
+    }
+
+    /// What the store of this life may take for the time now, at least and at most: it believes its clock
+    /// when it is opened, follows small steps, believes one that is ahead for long, and otherwise goes by the
+    /// monotonic clock.
+    pub fn store_time(&self) -> [UnixMillis; 2] {
         let elapsed_ns = self.elapsed_ns();
-        let past = self.plan.jumps.iter().map(|jump| jump.at_ns).filter(|at| *at <= elapsed_ns);
-        past.map(|at| self.at(at.saturating_sub(1))).chain([self.now()]).max().unwrap_or(UnixMillis(0))
+        let Life { begun, opened, .. } = *self.life();
+        let base = i128::from(self.at(elapsed_ns).0) - self.jumped(begun, elapsed_ns);
+        // How far off by the jumps of this life the store may take the time to be.
+        let mut offsets = vec![0];
+        let jumps = self.plan.jumps.iter().filter(|jump| begun < jump.at_ns && jump.at_ns <= elapsed_ns);
+        let jumps: Vec<_> = jumps.collect();
+        for (number, jump) in jumps.iter().enumerate() {
+            let off_by = self.jumped(begun, jump.at_ns);
+            let until = jumps.get(number + 1).map_or(elapsed_ns, |next| next.at_ns);
+            let may_be_believed = until - jump.at_ns >= BELIEVED_AFTER_NS && off_by > 0;
+            let is_near = offsets.iter().any(|offset| (off_by - offset).abs() <= FOLLOWED_MS + 1);
+            let step = i128::from(jump.by_ms);
+            if step.abs() <= FOLLOWED_MS {
+                let stepped: Vec<_> = offsets.iter().map(|offset| offset + step).collect();
+                offsets.extend(stepped);
+            }
+            if jump.at_ns <= opened || may_be_believed || is_near {
+                offsets.push(off_by);
+            }
+        }
+        // The clock drifts away from the monotonic one when it is not followed, or looked at rarely.
+        let since = jumps.first().map_or(elapsed_ns, |jump| jump.at_ns);
+        let drifted = self.drift_ms(elapsed_ns) - self.drift_ms(since);
+        let rarely = self.drift_ms(elapsed_ns) - self.drift_ms(begun.min(elapsed_ns));
+        for drift in [drifted, if rarely.abs() >= FOLLOWED_MS / 2 { rarely } else { 0 }] {
+            let steady: Vec<_> = offsets.iter().map(|offset| offset - drift).collect();
+            offsets.extend(steady);
+        }
+        [offsets.iter().min(), offsets.iter().max()].map(|offset| {
+            let millis = base + offset.copied().unwrap_or(0);
+            UnixMillis(u64::try_from(millis.max(0)).unwrap_or(u64::MAX))
+        })
+    }
+
+    fn drift_ms(&self, elapsed_ns: u64) -> i128 {
+        i128::from(elapsed_ns) * i128::from(self.plan.skew_ppm) / 1_000_000 / 1_000_000
+    }
+
+    /// How far the clock has jumped after one moment, up to and with another.
+    fn jumped(&self, after: u64, until: u64) -> i128 {
+        let jumps = self.plan.jumps.iter().filter(|jump| after < jump.at_ns && jump.at_ns <= until);
+        jumps.map(|jump| i128::from(jump.by_ms)).sum()
     }
 
     /// Returns what it shows after this many nanoseconds.
@@ -136,11 +223,46 @@ mod tests {
         assert_eq!(clock.now(), UnixMillis(11_500));
         clock.advance(1_000_000_000);
         assert_eq!(clock.now(), UnixMillis(8_000));
-        assert_eq!(clock.latest(), UnixMillis(12_999), "just before it was set back");
         clock.set(UnixMillis(123));
         assert_eq!(clock.clone().now(), UnixMillis(123));
         clock.jump(-1_000);
         assert_eq!(clock.now(), UnixMillis(0), "there is no time before the epoch");
+    }
+
+    #[test]
+    fn a_store_takes_for_the_time_what_its_clock_showed_at_the_open_and_what_it_could_follow_since() {
+        let jump = |at_ms: u64, by_ms| ClockJump { at_ns: at_ms * 1_000_000, by_ms };
+        let jumps = vec![jump(10, 50_000), jump(12, -50_000), jump(40, -1_000), jump(60, 9_000)];
+        let clock = SimClock::new(ClockPlan { start_ms: 100_000, skew_ppm: 0, jumps });
+        let millis = |clock: &SimClock| clock.store_time().map(|end| end.0);
+        clock.begin_life();
+        clock.opened();
+        clock.advance(11_000_000);
+        assert_eq!((millis(&clock), clock.now().0), ([100_011; 2], 150_011), "in doubt");
+        let other = clock.clone();
+        other.begin_life();
+        other.opened();
+        clock.advance(2_000_000);
+        assert_eq!(millis(&clock), [150_013; 2], "what was shown at the open is believed");
+        clock.advance(28_000_000);
+        assert_eq!(millis(&clock), [149_041, 150_041], "a small step may be followed");
+        clock.advance(40_000_000);
+        clock.begin_life();
+        clock.opened();
+        assert_eq!(millis(&clock), [108_081; 2]);
+        assert_eq!(clock.store_time_ever().0, 150_081, "in the life before it was later");
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_for_long_may_be_believed() {
+        let jumps = vec![ClockJump { at_ns: 10_000_000, by_ms: 50_000 }];
+        let clock = SimClock::new(ClockPlan { start_ms: 0, skew_ppm: 100_000, jumps });
+        clock.begin_life();
+        clock.opened();
+        clock.advance(20_000_000);
+        assert_eq!(clock.store_time().map(|end| end.0), [21, 22], "by either clock");
+        clock.advance(20_000_000);
+        assert_eq!(clock.store_time().map(|end| end.0), [41, 50_044]);
     }
 
     #[test]

@@ -7,9 +7,10 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use stormproof_workloads::Notebook;
 use stormproof_workloads::history::{Event, Life, Op, Recorder};
 use stormproof_workloads::store::{
-    Entry, Key, Range, Read, Result, Store, StoreTxn, TxnOptions, machine_key, stream_key,
+    Entry, Key, Range, Read, Result, Store, StoreError, StoreTxn, TxnOptions, machine_key, stream_key,
 };
 
 /// The session of the inspector, which reads the whole store after opening it and after the last client.
@@ -17,12 +18,18 @@ pub const INSPECTOR: u32 = u32::MAX;
 
 /// Reads everything and records it: key by key, and lists, streams and machines as clients read them, by the
 /// names in the history. Returns the whole state, if that worked.
-pub fn inspect(recorder: &Recorder, store: &dyn Store, life: Life, names: &Names) -> Option<Vec<Entry>> {
+pub fn inspect(
+    recorder: &Recorder,
+    store: &dyn Store,
+    life: Life,
+    names: &Names,
+    notebook: &Notebook,
+) -> Option<Vec<Entry>> {
     let options = TxnOptions { read_only: true, ..TxnOptions::default() };
     let called = recorder.tick();
     let mut txn = store.begin(&options).ok()?;
     let index = recorder.begin(INSPECTOR, life, called, txn.start_version(), options.isolation);
-    let state = match read(&mut *txn, names) {
+    let state = match read(&mut *txn, names, notebook) {
         Ok(seen) => {
             seen.ops.into_iter().for_each(|op| recorder.op(index, op));
             seen.state
@@ -100,8 +107,8 @@ struct Seen {
     state: Vec<Entry>,
 }
 
-/// Reads everything.
-fn read(txn: &mut dyn StoreTxn, names: &Names) -> Result<Seen> {
+/// Reads everything; the notebook knows the events that were truncated.
+fn read(txn: &mut dyn StoreTxn, names: &Names, notebook: &Notebook) -> Result<Seen> {
     let mut seen = Seen::default();
     for entry in txn.scan(&Range { start: Vec::new(), end: None }, None, false)? {
         if !names.is_list(&entry.key) {
@@ -116,7 +123,10 @@ fn read(txn: &mut dyn StoreTxn, names: &Names) -> Result<Seen> {
     }
     for stream in &names.streams {
         let key = stream_key(stream);
-        let elements: Vec<_> = txn.events(stream)?.into_iter().map(|event| event.payload).collect();
+        let events = txn.events(stream)?;
+        let elements = notebook.whole_stream(stream, &events).ok_or_else(|| {
+            StoreError::Refused(format!("stream {stream} begins where no client has truncated it"))
+        })?;
         seen.state.push(Entry { key: key.clone(), value: elements.join(&b'\n'), version: None });
         seen.ops.push(Op::List { key, elements, version: None });
     }
@@ -136,6 +146,7 @@ mod tests {
     use std::time::Duration;
 
     use stormproof_rt::sync::Arc;
+    use stormproof_workloads::Notebook;
     use stormproof_workloads::history::Op;
     use stormproof_workloads::memory_store::MemoryStore;
     use stormproof_workloads::store::{Store, TxnOptions};
@@ -158,7 +169,7 @@ mod tests {
             machines: ["machine".to_owned()].into(),
         };
         let mut txn = store.begin(&TxnOptions::default()).unwrap();
-        let seen = read(&mut *txn, &names).unwrap();
+        let seen = read(&mut *txn, &names, &Notebook::new()).unwrap();
         let text = |key: &[u8]| String::from_utf8_lossy(key).into_owned();
         let gets = seen.ops.iter().filter_map(|op| match op {
             Op::Get { key, .. } => Some(text(key)),

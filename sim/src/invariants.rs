@@ -17,6 +17,8 @@ pub const CLOSES: &str = "closes";
 pub const IDEMPOTENT: &str = "recovery-idempotent";
 /// A clean close loses nothing.
 pub const CLEAN_CLOSE: &str = "clean-close";
+/// Others at the path of the store neither get in nor are hurt.
+pub const PATH: &str = "path";
 /// The workload's own invariant holds.
 pub const WORKLOAD: &str = "workload";
 
@@ -53,6 +55,11 @@ const OF_THE_WORLD: &[About] = &[
         says: "opening, crashing and opening again gives the same state, version by version",
     },
     About { name: CLEAN_CLOSE, contract: "§4", says: "a clean close loses nothing, power cut or not" },
+    About {
+        name: PATH,
+        contract: "A2",
+        says: "no second opener gets in while the store is open, and files of others at its path stay as they are",
+    },
     About {
         name: WORKLOAD,
         contract: "§3",

@@ -19,9 +19,15 @@ pub trait Environment {
         self.now()
     }
 
-    /// The latest time that a store can have seen on that clock. A store does not let its time go back, so
-    /// where the clock was set back, the store's time lies between this and [`Self::wall`].
-    fn wall_latest(&self) -> Duration {
-        self.wall()
+    /// What the store may take for the time, at least and at most: where that clock has jumped it is not what
+    /// the clock shows.
+    fn store_time(&self) -> [Duration; 2] {
+        [self.wall(); 2]
+    }
+
+    /// The latest that it may ever have taken for the time, in earlier lives too: what has expired then and
+    /// was deleted stays deleted.
+    fn store_time_ever(&self) -> Duration {
+        self.store_time()[1]
     }
 }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::history::{Life, Session, Time, TxnIndex};
-use crate::store::RunHandle;
+use crate::store::{Bytes, RunHandle, StreamEvent};
 
 /// Shared by all clients, over all lives; clones write into the same one. Its lock is never held while a
 /// store is called.
@@ -28,6 +28,8 @@ pub struct Notebook {
 struct Pages {
     notes: Vec<Note>,
     progress: BTreeMap<Session, Progress>,
+    /// Events that clients truncated, as they had read them: by stream, and by where the stream begins then.
+    truncated: BTreeMap<(String, u64), Vec<Bytes>>,
     sink: Option<Box<dyn Write + Send>>,
 }
 
@@ -64,7 +66,7 @@ impl Notebook {
     /// Goes on where clients were in another process, and writes each [`Page`] to `sink` as a JSON line as
     /// well, at once: what was written down outlives the process.
     pub fn resumed(progress: BTreeMap<Session, Progress>, sink: Box<dyn Write + Send>) -> Self {
-        let pages = Pages { notes: Vec::new(), progress, sink: Some(sink) };
+        let pages = Pages { progress, sink: Some(sink), ..Pages::default() };
         Self { pages: Arc::new(Mutex::new(pages)) }
     }
 
@@ -93,6 +95,31 @@ impl Notebook {
         let mut pages = self.pages();
         pages.write(|| Page::Progress { session, progress: progress.clone() });
         pages.progress.insert(session, progress.clone());
+    }
+
+    /// Remembers the events of a stream that a client is about to truncate.
+    pub(crate) fn set_truncated(&self, stream: &str, events: Vec<Bytes>) {
+        let before = events.len() as u64;
+        self.pages().truncated.insert((stream.to_owned(), before), events);
+    }
+
+    /// Whether a client ever was about to truncate a stream.
+    pub(crate) fn is_truncated(&self, stream: &str) -> bool {
+        let from = (stream.to_owned(), 0);
+        let next = self.pages().truncated.range(from..).next().map(|((known, _), _)| known == stream);
+        next.unwrap_or(false)
+    }
+
+    /// A whole stream of which the first events may have been truncated: histories have streams from their
+    /// beginning. `None` if it begins where no client has truncated it.
+    pub fn whole_stream(&self, stream: &str, events: &[StreamEvent]) -> Option<Vec<Bytes>> {
+        let kept = events.iter().map(|event| event.payload.clone());
+        let first = events.first().map_or(0, |event| event.sequence);
+        if first == 0 {
+            return Some(kept.collect());
+        }
+        let truncated = self.pages().truncated.get(&(stream.to_owned(), first)).cloned()?;
+        Some(truncated.into_iter().chain(kept).collect())
     }
 
     fn pages(&self) -> MutexGuard<'_, Pages> {
@@ -136,6 +163,9 @@ pub struct HeldRun {
     pub ending: bool,
     /// In which life its end was acked: for the rest of that life its writes must be refused.
     pub ended: Option<Life>,
+    /// In which life it was acked that it is forgotten: for the rest of that life it must not be found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgotten: Option<Life>,
 }
 
 /// Something that is not part of the history, but that a workload's own checks need.
@@ -184,13 +214,27 @@ pub enum NoteKind {
     },
     /// Between which times the store's clock stood when a transaction began that touches keys that expire.
     Begun {
-        /// The clock.
+        /// The earliest that the store may take it for, and the latest that it has ever been.
         wall: [u64; 2],
     },
     /// The latest that the store's clock can have shown when the commit of such a transaction was acked.
     Acked {
         /// The clock.
         wall: u64,
+    },
+    /// A stream was to be truncated before this number.
+    Truncated {
+        /// Which stream.
+        stream: String,
+        /// Before which event.
+        before: u64,
+    },
+    /// Where a stream began that was or had been truncated.
+    Begins {
+        /// Which stream.
+        stream: String,
+        /// With which event.
+        first: u64,
     },
     /// A sibling database was opened, its counter raised, and closed.
     Sibling {

@@ -74,6 +74,11 @@ pub enum Action {
         /// Which, as [`Action::BeginRun`] remembered it; nothing happens if it is not known.
         slot: u32,
     },
+    /// Forgets a run that it has ended. From now on it must not be found.
+    ForgetRun {
+        /// Which, as [`Action::BeginRun`] remembered it; nothing happens if it is not known, or has not ended.
+        slot: u32,
+    },
     /// One item of what the client of an application has to do, in the application's own code. A client of a
     /// workload does nothing here.
     Item {
@@ -102,6 +107,9 @@ pub struct Transaction {
     /// writes.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ends_run: bool,
+    /// Whether that run is forgotten then, too, before the commit.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub forgets_run: bool,
     /// What it does.
     pub steps: Vec<Step>,
     /// Whether it commits.
@@ -123,6 +131,7 @@ impl Default for Transaction {
             read_only: false,
             run: None,
             ends_run: false,
+            forgets_run: false,
             steps: Vec::new(),
             end: End::Commit,
             retry: Retry::default(),
@@ -298,6 +307,14 @@ pub enum Step {
         stream: String,
         /// Whether the store has to prove it, too.
         verify: bool,
+    },
+    /// Deletes the first events of a stream, so that the last ones are left, and appends one. Only appends
+    /// where the store truncates no streams.
+    TruncateEvents {
+        /// Which.
+        stream: String,
+        /// How many are left, at most, before the one that is appended.
+        keep: u64,
     },
     /// Creates a state machine unless it is there.
     CreateMachine {

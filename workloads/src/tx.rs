@@ -28,7 +28,7 @@ pub struct Tx<'a> {
     index: TxnIndex,
     inner: &'a mut (dyn StoreTxn + 'a),
     begun: Duration,
-    begun_wall: [Duration; 2],
+    begun_time: [Duration; 2],
     rng: ChaCha8Rng,
     uniques: u32,
     clocked: bool,
@@ -50,7 +50,7 @@ impl<'a> Tx<'a> {
         session: Session,
         index: TxnIndex,
         inner: &'a mut (dyn StoreTxn + 'a),
-        begun_wall: [Duration; 2],
+        begun_time: [Duration; 2],
     ) -> Self {
         let begun = runner.environment.now();
         let rng = ChaCha8Rng::seed_from_u64(0);
@@ -60,7 +60,7 @@ impl<'a> Tx<'a> {
             index,
             inner,
             begun,
-            begun_wall,
+            begun_time,
             rng,
             uniques: 0,
             clocked: false,
@@ -153,11 +153,39 @@ impl<'a> Tx<'a> {
     /// Reads an event stream: in the history, the list [`stream_key`].
     pub fn events(&mut self, stream: &str) -> Result<Vec<StreamEvent>> {
         let answer = self.inner.events(stream);
-        self.record("events", answer, |events| Op::List {
-            key: stream_key(stream),
-            elements: events.iter().map(|event| event.payload.clone()).collect(),
-            version: None,
-        })
+        let notebook = self.runner.notebook;
+        let events = self.checked("events", answer)?;
+        let first = events.first().map_or(0, |event| event.sequence);
+        let whole = notebook.whole_stream(stream, &events);
+        self.assert("a stream begins where it was truncated", whole.is_some(), || {
+            format!("stream {stream} begins with event {first}, and was never truncated there")
+        });
+        if notebook.is_truncated(stream) && !events.is_empty() {
+            self.note(NoteKind::Begins { stream: stream.into(), first });
+        }
+        if let Some(elements) = whole {
+            self.event(Op::List { key: stream_key(stream), elements, version: None });
+        }
+        Ok(events)
+    }
+
+    /// Deletes the events of a stream before a sequence number, as far as it is known what they are: histories
+    /// have streams from their beginning. Returns whether the store can do that.
+    pub fn truncate_events(&mut self, stream: &str, before: u64) -> Result<bool> {
+        if !self.runner.store.capabilities().retention {
+            return Ok(false);
+        }
+        let events = self.events(stream)?;
+        let whole = self.runner.notebook.whole_stream(stream, &events).unwrap_or_default();
+        let first = events.first().map_or(0, |event| event.sequence);
+        if before <= first || before as usize > whole.len() {
+            return Ok(true);
+        }
+        // Before the commit, as others may see it before the ack.
+        self.runner.notebook.set_truncated(stream, whole[..before as usize].to_vec());
+        self.note(NoteKind::Truncated { stream: stream.into(), before });
+        let answer = self.inner.truncate_events(stream, before);
+        self.checked("truncate events", answer).map(|()| true)
     }
 
     /// Has the store prove an event stream, and says how many events it counts.
@@ -293,7 +321,7 @@ impl<'a> Tx<'a> {
     fn note_clock(&mut self) {
         if !self.clocked {
             self.clocked = true;
-            self.note(NoteKind::Begun { wall: self.begun_wall.map(micros) });
+            self.note(NoteKind::Begun { wall: self.begun_time.map(micros) });
         }
     }
 

@@ -48,9 +48,9 @@ pub(super) struct StreamHeads {
 /// The head of a stream: what the next entry links to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StreamHead {
-    /// Sequence number of the next entry: how many there are.
+    /// Sequence number of the next entry: how many there have been.
     pub(crate) next: u64,
-    /// Hash of the last entry; zeros if there is none.
+    /// Hash of the last entry; zeros if there was none.
     pub(crate) hash: [u8; 32],
 }
 
@@ -79,21 +79,37 @@ impl StreamHeads {
 impl StreamHead {
     pub(crate) const EMPTY: Self = Self { next: 0, hash: [0; 32] };
 
-    /// Reads the last entry at or below a version; entries are never written twice.
+    /// Reads the last entry at or below a version, or the anchor if all were truncated; entries are never
+    /// written twice.
     pub(crate) fn find(index: &Index, stream: &Key, at: Version) -> Self {
         let mut head = Self::EMPTY;
         let range = KeyRange::all_with(stream.clone());
         let (start, end) = (range.start().as_bytes(), range.end().map(Key::as_bytes));
         index.scan_reverse(start, end, at, |entry| {
             let stored = entry.value().map(|value| ValueRef::decode(value).to_value());
-            if let (Some(sequence), Some((hash, _))) =
-                (Key::from_encoded(entry.key()).last_number(), stored.and_then(unpack))
-            {
-                head = Self { next: sequence + 1, hash };
-            }
+            head = stored.and_then(|stored| Self::behind(stream, entry.key(), stored)).unwrap_or(head);
             ControlFlow::Break(())
         });
         head
+    }
+
+    /// What follows the entry that is stored under a key, or the anchor of its stream.
+    pub(crate) fn behind(stream: &Key, key: &[u8], stored: Value) -> Option<Self> {
+        let (hash, value) = unpack(stored)?;
+        if key != stream.as_bytes() {
+            return Some(Self { next: Key::from_encoded(key).last_number()? + 1, hash });
+        }
+        match value {
+            Value::I64(next) => Some(Self { next: u64::try_from(next).ok()?, hash }),
+            _ => None,
+        }
+    }
+
+    /// What is stored under the key of the stream itself once the entries before this are truncated: where
+    /// the rest begins, and the hash that its first entry is linked to.
+    pub(crate) fn anchor(&self) -> Value {
+        let hash = if rt::mutant!(AnchorWithoutHash) { [0; 32] } else { self.hash };
+        Value::Array(vec![Value::from(&hash), Value::I64(i64::try_from(self.next).unwrap_or(i64::MAX))])
     }
 
     /// The key and the stored value of the next entry; moves on behind it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use env::{Clock, Disk, Entropy, OsEntropy, SystemClock};
 use rt::sync::Arc;
 
+use super::retention::Retention;
 use super::{Database, open};
 use crate::commit::COLLECT_EVERY;
 use crate::durability::Durability;
@@ -51,6 +52,9 @@ use crate::wal::LogOptions;
 ///     .snapshot_generations(32)
 ///     .collect_every(64)
 ///     .maintenance_interval(Duration::from_millis(500))
+///     // Runs that have ended.
+///     .ended_runs_max(10_000)
+///     .ended_runs_age_max(Duration::from_secs(30 * 24 * 3600))
 ///     .open()?;
 /// # db.close()?;
 /// # Ok::<(), stormproof::Error>(())
@@ -74,6 +78,7 @@ pub struct DatabaseBuilder {
     pub(super) read_only: bool,
     pub(super) salvage: Salvage,
     pub(super) log: LogOptions,
+    pub(super) retention: Retention,
 }
 
 /// Where the files are.
@@ -113,6 +118,7 @@ impl DatabaseBuilder {
             read_only: false,
             salvage: Salvage::default(),
             log: LogOptions::default(),
+            retention: Retention::ALL,
         }
     }
 
@@ -286,6 +292,20 @@ impl DatabaseBuilder {
     /// year. Default: 1 s.
     pub const fn maintenance_interval(mut self, interval: Duration) -> Self {
         self.maintenance_interval = interval;
+        self
+    }
+
+    /// How many runs that have ended are kept, those that ended last; the others are
+    /// [forgotten](Database::forget_run). Any number, and `usize::MAX` for all. Default: all.
+    pub const fn ended_runs_max(mut self, runs: usize) -> Self {
+        self.retention.runs_max = runs;
+        self
+    }
+
+    /// How long a run is kept after its end; then it is [forgotten](Database::forget_run): up to a year.
+    /// Default: for ever.
+    pub const fn ended_runs_age_max(mut self, age: Duration) -> Self {
+        self.retention.age_max = Some(age);
         self
     }
 

@@ -6,6 +6,7 @@ use rt::sync::{Arc, Condvar, Mutex};
 use rt::thread::JoinHandle;
 
 use super::measure::measure;
+use super::retention::{Retention, forget_old_runs};
 use super::sweep::sweep;
 use crate::error::{Error, Result};
 use crate::striped::Stripe;
@@ -25,7 +26,11 @@ struct Signal {
 }
 
 impl Maintenance {
-    pub(super) fn start(coordinator: &Arc<Coordinator>, interval: Duration) -> Result<Self> {
+    pub(super) fn start(
+        coordinator: &Arc<Coordinator>,
+        interval: Duration,
+        retention: Retention,
+    ) -> Result<Self> {
         let signal = Arc::new(Signal {
             stopping: Mutex::new("maintenance.stopping", false),
             wake: Condvar::new("maintenance.wake"),
@@ -33,7 +38,7 @@ impl Maintenance {
         let (coordinator, signals) = (Stripe::new(coordinator), Arc::clone(&signal));
         let thread = rt::thread::spawn("stormproof-maintenance", move || {
             while !signals.wait(interval) {
-                work(&coordinator);
+                work(&coordinator, retention);
             }
         })
         .map_err(|error| Error::io("starting a thread", "maintenance", error))?;
@@ -62,9 +67,10 @@ impl Signal {
     }
 }
 
-fn work(coordinator: &Arc<Stripe<Coordinator>>) {
+fn work(coordinator: &Arc<Stripe<Coordinator>>, retention: Retention) {
     // What can't be committed now is tried again the next time.
     let _ = sweep(coordinator);
+    let _ = forget_old_runs(coordinator, retention);
     coordinator.committer.collect_all(&coordinator.store, true);
     measure(coordinator).record();
 }

@@ -11,6 +11,7 @@ mod transactions;
 mod autocommit;
 mod update;
 mod runs;
+mod retention;
 mod checkpoints;
 mod maintenance;
 mod sweep;
@@ -31,7 +32,7 @@ use crate::run_id::RunId;
 use crate::snapshot::Snapshot;
 use crate::store::Store;
 use crate::txn::Coordinator;
-use crate::types::{TxnId, Version};
+use crate::types::{RunNumber, TxnId, Version};
 
 pub use builder::DatabaseBuilder;
 use handle::Handle;
@@ -156,6 +157,7 @@ impl Database {
             version: entry.version,
             txn: entry.txn,
             run: store.runs.id_of(entry.run),
+            run_number: entry.run,
             deleted: entry.value.is_none(),
             expires_at: entry.expires.at(),
         })
@@ -361,8 +363,10 @@ pub struct Provenance {
     pub version: Version,
     /// The transaction that wrote it.
     pub txn: TxnId,
-    /// The run that wrote it; `None` for the database itself.
+    /// The run that wrote it; `None` for the database itself, and for a run that is forgotten.
     pub run: Option<RunId>,
+    /// The number of that run, forgotten or not; zero for the database itself.
+    pub run_number: RunNumber,
     /// Whether it is a delete.
     pub deleted: bool,
     /// When it expires, if it does.

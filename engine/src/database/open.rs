@@ -174,7 +174,7 @@ fn start(builder: DatabaseBuilder, beginning: Beginning) -> Result<Database> {
             event!(WARN, %error, "no checkpoint at the open; the log stays, and another is tried");
         }
     }
-    let maintenance = Maintenance::start(&coordinator, builder.maintenance_interval)?;
+    let maintenance = Maintenance::start(&coordinator, builder.maintenance_interval, builder.retention)?;
     let checkpointer = match &store.log {
         None => None,
         Some(log) => {

@@ -6,7 +6,6 @@ use crate::range::KeyRange;
 use crate::run::{RunOptions, RunRecord, RunRef, RunStatus};
 use crate::run_id::RunId;
 use crate::txn::{Transaction, TransactionOptions, run_with_retry};
-use crate::types::RunNumber;
 use crate::value::Value;
 
 use super::Database;
@@ -53,7 +52,11 @@ impl Database {
             if txn.exists(RunRecord::key(id))? {
                 return Err(Error::RunExists(id));
             }
-            number = store.runs.last_number().max(number).next();
+            let last = store.runs.last_number().max(number);
+            number = last.next();
+            if txn.get(RunRecord::number_key(last))? == Some(Value::Null) {
+                txn.delete(RunRecord::number_key(last))?;
+            }
             txn.insert(RunRecord::number_key(number), Value::from(id.as_bytes()))?;
             let record = RunRecord {
                 id,
@@ -132,18 +135,63 @@ impl Database {
         runs
     }
 
+    /// Forgets a run that has ended: its record goes, and it can't be found any more, to read in it either.
+    /// What it wrote stays, and says its number and transaction, no longer its id (see [`Provenance`]); so do
+    /// the runs that were begun from it. Happens by itself if the builder
+    /// [says](super::DatabaseBuilder::ended_runs_max) how many, or how long, ended runs are kept.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// assert!(db.forget_run(run).is_err(), "it may still write");
+    /// db.end_run(run)?;
+    /// db.forget_run(run)?;
+    /// assert!(matches!(db.run(run), Err(stormproof::Error::RunNotFound(_))));
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::RunNotFound`]; [`Error::Invalid`] when it has not ended; when this can't be committed.
+    ///
+    /// [`Provenance`]: super::Provenance
+    pub fn forget_run(&self, run: RunId) -> Result<()> {
+        self.as_system(|txn| {
+            if forget(txn, run)? {
+                return Ok(());
+            }
+            Err(Error::Invalid(format!("run {run} has not ended, and may write: end it, then forget it")))
+        })
+    }
+
     fn as_system<T>(&self, body: impl FnMut(&mut Transaction) -> Result<T>) -> Result<T> {
         run_with_retry(self.handle.transactions.own(), RunRef::SYSTEM, &TransactionOptions::default(), body)
             .map(|(done, _)| done)
     }
 }
 
-impl RunRecord {
-    /// The key that reserves a run's number.
-    fn number_key(number: RunNumber) -> Key {
-        Key::system(crate::key::TypeTag::State, &number.get().to_be_bytes())
+/// Deletes the record of a run, if it has ended; returns whether it had.
+///
+/// # Errors
+/// [`Error::RunNotFound`].
+pub(super) fn forget(txn: &mut Transaction, run: RunId) -> Result<bool> {
+    let key = RunRecord::key(run);
+    let value: Value = txn.get(&key)?.ok_or(Error::RunNotFound(run))?;
+    let record = RunRecord::decode(&key, &value).ok_or(Error::RunNotFound(run))?;
+    if record.status != RunStatus::Ended && !rt::mutant!(LiveRunForgotten) {
+        return Ok(false);
     }
+    txn.delete(key)?;
+    // The last number stays, or it would be given to another run after a restart; the next run to begin takes
+    // it away.
+    if record.number < txn.coordinator.store.runs.last_number() {
+        txn.delete(RunRecord::number_key(record.number))?;
+    } else {
+        txn.put(RunRecord::number_key(record.number), Value::Null)?;
+    }
+    Ok(true)
+}
 
+impl RunRecord {
     fn all() -> KeyRange {
         KeyRange::all_with(Key::system(crate::key::TypeTag::Run, &[]))
     }

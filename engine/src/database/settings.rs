@@ -41,6 +41,9 @@ pub(super) fn check(builder: &DatabaseBuilder) -> Result<()> {
     within("recovery_threads", builder.recovery_threads, 1..=1 << 10)?;
     within("close_timeout", builder.close_timeout, Duration::ZERO..=YEAR)?;
     within("maintenance_interval", builder.maintenance_interval, Duration::from_micros(100)..=YEAR)?;
+    if let Some(age) = builder.retention.age_max {
+        within("ended_runs_age_max", age, Duration::ZERO..=YEAR)?;
+    }
     let (retry, limits) = (&builder.defaults.retry, &builder.defaults.limits);
     within("attempts_max of the retry policy", retry.attempts_max, 1..=u32::MAX)?;
     within("pause_min of the retry policy", retry.pause_min, Duration::ZERO..=YEAR)?;
@@ -55,6 +58,11 @@ pub(super) fn check(builder: &DatabaseBuilder) -> Result<()> {
 
 fn within<T: PartialOrd + Copy + Debug>(setting: &str, value: T, range: RangeInclusive<T>) -> Result<()> {
     if range.contains(&value) {
+        if value == *range.start() {
+            rt::reached!("a setting at the least of its range");
+        } else if value == *range.end() {
+            rt::reached!("a setting at the most of its range");
+        }
         return Ok(());
     }
     let (least, most) = range.into_inner();
@@ -94,6 +102,7 @@ mod tests {
             ("recovery_threads", Box::new(|b| b.recovery_threads(0))),
             ("close_timeout", Box::new(|b| b.close_timeout(Duration::MAX))),
             ("maintenance_interval", Box::new(|b| b.maintenance_interval(Duration::ZERO))),
+            ("ended_runs_age_max", Box::new(|b| b.ended_runs_age_max(Duration::MAX))),
             ("timeout", Box::new(|b| b.timeout(Duration::ZERO))),
             ("writes_max", Box::new(|b| b.writes_max(0))),
             ("bytes_max", Box::new(|b| b.bytes_max(0))),

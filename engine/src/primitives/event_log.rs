@@ -45,7 +45,7 @@ pub struct EventLog {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Event {
-    /// Its place in the stream, from 0.
+    /// Its place in the stream, from 0, also if those before it were truncated.
     pub sequence: u64,
     /// What happened.
     pub value: Value,
@@ -124,11 +124,24 @@ impl EventLog {
         Ok(events)
     }
 
-    /// How many events there are, the transaction's own included.
+    /// How many events there are, the transaction's own included, and those that were truncated not.
     ///
     /// # Errors
     /// As [`read`](Self::read).
     pub fn len(&self, txn: &mut Transaction) -> Result<u64> {
+        Ok(self.next(txn)?.saturating_sub(self.first(txn)?))
+    }
+
+    /// The sequence number of the first event that is kept: 0 if none was truncated.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn first(&self, txn: &mut Transaction) -> Result<u64> {
+        Ok(self.anchor(txn)?.next)
+    }
+
+    /// The sequence number behind the last event, the transaction's own included.
+    fn next(&self, txn: &mut Transaction) -> Result<u64> {
         let own = txn.context.appends.iter().filter(|append| append.stream == self.stream).count();
         Ok(self.head(txn)?.next + own as u64)
     }
@@ -146,20 +159,24 @@ impl EventLog {
     /// # Errors
     /// As [`read`](Self::read).
     pub fn last(&self, txn: &mut Transaction) -> Result<Option<Event>> {
-        match self.len(txn)?.checked_sub(1) {
+        match self.next(txn)?.checked_sub(1) {
             Some(last) => Ok(self.read(txn, last..)?.pop()),
             None => Ok(None),
         }
     }
 
-    /// Checks that the sequence has no holes and every entry's hash is what it must be. Returns how many
-    /// there are.
+    /// Checks that the sequence has no holes and every entry's hash is what it must be, from the first that is
+    /// kept. Returns how many there are.
     ///
     /// # Errors
     /// [`Error::BrokenChain`] names the first entry that does not fit.
     pub fn verify(&self, txn: &mut Transaction) -> Result<u64> {
-        let mut head = StreamHead::EMPTY;
+        let anchor = self.anchor(txn)?;
+        let mut head = anchor;
         for event in self.read(txn, ..)? {
+            if event.sequence < anchor.next {
+                return Err(self.broken(event.sequence, "was truncated, and is there"));
+            }
             if event.sequence != head.next {
                 return Err(self.broken(head.next, "is missing"));
             }
@@ -168,7 +185,61 @@ impl EventLog {
                 return Err(self.broken(event.sequence, "does not match its hash"));
             }
         }
-        Ok(head.next)
+        Ok(head.next - anchor.next)
+    }
+
+    /// Deletes the events before `sequence`, which must have been committed. The others keep their numbers,
+    /// and [`verify`](Self::verify) goes on proving them, from the hash of the last one deleted, which is
+    /// kept. Returns how many were deleted. Each counts as a write of the transaction: a stream with more
+    /// events than its limits allow is truncated in several.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// # let log = stormproof::EventLog::new("tool-calls");
+    /// db.transaction(run, |txn| ["search", "read", "answer"].iter().try_for_each(|event| log.append(txn, *event)))?;
+    /// db.transaction(run, |txn| log.truncate_before(txn, 2))?;
+    /// let mut txn = db.begin_transaction(run)?;
+    /// assert_eq!((log.first(&mut txn)?, log.len(&mut txn)?, log.verify(&mut txn)?), (2, 1, 1));
+    /// assert_eq!(log.read(&mut txn, ..)?[0].value, "answer".into());
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the stream has no committed event before `sequence`; [`Error::BrokenChain`]
+    /// for one that is missing; as a [write](Transaction::put), else.
+    pub fn truncate_before(&self, txn: &mut Transaction, sequence: u64) -> Result<u64> {
+        let anchor = self.anchor(txn)?;
+        if sequence <= anchor.next {
+            return Ok(0);
+        }
+        let events = self.committed(txn, anchor.next, Some(sequence))?;
+        if events.last().map(|last| last.sequence + 1) != Some(sequence) {
+            return Err(Error::Invalid(format!(
+                "stream {:?} has no event {}: truncate it before one of its committed events, or behind the last",
+                self.name,
+                sequence - 1
+            )));
+        }
+        let mut head = anchor;
+        for event in events {
+            if event.sequence != head.next {
+                return Err(self.broken(head.next, "is missing"));
+            }
+            head = StreamHead { next: event.sequence + 1, hash: event.hash };
+            txn.set_event(self.stream.clone().with_number(event.sequence), None)?;
+        }
+        if !rt::mutant!(TruncatedWithoutAnchor) {
+            txn.set_event(self.stream.clone(), Some(head.anchor()))?;
+        }
+        Ok(head.next - anchor.next)
+    }
+
+    /// Where the events that are kept begin, and what the first of them is linked to.
+    fn anchor(&self, txn: &mut Transaction) -> Result<StreamHead> {
+        let Some(stored) = txn.get::<Value>(&self.stream)? else { return Ok(StreamHead::EMPTY) };
+        let anchor = StreamHead::behind(&self.stream, self.stream.as_bytes(), stored);
+        anchor.ok_or_else(|| self.broken(0, "has no place in the stream: its anchor is damaged"))
     }
 
     fn committed(&self, txn: &mut Transaction, from: u64, end: Option<u64>) -> Result<Vec<Event>> {
@@ -197,8 +268,8 @@ impl EventLog {
             Some(entry) => {
                 let (key, value) = entry.into_pair();
                 let sequence = key.last_number().unwrap_or(u64::MAX);
-                let (hash, _) = unpack(value).ok_or_else(|| self.broken(sequence, "is not an event"))?;
-                Ok(StreamHead { next: sequence + 1, hash })
+                StreamHead::behind(&self.stream, key.as_bytes(), value)
+                    .ok_or_else(|| self.broken(sequence, "is not an event"))
             }
             None => Ok(StreamHead::EMPTY),
         }
@@ -264,6 +335,49 @@ mod tests {
             let other = EventLog::new("other");
             assert!(other.is_empty(&mut txn).unwrap());
             assert_eq!(other.last(&mut txn).unwrap(), None);
+        });
+    }
+
+    #[test]
+    fn a_truncated_stream_keeps_its_numbers_and_its_chain_and_can_be_emptied() {
+        rt::check(|| {
+            let log = EventLog::new("stream");
+            let (db, run) = filled(&log);
+            let truncate = |before| db.transaction(run, |txn| log.truncate_before(txn, before));
+            assert_eq!(truncate(3).unwrap(), 3);
+            assert_eq!(truncate(2).unwrap(), 0, "they are gone already");
+            assert!(matches!(truncate(6), Err(Error::Invalid(_))));
+            let mut txn = db.begin_transaction(run).unwrap();
+            assert_eq!(sequences(&mut txn, &log, ..), [3, 4]);
+            log.append(&mut txn, 5_i64).unwrap();
+            assert_eq!((log.first(&mut txn).unwrap(), log.len(&mut txn).unwrap()), (3, 3));
+            assert_eq!(log.verify(&mut txn).unwrap(), 3);
+            drop(txn);
+            assert_eq!(truncate(5).unwrap(), 2);
+            let mut txn = db.begin_transaction(run).unwrap();
+            assert!(log.is_empty(&mut txn).unwrap());
+            assert_eq!(log.last(&mut txn).unwrap(), None);
+            log.append(&mut txn, 5_i64).unwrap();
+            let last = log.last(&mut txn).unwrap().unwrap();
+            assert_eq!(last.sequence, 5);
+            txn.commit().map(drop).unwrap();
+            let mut txn = db.begin_transaction(run).unwrap();
+            assert_eq!(log.read(&mut txn, ..).unwrap()[0].hash, last.hash);
+            assert_eq!(log.verify(&mut txn).unwrap(), 1);
+        });
+    }
+
+    #[test]
+    fn an_event_that_comes_back_after_its_stream_was_truncated_breaks_the_chain() {
+        rt::check(|| {
+            let log = EventLog::new("stream");
+            let (db, run) = filled(&log);
+            let key: Key = log.stream.clone().with_number(1);
+            let event = db.transaction(run, |txn| txn.get::<Value>(&key)).unwrap();
+            db.transaction(run, |txn| log.truncate_before(txn, 3)).unwrap();
+            db.transaction(run, |txn| txn.tamper(&key, event.clone())).unwrap();
+            let broken = db.transaction(run, |txn| log.verify(txn)).unwrap_err();
+            assert!(broken.to_string().contains("was truncated"), "{broken}");
         });
     }
 

@@ -72,7 +72,7 @@ pub(crate) fn open(
     // A link would lock the file of another directory, and leave this one unlocked.
     refuse_link(&*disk, LOCK)?;
     // Before anything is looked at: another process may be about to change it.
-    let lock = disk.lock(LOCK).map_err(|error| lock_error(&*disk, error))?;
+    let lock = mutants::lock(disk.lock(LOCK)).map_err(|error| lock_error(&*disk, error))?;
     let mut listing = DirectoryListing::of(&*disk)?;
     let found = match salvage {
         Salvage::Refuse => listing.database(&*disk)?.map(|manifest| (manifest, Vec::new())),

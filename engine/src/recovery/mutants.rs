@@ -2,7 +2,8 @@
 //! `rt::mutant!` is the constant `false`, so every function here does what a reader expects of its name and
 //! no more.
 
-use env::File;
+use env::{DiskLock, File};
+use rt::sync::Arc;
 
 use crate::error::Result;
 use crate::types::Version;
@@ -33,4 +34,22 @@ pub(super) fn cut_tail(
 #[inline(always)]
 pub(super) fn covered(checkpoint: Version) -> Version {
     if rt::mutant!(WatermarkOffByOne) { checkpoint.next() } else { checkpoint }
+}
+
+/// The lock of the directory, or by the bug one that is none.
+#[inline(always)]
+pub(super) fn lock(taken: std::io::Result<Arc<dyn DiskLock>>) -> std::io::Result<Arc<dyn DiskLock>> {
+    if rt::mutant!(OpensWithoutLock) && taken.is_err() { Ok(Arc::new(NoLock)) } else { taken }
+}
+
+/// Locks nothing.
+#[derive(Debug)]
+struct NoLock;
+
+impl DiskLock for NoLock {
+    fn check(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn unlock(&self) {}
 }

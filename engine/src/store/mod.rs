@@ -15,7 +15,7 @@ pub(crate) use open_snapshot::OpenSnapshot;
 pub(crate) use snapshot_registry::{Registered, SnapshotRegistry};
 
 use crate::error::Result;
-use crate::expiry::ExpiryTable;
+use crate::expiry::{ExpiryTable, WallTime};
 use crate::key::Key;
 use crate::mvcc::{Hint, Index, Record, Writer};
 use crate::run::RunTable;
@@ -33,8 +33,8 @@ pub(crate) struct Store {
     pub(crate) expiry: ExpiryTable,
     /// `None` in memory.
     pub(crate) log: Option<Arc<Log>>,
+    pub(crate) time: WallTime,
     published: Arc<AtomicU64>,
-    clock: Arc<dyn Clock>,
 }
 
 /// How often a read without a snapshot is tried before it takes one.
@@ -59,8 +59,8 @@ impl Store {
             runs: contents.runs,
             expiry: contents.expiry,
             log: contents.log,
+            time: WallTime::new(clock),
             published,
-            clock,
         }
     }
 
@@ -175,8 +175,8 @@ impl Store {
         if self.expiry.in_use() { self.clock_time() } else { UnixMillis(0) }
     }
 
-    /// The wall time, which never goes back while the database is open.
+    /// The wall time.
     pub(crate) fn clock_time(&self) -> UnixMillis {
-        self.expiry.latest(self.clock.now())
+        self.time.now()
     }
 }

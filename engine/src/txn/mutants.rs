@@ -5,6 +5,7 @@ use env::UnixMillis;
 
 use super::transaction::Transaction;
 use crate::commit::{Append, StreamHead, WriteSet};
+use crate::conflict::ConflictInfo;
 use crate::key::Key;
 use crate::range::KeyRange;
 use crate::types::Version;
@@ -59,4 +60,13 @@ pub(super) fn skip_validation_of_reserved(txn: &mut Transaction) {
     if rt::mutant!(AloneNotValidated) && txn.holds_reservation {
         txn.context.start_version = Version::MAX;
     }
+}
+
+/// Whether a closure that lost is given up, as what it lost to is not in the index any more.
+#[inline]
+pub(super) fn asks_index_again(
+    conflicts: &[ConflictInfo],
+    changed: impl FnOnce(&[ConflictInfo]) -> bool,
+) -> bool {
+    rt::mutant!(RetryAsksAgain) && !changed(conflicts)
 }

@@ -144,7 +144,12 @@ fn attempt<T, E: From<Error>>(
         // Validation saw a newer version. Not asked again: what it saw may have been a tombstone that is
         // collected by now, and then the caller would be told of a conflict that another attempt does not
         // meet.
-        Err(Error::Conflict(conflicts)) => Attempt::Conflict(conflicts),
+        Err(Error::Conflict(conflicts)) => {
+            if mutants::asks_index_again(&conflicts, changed) {
+                return Attempt::Done(Err(Error::Conflict(conflicts).into()));
+            }
+            Attempt::Conflict(conflicts)
+        }
         Err(error) => Attempt::Done(Err(error.into())),
     }
 }
@@ -154,4 +159,30 @@ fn pause(coordinator: &Coordinator, policy: &RetryPolicy, attempts: u32) -> Dura
     let bound = policy.pause_min.saturating_mul(1 << doublings.min(20)).min(policy.pause_max);
     let nanos = u64::try_from(bound.as_nanos()).unwrap_or(u64::MAX);
     Duration::from_nanos(if nanos == 0 { 0 } else { coordinator.entropy.next_u64() % nanos })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::database::Database;
+
+    /// The first of the two to commit leaves a tombstone, which is collected when the other one has lost to it.
+    #[test]
+    fn a_closure_that_lost_to_a_delete_is_run_again_though_the_tombstone_is_collected_by_then() {
+        rt::check(|| {
+            let db = Database::builder().collect_every(1).open().unwrap();
+            let run = db.begin_run().unwrap();
+            db.put(run, "mail", "to be sent").unwrap();
+            let started = |name, body: fn(&Database, crate::RunId)| {
+                let db = db.clone();
+                rt::thread::spawn(name, move || body(&db, run)).unwrap()
+            };
+            let delete = |db: &Database, run| db.transaction(run, |txn| txn.delete("mail")).unwrap();
+            let rivals = [started("rival", delete), started("other rival", delete)];
+            let collector = started("collector", |db, _| (0..6).for_each(|_| db.collect()));
+            for rival in rivals.into_iter().chain([collector]) {
+                rival.join().unwrap();
+            }
+            assert_eq!(db.get::<String>("mail").unwrap(), None);
+        });
+    }
 }

@@ -198,6 +198,11 @@ impl Transaction {
         self.buffer(key.clone(), value, None, None)
     }
 
+    /// Deletes an event of a stream, or writes the anchor of the stream.
+    pub(crate) fn set_event(&mut self, key: Key, value: Option<Value>) -> Result<()> {
+        self.buffer(key, value, None, None)
+    }
+
     /// Writes the state of a machine that has none.
     pub(crate) fn create_state(&mut self, key: Key, state: &str) -> Result<()> {
         self.write_if(key, CasExpectation::Absent, Some(state.into()))

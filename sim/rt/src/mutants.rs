@@ -455,6 +455,41 @@ mutants! {
         bug: "a bound that was right while a lock was held, used after it was given back",
         contract: "V4"
     }
+    WallClockBelieved {
+        breaks: "takes whatever the wall clock shows for the time, if it is not before what it has shown",
+        bug: "one jump of the wall clock rules for ever: +50 years and back, and keys live on",
+        contract: "A5"
+    }
+    AnchorWithoutHash {
+        breaks: "forgets the hash of the last event that it deletes when it truncates a stream",
+        bug: "a chain that can't be verified any more once its beginning is dropped",
+        contract: "R2"
+    }
+    TruncatedWithoutAnchor {
+        breaks: "deletes the first events of a stream and does not note where it begins",
+        bug: "a log whose numbers begin anew once it is emptied",
+        contract: "R2"
+    }
+    ForgottenRunWrites {
+        breaks: "lets a transaction commit whose run was forgotten meanwhile",
+        bug: "what is not in the table is taken for what never ended",
+        contract: "R1"
+    }
+    LiveRunForgotten {
+        breaks: "forgets old runs though they have not ended",
+        bug: "a retention that looks at age alone",
+        contract: "R1"
+    }
+    OpensWithoutLock {
+        breaks: "opens a database that is open elsewhere",
+        bug: "a lock that is asked for and not waited for, or was removed",
+        contract: "A2"
+    }
+    RetryAsksAgain {
+        breaks: "gives a closure up that lost to a delete whose tombstone was collected before its retry is decided",
+        bug: "a decision made twice, between which what it rests on is collected",
+        contract: "liveness"
+    }
 }
 
 impl fmt::Display for Mutant {

@@ -117,7 +117,11 @@ pub(super) fn execute(
         time_limit,
         folder: folder.unwrap_or_default(),
         failures: common.failures,
-        host: Host { program: std::env::current_exe().map_err(Failure::own)?, silence_max: SILENCE_MAX },
+        host: Host {
+            program: std::env::current_exe().map_err(Failure::own)?,
+            silence_max: SILENCE_MAX,
+            after_kill: None,
+        },
         stop: signals.flag(),
     };
     let json = common.json;

@@ -17,7 +17,8 @@ use stormproof_workloads::workload::{Scale, Workload};
 use super::parameters::vary;
 use super::scenario;
 use super::{
-    CrashAt, DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage, StrategyPlan, TIMEOUTS_AT_WILL,
+    CrashAt, DurabilityPlan, Edge, Ending, EnginePlan, LifePlan, Plan, Storage, StrategyPlan,
+    TIMEOUTS_AT_WILL,
 };
 use crate::options::{DurabilityKind, Faults, IsolationKind, Options};
 use crate::seed::{Seed, Stream, Streams};
@@ -81,8 +82,8 @@ fn draw_scale(options: &Options, isolation: Isolation, stream: &mut Stream) -> S
 }
 
 fn draw_engine(options: &Options, storage: Storage, isolation: Isolation, stream: &mut Stream) -> EnginePlan {
-    let interval_micros = stream.weighted(&[(1, 100), (2, 1_000), (2, 10_000)]);
-    let commits_max = stream.weighted(&[(1, 2), (2, 8), (1, 64)]);
+    let interval_micros = stream.weighted(&[(1, 1), (2, 100), (4, 1_000), (4, 10_000)]);
+    let commits_max = stream.weighted(&[(1, 1), (2, 2), (4, 8), (2, 64)]);
     let drawn = stream.weighted(&[
         (45, DurabilityKind::Strict),
         (20, DurabilityKind::Pipelined),
@@ -112,6 +113,8 @@ fn draw_engine(options: &Options, storage: Storage, isolation: Isolation, stream
         maintenance_interval_micros: stream.weighted(&[(2, 500), (2, 20_000), (1, 1_000_000)]),
         recovery_threads: stream.weighted(&[(4, 1), (2, 2), (1, 4)]),
         collect_every: stream.weighted(&[(2, 1), (1, 4), (2, 32)]),
+        edges: Edge::draw(stream),
+        ended_runs_max: stream.weighted(&[(2, None), (1, Some(0)), (1, Some(2))]),
     }
 }
 
@@ -139,6 +142,7 @@ fn draw_lives(options: &Options, storage: Storage, crash: &mut Stream, streams: 
     lives.push(last);
     draw_room(options, &mut lives, &mut streams.stream("room"));
     draw_closing(storage, &mut lives, &mut streams.stream("closing"));
+    draw_visitors(storage, &mut lives, &mut streams.stream("visitors"));
     lives
 }
 
@@ -164,6 +168,18 @@ fn draw_closing(storage: Storage, lives: &mut [LifePlan], closing: &mut Stream) 
             life.close_after_micros = Some(micros);
             life.ending = Ending::Close;
         }
+    }
+}
+
+/// Others come to the path of some stores, while it is open. Where it is closed beside its clients, a second
+/// opener may be let in.
+fn draw_visitors(storage: Storage, lives: &mut [LifePlan], visitors: &mut Stream) {
+    for life in lives {
+        let (opens, leaves) = (visitors.chance(8), visitors.chance(8));
+        let micros = visitors.weighted(&[(2, 20), (2, 200), (1, 2_000)]);
+        life.second_opener_micros =
+            (opens && storage == Storage::Disk && life.close_after_micros.is_none()).then_some(micros);
+        life.foreign_files = leaves && storage == Storage::Disk;
     }
 }
 
@@ -197,6 +213,8 @@ fn draw_life(options: &Options, stream: &mut Stream) -> LifePlan {
         checkpoint_after_micros: stream.weighted(&[(3, 0), (1, 200), (1, 2_000)]),
         room_bytes: None,
         close_after_micros: None,
+        second_opener_micros: None,
+        foreign_files: false,
     }
 }
 
@@ -309,17 +327,26 @@ pub fn fault_kinds() -> impl Iterator<Item = FaultKind> {
 }
 
 fn draw_clock(stream: &mut Stream) -> ClockPlan {
-    let count = stream.weighted(&[(70, 0), (20, 1), (10, 3)]);
+    let count = stream.weighted(&[(60, 0), (25, 1), (15, 3)]);
     let skew_ppm = stream.weighted(&[(3, 0), (1, 200_000), (1, -200_000)]);
-    let mut jumps: Vec<_> = (0..count)
-        .map(|_| ClockJump {
-            at_ns: stream.random_range(0..50_000_000),
-            by_ms: stream.random_range(-5_000..=5_000),
-        })
-        .collect();
+    let mut jumps = Vec::new();
+    for _ in 0..count {
+        let at_ns = stream.random_range(0..50_000_000);
+        let size =
+            stream.weighted(&[(2, 2_000), (2, 5_000), (1, 24 * HOUR_MS), (2, 50 * 366 * 24 * HOUR_MS)]);
+        let by_ms = stream.random_range(-size..=size);
+        jumps.push(ClockJump { at_ns, by_ms });
+        // Some are over soon, and some stand for so long that they are believed.
+        if stream.chance(50) {
+            let after_ns = stream.weighted(&[(1, 1_000_000), (1, 8_000_000), (1, 60_000_000)]);
+            jumps.push(ClockJump { at_ns: at_ns + after_ns, by_ms: -by_ms });
+        }
+    }
     jumps.sort_by_key(|jump| jump.at_ns);
     ClockPlan { start_ms: EPOCH_MILLIS, skew_ppm, jumps }
 }
+
+const HOUR_MS: i64 = 3_600_000;
 
 /// When worlds begin: a date that can't be taken for a counter.
 const EPOCH_MILLIS: u64 = 1_700_000_000_000;

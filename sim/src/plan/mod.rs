@@ -8,6 +8,7 @@
 //! drawn.
 
 mod draw;
+mod edges;
 mod parameters;
 mod strategy;
 mod scenario;
@@ -19,6 +20,7 @@ use stormproof_rt_shuttle::life::{InjectedEvents, PointKey};
 use stormproof_workloads::store::Isolation;
 
 pub use draw::{draw, fault_kinds};
+pub use edges::Edge;
 pub use strategy::StrategyPlan;
 
 use crate::digest::DigestValue;
@@ -84,6 +86,12 @@ pub struct EnginePlan {
     /// Threads that fill the index in recovery. One in plans of before it was drawn.
     #[serde(default = "one")]
     pub recovery_threads: usize,
+    /// Settings at the edges of their ranges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edges: Vec<Edge>,
+    /// Most runs that have ended and are kept; all if not set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_runs_max: Option<usize>,
 }
 
 const fn one() -> usize {
@@ -180,6 +188,12 @@ pub struct LifePlan {
     /// open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub close_after_micros: Option<u64>,
+    /// Opens the store once more after this time, beside clients that work; it must be refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_opener_micros: Option<u64>,
+    /// Leaves files at the path of the store that are none of its business.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub foreign_files: bool,
 }
 
 impl LifePlan {
@@ -197,6 +211,8 @@ impl LifePlan {
             checkpoint_after_micros: 0,
             room_bytes: None,
             close_after_micros: None,
+            second_opener_micros: None,
+            foreign_files: false,
         }
     }
 }

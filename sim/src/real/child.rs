@@ -73,5 +73,5 @@ pub fn serve(registry: &Registry) -> io::Result<()> {
 fn look(recorder: &Recorder, store: &dyn Store, start: &Start) {
     let mut names = start.names.clone();
     names.learn(&recorder.events());
-    inspect(recorder, store, start.life, &names);
+    inspect(recorder, store, start.life, &names, &Notebook::new());
 }

@@ -139,7 +139,7 @@ impl Round {
                     break;
                 }
             }
-            inspect(&recorder, &**store, life, &Names::of(&recorder.events()));
+            inspect(&recorder, &**store, life, &Names::of(&recorder.events()), &notebook);
             let Some(store) = Arc::into_inner(store) else { break };
             if let Err(error) = store.close() {
                 trouble.push(close_failed(life, &error.to_string()));
@@ -158,6 +158,29 @@ pub struct Host {
     pub program: PathBuf,
     /// A life without an event for this long is stuck.
     pub silence_max: Duration,
+    /// What happens when a process has been killed, before the next one starts.
+    pub after_kill: Option<AfterKill>,
+}
+
+/// Called with the number of a life that was killed.
+#[derive(Clone)]
+pub struct AfterKill(Arc<dyn Fn(u32) + Send + Sync>);
+
+impl AfterKill {
+    /// Calls this.
+    pub fn new(call: impl Fn(u32) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(call))
+    }
+
+    pub(super) fn call(&self, life: u32) {
+        (self.0)(life);
+    }
+}
+
+impl std::fmt::Debug for AfterKill {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AfterKill")
+    }
 }
 
 /// The hidden command by which a life is started in a process of its own.

@@ -11,6 +11,7 @@ use stormproof_workloads::history::{Life, LifeEnd};
 use stormproof_workloads::store::Store;
 use stormproof_workloads::{Runner, Workload};
 
+use super::visitors;
 use super::world::{Phase, Refusal, SimWorld};
 use crate::inspector::{self, Names};
 use crate::plan::{DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage, TIMEOUTS_AT_WILL};
@@ -38,6 +39,10 @@ pub(super) fn live(
     role: Role,
 ) {
     world.enter(Phase::Recovery);
+    world.client_time.clock.begin_life();
+    if life_plan.foreign_files {
+        visitors::leave_files(world);
+    }
     let store = match open(world, &plan.engine, life_plan) {
         Ok(store) => Arc::new(store),
         Err(error) => {
@@ -46,6 +51,7 @@ pub(super) fn live(
         }
     };
     world.note(|now| now.recovery = recovery(store.database().recovery_report()));
+    world.client_time.clock.opened();
     world.recorder.opened(number);
     world.enter(Phase::Running);
     let inspected = inspect(world, &*store, number);
@@ -55,6 +61,7 @@ pub(super) fn live(
     if role == Role::Last && inspected {
         inspect(world, &*store, number);
     }
+    visitors::look_after_files(world);
     if life_plan.ending == Ending::Crash {
         // Where the disk was full, a write is tried again later than the interval: nothing is promised then.
         if role == Role::Storm && life_plan.room_bytes.is_none() && time_passes(life_plan) {
@@ -114,7 +121,7 @@ fn open(
     Ok(EngineStore::new(database, engine.wait_durable_every)?.with_siblings(siblings))
 }
 
-fn builder(world: &SimWorld, engine: &EnginePlan, disk: &SimDisk) -> DatabaseBuilder {
+pub(super) fn builder(world: &SimWorld, engine: &EnginePlan, disk: &SimDisk) -> DatabaseBuilder {
     let mut builder = simulated::builder(engine)
         .clock(Arc::new(world.clock.clone()))
         .entropy(Arc::clone(&world.entropy) as _);
@@ -191,13 +198,15 @@ fn run_clients(
         let done = Arc::new(AtomicBool::new("checkpointer.done", false));
         let checkpointer = start_checkpointer(store, life_plan, &done);
         let closer = start_closer(store, life_plan);
+        let second_opener = visitors::start_second_opener(world, plan, life_plan);
         let clients: Vec<_> = (0..plan.workload.clients.len())
             .map(|client| {
                 let name = task_names::client(plan.workload.clients[client].session);
                 thread::spawn(&name, run(client + 2)).expect("simulated threads always start")
             })
             .collect();
-        for client in clients {
+        // A second opener may come in once the store is closed.
+        for client in clients.into_iter().chain(second_opener) {
             // A panic has ended the life already.
             let _ = client.join();
         }
@@ -259,7 +268,9 @@ fn start_closer(store: &Arc<EngineStore>, life_plan: &LifePlan) -> Option<thread
 /// Puts the whole store on record. Returns whether that worked.
 fn inspect(world: &SimWorld, store: &dyn Store, number: Life) -> bool {
     let names = world.recorder.with_events(Names::of);
-    let Some(state) = inspector::inspect(&world.recorder, store, number, &names) else { return false };
+    let Some(state) = inspector::inspect(&world.recorder, store, number, &names, &world.notebook) else {
+        return false;
+    };
     world.note(|now| now.states.push(state));
     true
 }

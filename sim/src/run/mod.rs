@@ -6,6 +6,7 @@ mod scripted;
 mod application;
 mod hook;
 mod life;
+mod visitors;
 mod verdict;
 mod watch;
 mod world;

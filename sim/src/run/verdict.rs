@@ -98,6 +98,11 @@ impl Case<'_> {
                 let class = class_of(message);
                 verdict.violation(invariants::APPLICATION, &class, format!("life {number}: {message}"));
             }
+            let visitors = &run.now.visitors;
+            verdict.looked_at(invariants::PATH, visitors.looked + u64::from(!visitors.files.is_empty()));
+            if let Some(message) = &visitors.trouble {
+                verdict.violation(invariants::PATH, "trespass", format!("life {number}: {message}"));
+            }
             if let Some(error) = &run.now.open_error
                 && !excused(error)
             {

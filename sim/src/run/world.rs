@@ -121,10 +121,23 @@ pub struct Now {
     pub unfinished: Vec<u32>,
     /// How the application broke its own invariant.
     pub broken: Option<String>,
+    /// What others did at the path of the store.
+    pub visitors: Visitors,
     /// What recovery did, in words.
     pub recovery: Vec<String>,
     /// What the inspector saw after opening, and after the last client: whole states.
     pub states: Vec<Contents>,
+}
+
+/// What others did at the path of the store.
+#[derive(Clone, Debug, Default)]
+pub struct Visitors {
+    /// Files of theirs that must be there.
+    pub files: Vec<&'static str>,
+    /// How often a second one tried to open the store.
+    pub looked: u64,
+    /// What must not have happened.
+    pub trouble: Option<String>,
 }
 
 /// The whole content of the store: keys, values and versions, in order.
@@ -267,7 +280,7 @@ impl Entropy for WorldEntropy {
 /// Time as clients have it.
 #[derive(Debug)]
 pub struct ClientTime {
-    clock: SimClock,
+    pub(super) clock: SimClock,
     recorder: Recorder,
 }
 
@@ -295,8 +308,12 @@ impl Environment for ClientTime {
         Duration::from_millis(millis)
     }
 
-    fn wall_latest(&self) -> Duration {
-        let UnixMillis(millis) = self.clock.latest();
+    fn store_time(&self) -> [Duration; 2] {
+        self.clock.store_time().map(|UnixMillis(millis)| Duration::from_millis(millis))
+    }
+
+    fn store_time_ever(&self) -> Duration {
+        let UnixMillis(millis) = self.clock.store_time_ever();
         Duration::from_millis(millis)
     }
 }

@@ -81,6 +81,8 @@ fn noise(search: &mut Search<'_>) {
             attempt(search, |plan| plan.lives[number].checkpoint_after_micros = 0);
             attempt(search, |plan| plan.lives[number].room_bytes = None);
             attempt(search, |plan| plan.lives[number].close_after_micros = None);
+            attempt(search, |plan| plan.lives[number].second_opener_micros = None);
+            attempt(search, |plan| plan.lives[number].foreign_files = false);
         }
         attempt(search, |plan| plan.lives[number].crash = None);
         attempt(search, |plan| plan.lives[number].ending = Ending::Close);
@@ -91,6 +93,8 @@ fn options(search: &mut Search<'_>) {
     attempt(search, |plan| plan.engine.durability = DurabilityPlan::Strict);
     attempt(search, |plan| plan.engine.segment_bytes = 1 << 20);
     attempt(search, |plan| plan.engine.checkpoint_bytes = 0);
+    attempt(search, |plan| plan.engine.edges.clear());
+    attempt(search, |plan| plan.engine.ended_runs_max = None);
     attempt(search, |plan| (plan.engine.page_entries, plan.engine.journal_records) = (128, 32));
     attempt(search, |plan| plan.engine.snapshot_generations = 8);
     attempt(search, |plan| plan.engine.recovery_threads = 1);

@@ -22,7 +22,7 @@ use super::engine::{
     KeyRange, RetryPolicy, RunId, RunOptions, StateMachine, Transaction, TransactionOptions, TypeTag, Value,
     Version,
 };
-use crate::plan::{DurabilityPlan, EnginePlan};
+use crate::plan::{DurabilityPlan, Edge, EnginePlan};
 
 /// How a plan has the engine opened, but for where.
 pub fn builder(plan: &EnginePlan) -> DatabaseBuilder {
@@ -49,7 +49,35 @@ pub fn builder(plan: &EnginePlan) -> DatabaseBuilder {
         .durability(durability)
         .segment_bytes_max(plan.segment_bytes)
         .allocate_bytes(plan.allocate_bytes);
-    if plan.checkpoint_bytes > 0 { builder.checkpoint_log_bytes(plan.checkpoint_bytes) } else { builder }
+    let builder = match plan.ended_runs_max {
+        Some(runs) => builder.ended_runs_max(runs),
+        None => builder,
+    };
+    let builder =
+        if plan.checkpoint_bytes > 0 { builder.checkpoint_log_bytes(plan.checkpoint_bytes) } else { builder };
+    plan.edges.iter().fold(builder, at_edge)
+}
+
+/// With a setting at an end of its range.
+fn at_edge(builder: DatabaseBuilder, edge: &Edge) -> DatabaseBuilder {
+    const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
+    match edge {
+        Edge::SegmentBytesLeast => builder.segment_bytes_max(256),
+        Edge::SegmentBytesMost => builder.segment_bytes_max(1 << 40),
+        Edge::AllocateBytesMost => builder.allocate_bytes(1 << 30),
+        Edge::LogBufferBytesLeast => builder.log_buffer_bytes_max(1 << 10),
+        Edge::LogBufferBytesMost => builder.log_buffer_bytes_max(1 << 31),
+        Edge::CheckpointLogBytesLeast => builder.checkpoint_log_bytes(1 << 10),
+        Edge::CheckpointSegmentsLeast => builder.checkpoint_segments(1),
+        Edge::CheckpointSegmentsMost => builder.checkpoint_segments(usize::MAX),
+        Edge::CheckpointIntervalLeast => builder.checkpoint_interval(Duration::from_millis(1)),
+        Edge::IndexLeafLeast => builder.index_leaf(2, 2),
+        Edge::CollectEveryMost => builder.collect_every(u64::MAX),
+        Edge::MaintenanceIntervalLeast => builder.maintenance_interval(Duration::from_micros(100)),
+        Edge::EndedRunsAgeLeast => builder.ended_runs_age_max(Duration::ZERO),
+        Edge::EndedRunsAgeMost => builder.ended_runs_age_max(YEAR),
+        Edge::LimitsMost => builder.writes_max(usize::MAX).bytes_max(usize::MAX).key_bytes_max((1 << 24) - 1),
+    }
 }
 
 /// Opens another database, by its name.
@@ -95,6 +123,7 @@ impl EngineStore {
             event_streams: true,
             state_machines: true,
             runs: true,
+            retention: super::RETENTION,
             siblings: true,
             retries: true,
             ..Capabilities::default()
@@ -159,6 +188,10 @@ impl Store for EngineStore {
 
     fn end_run(&self, run: &RunHandle) -> Result<()> {
         self.database.end_run(self.run_of(Some(run))?).map_err(error)
+    }
+
+    fn forget_run(&self, run: &RunHandle) -> Result<()> {
+        self.database.forget_run(self.run_of(Some(run))?).map_err(error)
     }
 
     fn open_sibling(&self, name: &str) -> Result<Box<dyn Store>> {
@@ -297,6 +330,10 @@ impl<T: Held> StoreTxn for EngineTxn<T> {
             Ok(StreamEvent { sequence: event.sequence, payload: bytes(&event.value)? })
         };
         events.into_iter().map(event).collect()
+    }
+
+    fn truncate_events(&mut self, stream: &str, before: u64) -> Result<()> {
+        self.ask(|txn| EventLog::new(stream).truncate_before(txn, before)).map(drop)
     }
 
     fn verify_events(&mut self, stream: &str) -> Result<u64> {

@@ -2,6 +2,10 @@
 
 use stormproof as engine;
 
+/// Whether clients delete the first events of streams, and forget runs. What they truncated they know in one
+/// process only, and lives on the real engine are processes.
+const RETENTION: bool = false;
+
 #[path = "adapter.rs"]
 mod adapter;
 

@@ -2,6 +2,9 @@
 
 use stormproof_twin as engine;
 
+/// Whether clients delete the first events of streams, and forget runs.
+const RETENTION: bool = true;
+
 #[expect(
     clippy::duplicate_mod,
     reason = "one source for both engines, whose types differ and whose interfaces do not"

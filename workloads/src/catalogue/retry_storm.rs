@@ -8,18 +8,20 @@ use super::hotspot::{audit_counters, check_counters};
 use super::{clients, parameters_of};
 use crate::evidence::Evidence;
 use crate::history::{Op, Outcome, Txn};
-use crate::plan::{Plan, Retry, Step, Transaction};
+use crate::plan::{Payload, Plan, Retry, Step, Transaction};
 use crate::store::{Conflict, ConflictKind};
 use crate::workload::{About, Finding, Scale, Workload};
 
 pub(super) const NAME: &str = "retry-storm";
 
 /// Clients read several hot keys, think, and raise all of them, with a short backoff. Some of them leave it
-/// to the store to run them again, with the loop that it has for applications.
+/// to the store to run them again, with the loop that it has for applications. Others delete one key beside
+/// each other, or write it anew: the loser's rival leaves a tombstone, which may soon be collected.
 ///
 /// Stresses: long conflict sets, retries, fairness, whatever spins. Invariant: liveness: no transaction is
 /// aborted unless another one, running at the same time, may have won the key that the conflict names. So the
-/// number of aborts is bounded by commits times clients, and one always gets through.
+/// number of aborts is bounded by commits times clients, and one always gets through. The store's own loop
+/// gives up no transaction before it has run it as often as it was asked to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RetryStorm {
@@ -31,11 +33,13 @@ pub struct RetryStorm {
     pub attempts_max: u32,
     /// How many of a hundred transactions the store itself runs again.
     pub by_store_percent: u32,
+    /// How many of a hundred transactions delete a key that all share, or write it anew.
+    pub delete_percent: u32,
 }
 
 impl Default for RetryStorm {
     fn default() -> Self {
-        Self { keys: 3, think_micros_max: 200, attempts_max: 60, by_store_percent: 50 }
+        Self { keys: 3, think_micros_max: 200, attempts_max: 60, by_store_percent: 50, delete_percent: 20 }
     }
 }
 
@@ -58,15 +62,22 @@ impl Workload for RetryStorm {
     fn plan(&self, scale: &Scale, rng: &mut ChaCha8Rng) -> Plan {
         let mut plan = Plan::new(NAME, self.parameters());
         let keys = self.keys.max(1);
+        let retry = Retry { attempts_max: self.attempts_max, backoff_micros: 5, backoff_micros_max: 500 };
         clients(&mut plan, scale, rng, |_, _, rng| {
+            let by_store = rng.random_range(0..100) < self.by_store_percent;
+            if rng.random_range(0..100) < self.delete_percent {
+                let step = match rng.random_range(0..4) {
+                    0 => Step::Put { key: SHARED.into(), value: Payload::Unique { len: 0 } },
+                    _ => Step::Delete { key: SHARED.into() },
+                };
+                return Transaction { retry, by_store, ..Transaction::of([step]) }.into();
+            }
             let first = rng.random_range(0..keys);
             let count = rng.random_range(1..=keys);
             let chosen: Vec<_> = (0..count).map(|offset| key((first + offset) % keys)).collect();
             let reads = chosen.iter().cloned().map(|key| Step::Get { key });
             let think = Step::Think { micros: rng.random_range(0..=self.think_micros_max) };
             let adds = chosen.iter().cloned().map(|key| Step::Add { key, amount: 1 });
-            let retry = Retry { attempts_max: self.attempts_max, backoff_micros: 5, backoff_micros_max: 500 };
-            let by_store = rng.random_range(0..100) < self.by_store_percent;
             Transaction { retry, by_store, ..Transaction::of(reads.chain([think]).chain(adds)) }.into()
         });
         audit_counters(&mut plan, self.keys());
@@ -85,6 +96,9 @@ impl RetryStorm {
         (0..self.keys.max(1)).map(key)
     }
 }
+
+/// The key that is deleted and written anew.
+const SHARED: &str = "storm/shared";
 
 fn key(number: u32) -> String {
     format!("storm/{number}")

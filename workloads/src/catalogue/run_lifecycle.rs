@@ -14,10 +14,11 @@ use crate::workload::{About, Finding, Scale, Workload};
 pub(super) const NAME: &str = "run-lifecycle";
 
 /// Each client begins a run, writes in it, forks a child, writes in both, ends one (beside its transactions
-/// or in the middle of one), tries to write in it, and begins anew.
+/// or in the middle of one), tries to write in it, has it forgotten, tries again, and begins anew.
 ///
-/// Stresses: the registry of runs beside transactions, and its recovery. Invariant: a run that has ended
-/// writes nothing; one that has not is never refused; increments made in any run count.
+/// Stresses: the registry of runs beside transactions, its retention, and its recovery. Invariant: a run that
+/// has ended writes nothing; one that is forgotten is gone; one that has not ended is never refused;
+/// increments made in any run count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunLifecycle {
@@ -38,8 +39,8 @@ impl Workload for RunLifecycle {
 
     fn about(&self) -> About {
         About {
-            stresses: "the registry of runs beside transactions",
-            invariant: "a run that has ended writes nothing, any other is never refused",
+            stresses: "the registry of runs beside transactions, its retention",
+            invariant: "a run that has ended writes nothing, a forgotten one is gone, any other is never refused",
         }
     }
 
@@ -57,9 +58,14 @@ impl Workload for RunLifecycle {
             0 => Action::BeginRun { slot: 0, parent: None },
             2 => Action::BeginRun { slot: 1, parent: Some(0) },
             5 if rng.random_bool(0.5) => Action::EndRun { slot: 0 },
-            5 => Action::Transaction(Transaction { ends_run: true, ..self.writing(0, rng) }),
+            5 => {
+                let forgets_run = rng.random_bool(0.5);
+                Action::Transaction(Transaction { ends_run: true, forgets_run, ..self.writing(0, rng) })
+            }
+            7 => Action::ForgetRun { slot: 0 },
             // After its parent has ended, a child goes on.
             1 | 6 => self.write(0, rng),
+            8 if rng.random_bool(0.5) => self.write(0, rng),
             _ => self.write(rng.random_range(0..2), rng),
         });
         audit_counters(&mut plan, self.keys());

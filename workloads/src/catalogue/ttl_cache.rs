@@ -21,8 +21,8 @@ const SLACK_MICROS: u64 = 1_000;
 /// delete some, and read them, twice in one transaction with a wait between.
 ///
 /// Stresses: expiry at snapshot time, its index and sweep, lifetimes in log and recovery. Invariant: a key
-/// does not expire between two reads of one transaction; it is gone when its time is over, and not before.
-/// (The last two are judged only while the store's clock never ran backwards.)
+/// does not expire between two reads of one transaction; it is gone when its time is over, and not before,
+/// whatever its clock does meanwhile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TtlCache {
@@ -80,12 +80,14 @@ impl Workload for TtlCache {
     fn check(&self, evidence: &Evidence<'_>) -> Vec<Finding> {
         let mut findings = Vec::new();
         for txn in evidence.snapshots() {
-            let Some([begun, until]) = begun(evidence, txn) else { continue };
+            if begun(evidence, txn).is_none() {
+                continue;
+            }
             for op in &txn.ops {
                 let Op::Get { key, read } = op else { continue };
                 match &read.value {
-                    Some(value) => findings.extend(too_late(evidence, txn, key, value, begun)),
-                    None => findings.extend(too_early(evidence, txn, key, until)),
+                    Some(value) => findings.extend(too_late(evidence, txn, key, value)),
+                    None => findings.extend(too_early(evidence, txn, key)),
                 }
             }
         }
@@ -114,7 +116,7 @@ fn acked(evidence: &Evidence<'_>, txn: &Txn) -> Option<u64> {
 }
 
 /// A value that was read though its time was over before the transaction began.
-fn too_late(evidence: &Evidence<'_>, txn: &Txn, key: &[u8], value: &Bytes, begun: u64) -> Option<Finding> {
+fn too_late(evidence: &Evidence<'_>, txn: &Txn, key: &[u8], value: &Bytes) -> Option<Finding> {
     let (writer, ttl_ms) = evidence.effective().find_map(|writer| {
         writer.ops.iter().find_map(|op| match op {
             Op::PutExpiring { key: put, value: written, ttl_ms } if put == key && written == value => {
@@ -126,6 +128,7 @@ fn too_late(evidence: &Evidence<'_>, txn: &Txn, key: &[u8], value: &Bytes, begun
     if writer.index == txn.index {
         return None;
     }
+    let [begun, _] = begun(evidence, txn)?;
     let gone = acked(evidence, writer)? + ttl_ms * 1_000 + SLACK_MICROS;
     (begun > gone).then(|| {
         let message = format!(
@@ -137,7 +140,7 @@ fn too_late(evidence: &Evidence<'_>, txn: &Txn, key: &[u8], value: &Bytes, begun
 }
 
 /// A key that was missing though its last writer gave it more time. Only if it is sure who was last.
-fn too_early(evidence: &Evidence<'_>, txn: &Txn, key: &[u8], until: u64) -> Option<Finding> {
+fn too_early(evidence: &Evidence<'_>, txn: &Txn, key: &[u8]) -> Option<Finding> {
     if txn.ops.iter().any(|op| written(op, key).is_some()) {
         return None;
     }
@@ -156,6 +159,7 @@ fn too_early(evidence: &Evidence<'_>, txn: &Txn, key: &[u8], until: u64) -> Opti
         Op::PutExpiring { key: put, ttl_ms, .. } if put == key => Some(Some(*ttl_ms)),
         _ => written(op, key).map(|value| value.map(|_| u64::MAX)),
     })??;
+    let [_, until] = begun(evidence, txn)?;
     let [begun, _] = begun(evidence, last).unwrap_or_default();
     let expires = begun.saturating_add(lifetime.saturating_mul(1_000));
     (until.saturating_add(SLACK_MICROS) < expires).then(|| {

@@ -6,14 +6,18 @@
 use super::{Attempt, Runner};
 use crate::history::{Session, Time, TxnIndex};
 use crate::interpret;
-use crate::notebook::Progress;
+use crate::notebook::{NoteKind, Progress};
 use crate::plan::{End, Transaction};
 use crate::store::{Conflict, Result, StoreError, StoreTxn};
 use crate::tx::{Did, Tx};
 
 impl Runner<'_> {
     pub(super) fn leaves_to_store(&self, plan: &Transaction) -> bool {
-        plan.by_store && plan.end == End::Commit && !plan.ends_run && self.store.capabilities().retries
+        plan.by_store
+            && plan.end == End::Commit
+            && !plan.ends_run
+            && !plan.forgets_run
+            && self.store.capabilities().retries
     }
 
     /// All attempts at once.
@@ -24,14 +28,32 @@ impl Runner<'_> {
         progress: &mut Progress,
     ) -> Attempt {
         let options = self.options(plan, progress);
-        let mut attempts =
-            Attempts { runner: *self, session, plan, progress, called: self.recorder.tick(), last: None };
+        let mut attempts = Attempts {
+            runner: *self,
+            session,
+            plan,
+            progress,
+            called: self.recorder.tick(),
+            made: 0,
+            last: None,
+        };
         let answer = self.store.transaction(&options, plan.retry, &mut |txn| attempts.next(txn));
-        let (called, last) = (attempts.called, attempts.last.take());
+        let (called, made, last) = (attempts.called, attempts.made, attempts.last.take());
         progress.committing = false;
+        if let (Err(StoreError::Conflict(_)), Some(last)) = (&answer, &last)
+            && last.asked_to_commit
+            && made < plan.retry.attempts_max
+        {
+            let message = format!(
+                "a conflict at commit ended the loop after {made} attempts of {}",
+                plan.retry.attempts_max
+            );
+            let rule = "a commit that lost is run again".into();
+            self.note(session, Some(last.index), NoteKind::Broken { rule, message });
+        }
         let Last { index, did, .. } = last.unwrap_or_else(|| {
             let index = self.recorder.begin(session, self.life, called, None, plan.isolation);
-            Last { index, did: Did::default(), conflicts: Vec::new() }
+            Last { index, did: Did::default(), conflicts: Vec::new(), asked_to_commit: false }
         });
         self.answered(session, index, plan, progress, did, answer)
     }
@@ -45,6 +67,8 @@ struct Attempts<'a> {
     progress: &'a mut Progress,
     /// Before this the next attempt has not begun.
     called: Time,
+    /// How many there were.
+    made: u32,
     last: Option<Last>,
 }
 
@@ -54,6 +78,8 @@ struct Last {
     did: Did,
     /// What it was told before its commit.
     conflicts: Vec<Conflict>,
+    /// Whether all of its steps were done.
+    asked_to_commit: bool,
 }
 
 impl Attempts<'_> {
@@ -63,12 +89,14 @@ impl Attempts<'_> {
             recorder.aborted(lost.index, lost.conflicts);
             self.progress.attempts += 1;
         }
+        self.made += 1;
         self.progress.committing = false;
         notebook.set_progress(self.session, self.progress);
         let (plan, session) = (self.plan, self.session);
         let index = recorder.begin(session, life, self.called, inner.start_version(), plan.isolation);
-        let wall = [environment.wall(), environment.wall_latest()];
-        let mut txn = Tx::new(self.runner, session, index, inner, wall);
+        let [earliest, _] = environment.store_time();
+        let time = [earliest, environment.store_time_ever()];
+        let mut txn = Tx::new(self.runner, session, index, inner, time);
         let done = plan.steps.iter().try_for_each(|step| interpret::execute(step, &mut txn));
         let did = txn.did();
         self.called = recorder.tick();
@@ -76,7 +104,7 @@ impl Attempts<'_> {
             Err(StoreError::Conflict(conflicts)) => conflicts.clone(),
             _ => Vec::new(),
         };
-        self.last = Some(Last { index, did, conflicts });
+        self.last = Some(Last { index, did, conflicts, asked_to_commit: done.is_ok() });
         if done.is_ok() {
             self.progress.committing = true;
             notebook.set_progress(session, self.progress);

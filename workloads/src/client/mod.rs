@@ -103,16 +103,24 @@ impl Runner<'_> {
         }
         let options = self.options(plan, progress);
         let called = self.recorder.tick();
-        let wall_before = self.environment.wall();
+        let [earliest, _] = self.environment.store_time();
         let begun = self.store.begin(&options);
-        let wall_after = self.environment.wall_latest();
+        let latest = self.environment.store_time_ever();
         let start_version = begun.as_ref().ok().and_then(|inner| inner.start_version());
         let index = self.recorder.begin(session, self.life, called, start_version, plan.isolation);
         let mut inner = match begun {
-            Ok(inner) => inner,
+            Ok(inner) => {
+                let run = plan.run.and_then(|slot| held(progress, slot));
+                if let Some(run) = run.filter(|run| run.forgotten == Some(self.life)) {
+                    let message = format!("run {} was forgotten, and a transaction began in it", run.run.0);
+                    let broken = NoteKind::Broken { rule: "a forgotten run is gone".into(), message };
+                    self.note(session, Some(index), broken);
+                }
+                inner
+            }
             Err(error) => return self.failed(plan, progress, session, index, error),
         };
-        let mut txn = Tx::new(*self, session, index, &mut *inner, [wall_before, wall_after]);
+        let mut txn = Tx::new(*self, session, index, &mut *inner, [earliest, latest]);
         let done = plan.steps.iter().try_for_each(|step| interpret::execute(step, &mut txn));
         let did = txn.did();
         if let Err(error) = done {
@@ -122,6 +130,15 @@ impl Runner<'_> {
         if plan.ends_run
             && let Some(slot) = plan.run
             && let Err(error) = self.end_run(session, slot, progress)
+        {
+            drop(inner);
+            return self.failed(plan, progress, session, index, error);
+        }
+        if plan.forgets_run
+            && let Some(slot) = plan.run
+            // That it is forgotten already is no reason to stop.
+            && let Err(error @ (StoreError::Closed(_) | StoreError::Full(_))) =
+                self.forget_run(session, slot, progress)
         {
             drop(inner);
             return self.failed(plan, progress, session, index, error);
@@ -167,8 +184,8 @@ impl Runner<'_> {
             Ok(committed) => {
                 self.recorder.committed(index, &committed);
                 if did.clocked {
-                    let wall = micros(self.environment.wall_latest());
-                    self.note(session, Some(index), NoteKind::Acked { wall });
+                    let [_, latest] = self.environment.store_time();
+                    self.note(session, Some(index), NoteKind::Acked { wall: micros(latest) });
                 }
                 let run = plan.run.and_then(|slot| held(progress, slot));
                 let run = run.filter(|run| run.ended == Some(self.life));
@@ -220,6 +237,10 @@ impl Runner<'_> {
 
     /// Everything that is not a transaction.
     fn act(&self, session: Session, action: &Action, progress: &mut Progress) -> Attempt {
+        let has_ended = match action {
+            Action::EndRun { slot } => held(progress, *slot).is_some_and(|run| run.ending),
+            _ => false,
+        };
         let done = match action {
             Action::Transaction(_) => unreachable!("run by `attempt`"),
             Action::Pause { micros } => {
@@ -234,10 +255,17 @@ impl Runner<'_> {
                 let parent = parent.and_then(|slot| held(progress, slot)).map(|held| held.run.clone());
                 self.store.begin_run(parent.as_ref()).map(|run| {
                     progress.runs.retain(|held| held.slot != *slot);
-                    progress.runs.push(HeldRun { slot: *slot, run, ending: false, ended: None });
+                    progress.runs.push(HeldRun {
+                        slot: *slot,
+                        run,
+                        ending: false,
+                        ended: None,
+                        forgotten: None,
+                    });
                 })
             }
             Action::EndRun { slot } => self.end_run(session, *slot, progress),
+            Action::ForgetRun { slot } => self.forget_run(session, *slot, progress),
             Action::Item { .. } => Ok(()),
             Action::Sibling { name } => {
                 let what = sibling::visit(self.store, name);
@@ -253,11 +281,13 @@ impl Runner<'_> {
             Err(StoreError::Indeterminate(_)) => Attempt::Over(Ending::Unanswered),
             Err(StoreError::Closed(why)) => Attempt::Closed(why),
             Err(StoreError::Refused(error)) => {
-                let parent = match action {
+                let run = match action {
                     Action::BeginRun { parent, .. } => parent.and_then(|slot| held(progress, slot)),
+                    // It may be forgotten already: a store may keep few that have ended.
+                    Action::ForgetRun { slot } => held(progress, *slot),
                     _ => None,
                 };
-                let expected = parent.is_some_and(|run| run.ending);
+                let expected = has_ended || run.is_some_and(|run| run.ending);
                 self.note(session, None, NoteKind::Refused { action: progress.next, error, expected });
                 Attempt::Over(Ending::Refused)
             }
@@ -270,6 +300,15 @@ impl Runner<'_> {
         self.notebook.set_progress(session, progress);
         self.store.end_run(&progress.runs[at].run)?;
         progress.runs[at].ended = Some(self.life);
+        Ok(())
+    }
+
+    fn forget_run(&self, session: Session, slot: u32, progress: &mut Progress) -> Result<()> {
+        let known = progress.runs.iter().position(|held| held.slot == slot && held.ended.is_some());
+        let Some(at) = known.filter(|_| self.store.capabilities().retention) else { return Ok(()) };
+        self.store.forget_run(&progress.runs[at].run)?;
+        progress.runs[at].forgotten = Some(self.life);
+        self.notebook.set_progress(session, progress);
         Ok(())
     }
 

@@ -65,6 +65,13 @@ pub(crate) fn execute(step: &Step, txn: &mut Tx<'_>) -> Result<()> {
             txn.append_event(stream, payload)
         }
         Step::ReadEvents { stream, verify } => read_events(txn, stream, *verify),
+        Step::TruncateEvents { stream, keep } => {
+            let events = txn.events(stream)?;
+            let next = events.last().map_or(0, |event| event.sequence + 1);
+            txn.truncate_events(stream, next.saturating_sub(*keep))?;
+            let payload = txn.unique(0);
+            txn.append_event(stream, payload)
+        }
         Step::CreateMachine { machine, state } => match txn.machine(machine)? {
             Some(_) => Ok(()),
             None => txn.create_machine(machine, state),
@@ -124,7 +131,8 @@ fn swap(txn: &mut Tx<'_>, key: &str, value: &Payload) -> Result<()> {
 
 fn read_events(txn: &mut Tx<'_>, stream: &str, verify: bool) -> Result<()> {
     let events = txn.events(stream)?;
-    for (expected, event) in (0..).zip(&events) {
+    let first = events.first().map_or(0, |event| event.sequence);
+    for (expected, event) in (first..).zip(&events) {
         txn.assert("sequence numbers have no hole", event.sequence == expected, || {
             format!("event number {expected} of stream {stream} says it is number {}", event.sequence)
         });

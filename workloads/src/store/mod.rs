@@ -91,6 +91,9 @@ pub struct Capabilities {
     pub state_machines: bool,
     /// [`Store::begin_run`] and [`Store::end_run`].
     pub runs: bool,
+    /// [`Store::forget_run`] and [`StoreTxn::truncate_events`].
+    #[serde(default)]
+    pub retention: bool,
     /// [`Store::open_sibling`].
     pub siblings: bool,
     /// [`Store::transaction`].
@@ -107,6 +110,7 @@ impl Default for Capabilities {
             event_streams: false,
             state_machines: false,
             runs: false,
+            retention: false,
             siblings: false,
             retries: false,
         }
@@ -254,6 +258,16 @@ pub trait Store: Send + Sync {
         Err(StoreError::Refused("this store has no runs".into()))
     }
 
+    /// Forgets a run that has ended: from now on it is not found.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where the store forgets none ([`Capabilities::retention`]), or this one has not
+    /// ended, or is not known.
+    fn forget_run(&self, run: &RunHandle) -> Result<()> {
+        let _ = run;
+        Err(StoreError::Refused("this store forgets no runs".into()))
+    }
+
     /// Opens another, small database beside this one, and creates it if it does not exist. It is closed with
     /// [`Store::close`].
     ///
@@ -372,6 +386,15 @@ pub trait StoreTxn {
     fn events(&mut self, stream: &str) -> Result<Vec<StreamEvent>> {
         let (elements, _) = self.list(&stream_key(stream))?;
         Ok((0..).zip(elements).map(|(sequence, payload)| StreamEvent { sequence, payload }).collect())
+    }
+
+    /// Deletes the events of a stream before a sequence number; the others keep theirs.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where the store truncates no streams ([`Capabilities::retention`]).
+    fn truncate_events(&mut self, stream: &str, before: u64) -> Result<()> {
+        let _ = (stream, before);
+        Err(StoreError::Refused("this store truncates no streams".into()))
     }
 
     /// Checks whatever the store keeps to prove that a stream is untouched (a hash chain), and counts its

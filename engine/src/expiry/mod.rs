@@ -3,8 +3,9 @@
 //! Whether a transaction sees a key that expires is decided by its own start time (V7): an expired value
 //! reads as absent, at the version that it has. Sweeping (`database`) makes it a tombstone later.
 //!
-//! Wall clocks jump. While the database is open its own wall time never goes back, so what was absent does
-//! not come back; what was swept stays deleted.
+//! Wall clocks jump: [`WallTime`] says by which time keys expire. What was swept stays deleted.
+
+mod wall_time;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,12 +14,12 @@ use rt::sync::Mutex;
 use rt::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::key::Key;
+pub(crate) use wall_time::WallTime;
 
-/// Which keys expire when, and the latest wall time that was seen.
+/// Which keys expire when.
 #[derive(Debug)]
 pub(crate) struct ExpiryTable {
     in_use: AtomicBool,
-    latest: AtomicU64,
     swept: AtomicU64,
     schedule: Mutex<Schedule>,
 }
@@ -56,7 +57,6 @@ impl ExpiryTable {
     pub(crate) fn new() -> Self {
         Self {
             in_use: AtomicBool::new("expiry.in_use", false),
-            latest: AtomicU64::new("expiry.latest", 0),
             swept: AtomicU64::new("metrics.expired", 0),
             schedule: Mutex::new("expiry.due", Schedule::default()),
         }
@@ -66,11 +66,6 @@ impl ExpiryTable {
     #[inline]
     pub(crate) fn in_use(&self) -> bool {
         self.in_use.load(Ordering::SeqCst)
-    }
-
-    /// The later of `now` and all that were given before.
-    pub(crate) fn latest(&self, now: UnixMillis) -> UnixMillis {
-        UnixMillis(self.latest.fetch_max(now.0, Ordering::SeqCst).max(now.0))
     }
 
     /// Notes when the newest version of a key expires, if it does: one that is about to become visible, was

@@ -1,24 +1,12 @@
-//! One set of properties that a disk has, checked on the simulated one and on a directory of a real file
-//! system: a simulation that is kinder than reality proves nothing, and one that is stranger finds bugs that
-//! do not exist.
+//! The properties, whatever the disks.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use stormproof_env::{Disk, File, OpenMode, StdDisk, read_exact_at, read_up_to_at, write_all_at};
-use stormproof_faults::{DiskOptions, EntryPolicy, SimDisk};
+use stormproof_env::{Disk, File, OpenMode, read_exact_at, read_up_to_at, write_all_at};
 
-/// Runs a property on every sort of disk, each empty.
-fn on_every_disk(property: impl Fn(&Arc<dyn Disk>)) {
-    for entries in [EntryPolicy::DirSyncOnly, EntryPolicy::FileSync] {
-        let disk = SimDisk::new(DiskOptions { entries, ..DiskOptions::default() });
-        property(&disk.mount());
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let disk: Arc<dyn Disk> = Arc::new(StdDisk::open(dir.path()).unwrap());
-    property(&disk);
-}
+use super::on_every_disk;
 
 fn create(disk: &Arc<dyn Disk>, name: &str, bytes: &[u8]) -> Box<dyn File> {
     let file = disk.open(name, OpenMode::CreateNew).unwrap();
