@@ -224,7 +224,8 @@ impl RunTable {
         RunNumber::new(self.last_number.load(Ordering::SeqCst))
     }
 
-    /// Runs that ended so long ago, or so many others after them, that they are not kept: the first `limit`.
+    /// Runs that ended so long ago, or with this many others after them, that they are not kept: the first
+    /// `limit`.
     pub(crate) fn superfluous(&self, kept_max: usize, until: Option<UnixMillis>, limit: usize) -> Vec<RunId> {
         let numbers = self.numbers.read();
         if rt::mutant!(LiveRunForgotten) {

@@ -76,7 +76,8 @@ pub enum Action {
     },
     /// Forgets a run that it has ended. From now on it must not be found.
     ForgetRun {
-        /// Which, as [`Action::BeginRun`] remembered it; nothing happens if it is not known, or has not ended.
+        /// Which, as [`Action::BeginRun`] remembered it; nothing happens if it is not known, or has not
+        /// ended.
         slot: u32,
     },
     /// One item of what the client of an application has to do, in the application's own code. A client of a

@@ -169,8 +169,8 @@ impl<'a> Tx<'a> {
         Ok(events)
     }
 
-    /// Deletes the events of a stream before a sequence number, as far as it is known what they are: histories
-    /// have streams from their beginning. Returns whether the store can do that.
+    /// Deletes the events of a stream before a sequence number, as far as it is known what they are:
+    /// histories have streams from their beginning. Returns whether the store can do that.
     pub fn truncate_events(&mut self, stream: &str, before: u64) -> Result<bool> {
         if !self.runner.store.capabilities().retention {
             return Ok(false);

@@ -20,7 +20,7 @@ const FORGET_MAX: usize = 256;
 /// Which runs that have ended are kept.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Retention {
-    /// So many, those that ended last.
+    /// This number of them, those that ended last.
     pub(super) runs_max: usize,
     /// As long as this after their end.
     pub(super) age_max: Option<Duration>,

@@ -165,8 +165,8 @@ impl EventLog {
         }
     }
 
-    /// Checks that the sequence has no holes and every entry's hash is what it must be, from the first that is
-    /// kept. Returns how many there are.
+    /// Checks that the sequence has no holes and every entry's hash is what it must be, from the first that
+    /// is kept. Returns how many there are.
     ///
     /// # Errors
     /// [`Error::BrokenChain`] names the first entry that does not fit.

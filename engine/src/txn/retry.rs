@@ -165,7 +165,8 @@ fn pause(coordinator: &Coordinator, policy: &RetryPolicy, attempts: u32) -> Dura
 mod tests {
     use crate::database::Database;
 
-    /// The first of the two to commit leaves a tombstone, which is collected when the other one has lost to it.
+    /// The first of the two to commit leaves a tombstone, which is collected when the other one has lost to
+    /// it.
     #[test]
     fn a_closure_that_lost_to_a_delete_is_run_again_though_the_tombstone_is_collected_by_then() {
         rt::check(|| {

@@ -2,8 +2,8 @@
 //! setting allow has to work.
 //!
 //! Left out is what a simulation could not pay for (65,536 generations of snapshots, a thousand threads that
-//! recover), what refuses transactions by its nature (small limits of keys, writes and bytes), and the longest
-//! times (a year between two turns of maintenance): simulated time leaps to the next of them.
+//! recover), what refuses transactions by its nature (small limits of keys, writes and bytes), and the
+//! longest times (a year between two turns of maintenance): simulated time leaps to the next of them.
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};

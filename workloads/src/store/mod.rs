@@ -261,8 +261,8 @@ pub trait Store: Send + Sync {
     /// Forgets a run that has ended: from now on it is not found.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] where the store forgets none ([`Capabilities::retention`]), or this one has not
-    /// ended, or is not known.
+    /// [`StoreError::Refused`] where the store forgets none ([`Capabilities::retention`]), or this one has
+    /// not ended, or is not known.
     fn forget_run(&self, run: &RunHandle) -> Result<()> {
         let _ = run;
         Err(StoreError::Refused("this store forgets no runs".into()))
