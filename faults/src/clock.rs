@@ -143,7 +143,7 @@ impl SimClock {
     pub fn store_time(&self) -> [UnixMillis; 2] {
         let elapsed_ns = self.elapsed_ns();
         let Life { begun, opened, .. } = *self.life();
-        let base = i128::from(self.at(elapsed_ns).0) - self.jumped(begun, elapsed_ns);
+        let base = self.millis_at(elapsed_ns) - self.jumped(begun, elapsed_ns);
         // How far off by the jumps of this life the store may take the time to be.
         let mut offsets = vec![0];
         let jumps = self.plan.jumps.iter().filter(|jump| begun < jump.at_ns && jump.at_ns <= elapsed_ns);
@@ -151,7 +151,11 @@ impl SimClock {
         for (number, jump) in jumps.iter().enumerate() {
             let off_by = self.jumped(begun, jump.at_ns);
             let until = jumps.get(number + 1).map_or(elapsed_ns, |next| next.at_ns);
-            let may_be_believed = until - jump.at_ns >= BELIEVED_AFTER_NS && off_by > 0;
+            // Between two looks it may have been elsewhere.
+            let as_far =
+                |jump: &&&ClockJump| (self.jumped(begun, jump.at_ns) - off_by).abs() <= 2 * FOLLOWED_MS;
+            let since = jumps[..=number].iter().find(as_far).map_or(until, |first| first.at_ns);
+            let may_be_believed = until - since >= BELIEVED_AFTER_NS && off_by > 0;
             let is_near = offsets.iter().any(|offset| (off_by - offset).abs() <= FOLLOWED_MS + 1);
             let step = i128::from(jump.by_ms);
             if step.abs() <= FOLLOWED_MS {
@@ -188,13 +192,17 @@ impl SimClock {
 
     /// Returns what it shows after this many nanoseconds.
     fn at(&self, elapsed_ns: u64) -> UnixMillis {
+        UnixMillis(u64::try_from(self.millis_at(elapsed_ns).max(0)).unwrap_or(u64::MAX))
+    }
+
+    /// What it would show if there was a time before the epoch.
+    fn millis_at(&self, elapsed_ns: u64) -> i128 {
         let elapsed = i128::from(elapsed_ns);
         let drift = elapsed * i128::from(self.plan.skew_ppm) / 1_000_000;
         let jumps = self.plan.jumps.iter().filter(|jump| jump.at_ns <= elapsed_ns);
         let jumped: i128 = jumps.map(|jump| i128::from(jump.by_ms)).sum();
         let shift = i128::from(*self.shift.lock().unwrap_or_else(PoisonError::into_inner));
-        let now = i128::from(self.plan.start_ms) + (elapsed + drift) / 1_000_000 + jumped + shift;
-        UnixMillis(u64::try_from(now.max(0)).unwrap_or(u64::MAX))
+        i128::from(self.plan.start_ms) + (elapsed + drift) / 1_000_000 + jumped + shift
     }
 }
 
