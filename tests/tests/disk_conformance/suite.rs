@@ -4,7 +4,8 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use stormproof_env::{Disk, File, OpenMode, read_exact_at, read_up_to_at, write_all_at};
+use stormproof_env::{Disk, File, OpenMode, StdDisk, read_exact_at, read_up_to_at, write_all_at};
+use stormproof_faults::SimDisk;
 
 use super::on_every_disk;
 
