@@ -71,6 +71,11 @@ mod reentry;
 #[cfg(test)]
 mod concurrency;
 
+/// The code on the crate's page, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub use big_int::BigInt;
 pub use checkpoint::CheckpointInfo;
 pub use conflict::{CasExpectation, ConflictInfo};
