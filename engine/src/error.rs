@@ -9,6 +9,7 @@ use rt::sync::Arc;
 use crate::conflict::{ConflictInfo, describe};
 use crate::run_id::RunId;
 use crate::tuple::KeyError;
+use crate::types::Version;
 use crate::value::{TooDeep, ValueError};
 
 /// A result of the engine.
@@ -105,6 +106,15 @@ pub enum Error {
     Poisoned {
         /// Why.
         cause: Arc<Error>,
+    },
+
+    /// A watch has a gap: what comes behind the version that its reader has seen is no longer kept, or a crash
+    /// took that version back.
+    WatchBehind {
+        /// What the reader has seen.
+        seen: Version,
+        /// The version at which to read anew, at least.
+        read_at: Version,
     },
 
     /// The database is closed, or closing.
@@ -240,6 +250,11 @@ impl fmt::Display for Error {
             Self::Poisoned { cause } => write!(
                 f,
                 "closed for writing ({cause}): reads go on; check the disk, then reopen the database"
+            ),
+            Self::WatchBehind { seen, read_at } => write!(
+                f,
+                "the watch can't go on behind {seen}: what follows is no longer kept, or a crash took {seen} back: \
+                 read the state anew in a snapshot, which is at {read_at} or newer, and go on from its version"
             ),
             Self::Closed => write!(f, "the database is closed: open it again"),
             Self::DiskFull { file } => write!(f, "{file}: no space left: free some, then try again"),

@@ -198,6 +198,28 @@ impl Key {
         }
     }
 
+    /// The key that has these encoded bytes; `None` if no key has.
+    ///
+    /// ```
+    /// use stormproof::{Key, Namespace};
+    ///
+    /// let key = Namespace::shared().key("jobs/1");
+    /// assert_eq!(Key::from_bytes(key.as_bytes()), Some(key));
+    /// assert_eq!(Key::from_bytes(b"jobs/1"), None);
+    /// ```
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let key = Self::from_encoded(bytes);
+        let tag = key.tag()?;
+        // Written again from its parts it must be the same: else it is cut off, or escaped in another way.
+        let prefix = match *bytes.first()? {
+            SYSTEM => Self::system(tag, &[]),
+            DEFAULT => Self::shared(tag, &[]),
+            NAMED => key.namespace().tagged(tag, &[]),
+            _ => return None,
+        };
+        (bytes.get(..prefix.as_bytes().len())? == prefix.as_bytes()).then_some(key)
+    }
+
     /// The name that the user gave, without namespace and type tag.
     pub fn user_key(&self) -> &[u8] {
         Self::user_key_of(&self.0)

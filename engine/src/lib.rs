@@ -49,6 +49,7 @@ mod txn;
 mod snapshot;
 mod iter;
 mod commit;
+mod watch;
 mod store;
 
 mod run;
@@ -59,6 +60,7 @@ mod striped;
 mod durability;
 mod wal;
 mod checkpoint;
+mod backup;
 mod recovery;
 mod index_loader;
 pub mod inspect;
@@ -76,10 +78,11 @@ mod concurrency;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+pub use backup::{BackupInfo, DiskSize};
 pub use big_int::BigInt;
 pub use checkpoint::CheckpointInfo;
 pub use conflict::{CasExpectation, ConflictInfo};
-pub use database::{Database, DatabaseBuilder, Provenance};
+pub use database::{Compaction, Database, DatabaseBuilder, DumpEntry, Provenance};
 pub use durability::Durability;
 pub use env::{
     Clock, Disk, DiskLock, Displaced, Entropy, EntryKind, File, OpenMode, OsEntropy, StdDisk, SystemClock,
@@ -113,3 +116,4 @@ pub use types::{Isolation, Lsn, RunNumber, TxnId, Version};
 pub use value::{VALUE_DEPTH_MAX, Value, ValueError};
 pub use value_ref::{ArrayRef, MapRef, ValueRef};
 pub use wal::{LogMetrics, Ticket, TicketFuture};
+pub use watch::{Watch, WatchOptions, WatchStream, WatchedCommit, WatchedWrite};

@@ -1,5 +1,7 @@
 //! The examples, run: each ends with an error if what it shows does not hold.
 
+#[path = "../examples/async_tokio.rs"]
+mod async_tokio;
 #[path = "../examples/conflicts.rs"]
 mod conflicts;
 #[path = "../examples/embedding.rs"]
@@ -11,6 +13,7 @@ mod tool_call;
 
 #[test]
 fn every_example_runs() {
+    async_tokio::main().unwrap();
     conflicts::main().unwrap();
     embedding::main().unwrap();
     shared_state::main().unwrap();
@@ -26,5 +29,5 @@ fn no_example_is_forgotten() {
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    assert_eq!(names, ["conflicts", "embedding", "recording", "shared_state", "tool_call"]);
+    assert_eq!(names, ["async_tokio", "conflicts", "embedding", "recording", "shared_state", "tool_call"]);
 }

@@ -112,6 +112,25 @@ fn results_keep_their_schema() {
 }
 
 #[test]
+fn dumps_keep_their_schema() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema = schema("dump.json");
+    let db = ::stormproof::Database::open(folder.path().join("data")).unwrap();
+    let run = db.begin_run().unwrap();
+    db.put_with_ttl(run, "key", 0.5, std::time::Duration::from_secs(1_000)).unwrap();
+    db.close().unwrap();
+    for more in [&[][..], &["--plain"]] {
+        let output = stormproof(folder.path(), &[&["dump", "data"], more].concat());
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(text.lines().count(), 5, "{text}");
+        for line in text.lines() {
+            check(&schema, line, &serde_json::from_str(line).unwrap());
+        }
+    }
+    assert!(!errors(&schema, &serde_json::json!({ "key": "a", "colour": "red" }), "").is_empty());
+}
+
+#[test]
 fn documents_keep_their_schema() {
     let folder = tempfile::tempdir().unwrap();
     let schema = schema("documents.json");

@@ -16,6 +16,9 @@ mod pages {
     #[doc = include_str!("../../engine/guides/embedding.md")]
     struct Embedding;
 
+    #[doc = include_str!("../../engine/guides/async.md")]
+    struct Async;
+
     #[doc = include_str!("../../sim/guides/writing-a-workload.md")]
     struct WritingAWorkload;
 

@@ -9,12 +9,13 @@ use std::process::Command;
 
 use yaml_rust2::YamlLoader;
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "README.md",
     "engine/DESIGN.md",
     "sim/DESIGN.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
+    "engine/guides/async.md",
     "engine/guides/embedding.md",
     "engine/guides/simulating-your-application.md",
     "sim/guides/writing-a-workload.md",

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::store::{
     Body, Bytes, Capabilities, Committed, Entry, Expected, Range, Read, Result, Retry, RunHandle, Store,
-    StoreError, StoreTxn, StreamEvent, TxnOptions, Version, run_again,
+    StoreError, StoreTxn, StoreWatch, StreamEvent, TxnOptions, Version, WatchRequest, Watched, run_again,
 };
 
 /// A store that is lost after a given number of calls.
@@ -103,6 +103,32 @@ impl<S: Store> Store for CrashingStore<S> {
     fn open_sibling(&self, name: &str) -> Result<Box<dyn Store>> {
         self.limit.call()?;
         self.inner.open_sibling(name)
+    }
+
+    fn watch(&self, request: &WatchRequest) -> Result<Box<dyn StoreWatch + '_>> {
+        self.limit.call()?;
+        Ok(Box::new(CrashingWatch { inner: self.inner.watch(request)?, limit: &self.limit }))
+    }
+}
+
+struct CrashingWatch<'a> {
+    inner: Box<dyn StoreWatch + 'a>,
+    limit: &'a CallLimit,
+}
+
+impl StoreWatch for CrashingWatch<'_> {
+    fn next(&mut self, timeout: Duration) -> Result<Watched> {
+        self.limit.call()?;
+        self.inner.next(timeout)
+    }
+
+    fn skip_to(&mut self, version: Version) -> Result<()> {
+        self.limit.call()?;
+        self.inner.skip_to(version)
+    }
+
+    fn position(&self) -> Version {
+        self.inner.position()
     }
 }
 

@@ -22,6 +22,7 @@ pub mod environment;
 mod interpret;
 pub mod notebook;
 mod sibling;
+pub mod watching;
 pub mod tx;
 
 pub mod evidence;

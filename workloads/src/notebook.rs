@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::history::{Life, Session, Time, TxnIndex};
-use crate::store::{Bytes, RunHandle, StreamEvent};
+use crate::store::{Bytes, RunHandle, StreamEvent, Version, WatchedCommit};
 
 /// Shared by all clients, over all lives; clones write into the same one. Its lock is never held while a
 /// store is called.
@@ -150,6 +150,9 @@ pub struct Progress {
     pub committing: bool,
     /// The runs that it began, by slot.
     pub runs: Vec<HeldRun>,
+    /// The last version that a watch told it.
+    #[serde(default)]
+    pub watched: Version,
 }
 
 /// A run that a client began.
@@ -235,6 +238,34 @@ pub enum NoteKind {
         stream: String,
         /// With which event.
         first: u64,
+    },
+    /// A watch begins, or goes on after it was behind.
+    WatchBegins {
+        /// Of keys that start with this.
+        prefix: String,
+        /// Whether only of what is durable.
+        durable: bool,
+        /// Behind this version.
+        after: Version,
+        /// Whether it has room for all that is new, and needs nothing else.
+        keeps_up: bool,
+    },
+    /// A watch told of a commit.
+    Watched {
+        /// The commit.
+        commit: WatchedCommit,
+    },
+    /// A watch had nothing to tell.
+    WatchQuiet {
+        /// When it was asked.
+        called: Time,
+    },
+    /// A watch was behind.
+    WatchBehind {
+        /// The version at which to read anew.
+        read_at: Version,
+        /// The version of a snapshot that was taken then.
+        shown: Version,
     },
     /// A sibling database was opened, its counter raised, and closed.
     Sibling {

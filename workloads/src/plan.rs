@@ -86,11 +86,46 @@ pub enum Action {
         /// Which, from 0.
         number: u32,
     },
+    /// Watches a part of the store for a while.
+    Watch(Watching),
     /// Opens a small database beside the store, adds 1 to its counter, and closes it again.
     Sibling {
         /// Which one.
         name: String,
     },
+}
+
+/// What a client watches, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watching {
+    /// Keys that start with this.
+    pub prefix: String,
+    /// From where on.
+    pub from: WatchingFrom,
+    /// Only what is durable.
+    pub durable: bool,
+    /// As tasks do, by polling.
+    pub polled: bool,
+    /// Bytes of commits that may wait for the client.
+    pub bytes_max: usize,
+    /// Ends after this many commits …
+    pub commits: u32,
+    /// … or when none has come for so long.
+    pub micros: u64,
+    /// Waits so long behind each commit.
+    pub pause_micros: u64,
+}
+
+/// From where on a client watches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WatchingFrom {
+    /// From the newest version.
+    Now,
+    /// From the last version that it has seen, in this life or an earlier one.
+    Seen,
+    /// From the beginning.
+    Start,
 }
 
 /// One transaction, and how to run it.

@@ -25,6 +25,7 @@ mod writer;
 mod trigger;
 mod mutants;
 
+pub(crate) use format::CheckpointHeader;
 pub(crate) use reader::CheckpointReader;
 pub(crate) use rebuild::{rebuild_checkpoint, write_empty_checkpoint};
 pub(crate) use trigger::spawn_checkpointer;

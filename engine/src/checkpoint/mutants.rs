@@ -3,7 +3,7 @@
 //! no more.
 
 use crate::error::Result;
-use crate::types::Lsn;
+use crate::types::{Lsn, Version};
 use crate::wal::Log;
 
 /// The place from which the log is needed behind a checkpoint: where replay starts, or by the bug where the
@@ -15,9 +15,9 @@ pub(super) fn needed_from(replay: Lsn, durable: Lsn) -> Lsn {
 
 /// Drops segments before the checkpoint that replaces them is durable; does nothing outside of the bug.
 #[inline(always)]
-pub(super) fn drop_segments_first(log: &Log, lsn: Lsn) -> Result<()> {
+pub(super) fn drop_segments_first(log: &Log, lsn: Lsn, version: Version) -> Result<()> {
     if rt::mutant!(OldSegmentsDroppedFirst) {
-        log.drop_segments_before(lsn)?;
+        log.drop_segments_before(lsn, version)?;
     }
     Ok(())
 }

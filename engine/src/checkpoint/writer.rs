@@ -1,6 +1,6 @@
 //! Writes a checkpoint while commits go on.
 
-use env::{File, write_all_at};
+use env::{Disk, File, write_all_at};
 use rt::sync::Arc;
 
 use super::format::{
@@ -11,7 +11,7 @@ use super::mutants;
 use crate::error::{Error, Result};
 use crate::mvcc::Page;
 use crate::types::{Lsn, Version};
-use crate::wal::files::{checkpoint_name, create_unfinished, publish_file, unfinished_name};
+use crate::wal::files::{IoFailure, checkpoint_name, create_unfinished, publish_file, unfinished_name};
 use crate::wal::manifest::Manifest;
 use crate::wal::{Capture, DirectoryListing, Log};
 
@@ -34,7 +34,9 @@ pub struct CheckpointInfo {
 /// Writes one checkpoint. Dropped before [`CheckpointWriter::finish`], it leaves nothing.
 #[derive(Debug)]
 pub(crate) struct CheckpointWriter {
-    log: Arc<Log>,
+    /// Of the database whose checkpoint it is; `None` for a backup.
+    log: Option<Arc<Log>>,
+    disk: Arc<dyn Disk>,
     header: CheckpointHeader,
     name: String,
     file: Box<dyn File>,
@@ -54,10 +56,23 @@ impl CheckpointWriter {
         assert!(version >= capture.version, "the snapshot holds all that lies before the captured place");
         let header =
             CheckpointHeader { database: *log.database(), epoch: log.epoch(), version, lsn: capture.lsn };
-        let name = checkpoint_name(version.get());
-        let file = create_unfinished(log.disk(), &name).map_err(|error| log.fail(error.into()))?;
+        Self::begin_on(Some(Arc::clone(log)), log.shared_disk(), header)
+    }
+
+    /// Begins the checkpoint of a backup, in a directory that is not that of an open database.
+    pub(crate) fn begin_elsewhere(disk: Arc<dyn Disk>, header: CheckpointHeader) -> Result<Self> {
+        Self::begin_on(None, disk, header)
+    }
+
+    fn begin_on(log: Option<Arc<Log>>, disk: Arc<dyn Disk>, header: CheckpointHeader) -> Result<Self> {
+        let name = checkpoint_name(header.version.get());
+        let file = create_unfinished(&*disk, &name).map_err(|error| match &log {
+            Some(log) => log.fail(error.into()),
+            None => error,
+        })?;
         let mut writer = Self {
-            log: Arc::clone(log),
+            log,
+            disk,
             header,
             name,
             file,
@@ -100,25 +115,17 @@ impl CheckpointWriter {
     /// When it can't be made durable: the old checkpoint and its log stay. [`Error::Poisoned`] if a sync
     /// failed.
     pub(crate) fn finish(mut self) -> Result<CheckpointInfo> {
-        mutants::drop_segments_first(&self.log, self.header.lsn)?;
+        let log = Arc::clone(self.log.as_ref().expect("a checkpoint of a database has its log"));
+        mutants::drop_segments_first(&log, self.header.lsn, self.header.version)?;
         if self.block_entries > 0 {
             self.end_block()?;
         }
         // The snapshot may hold commits whose records are not durable yet. A checkpoint that was durable
         // before them would keep commits that the log loses, and what comes before them in the log with it:
         // no prefix of the commit order.
-        self.log.wait_durable(self.header.version, None)?;
-        let footer = CheckpointFooter {
-            database: self.header.database,
-            version: self.header.version,
-            blocks: self.blocks,
-            entries: self.entries,
-            durable: self.log.capture()?.lsn,
-        };
-        self.write(&footer.encode())?;
-        rt::probe::at("checkpoint written");
-        publish_file(self.log.disk(), &*self.file, &self.name).map_err(|failure| self.log.fail(failure))?;
-        self.finished = true;
+        log.wait_durable(self.header.version, None)?;
+        let durable = log.capture()?.lsn;
+        self.publish(durable)?.map_err(|failure| log.fail(failure))?;
         rt::probe::at("checkpoint published");
         rt::reached!("checkpoint finished");
         // Between the new file's name and the removal of what it replaces. Earlier, the manifest could ask
@@ -127,15 +134,15 @@ impl CheckpointWriter {
         let manifest = Manifest {
             database: self.header.database,
             epoch: self.header.epoch,
-            durable: footer.durable,
+            durable,
             checkpoint: self.header.version,
         };
-        manifest.write(self.log.disk()).map_err(|failure| self.log.fail(failure))?;
+        manifest.write(&*self.disk).map_err(|failure| log.fail(failure))?;
         // Now that the new one is durable by name. Checkpoints go before segments: an older checkpoint
         // without the log behind it is of no use, while the log without it is only long.
-        self.remove_older()?;
-        let needed = mutants::needed_from(self.header.lsn, footer.durable);
-        let segments_removed = self.log.drop_segments_before(needed)?;
+        self.remove_older(&log)?;
+        let needed = mutants::needed_from(self.header.lsn, durable);
+        let segments_removed = log.drop_segments_before(needed, self.header.version)?;
         Ok(CheckpointInfo {
             version: self.header.version,
             lsn: self.header.lsn,
@@ -145,12 +152,40 @@ impl CheckpointWriter {
         })
     }
 
-    fn remove_older(&self) -> Result<()> {
-        let disk = self.log.disk();
-        for (_, name) in DirectoryListing::of(disk)?.checkpoints {
+    /// Makes the checkpoint of a backup durable; returns how many entries and bytes it has.
+    ///
+    /// # Errors
+    /// When it can't be made durable.
+    pub(crate) fn finish_elsewhere(mut self) -> Result<(u64, u64)> {
+        if self.block_entries > 0 {
+            self.end_block()?;
+        }
+        self.publish(Lsn::ZERO)?.map_err(|failure| failure.error)?;
+        Ok((self.entries, self.offset))
+    }
+
+    /// Writes the footer, and gives the file its name, durably.
+    fn publish(&mut self, durable: Lsn) -> Result<Result<(), IoFailure>> {
+        let footer = CheckpointFooter {
+            database: self.header.database,
+            version: self.header.version,
+            blocks: self.blocks,
+            entries: self.entries,
+            durable,
+        };
+        self.write(&footer.encode())?;
+        rt::probe::at("checkpoint written");
+        let published = publish_file(&*self.disk, &*self.file, &self.name);
+        self.finished = published.is_ok();
+        Ok(published)
+    }
+
+    fn remove_older(&self, log: &Log) -> Result<()> {
+        for (_, name) in DirectoryListing::of(&*self.disk)?.checkpoints {
             if name < self.name {
-                disk.remove(&name)
-                    .map_err(|error| self.log.fail(Error::io("remove", name.as_str(), error).into()))?;
+                self.disk
+                    .remove(&name)
+                    .map_err(|error| log.fail(Error::io("remove", name.as_str(), error).into()))?;
             }
         }
         Ok(())
@@ -196,7 +231,7 @@ impl Drop for CheckpointWriter {
     fn drop(&mut self) {
         if !self.finished {
             // Frees the space. Best effort: the next open removes what is left.
-            let _ = self.log.disk().remove(&unfinished_name(&self.name));
+            let _ = self.disk.remove(&unfinished_name(&self.name));
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::key::Key;
 use crate::mvcc::{Pass, Record, Writer};
 use crate::store::Store;
 use crate::types::Version;
+use crate::watch::Watchers;
 
 /// Commits between two looks at the oldest snapshot, if nothing else is asked for.
 pub(crate) const COLLECT_EVERY: u64 = 32;
@@ -43,6 +44,8 @@ pub(crate) struct Leader {
     buffer: Vec<u8>,
     /// Where event logs end.
     streams: StreamHeads,
+    /// Who is told of commits.
+    pub(crate) watchers: Watchers,
     pub(crate) counters: CommitCounters,
 }
 
@@ -58,6 +61,7 @@ impl Leader {
             noted_keys: Vec::new(),
             buffer: Vec::new(),
             streams: StreamHeads::default(),
+            watchers: Watchers::default(),
             counters: CommitCounters::default(),
         }
     }
@@ -86,6 +90,9 @@ impl Leader {
                     // the group, or versions could be published in another order than they were assigned.
                     store.publish(self.last);
                     mutants::publish_out_of_order(store, before.next());
+                    // After the publish (INV-WATCHING-1), and before the ack: a commit that was acked is found by
+                    // the next look at a watch.
+                    self.watchers.deliver(self.last);
                     self.collect(store, self.last.get() - before.get());
                     // After the publish, so that no reader waits for the disk, and before the ack, or more
                     // commits could be lost than the durability mode allows (D4).
@@ -126,6 +133,8 @@ impl Leader {
         // Before the install: what the log does not take must not be in the index.
         log(store, version, &request)?;
         self.last = version;
+        let writes = request.writes.iter().filter_map(|(key, write)| Some((key, write.record.as_ref()?)));
+        self.watchers.stage(version, request.txn, request.run.number, writes);
         mutants::publish_before_install(store, version);
         let Request { mut writes, .. } = request;
         mutants::publish_after_events(store, &mut writes, version, |events| {
@@ -149,6 +158,7 @@ impl Leader {
 
     /// Removes what the group has installed above `before`.
     fn roll_back(&mut self, store: &Store, before: Version, error: &Error) {
+        self.watchers.forget();
         // What they remember are events of this group.
         if !rt::mutant!(RolledBackHeadKept) {
             self.streams.forget();

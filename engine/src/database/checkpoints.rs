@@ -9,6 +9,7 @@ use crate::snapshot::Snapshot;
 use crate::striped::Stripe;
 use crate::telemetry::{event, span};
 use crate::txn::Coordinator;
+use crate::types::Version;
 use crate::wal::{Capture, Log};
 
 /// Writes checkpoints of one database.
@@ -30,16 +31,22 @@ impl Checkpoints {
         let (capture, snapshot) = self.place_and_snapshot(log)?;
         let _span = span!(INFO, "checkpoint", version = snapshot.version().get());
         let mut writer = CheckpointWriter::begin(log, capture, snapshot.version())?;
+        self.fill(&mut writer, snapshot.version())?;
+        let info = writer.finish()?;
+        event!(INFO, entries = info.entries, bytes = info.bytes, "written");
+        Ok(info)
+    }
+
+    /// Writes everything that a snapshot of `version`, which must be registered, sees.
+    pub(super) fn fill(&self, writer: &mut CheckpointWriter, version: Version) -> Result<()> {
         let mut from: Option<Box<[u8]>> = Some(Box::default());
         while let Some(start) = from {
             // Copied out leaf by leaf, so that nothing of the index is held while the disk works.
             let index = &self.coordinator.store.index;
-            from = index.snapshot_pages(&start, snapshot.version(), |page| writer.push(page))?;
+            from = index.snapshot_pages(&start, version, |page| writer.push(page))?;
             writer.write_full_block()?;
         }
-        let info = writer.finish()?;
-        event!(INFO, entries = info.entries, bytes = info.bytes, "written");
-        Ok(info)
+        Ok(())
     }
 
     /// Takes the place in the log from which replay completes the checkpoint, then the snapshot. In the

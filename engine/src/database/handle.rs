@@ -103,8 +103,11 @@ impl Handle {
         let closed = {
             // Held while the log closes: a group that came between would be admitted and appended to a log
             // that has written for the last time, or be refused after it was written.
-            let _after_the_last_group = self.coordinator.committer.between_groups();
-            self.coordinator.store.log.as_ref().map_or(Ok(()), |log| log.close())
+            let mut after_the_last_group = self.coordinator.committer.between_groups();
+            let closed = self.coordinator.store.log.as_ref().map_or(Ok(()), |log| log.close());
+            // Behind the last sync, of which those are told that wait for it.
+            after_the_last_group.watchers.close();
+            closed
         };
         // Last: it ends when it sees that the log has closed.
         let checkpointer = self.background.checkpointer.lock().take();

@@ -13,8 +13,11 @@ mod update;
 mod runs;
 mod retention;
 mod checkpoints;
+mod backups;
+mod dumps;
 mod maintenance;
 mod sweep;
+mod watching;
 mod measure;
 mod mutants;
 
@@ -34,7 +37,9 @@ use crate::store::Store;
 use crate::txn::Coordinator;
 use crate::types::{RunNumber, TxnId, Version};
 
+pub use backups::Compaction;
 pub use builder::DatabaseBuilder;
+pub use dumps::DumpEntry;
 use handle::Handle;
 use measure::measure;
 use sweep::sweep;

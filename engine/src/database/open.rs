@@ -133,6 +133,26 @@ fn load(disk: &dyn Disk, builder: &DatabaseBuilder, seed: u64) -> Result<Beginni
     })
 }
 
+/// Makes a database in memory of what was loaded.
+pub(super) fn loaded(
+    builder: DatabaseBuilder,
+    loader: IndexLoader,
+    last_version: Version,
+    last_txn: TxnId,
+) -> Result<Database> {
+    let seed = builder.entropy.next_u64();
+    let (runs, expiry) = (RunTable::new(seed), ExpiryTable::new());
+    let (index, writer) = finish(loader, &runs, &expiry)?;
+    let beginning = Beginning {
+        contents: Contents { index, runs, expiry, log: None, published: last_version },
+        writer,
+        first_version: last_version.next(),
+        first_txn: last_txn.next(),
+        report: RecoveryReport::default(),
+    };
+    start(builder, beginning)
+}
+
 fn finish(loader: IndexLoader, runs: &RunTable, expiry: &ExpiryTable) -> Result<(Index, Writer)> {
     loader.finish(|key, entry| {
         runs.follow(key, entry.value.as_ref());

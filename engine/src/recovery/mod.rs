@@ -107,8 +107,14 @@ fn create(
     let manifest = Manifest { database, epoch: 1, durable: Lsn::ZERO, checkpoint: Version::ZERO };
     manifest.write(&*disk).map_err(|failure| failure.error)?;
     let report = RecoveryReport { created: true, epoch: 1, ..RecoveryReport::default() };
-    let resume =
-        Resume { writer, last_version: Version::ZERO, sealed: Vec::new(), checkpoint_lsn: Lsn::ZERO, lock };
+    let resume = Resume {
+        writer,
+        last_version: Version::ZERO,
+        sealed: Vec::new(),
+        checkpoint_lsn: Lsn::ZERO,
+        covered: Version::ZERO,
+        lock,
+    };
     Ok(Opened {
         log: Log::start(disk, options, resume)?,
         report,
@@ -137,6 +143,11 @@ pub(crate) fn load(disk: &dyn Disk, salvage: Salvage, sink: &mut dyn RecoverySin
 /// The first version of an epoch, unless an earlier one had more than its share.
 const fn first_of_epoch(epoch: u64) -> u64 {
     ((epoch - 1) << EPOCH_BITS) + 1
+}
+
+/// The epoch whose share of versions this one is in.
+pub(crate) const fn epoch_of(version: Version) -> u64 {
+    (version.get().saturating_sub(1) >> EPOCH_BITS) + 1
 }
 
 fn lock_error(disk: &dyn Disk, error: std::io::Error) -> Error {
@@ -226,11 +237,15 @@ fn resume(
     let mut report = replayed.report;
     report.epoch = epoch;
     let last_version = report.last_version;
+    // What a salvage dropped is in no log: all that is left counts as read.
+    let covered =
+        if report.salvaged.is_empty() { report.checkpoint_version.unwrap_or_default() } else { last_version };
     let resume = Resume {
         writer,
         last_version,
         sealed: replayed.sealed,
         checkpoint_lsn: replayed.checkpoint_lsn,
+        covered,
         lock,
     };
     let log = Log::start(disk, options, resume)?;

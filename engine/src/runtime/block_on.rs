@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Wake, Waker};
 
 use rt::sync::{Arc, Condvar, Mutex};
+use rt::time::Instant;
 
 /// Runs a future to its end on this thread: a ticket, say, or one of the application's own. Other threads run
 /// meanwhile, in simulations too.
@@ -31,6 +32,22 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
+/// Runs a future on this thread until its end or until `deadline`, whichever comes first.
+pub(crate) fn block_on_until<F: Future>(future: F, deadline: Instant) -> Option<F::Output> {
+    let signal = Arc::new(Signal::default());
+    let waker = Waker::from(Arc::clone(&signal));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return Some(output);
+        }
+        if !signal.wait_until(deadline) {
+            return None;
+        }
+    }
+}
+
 /// Remembers a wake-up that came before the wait.
 struct Signal {
     woken: Mutex<bool>,
@@ -49,6 +66,18 @@ impl Signal {
         while !std::mem::take(&mut *woken) {
             self.changed.wait(&mut woken);
         }
+    }
+
+    /// Returns whether the wake-up came before the deadline.
+    fn wait_until(&self, deadline: Instant) -> bool {
+        let mut woken = self.woken.lock();
+        while !std::mem::take(&mut *woken) {
+            if rt::time::now() >= deadline {
+                return false;
+            }
+            self.changed.wait_until(&mut woken, deadline);
+        }
+        true
     }
 }
 

@@ -25,6 +25,7 @@ mod local_set;
 mod timer;
 
 pub use block_on::block_on;
+pub(crate) use block_on::block_on_until;
 pub use local_set::{LocalHandle, LocalSet};
 
 /// Threads.

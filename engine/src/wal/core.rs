@@ -21,6 +21,8 @@ pub(crate) struct Resume {
     pub(crate) sealed: Vec<SealedSegment>,
     /// Everything below is in the checkpoint.
     pub(crate) checkpoint_lsn: Lsn,
+    /// The log from there on has every commit above this version.
+    pub(crate) covered: Version,
     pub(crate) lock: Arc<dyn DiskLock>,
 }
 
@@ -51,7 +53,8 @@ pub(super) struct LogIo {
 
 impl LogCore {
     pub(super) fn new(disk: Arc<dyn Disk>, options: LogOptions, resume: Resume) -> Self {
-        let Resume { writer, last_version, sealed, checkpoint_lsn, lock } = resume;
+        let Resume { writer, last_version, sealed, checkpoint_lsn, covered, lock } = resume;
+        let checkpoint = (checkpoint_lsn, covered);
         let durable_lsn = writer.end_lsn();
         Self {
             disk,
@@ -59,7 +62,7 @@ impl LogCore {
             lock,
             process: ProcessId::current(),
             io: Mutex::new("wal.io", LogIo { writer, group: Pending::default() }),
-            state: Mutex::new("wal.state", LogState::new(last_version, durable_lsn, sealed, checkpoint_lsn)),
+            state: Mutex::new("wal.state", LogState::new(last_version, durable_lsn, sealed, checkpoint)),
             work: Condvar::new("wal.work"),
             checkpoint_work: Condvar::new("wal.checkpoint_work"),
             durable_version: AtomicU64::new("wal.durable_version", last_version.get()),

@@ -38,6 +38,16 @@ pub(crate) struct Capture {
     pub(crate) version: Version,
 }
 
+/// The part of the log that can be read back: it has every commit above `covered`, as far as it is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Replayable {
+    /// The place of its first record.
+    pub(crate) start: Lsn,
+    pub(crate) covered: Version,
+    /// What lies behind this place may be half written.
+    pub(crate) durable: Lsn,
+}
+
 impl Log {
     /// Starts the log behind what recovery found, and its flusher.
     pub(crate) fn start(disk: Arc<dyn Disk>, options: LogOptions, resume: Resume) -> Result<Arc<Self>> {
@@ -238,6 +248,24 @@ impl Log {
         sealed
     }
 
+    /// Makes everything durable, and begins a new segment unless the last one has no records. No group may be
+    /// under way.
+    ///
+    /// # Errors
+    /// When what is pending, the seal or the new segment can't be written. [`Error::Poisoned`].
+    pub(crate) fn roll(&self) -> Result<()> {
+        self.core.check_process()?;
+        let mut io = self.core.io.lock();
+        self.core.state.lock().check_open()?;
+        self.core.flush_locked(&mut io)?;
+        let sealed = io.writer.roll().map_err(|failure| self.core.fail(failure))?;
+        let mut state = self.core.state.lock();
+        state.sealed.extend(sealed);
+        // A checkpoint that starts here does not need the segment that was sealed.
+        state.durable_lsn = io.writer.end_lsn();
+        Ok(())
+    }
+
     /// Returns a place from which a checkpoint may start.
     ///
     /// # Errors
@@ -249,11 +277,25 @@ impl Log {
         Ok(Capture { lsn: state.durable_lsn, version: state.durable_version })
     }
 
-    /// Removes the segments that a durable checkpoint made superfluous.
-    pub(crate) fn drop_segments_before(&self, lsn: Lsn) -> Result<usize> {
+    /// Returns the part of the log that can be read back.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]: the files may belong to another process by now. [`Error::Forked`].
+    pub(crate) fn replayable(&self) -> Result<Replayable> {
+        self.core.check_process()?;
+        let state = self.core.state.lock();
+        if state.closing {
+            return Err(Error::Closed);
+        }
+        Ok(Replayable { start: state.checkpoint_lsn, covered: state.covered, durable: state.durable_lsn })
+    }
+
+    /// Removes the segments that a durable checkpoint of `version` made superfluous.
+    pub(crate) fn drop_segments_before(&self, lsn: Lsn, version: Version) -> Result<usize> {
         let superfluous: Vec<SealedSegment> = {
             let mut state = self.core.state.lock();
             state.checkpoint_lsn = state.checkpoint_lsn.max(lsn);
+            state.covered = state.covered.max(version);
             let (drop, keep) = std::mem::take(&mut state.sealed).into_iter().partition(|s| s.end <= lsn);
             state.sealed = keep;
             drop
@@ -317,6 +359,10 @@ impl Log {
 
     pub(crate) fn disk(&self) -> &dyn Disk {
         &*self.core.disk
+    }
+
+    pub(crate) fn shared_disk(&self) -> Arc<dyn Disk> {
+        Arc::clone(&self.core.disk)
     }
 }
 

@@ -38,7 +38,7 @@ mod mutants;
 
 pub(crate) use core::Resume;
 pub(crate) use listing::DirectoryListing;
-pub(crate) use log::{Capture, Log};
+pub(crate) use log::{Capture, Log, Replayable};
 pub use metrics::LogMetrics;
 pub(crate) use options::LogOptions;
 pub(crate) use recovered::RecoveredWrite;

@@ -37,6 +37,8 @@ pub(super) struct LogState {
     pub(super) waiters: Waiters,
     pub(super) sealed: Vec<SealedSegment>,
     pub(super) checkpoint_lsn: Lsn,
+    /// The log from `checkpoint_lsn` on has every commit above this version.
+    pub(super) covered: Version,
     /// The checkpointer sleeps until the log is durable up to here.
     pub(super) checkpointer_wakes_at: Lsn,
     pub(super) metrics: LogMetrics,
@@ -48,7 +50,7 @@ impl LogState {
         last_version: Version,
         durable_lsn: Lsn,
         sealed: Vec<SealedSegment>,
-        checkpoint_lsn: Lsn,
+        (checkpoint_lsn, covered): (Lsn, Version),
     ) -> Self {
         Self {
             pending: Pending::default(),
@@ -67,6 +69,7 @@ impl LogState {
             waiters: Waiters::default(),
             sealed,
             checkpoint_lsn,
+            covered,
             checkpointer_wakes_at: Lsn::MAX,
             metrics: LogMetrics::default(),
         }

@@ -82,6 +82,12 @@ impl Ticket {
         let Some(log) = &self.log else { return Ok(true) };
         log.wait_durable(self.version, Some(rt::time::now().saturating_add(timeout)))
     }
+
+    /// A future that resolves when the commit is durable, and does not make the log sync earlier than it
+    /// would.
+    pub(crate) fn patiently(self) -> TicketFuture {
+        TicketFuture { ticket: self, waiting: None, hurries: false }
+    }
 }
 
 impl fmt::Debug for Ticket {
@@ -95,7 +101,7 @@ impl IntoFuture for Ticket {
     type IntoFuture = TicketFuture;
 
     fn into_future(self) -> TicketFuture {
-        TicketFuture { ticket: self, waiting: None }
+        TicketFuture { ticket: self, waiting: None, hurries: true }
     }
 }
 
@@ -104,6 +110,8 @@ impl IntoFuture for Ticket {
 pub struct TicketFuture {
     ticket: Ticket,
     waiting: Option<(Version, u64)>,
+    /// Whether the flusher is not to wait for the interval.
+    hurries: bool,
 }
 
 impl Future for TicketFuture {
@@ -121,6 +129,9 @@ impl Future for TicketFuture {
         if !waits {
             let key = state.waiters.add(self.ticket.version, Waiter::Task(context.waker().clone()));
             self.waiting = Some(key);
+        }
+        if !self.hurries {
+            return Poll::Pending;
         }
         // A task can't lead the flush, so the flusher must not wait for the interval.
         state.urgent = true;

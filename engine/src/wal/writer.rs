@@ -115,6 +115,20 @@ impl SegmentWriter {
             return Ok(None);
         }
         rt::reached!("segment full");
+        self.next_segment().map(Some)
+    }
+
+    /// Seals the segment and starts the next, unless it has no records. Returns what was sealed. Everything
+    /// written before must be synced.
+    pub(crate) fn roll(&mut self) -> Result<Option<SealedSegment>, IoFailure> {
+        self.repair()?;
+        if self.end == 0 && !self.sealed {
+            return Ok(None);
+        }
+        self.next_segment().map(Some)
+    }
+
+    fn next_segment(&mut self) -> Result<SealedSegment, IoFailure> {
         // Sealed, durably, before the successor exists: recovery takes a segment that has one and no seal for
         // damaged.
         let sealed = self.seal()?;
@@ -129,7 +143,7 @@ impl SegmentWriter {
         self.allocated = allocated;
         self.records = 0;
         self.sealed = false;
-        Ok(Some(sealed))
+        Ok(sealed)
     }
 
     /// Ends the segment, durably.

@@ -14,11 +14,14 @@
 
 mod check;
 mod completions;
+mod dump;
+mod dump_format;
 mod duration;
 mod enumerate;
 mod explore;
 mod inspect;
 mod list;
+mod load;
 mod man;
 mod output;
 mod profile;
@@ -101,6 +104,8 @@ pub fn main_with(workloads: Vec<Arc<dyn Workload>>) -> ExitCode {
         Command::Check(arguments) => check::execute(&arguments, terminal),
         Command::Inspect(arguments) => inspect::execute(&arguments, terminal),
         Command::Verify(arguments) => verify::execute(&arguments, terminal),
+        Command::Dump(arguments) => dump::execute(&arguments, terminal),
+        Command::Load(arguments) => load::execute(&arguments, terminal),
         Command::Completions(arguments) => completions::execute(&arguments, terminal),
         Command::Man(arguments) => man::execute(&arguments, terminal),
         Command::Worker(arguments) => sweep::work(arguments, registry),
@@ -175,6 +180,10 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Verifies a database without opening it
     Verify(verify::Arguments),
+    /// Prints a whole database as JSON lines
+    Dump(dump::Arguments),
+    /// Makes a database of what `dump` printed
+    Load(load::Arguments),
     /// Prints a script that completes commands in a shell
     Completions(completions::Arguments),
     /// Writes manual pages

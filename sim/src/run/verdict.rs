@@ -13,6 +13,7 @@ use stormproof_workloads::history::Outcome;
 use stormproof_workloads::notebook::{Note, Notebook};
 use stormproof_workloads::plan::{Action, Step};
 use stormproof_workloads::store::Isolation;
+use stormproof_workloads::watching::READS_LOG;
 use stormproof_workloads::{Evidence, History, Workload};
 
 use super::application::class_of;
@@ -193,7 +194,8 @@ impl Case<'_> {
         let evidence = Evidence { plan: &self.plan.workload, history: self.history, notes: self.notes };
         verdict.looked_at(invariants::WORKLOAD, 1);
         for found in stormproof_workloads::verdict(self.workload, &evidence) {
-            if found.violation {
+            let excused = found.rule == READS_LOG && !self.doubts.is_empty();
+            if found.violation && !excused {
                 verdict.findings.push(Finding::of_workload(self.workload.name(), found));
             } else {
                 verdict.sightings.push(format!("{}: {}", self.workload.name(), found.rule));

@@ -8,19 +8,22 @@
 
 use std::borrow::BorrowMut;
 use std::fmt;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use stormproof_rt::sync::Arc;
 use stormproof_workloads::store::{
     Body, Capabilities, Committed, Conflict, ConflictKind, Entry, Expected, Isolation, Iterated, Pull, Range,
-    Read, Result, Retry, RunHandle, Store, StoreError, StoreTxn, StreamEvent, TxnOptions, machine_key,
-    stream_key,
+    Read, Result, Retry, RunHandle, Store, StoreError, StoreTxn, StoreWatch, StreamEvent, TxnOptions,
+    WatchRequest, Watched, WatchedCommit, machine_key, stream_key,
 };
 
+use super::engine::runtime::sync::{Condvar, Mutex};
+use super::engine::runtime::time;
 use super::engine::{
     self, Commit, ConflictInfo, Database, DatabaseBuilder, Durability, Error, EventLog, IntoKey, Key,
     KeyRange, RetryPolicy, RunId, RunOptions, StateMachine, Transaction, TransactionOptions, TypeTag, Value,
-    Version,
+    Version, WatchOptions,
 };
 use crate::plan::{DurabilityPlan, Edge, EnginePlan};
 
@@ -126,6 +129,7 @@ impl EngineStore {
             retention: super::RETENTION,
             siblings: true,
             retries: true,
+            watches: true,
             ..Capabilities::default()
         }
     }
@@ -201,8 +205,102 @@ impl Store for EngineStore {
         Ok(Box::new(Self::new(database, self.wait_durable_every).map_err(error)?))
     }
 
+    fn watch(&self, request: &WatchRequest) -> Result<Box<dyn StoreWatch + '_>> {
+        let mut options = WatchOptions::new().bytes_max(request.bytes_max);
+        if let Some(after) = request.after {
+            options = options.after(Version::new(after));
+        }
+        if request.durable {
+            options = options.durable();
+        }
+        let range = KeyRange::prefix(&request.prefix);
+        let watch = self.database.watch_with(range, &options).map_err(error)?;
+        Ok(Box::new(EngineWatch { watch, polled: request.polled }))
+    }
+
     fn close(self: Box<Self>) -> Result<()> {
         self.database.close().map_err(error)
+    }
+}
+
+/// A watch of the engine.
+struct EngineWatch {
+    watch: engine::Watch,
+    polled: bool,
+}
+
+impl EngineWatch {
+    /// Polls as an executor does, until `timeout` has passed.
+    fn poll_until(&mut self, timeout: Duration) -> engine::Result<Option<engine::WatchedCommit>> {
+        let deadline = time::now().saturating_add(timeout);
+        let signal =
+            Arc::new(Signal { woken: Mutex::new("watcher.woken", false), wake: Condvar::new("watcher") });
+        let waker = Waker::from(Arc::clone(&signal));
+        loop {
+            match self.watch.poll_next(&mut Context::from_waker(&waker)) {
+                Poll::Ready(Some(Err(error))) => return Err(error),
+                Poll::Ready(Some(Ok(commit))) => return Ok(Some(commit)),
+                // Behind an error the sequence has ended, and this tells it again.
+                Poll::Ready(None) => return self.watch.try_next(),
+                Poll::Pending => {}
+            }
+            if !signal.wait_until(deadline) {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// Wakes a thread that polls.
+struct Signal {
+    woken: Mutex<bool>,
+    wake: Condvar,
+}
+
+impl Signal {
+    /// Whether the wake-up came before the deadline.
+    fn wait_until(&self, deadline: time::Instant) -> bool {
+        let mut woken = self.woken.lock();
+        while !std::mem::take(&mut *woken) {
+            if time::now() >= deadline {
+                return false;
+            }
+            self.wake.wait_until(&mut woken, deadline);
+        }
+        true
+    }
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        *self.woken.lock() = true;
+        self.wake.notify_one();
+    }
+}
+
+impl StoreWatch for EngineWatch {
+    fn next(&mut self, timeout: Duration) -> Result<Watched> {
+        let found = if self.polled { self.poll_until(timeout) } else { self.watch.next_timeout(timeout) };
+        match found {
+            Ok(None) => Ok(Watched::Quiet),
+            Ok(Some(commit)) => {
+                let write = |write: engine::WatchedWrite| {
+                    Ok((write.key.user_key().to_vec(), write.value.as_ref().map(bytes).transpose()?))
+                };
+                let writes = commit.writes.into_iter().map(write).collect::<Result<_>>()?;
+                Ok(Watched::Commit(WatchedCommit { version: commit.version.get(), writes }))
+            }
+            Err(Error::WatchBehind { read_at, .. }) => Ok(Watched::Behind { read_at: read_at.get() }),
+            Err(failed) => Err(error(failed)),
+        }
+    }
+
+    fn skip_to(&mut self, version: u64) -> Result<()> {
+        self.watch.skip_to(Version::new(version)).map_err(error)
+    }
+
+    fn position(&self) -> u64 {
+        self.watch.position().get()
     }
 }
 

@@ -19,6 +19,7 @@ mod run_lifecycle;
 mod tiny_databases;
 mod tool_calls;
 mod ttl_cache;
+mod watch;
 mod work_queue;
 mod write_skew;
 
@@ -39,6 +40,7 @@ pub use run_lifecycle::RunLifecycle;
 pub use tiny_databases::TinyDatabases;
 pub use tool_calls::ToolCalls;
 pub use ttl_cache::TtlCache;
+pub use watch::Watch;
 pub use work_queue::WorkQueue;
 pub use write_skew::WriteSkew;
 
@@ -88,6 +90,7 @@ const CATALOGUE: &[(&str, Make)] = &[
     (retry_storm::NAME, make::<RetryStorm>),
     (large_transactions::NAME, make::<LargeTransactions>),
     (tiny_databases::NAME, make::<TinyDatabases>),
+    (watch::NAME, make::<Watch>),
     (agent_mix::NAME, make::<AgentMix>),
     (deque::NAME, make::<Deque>),
 ];

@@ -24,6 +24,7 @@ use crate::plan::{Action, Client, End, Retry, Transaction, Unanswered};
 use crate::sibling;
 use crate::store::{Committed, Result, Store, StoreError, TxnOptions};
 use crate::tx::{Did, Tx};
+use crate::watching;
 use crate::workload::Workload;
 
 /// Everything that clients of one life share.
@@ -267,6 +268,7 @@ impl Runner<'_> {
             Action::EndRun { slot } => self.end_run(session, *slot, progress),
             Action::ForgetRun { slot } => self.forget_run(session, *slot, progress),
             Action::Item { .. } => Ok(()),
+            Action::Watch(plan) => watching::watch(self, session, plan, progress),
             Action::Sibling { name } => {
                 let what = sibling::visit(self.store, name);
                 self.note(session, None, what);

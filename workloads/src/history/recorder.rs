@@ -37,8 +37,8 @@ struct Log {
     sink_error: Option<io::Error>,
     /// When each running commit was called, by transaction.
     invoked: Vec<(TxnIndex, Time)>,
-    /// Acked, and not known to be durable: transaction and time of the ack, in ack order.
-    volatile: Vec<(TxnIndex, Time)>,
+    /// Acked, and not known to be durable: transaction, time of the ack, and version, in ack order.
+    volatile: Vec<(TxnIndex, Time, Option<Version>)>,
     /// How often a client was told that something is durable.
     promises: u64,
 }
@@ -132,7 +132,7 @@ impl Recorder {
         let durable = answer.durable.then_some(acked);
         log.promises += u64::from(answer.durable);
         if durable.is_none() {
-            log.volatile.push((txn, acked));
+            log.volatile.push((txn, acked, answer.version));
         }
         let outcome = Outcome::Committed { invoked, acked, version: answer.version, durable };
         log.push(Event::Outcome { txn, outcome });
@@ -157,7 +157,7 @@ impl Recorder {
     /// An acked commit is now known to be durable (its ticket was waited for).
     pub fn durable(&self, txn: TxnIndex) {
         let mut log = self.log();
-        log.volatile.retain(|&(other, _)| other != txn);
+        log.volatile.retain(|&(other, _, _)| other != txn);
         log.promises += 1;
         let at = log.tick();
         log.push(Event::Durable { txn, at });
@@ -167,11 +167,25 @@ impl Recorder {
     /// that was acked before is durable.
     pub fn flushed(&self, called: Time) {
         let mut log = self.log();
-        let split = log.volatile.partition_point(|&(_, acked)| acked < called);
+        let split = log.volatile.partition_point(|&(_, acked, _)| acked < called);
         let durable: Vec<_> = log.volatile.drain(..split).collect();
         log.promises += u64::from(!durable.is_empty());
         let at = log.tick();
-        for (txn, _) in durable {
+        for (txn, _, _) in durable {
+            log.push(Event::Durable { txn, at });
+        }
+    }
+
+    /// A client was told that everything up to `version` is durable.
+    pub fn durable_up_to(&self, version: Version) {
+        let mut log = self.log();
+        log.promises += 1;
+        let at = log.tick();
+        let is_durable = |known: Option<Version>| known.is_some_and(|known| known <= version);
+        let (durable, rest) = std::mem::take(&mut log.volatile).into_iter().partition(|v| is_durable(v.2));
+        log.volatile = rest;
+        let durable: Vec<_> = durable;
+        for (txn, _, _) in durable {
             log.push(Event::Durable { txn, at });
         }
     }

@@ -47,6 +47,10 @@ pub enum Flaw {
     BrokenChain,
     /// Some transitions of a state machine lead to a state that was not asked for.
     StrayState,
+    /// A watch tells every third commit twice.
+    WatchRepeats,
+    /// A watch says of every third commit that it is no longer kept.
+    WatchFallsBehind,
     /// A run that is alive is refused now and then.
     RefusesLiveRuns,
 }

@@ -16,6 +16,7 @@ mod flaw;
 mod primitives;
 mod table;
 mod txn;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,10 +25,11 @@ use std::time::Duration;
 pub use flaw::Flaw;
 use table::Table;
 use txn::MemoryTxn;
+use watch::MemoryWatch;
 
 use crate::store::{
-    Body, Capabilities, Committed, Key, Result, Retry, RunHandle, Store, StoreError, StoreTxn, TxnOptions,
-    Version, run_again,
+    Body, Capabilities, Committed, Key, Result, Retry, RunHandle, Store, StoreError, StoreTxn, StoreWatch,
+    TxnOptions, Version, WatchRequest, run_again,
 };
 
 /// A store in memory; clones are the same store.
@@ -125,6 +127,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn watch(&self, request: &WatchRequest) -> Result<Box<dyn StoreWatch + '_>> {
+        Ok(Box::new(MemoryWatch::new(self, request)))
+    }
+
     fn name(&self) -> String {
         match self.shared.flaw {
             None => "memory".into(),
@@ -139,6 +145,7 @@ impl Store for MemoryStore {
             runs: true,
             siblings: true,
             retries: true,
+            watches: true,
             ..Capabilities::default()
         }
     }

@@ -42,6 +42,12 @@ impl Table {
         self.get(key, bound).map_or(0, |(version, _)| *version)
     }
 
+    /// All versions of the keys in `range`, tombstones included, key by key.
+    pub(super) fn versions(&self, range: &Range) -> impl Iterator<Item = (&Key, Version, &Value)> {
+        let keys = self.keys.range(range.start.clone()..).take_while(|(key, _)| range.contains(key));
+        keys.flat_map(|(key, versions)| versions.iter().map(move |(version, value)| (key, *version, value)))
+    }
+
     /// The newest versions of the keys in `range` up to `bound`, tombstones included.
     pub(super) fn range(
         &self,

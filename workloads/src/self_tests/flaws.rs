@@ -191,3 +191,12 @@ fn snapshot_isolation_lets_write_skew_and_phantoms_be_seen() {
         assert!(seen, "{name} saw nothing in {SEEDS} seeds");
     }
 }
+
+#[test]
+fn watch_sees_what_is_told_twice_in_part_not_at_all_and_for_nothing() {
+    finds("watch", Flaw::WatchRepeats, "commits are told in order");
+    finds("watch", Flaw::WatchFallsBehind, "a watch that keeps up is not behind");
+    finds("watch", Flaw::HalfCommit, "a commit is told whole");
+    finds("watch", Flaw::LostCommit, "no commit is left out");
+    finds("watch", Flaw::LeakyAbort, "no ghost is told");
+}

@@ -2,6 +2,7 @@
 
 mod error;
 mod iteration;
+mod watch;
 pub(crate) mod list_codec;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use error::{Conflict, ConflictKind, Result, StoreError};
 pub use iteration::{Iterated, Pull};
+pub use watch::{StoreWatch, WatchRequest, Watched, WatchedCommit};
 
 /// A key, ordered bytewise.
 pub type Key = Vec<u8>;
@@ -98,6 +100,9 @@ pub struct Capabilities {
     pub siblings: bool,
     /// [`Store::transaction`].
     pub retries: bool,
+    /// [`Store::watch`].
+    #[serde(default)]
+    pub watches: bool,
 }
 
 impl Default for Capabilities {
@@ -113,6 +118,7 @@ impl Default for Capabilities {
             retention: false,
             siblings: false,
             retries: false,
+            watches: false,
         }
     }
 }
@@ -276,6 +282,15 @@ pub trait Store: Send + Sync {
     fn open_sibling(&self, name: &str) -> Result<Box<dyn Store>> {
         let _ = name;
         Err(StoreError::Refused("this store opens no others".into()))
+    }
+
+    /// Watches the keys with a prefix: tells every commit that touches one.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where that is not possible ([`Capabilities::watches`]).
+    fn watch(&self, request: &WatchRequest) -> Result<Box<dyn StoreWatch + '_>> {
+        let _ = request;
+        Err(StoreError::Refused("this store can't be watched".into()))
     }
 
     /// Closes the store in order.

@@ -191,6 +191,10 @@ struct StdFile {
     file: fs::File,
 }
 
+/// What the standard library calls to sync a file: `fsync` and `fdatasync`; on Apple's systems
+/// `fcntl(F_FULLFSYNC)` for both, as `fsync` leaves data in the drive's cache there; on Windows
+/// `FlushFileBuffers`. Renames are `renameat` and `MoveFileEx`, locks `flock` and `LockFileEx`. What each of
+/// them gives is told in the design of the engine.
 impl File for StdFile {
     #[cfg(unix)]
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {

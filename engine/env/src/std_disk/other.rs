@@ -108,14 +108,35 @@ impl Directory {
         })
     }
 
-    /// The file system keeps entries durable by itself.
-    #[expect(clippy::unused_self, reason = "a directory is synced where it can be")]
     pub(super) fn sync(&self) -> io::Result<()> {
-        Ok(())
+        sync(&self.path)
     }
 }
 
-/// The file system keeps entries durable by itself.
-pub(super) fn sync(_path: &Path) -> io::Result<()> {
-    Ok(())
+/// Makes the entries of `path` durable. NTFS journals changes of a directory, so that each is there whole or
+/// not at all, but writes the journal when it sees fit; a flush of a handle of the directory has it written.
+/// Such a handle must be one that may write, or the flush is refused.
+#[cfg(windows)]
+pub(super) fn sync(path: &Path) -> io::Result<()> {
+    use std::os::windows::fs::OpenOptionsExt as _;
+
+    /// `FILE_FLAG_BACKUP_SEMANTICS`: without it directories can't be opened.
+    const OPEN_DIRECTORIES: u32 = 0x0200_0000;
+    let handle = fs::OpenOptions::new().write(true).custom_flags(OPEN_DIRECTORIES).open(path);
+    handle.and_then(|handle| handle.sync_all()).map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!("this file system can't sync directories ({error}), so keep the database on another"),
+        )
+    })
+}
+
+/// Nothing is known of how to sync a directory here, so nothing is promised.
+#[cfg(not(windows))]
+pub(super) fn sync(path: &Path) -> io::Result<()> {
+    let path = path.display();
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        format!("directories can't be synced on this platform, so {path} can't hold a database"),
+    ))
 }

@@ -52,7 +52,7 @@ impl Directory {
         let ours = file.metadata()?;
         let file = self.path.join(name);
         match rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(there) if there.st_ino == ours.ino() && there.st_dev == ours.dev() => Ok(()),
+            Ok(there) if there.st_ino == ours.ino() && device(there.st_dev) == Some(ours.dev()) => Ok(()),
             Ok(_) => Err(displacement(file.display(), "another file took its place")),
             Err(Errno::NOENT) => Err(displacement(file.display(), "it was removed")),
             Err(error) => Err(error.into()),
@@ -134,6 +134,11 @@ fn explained(synced: io::Result<()>) -> io::Result<()> {
         ),
         _ => error,
     })
+}
+
+/// The number of a device, which some systems have as a signed one, as the standard library tells it.
+fn device(number: impl TryInto<i64>) -> Option<u64> {
+    number.try_into().ok().map(i64::cast_unsigned)
 }
 
 fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
