@@ -108,8 +108,8 @@ pub enum Error {
         cause: Arc<Error>,
     },
 
-    /// A watch has a gap: what comes behind the version that its reader has seen is no longer kept, or a crash
-    /// took that version back.
+    /// A watch has a gap: what comes behind the version that its reader has seen is no longer kept, or a
+    /// crash took that version back.
     WatchBehind {
         /// What the reader has seen.
         seen: Version,

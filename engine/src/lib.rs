@@ -116,4 +116,6 @@ pub use types::{Isolation, Lsn, RunNumber, TxnId, Version};
 pub use value::{VALUE_DEPTH_MAX, Value, ValueError};
 pub use value_ref::{ArrayRef, MapRef, ValueRef};
 pub use wal::{LogMetrics, Ticket, TicketFuture};
-pub use watch::{Watch, WatchOptions, WatchStream, WatchedCommit, WatchedWrite};
+#[cfg(feature = "futures")]
+pub use watch::WatchStream;
+pub use watch::{Watch, WatchOptions, WatchedCommit, WatchedWrite};

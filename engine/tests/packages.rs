@@ -28,7 +28,7 @@ fn without_optional_features_there_are_at_most_25_packages() {
 #[test]
 fn every_optional_package_belongs_to_a_feature() {
     let all = packages(&["--no-default-features"]);
-    for package in ["metrics ", "serde ", "sha2 ", "tracing "] {
+    for package in ["futures-core ", "metrics ", "serde ", "sha2 ", "tracing "] {
         assert!(!all.iter().any(|name| name.starts_with(package)), "{package}is not optional");
         assert!(packages(&[]).iter().any(|name| name.starts_with(package)), "{package}is no default");
     }

@@ -90,8 +90,8 @@ impl Leader {
                     // the group, or versions could be published in another order than they were assigned.
                     store.publish(self.last);
                     mutants::publish_out_of_order(store, before.next());
-                    // After the publish (INV-WATCHING-1), and before the ack: a commit that was acked is found by
-                    // the next look at a watch.
+                    // After the publish (INV-WATCHING-1), and before the ack: a commit that was acked is
+                    // found by the next look at a watch.
                     self.watchers.deliver(self.last);
                     self.collect(store, self.last.get() - before.get());
                     // After the publish, so that no reader waits for the disk, and before the ack, or more

@@ -59,7 +59,8 @@ impl LogCursor {
             }
             self.checked |= after == bounds.covered;
             match self.part(log, range, after, up_to, &bounds) {
-                // A checkpoint has removed the file since: whether what it had is still needed, is asked again.
+                // A checkpoint has removed the file since: whether what it had is still needed, is asked
+                // again.
                 Err(Error::Io { source, .. })
                     if source.kind() == std::io::ErrorKind::NotFound
                         && log.replayable()?.covered > bounds.covered =>

@@ -21,6 +21,7 @@ mod queue;
 mod watchers;
 mod cursor;
 mod reader;
+#[cfg(feature = "futures")]
 mod stream;
 
 #[cfg(test)]
@@ -30,5 +31,6 @@ pub use commit::{WatchedCommit, WatchedWrite};
 pub use options::WatchOptions;
 pub(crate) use queue::WatchQueue;
 pub use reader::Watch;
+#[cfg(feature = "futures")]
 pub use stream::WatchStream;
 pub(crate) use watchers::Watchers;

@@ -14,6 +14,7 @@ use rt::time::Instant;
 use super::commit::{RawCommit, WatchedCommit};
 use super::cursor::{LogCursor, Part};
 use super::queue::{Taken, WatchQueue};
+#[cfg(feature = "futures")]
 use super::stream::WatchStream;
 use crate::error::{Error, Result};
 use crate::runtime::{block_on, block_on_until};
@@ -29,9 +30,9 @@ use crate::wal::TicketFuture;
 /// [stream](Self::into_stream).
 ///
 /// Commits that the reader has not taken are kept in memory up to a bound
-/// ([`WatchOptions::bytes_max`](crate::WatchOptions::bytes_max)); beyond it they are read from the log, in the
-/// thread that asks, once they are durable. When a checkpoint has taken the log as well (in memory there is
-/// none), the reader gets [`Error::WatchBehind`], which names the version at which to read anew.
+/// ([`WatchOptions::bytes_max`](crate::WatchOptions::bytes_max)); beyond it they are read from the log, in
+/// the thread that asks, once they are durable. When a checkpoint has taken the log as well (in memory there
+/// is none), the reader gets [`Error::WatchBehind`], which names the version at which to read anew.
 ///
 /// Two agents that coordinate: the first waits for what the second puts.
 ///
@@ -228,6 +229,7 @@ impl Watch {
     /// assert_eq!(first.expect("it is open")?.version, db.version());
     /// # Ok::<(), stormproof::Error>(())
     /// ```
+    #[cfg(feature = "futures")]
     pub const fn into_stream(self) -> WatchStream {
         WatchStream::new(self)
     }
