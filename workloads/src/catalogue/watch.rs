@@ -156,10 +156,10 @@ fn spans<'a>(evidence: &Evidence<'a>) -> Vec<Span<'a>> {
     for note in evidence.notes {
         match &note.what {
             NoteKind::WatchBegins { durable, after, keeps_up, .. } => {
-                let lives = evidence.history.lives.iter().filter(|life| life.opened <= note.at);
+                let life = evidence.history.lives.iter().rfind(|life| life.opened <= note.at);
                 let span = Span {
                     session: note.session,
-                    life: lives.last().map_or(0, |life| life.life),
+                    life: life.map_or(0, |life| life.life),
                     durable: *durable,
                     keeps_up: *keeps_up,
                     after: *after,
