@@ -20,6 +20,7 @@
 
 #[path = "../../tests/support/clients.rs"]
 mod clients;
+mod cost;
 #[path = "../../tests/support/versioned.rs"]
 mod versioned;
 
@@ -29,6 +30,7 @@ use std::path::Path;
 use std::process::Command;
 
 use clients::{Kind, Shape};
+use cost::{cpu_seconds, peak_mib};
 use stormproof_oracle::formats::{Format, read_file};
 use stormproof_oracle::{CheckOptions, Conclusion, Expectations, Level, check, check_input};
 use stormproof_workloads::history::write_jsonl;
@@ -166,20 +168,4 @@ fn theirs(kind: &str, file: &Path) -> Result<(), Failure> {
     let (reads, checks) = (middle - start, end - middle);
     println!("{reads:>7.2} {checks:>7.2} {:>9} {:>9}", peak_mib(), format!("{:?}", report.valid));
     Ok(())
-}
-
-/// Processor time of this process so far, where the system says, to a hundredth of a second.
-fn cpu_seconds() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = stat.rsplit(") ").next().unwrap_or("");
-    let fields: Vec<f64> = after_name.split(' ').map(|field| field.parse().unwrap_or(0.0)).collect();
-    (fields.get(11).unwrap_or(&0.0) + fields.get(12).unwrap_or(&0.0)) / 100.0
-}
-
-/// The most memory that this process had, where the system says.
-fn peak_mib() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or("");
-    let kib: u64 = line.split_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or(0);
-    kib / 1024
 }

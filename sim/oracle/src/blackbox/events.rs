@@ -308,7 +308,7 @@ impl Builder<'_, '_, '_> {
         match (first, second) {
             (Some(first), Some(second)) => {
                 // Either order closes a cycle, because neither saw the other; report the likelier one.
-                let (first, second) = match self.problem.acked(first) <= self.problem.acked(second) {
+                let (first, second) = match self.problem.likely(first) <= self.problem.likely(second) {
                     true => (first, second),
                     false => (second, first),
                 };

@@ -34,7 +34,7 @@ impl Guess {
     /// A rank that rises in the guessed order.
     pub(super) fn rank(self, problem: &Problem<'_, '_>, txn: TxnIndex) -> (u64, u64) {
         let record = problem.view.txn(txn);
-        let acked = problem.acked(txn);
+        let acked = problem.likely(txn);
         match (self, &record.outcome) {
             (Self::Version, _) if problem.version(txn).is_some() => {
                 (problem.version(txn).unwrap_or(0), acked)
@@ -63,12 +63,12 @@ impl Guess {
                 return newest;
             }
         }
-        let begun = problem.view.txn(choice.reader).begun;
+        let begun = problem.likely_begun(choice.reader);
         let before = choice
             .candidates
             .iter()
             .copied()
-            .filter(|&source| source == INIT || problem.acked(source) < begun);
+            .filter(|&source| source == INIT || problem.likely(source) < begun);
         let latest = before.max_by_key(|&source| match source {
             INIT => (0, 0),
             txn => self.rank(problem, txn),

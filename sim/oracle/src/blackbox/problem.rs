@@ -1,6 +1,8 @@
 //! A history in the form that the level checks need: included transactions, sources of reads, writers by key.
 
-use stormproof_workloads::history::{Outcome, Time, TxnIndex};
+use std::collections::BTreeMap;
+
+use stormproof_workloads::history::{Outcome, Session, Time, Txn, TxnIndex};
 use stormproof_workloads::store::{Isolation, Version};
 
 use super::resolve::{Choice, NO_SOURCE, OPEN, Resolved, Source};
@@ -35,6 +37,9 @@ pub(super) struct Problem<'v, 'h> {
     /// Whether appends to one list do not conflict with each other.
     appends_commute: bool,
     hints: &'v Map<TxnIndex, Version>,
+    /// By transaction, where no ack is known: its place in its session, as if all sessions had begun and ended
+    /// together. Empty if acks are known.
+    places: Vec<Time>,
     /// Transactions that contradict their own writes or reads.
     inconsistent: Map<TxnIndex, ()>,
 }
@@ -57,6 +62,7 @@ impl<'v, 'h> Problem<'v, 'h> {
             weak,
             appends_commute,
             hints,
+            places: places_in_sessions(&view.history.txns),
             inconsistent,
         }
     }
@@ -153,6 +159,33 @@ impl<'v, 'h> Problem<'v, 'h> {
             _ => Time::MAX,
         }
     }
+
+    /// The time by which a transaction likely took effect, for guesses: its ack, or its place in its session
+    /// in histories without times.
+    pub(super) fn likely(&self, txn: TxnIndex) -> Time {
+        self.places.get(txn as usize).copied().unwrap_or_else(|| self.acked(txn))
+    }
+
+    /// The time before which likely took effect what a transaction read.
+    pub(super) fn likely_begun(&self, txn: TxnIndex) -> Time {
+        self.places.get(txn as usize).copied().unwrap_or_else(|| self.view.txn(txn).begun)
+    }
+}
+
+fn places_in_sessions(txns: &[Txn]) -> Vec<Time> {
+    let timed = |txn: &Txn| matches!(txn.outcome, Outcome::Committed { acked, .. } if acked < Time::MAX);
+    if txns.iter().any(timed) {
+        return Vec::new();
+    }
+    let mut lengths: BTreeMap<Session, Time> = BTreeMap::new();
+    let mut place = |txn: &Txn| {
+        let length = lengths.entry(txn.session).or_default();
+        *length += 1;
+        *length
+    };
+    let places: Vec<Time> = txns.iter().map(&mut place).collect();
+    let share = |(txn, place): (&Txn, Time)| (place << 32) / (lengths[&txn.session] + 1);
+    txns.iter().zip(places).map(share).collect()
 }
 
 /// One explanation of the reads.

@@ -1,4 +1,6 @@
 //! Urgency: which answer waits first for an event, and an order by it.
+//!
+//! Without times, sessions are taken to have gone on side by side.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -16,7 +18,7 @@ pub(in crate::blackbox) fn due(
 ) -> Vec<u64> {
     let mut due = vec![u64::MAX; sorted.len()];
     for &node in sorted.iter().rev() {
-        let own = events.txn(node).map_or(u64::MAX, |txn| problem.acked(txn));
+        let own = events.txn(node).map_or(u64::MAX, |txn| problem.likely(txn));
         let next = graph.from(node).iter().map(|edge| due[edge.to as usize]).min();
         due[node as usize] = own.min(next.unwrap_or(u64::MAX));
     }

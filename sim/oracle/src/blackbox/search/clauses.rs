@@ -186,12 +186,27 @@ impl Clauses {
             clause =
                 self.clauses[reason as usize].iter().copied().filter(|other| *other != literal).collect();
         };
+        let needed: Vec<Literal> =
+            learned.iter().copied().filter(|literal| !self.follows_of_seen(*literal)).collect();
         for literal in &learned {
             self.seen[literal.variable()] = false;
         }
+        let mut learned = needed;
         let level = self.highest(&learned);
         learned.insert(0, asserted.negated());
         (learned, level)
+    }
+
+    /// Whether a false literal is a consequence of others that are seen, so that a clause with those says as
+    /// much without it.
+    fn follows_of_seen(&self, literal: Literal) -> bool {
+        let reason = self.reasons[literal.variable()];
+        let known = |other: &Literal| {
+            other.variable() == literal.variable()
+                || self.seen[other.variable()]
+                || self.levels[other.variable()] == 0
+        };
+        reason != DECIDED && self.clauses[reason as usize].iter().all(known)
     }
 
     /// Takes back all levels above `level`; `undone` is told of each literal.

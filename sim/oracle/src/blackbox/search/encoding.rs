@@ -24,12 +24,13 @@ pub(super) enum Meaning {
 pub(super) struct Encoding<'s, 'v, 'h> {
     pub(super) problem: &'s Problem<'v, 'h>,
     pub(super) events: &'s Events,
-    by_key: &'s ByKey,
     /// The keys whose order is searched for, by slot.
     keys: &'s [KeyId],
     slot_of: Map<KeyId, u32>,
-    /// By transaction: the slots that it writes.
+    /// By transaction: the slots that it writes, or reads so that it counts.
     slots: Vec<Vec<u32>>,
+    /// By slot: its writers, as they stood in the order when they were last arranged.
+    writers: Vec<Vec<TxnIndex>>,
     /// By slot: its reads, sorted by source.
     reads: Vec<Vec<(Source, TxnIndex)>>,
     /// By slot: its open reads.
@@ -52,10 +53,10 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
         let mut encoding = Self {
             problem,
             events,
-            by_key,
             keys,
             slot_of: Map::default(),
             slots: vec![Vec::new(); problem.included.len()],
+            writers: keys.iter().map(|&key| by_key.writers(key).to_vec()).collect(),
             reads: Vec::with_capacity(keys.len()),
             open: vec![Vec::new(); keys.len()],
             shown: Vec::with_capacity(keys.len()),
@@ -73,6 +74,9 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
             let mut reads: Vec<_> = reads.filter(|read| encoding.counts(read.1, key)).collect();
             reads.sort_unstable();
             reads.dedup();
+            for (_, reader) in &reads {
+                encoding.slots[*reader as usize].push(slot);
+            }
             encoding.reads.push(reads);
             let shown = problem.lists.get(&key).map_or(&[][..], Vec::as_slice);
             encoding.shown.push(shown.iter().copied().zip(0..).collect());
@@ -80,7 +84,12 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
         for (number, choice) in problem.choices.iter().enumerate() {
             if let Some(&slot) = encoding.slot_of.get(&problem.view.read_at(choice.place).key) {
                 encoding.open[slot as usize].push(number);
+                encoding.slots[choice.reader as usize].push(slot);
             }
+        }
+        for slots in &mut encoding.slots {
+            slots.sort_unstable();
+            slots.dedup();
         }
         encoding
     }
@@ -102,7 +111,37 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
     }
 
     pub(super) fn writers(&self, slot: u32) -> &[TxnIndex] {
-        self.by_key.writers(self.key(slot))
+        &self.writers[slot as usize]
+    }
+
+    /// Puts the writers of a slot in the order, and says whether they stood otherwise.
+    pub(super) fn arrange(&mut self, slot: u32, order: &Order<'_>) -> bool {
+        let events = self.events;
+        let place = |writer: &TxnIndex| order.place(events.commit(*writer));
+        let writers = &mut self.writers[slot as usize];
+        let moved = !writers.is_sorted_by_key(place);
+        if moved {
+            writers.sort_by_key(place);
+        }
+        moved
+    }
+
+    /// The writer that stands behind `source`.
+    pub(super) fn next_writer(&self, slot: u32, source: Source) -> Option<TxnIndex> {
+        let writers = &self.writers[slot as usize];
+        let at = writers.iter().position(|&writer| writer == source)?;
+        writers.get(at + 1).copied()
+    }
+
+    /// Whether nothing has to be decided about two neighbouring writers: known edges say all about them, or
+    /// what neither of them wrote was read, and any order of them will do.
+    pub(super) fn is_settled(&self, slot: u32, first: TxnIndex, second: TxnIndex) -> bool {
+        let rule = self.events.rule();
+        let is_read = |writer: TxnIndex| self.readers(slot, writer).next().is_some();
+        // Where a cycle may have several anti-dependencies, and where writers must see each other, their order
+        // adds paths that no order of all events has by itself.
+        let any = !rule.single && (!rule.split || self.problem.commutes(rule, self.key(slot)));
+        any && !is_read(first) && !is_read(second) || self.is_known(slot, first, second)
     }
 
     pub(super) fn slots_of(&self, txn: TxnIndex) -> &[u32] {

@@ -8,8 +8,10 @@
 //! The orders of pairs are the variables of a satisfiability problem whose theory is acyclicity, as in L.
 //! Zhang et al., "Viper", EuroSys 2023, and K. Huang et al., "PolySI", VLDB 2023; here the theory is a
 //! topological order that is kept as edges come and go ([`order`]), and a cycle is a clause ([`clauses`]).
-//! Only neighbours in that order are decided, and as they stand in it: of n writers n − 1 pairs, and most
-//! decisions add no edge against the order. Everything is taken back on a trail, so that nothing is copied.
+//! Only neighbours in that order are decided, and as they stand in it: of n writers at most n − 1 pairs, none
+//! of writers of which neither was read where any order of them will do, and most decisions add no edge against
+//! the order. Without times the order begins with sessions that go on side by side. Everything is taken back
+//! on a trail, so that nothing is copied.
 //!
 //! Invariants: INV-SEARCH-1: a clause holds in every valid order. INV-SEARCH-2: steps and memory are bounded
 //! by the limits.
@@ -69,6 +71,7 @@ pub(super) fn search(
         lengths: Vec::new(),
         dirty: (0..u32::try_from(keys.len()).unwrap_or(0)).rev().collect(),
         is_dirty: vec![true; keys.len()],
+        settled: vec![0; keys.len()],
         open: (0..problem.choices.len()).rev().collect(),
     };
     let found = search.run(limits);
@@ -85,6 +88,8 @@ struct Search<'s, 'v, 'h> {
     /// Keys whose writers may be in no decided order.
     dirty: Vec<u32>,
     is_dirty: Vec<bool>,
+    /// By key: the number of neighbours about which all is decided, as they stood last, from the first on.
+    settled: Vec<usize>,
     /// Choices that may have no writer.
     open: Vec<usize>,
 }
@@ -203,14 +208,16 @@ impl Search<'_, '_, '_> {
         }
         self.order.undo_to(self.lengths[level]);
         self.lengths.truncate(level);
-        let Self { encoding, clauses, dirty, is_dirty, open, .. } = self;
+        let Self { encoding, clauses, dirty, is_dirty, settled, open, .. } = self;
+        let mut undone = |slot: u32| {
+            mark(dirty, is_dirty, slot);
+            settled[slot as usize] = 0;
+        };
         clauses.undo_to(level, |literal| match encoding.meaning(literal) {
-            Meaning::Before { slot, .. } | Meaning::Missed { slot, .. } => mark(dirty, is_dirty, slot),
+            Meaning::Before { slot, .. } | Meaning::Missed { slot, .. } => undone(slot),
             Meaning::Reads { choice, slot, .. } => {
                 open.push(choice);
-                if let Some(slot) = slot {
-                    mark(dirty, is_dirty, slot);
-                }
+                slot.into_iter().for_each(&mut undone);
             }
         });
     }
@@ -237,39 +244,59 @@ impl Search<'_, '_, '_> {
         }
     }
 
-    /// Decides the next undecided neighbours among the writers of a key, or what their order means for open
-    /// reads.
+    /// Decides the next undecided neighbours among the writers of a key of which one was read, or what their
+    /// order means for open reads.
     fn settle(&mut self, slot: u32) -> Next {
-        let mut writers = self.encoding.writers(slot).to_vec();
-        self.order.steps += writers.len() as u64;
-        writers.sort_unstable_by_key(|&writer| self.order.place(self.encoding.events.commit(writer)));
-        for pair in writers.windows(2) {
-            if self.encoding.is_known(slot, pair[0], pair[1]) {
+        if self.encoding.arrange(slot, &self.order) {
+            self.settled[slot as usize] = 0;
+        }
+        let pairs = self.encoding.writers(slot).len().saturating_sub(1);
+        for at in self.settled[slot as usize]..pairs {
+            self.order.steps += 1;
+            let (first, second) = (self.encoding.writers(slot)[at], self.encoding.writers(slot)[at + 1]);
+            if self.encoding.is_settled(slot, first, second) {
                 continue;
             }
-            let literal = self.encoding.before(slot, pair[0], pair[1], &mut self.clauses);
+            self.settled[slot as usize] = at;
+            let literal = self.encoding.before(slot, first, second, &mut self.clauses);
             match self.clauses.value(literal) {
                 None => return Next::Decide(literal),
                 // The opposite order has an edge, so its writers would not stand like this.
                 Some(decided) => debug_assert!(decided, "the order contradicts an edge"),
             }
         }
+        self.settled[slot as usize] = pairs;
+        self.settle_open_reads(slot)
+    }
+
+    /// Decides what the order of the writers of a key means for the open reads that have a source.
+    fn settle_open_reads(&mut self, slot: u32) -> Next {
         for (reads, reader, source) in self.encoding.chosen(slot, &self.clauses) {
-            let Some(at) = writers.iter().position(|&writer| writer == source) else { continue };
-            let Some(&next) = writers.get(at + 1).filter(|&&next| next != reader) else { continue };
-            let missed = self.encoding.missed(slot, reader, next, &mut self.clauses);
-            if self.clauses.value(missed) == Some(true) {
+            let Some(next) = self.encoding.next_writer(slot, source).filter(|&next| next != reader) else {
+                continue;
+            };
+            let events = self.encoding.events;
+            if self.order.place(events.start(reader)) < self.order.place(events.commit(next)) {
                 continue;
             }
-            let mut clause = vec![missed, reads.negated()];
+            let mut clause = vec![reads.negated()];
             if !self.encoding.is_known(slot, source, next) {
-                clause.push(self.encoding.before(slot, source, next, &mut self.clauses).negated());
+                let before = self.encoding.before(slot, source, next, &mut self.clauses);
+                if self.clauses.value(before).is_none() {
+                    return Next::Decide(before);
+                }
+                clause.push(before.negated());
             }
-            if self.clauses.value(missed) == Some(false) {
-                return Next::Conflict(clause);
+            let missed = self.encoding.missed(slot, reader, next, &mut self.clauses);
+            clause.insert(0, missed);
+            match self.clauses.value(missed) {
+                Some(true) => debug_assert!(false, "the order contradicts an edge"),
+                Some(false) => return Next::Conflict(clause),
+                None => {
+                    self.clauses.imply(clause);
+                    return Next::Follow;
+                }
             }
-            self.clauses.imply(clause);
-            return Next::Follow;
         }
         Next::Done
     }
