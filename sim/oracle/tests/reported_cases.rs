@@ -8,7 +8,9 @@
 use std::path::{Path, PathBuf};
 
 use stormproof_oracle::formats::{Initial, read_file};
-use stormproof_oracle::{CheckOptions, CheckReport, Conclusion, Level, Standing, check_file, check_input};
+use stormproof_oracle::{
+    CheckOptions, CheckReport, Conclusion, Level, Standing, VersionOrders, check_file, check_input,
+};
 
 #[derive(Debug, Default)]
 struct Expected {
@@ -168,6 +170,49 @@ fn the_initial_value_is_what_the_user_says() {
     assert_eq!(judge(Initial::Default), Conclusion::Violated);
     assert_eq!(judge(Initial::Value(b"0".to_vec())), Conclusion::Violated, "y is not 0");
     assert_eq!(judge(Initial::Any), Conclusion::Holds);
+}
+
+/// A garbage read violates read uncommitted; the aborted read beside it is of read committed.
+#[test]
+fn an_anomaly_that_was_asked_for_is_found_beside_those_of_weaker_levels() {
+    let mut text = String::new();
+    for key in 0..100 {
+        text.push_str(&format!("{{:type :ok, :process 0, :f :txn, :value [[:r {key} [4]]]}}\n"));
+    }
+    text.push_str("{:type :fail, :process 1, :f :txn, :value [[:append :c 1]]}\n");
+    text.push_str("{:type :ok, :process 2, :f :txn, :value [[:r :c [1]]]}\n");
+    let input = stormproof_oracle::formats::read(text.as_bytes(), stormproof_oracle::formats::Format::Edn)
+        .expect("reads");
+    for (name, conclusion) in [
+        ("garbage-read", Conclusion::Violated),
+        ("G1a", Conclusion::Violated),
+        ("G1", Conclusion::Violated),
+        ("G1b", Conclusion::Holds),
+    ] {
+        let options = CheckOptions { anomalies: vec![name.to_owned()], ..CheckOptions::default() };
+        assert_eq!(check_input(&input, &options).conclusion(), conclusion, "{name}");
+    }
+    let report = check_input(&input, &CheckOptions::default());
+    assert_eq!(report.table.counts.get("garbage-read"), Some(&100), "{:?}", report.table.counts);
+}
+
+/// The file has no times, so only processes tell the order of versions.
+#[test]
+fn keys_that_are_linearizable_are_sequential_too() {
+    let text = "{:type :ok, :process 0, :f :txn, :value [[:w :x 1]]}\n\
+        {:type :ok, :process 0, :f :txn, :value [[:w :x 2]]}\n\
+        {:type :ok, :process 1, :f :txn, :value [[:r :x 2]]}\n\
+        {:type :ok, :process 1, :f :txn, :value [[:r :x 1]]}\n";
+    let input = stormproof_oracle::formats::read(text.as_bytes(), stormproof_oracle::formats::Format::Edn)
+        .expect("reads");
+    for (sequential, linearizable) in [(false, false), (true, false), (false, true)] {
+        let options = CheckOptions {
+            orders: VersionOrders { sequential, linearizable },
+            ..CheckOptions::at(Level::Serializable)
+        };
+        let expected = if sequential || linearizable { Conclusion::Violated } else { Conclusion::Holds };
+        assert_eq!(check_input(&input, &options).conclusion(), expected, "{sequential}, {linearizable}");
+    }
 }
 
 #[test]

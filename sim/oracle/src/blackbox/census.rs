@@ -19,6 +19,16 @@ use crate::level::Level;
 /// Maximum number of anomalies that are described by name.
 const DESCRIBED_MAX: usize = 4;
 
+/// Adds descriptions of anomalies that are no cycles, of each name: those of levels that others violate too.
+pub(super) fn describe(direct: &[Anomaly], table: &mut Table) {
+    for anomaly in direct {
+        let same_name = table.anomalies.iter().filter(|other| other.name == anomaly.name);
+        if same_name.count() < DESCRIBED_MAX && !table.anomalies.contains(anomaly) {
+            table.anomalies.push(anomaly.clone());
+        }
+    }
+}
+
 /// Adds the counts of cycles, and descriptions of those that the table does not have.
 pub(super) fn count(problem: &Problem<'_, '_>, table: &mut Table) {
     let known = problem.without_choices();

@@ -73,6 +73,7 @@ pub(crate) fn judge_at(view: &View<'_>, asked: &[Level], terms: &Terms) -> Table
     let mut table = judge.table(asked);
     if terms.census && table.weakest_violated().is_some() {
         table.counts = counts.into_iter().map(|(class, count)| (class.elle().to_owned(), count)).collect();
+        census::describe(&judge.direct, &mut table);
         census::count(&judge.problem, &mut table);
     }
     table

@@ -51,9 +51,9 @@ pub(super) fn edges(
         };
         if orders.linearizable {
             in_time(&accesses, &mut add);
-        } else {
-            in_sessions(accesses, &mut add);
         }
+        // What is linearizable is sequential, also where the file has no times.
+        in_sessions(accesses, &mut add);
     }
     edges
 }
