@@ -95,6 +95,19 @@ mod tests {
         assert!(found.contains(&(Invariant::RealTime, AnomalyClass::StaleSnapshot)), "{found:?}");
     }
 
+    #[test]
+    fn a_message_shows_versions_of_a_later_epoch_as_epoch_and_counter() {
+        let recorder = Recorder::new();
+        recorder.opened(0);
+        let epoch = 2 << 40;
+        add_one(&recorder, 1, 0, None, "1", epoch + 7);
+        add_one(&recorder, 2, 0, None, "1", epoch + 8);
+        let verdict = check(&recorder.history().expect("adds up"), &Expectations::default());
+        let lost = verdict.violations.iter().find(|one| one.class == AnomalyClass::LostUpdate);
+        let message = &lost.expect("a lost update").message;
+        assert!(message.contains("version e3.7") && message.contains("version e3.8"), "{message}");
+    }
+
     /// Two reads of one key with two answers, as of a store that has no snapshots.
     #[test]
     fn reads_have_to_repeat_where_a_snapshot_was_promised() {

@@ -206,6 +206,18 @@ pub(crate) fn show(bytes: &[u8]) -> String {
     show_in(Notation::Bytes, bytes)
 }
 
+/// Bits of a version below its epoch: a store that is opened again leaps to the next, so that no version is
+/// assigned twice.
+const EPOCH_BITS: u32 = 40;
+
+/// A version as people can read it: `7`, and from the second epoch on `e2.7`, the seventh of the epoch.
+pub(crate) fn show_version(version: Version) -> String {
+    match version >> EPOCH_BITS {
+        0 => version.to_string(),
+        epoch => format!("e{}.{}", epoch + 1, version & ((1 << EPOCH_BITS) - 1)),
+    }
+}
+
 pub(crate) fn show_in(notation: Notation, bytes: &[u8]) -> String {
     const LENGTH_MAX: usize = 48;
     let shown = &bytes[..bytes.len().min(LENGTH_MAX)];

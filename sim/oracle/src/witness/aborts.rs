@@ -15,7 +15,7 @@ use stormproof_workloads::store::{Conflict, ConflictKind, Version};
 
 use super::context::Witness;
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
-use crate::view::{Content, Map, show};
+use crate::view::{Content, Map, show, show_version};
 
 /// A transaction that the store aborted.
 struct Loser<'h> {
@@ -155,6 +155,7 @@ fn baseless(loser: &Loser<'_>, held_by: Option<TxnIndex>) -> Violation {
     let key = show(&conflict.key);
     let why = match (held_by, conflict.winner) {
         (Some(txn), Some(version)) => {
+            let version = show_version(version);
             format!(
                 "with version {version} of {key}, which is that of T{txn}, and no write of it from before"
             )
@@ -168,7 +169,8 @@ fn baseless(loser: &Loser<'_>, held_by: Option<TxnIndex>) -> Violation {
         keys: vec![conflict.key.clone()],
         message: format!(
             "T{} started at version {} and was aborted for a conflict {why}",
-            loser.txn, loser.start
+            loser.txn,
+            show_version(loser.start)
         ),
     }
 }

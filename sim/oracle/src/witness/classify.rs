@@ -6,7 +6,7 @@ use stormproof_workloads::store::Version;
 use super::chain::{Chain, Entry};
 use super::context::Witness;
 use crate::verdict::{AnomalyClass, Invariant, Violation};
-use crate::view::{Content, How, Observed, Seen, show};
+use crate::view::{Content, How, Observed, Seen, show, show_version};
 
 impl Witness<'_, '_> {
     pub(super) fn classify(
@@ -19,9 +19,10 @@ impl Witness<'_, '_> {
         let expected = chain.latest(start).map(|at| &chain.entries[at]);
         let (invariant, class, other, why) = self.reason(chain, expected, reader, start, read);
         let name = self.view.key_name(read.key);
-        let version = read.version.map_or(String::new(), |version| format!(" at version {version}"));
+        let version =
+            read.version.map_or(String::new(), |version| format!(" at version {}", show_version(version)));
         let how = if read.how == How::Scan { "scanned" } else { "read" };
-        let due = self.due(chain, expected);
+        let (due, start) = (self.due(chain, expected), show_version(start));
         let message = format!(
             "T{reader}, which started at version {start}, {how} key {name} and saw {}{version}, but {due}: {why}",
             self.view.show_seen(read.seen)
@@ -43,7 +44,7 @@ impl Witness<'_, '_> {
                 format!("had made it [{}]", elements.join(" "))
             }
         };
-        format!("T{} {what} at version {}", entry.txn, entry.version)
+        format!("T{} {what} at version {}", entry.txn, show_version(entry.version))
     }
 
     /// The violated promise, the kind of anomaly, the other transaction, and the reason.
@@ -73,11 +74,11 @@ impl Witness<'_, '_> {
         }
         let other = self.commits.at(found).map(|commit| commit.txn);
         if found > start {
-            let why = format!("version {found} is later than the snapshot");
+            let why = format!("version {} is later than the snapshot", show_version(found));
             return (Invariant::Snapshot, AnomalyClass::FutureRead, other, why);
         }
         if found > due {
-            let why = format!("version {found} is not there any more, or never was");
+            let why = format!("version {} is not there any more, or never was", show_version(found));
             return (Invariant::PrefixSurvives, AnomalyClass::Resurrected, other, why);
         }
         let torn = expected.and_then(|entry| self.other_part_seen(reader, entry));

@@ -5,7 +5,7 @@ use stormproof_workloads::store::Version;
 
 use super::context::Witness;
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
-use crate::view::{Content, Map, View};
+use crate::view::{Content, Map, View, show_version};
 
 /// A transaction that wrote and took effect.
 #[derive(Clone, Copy, Debug)]
@@ -140,8 +140,8 @@ impl Witness<'_, '_> {
                     message: format!(
                         "T{} started at version {} and committed at version {}, which is not later",
                         commit.txn,
-                        started.unwrap_or(0),
-                        commit.version
+                        show_version(started.unwrap_or(0)),
+                        show_version(commit.version)
                     ),
                 });
             }
@@ -167,11 +167,19 @@ impl Witness<'_, '_> {
 
 fn violation(class: AnomalyClass, first: &Commit, second: &Commit, relation: &str) -> Violation {
     let message = if class == AnomalyClass::VersionReused && first.version == second.version {
-        format!("T{} and T{} both committed at version {}", first.txn, second.txn, first.version)
+        format!(
+            "T{} and T{} both committed at version {}",
+            first.txn,
+            second.txn,
+            show_version(first.version)
+        )
     } else {
         format!(
             "T{} with version {} {relation} T{} with version {}",
-            first.txn, first.version, second.txn, second.version
+            first.txn,
+            show_version(first.version),
+            second.txn,
+            show_version(second.version)
         )
     };
     let (invariant, keys) = (Invariant::Versions, Vec::new());

@@ -6,7 +6,7 @@ use stormproof_workloads::store::{Expected, Isolation};
 use super::chain::Chains;
 use super::context::Witness;
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
-use crate::view::{Content, show};
+use crate::view::{Content, show, show_version};
 
 impl<'h> Witness<'_, 'h> {
     pub(super) fn first_committer_wins(&self, chains: &Chains<'h>, life: Life, findings: &mut Findings) {
@@ -28,13 +28,14 @@ impl<'h> Witness<'_, 'h> {
                     txns: vec![commit.txn, winner.txn],
                     keys: vec![self.view.keys[write.key as usize].to_vec()],
                     message: format!(
-                        "T{} started at version {start} and committed a write of {} at version {}, though T{} had \
+                        "T{} started at version {} and committed a write of {} at version {}, though T{} had \
                          written it at version {} in between",
                         commit.txn,
+                        show_version(start),
                         self.view.key_name(write.key),
-                        commit.version,
+                        show_version(commit.version),
                         winner.txn,
-                        winner.version
+                        show_version(winner.version)
                     ),
                 });
             }
@@ -66,7 +67,7 @@ impl<'h> Witness<'_, 'h> {
             }
             findings.add(|| {
                 let expected = match condition.expected {
-                    Expected::Version(version) => format!("version {version}"),
+                    Expected::Version(version) => format!("version {}", show_version(*version)),
                     Expected::Value(value) => format!("\"{}\"", show(value)),
                     Expected::Absent => "nothing".to_owned(),
                 };
@@ -79,10 +80,11 @@ impl<'h> Witness<'_, 'h> {
                     keys: vec![self.view.keys[condition.key as usize].to_vec()],
                     message: format!(
                         "T{} committed at version {} on the condition that {} was {expected}, but it was at version \
-                         {version} then",
+                         {} then",
                         condition.txn,
-                        commit.version,
-                        self.view.key_name(condition.key)
+                        show_version(commit.version),
+                        self.view.key_name(condition.key),
+                        show_version(version)
                     ),
                 }
             });

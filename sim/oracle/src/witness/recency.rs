@@ -7,7 +7,7 @@ use super::context::Witness;
 use super::survival::Cuts;
 use crate::expectations::Recency;
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
-use crate::view::Map;
+use crate::view::{Map, show_version};
 
 impl Witness<'_, '_> {
     pub(super) fn recency(&self, cuts: &Cuts, findings: &mut Findings) {
@@ -45,7 +45,9 @@ impl Witness<'_, '_> {
                             .collect(),
                         keys: Vec::new(),
                         message: format!(
-                            "T{txn} started at version {start}, though version {floor} had survived into its life"
+                            "T{txn} started at version {}, though version {} had survived into its life",
+                            show_version(start),
+                            show_version(floor)
                         ),
                     }),
                     None => {}
@@ -83,8 +85,10 @@ fn stale(txn: TxnIndex, start: u64, newest: &Commit) -> Violation {
         txns: vec![txn, newest.txn],
         keys: Vec::new(),
         message: format!(
-            "T{txn} began after T{} had been acked at version {}, and started at version {start}",
-            newest.txn, newest.version
+            "T{txn} began after T{} had been acked at version {}, and started at version {}",
+            newest.txn,
+            show_version(newest.version),
+            show_version(start)
         ),
     }
 }

@@ -7,7 +7,7 @@ use super::commits::Commit;
 use super::context::Witness;
 use crate::expectations::Durability;
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
-use crate::view::{Content, KeyId};
+use crate::view::{Content, KeyId, show_version};
 
 /// The cuts: of each life, all versions up to its cut survived.
 #[derive(Debug)]
@@ -201,10 +201,10 @@ impl<'h> Witness<'_, 'h> {
                     "T{} read version {} of {}, and after the crash T{} finds version {} of {} gone: what was \
                      visible did not survive",
                     visible.reader,
-                    visible.version,
+                    show_version(visible.version),
                     self.view.key_name(visible.key),
                     missed.reader,
-                    missed.version,
+                    show_version(missed.version),
                     self.view.key_name(missed.key)
                 ),
             });
@@ -223,15 +223,17 @@ impl<'h> Witness<'_, 'h> {
                 "T{} was acked as durable at version {}, and after the end of life {life} T{} does not find what it \
                  wrote to {name}",
                 owner.map_or(0, |commit| commit.txn),
-                missed.version,
+                show_version(missed.version),
                 missed.reader
             )
         } else {
             txns.extend(self.commits.at(durable).map(|commit| commit.txn));
             format!(
-                "version {durable} was acked as durable, and after the end of life {life} T{} does not find the \
+                "version {} was acked as durable, and after the end of life {life} T{} does not find the \
                  earlier version {} of {name}",
-                missed.reader, missed.version
+                show_version(durable),
+                missed.reader,
+                show_version(missed.version)
             )
         };
         let keys = self.keys_of(&[missed.key]);
@@ -281,11 +283,11 @@ impl<'h> Witness<'_, 'h> {
                 "after the crash T{} (life {}) sees version {} of {} and T{} (life {}) misses version {} of {}: {why}",
                 seen.reader,
                 seen_in.life,
-                seen.version,
+                show_version(seen.version),
                 self.view.key_name(seen.key),
                 missed.reader,
                 missed_in.life,
-                missed.version,
+                show_version(missed.version),
                 self.view.key_name(missed.key)
             ),
         }
@@ -314,7 +316,7 @@ impl<'h> Witness<'_, 'h> {
                     message: format!(
                         "the end of life {life} took {} acked commits, from version {} on; fewer than {bound} may go",
                         lost.len(),
-                        lost.first().map_or(0, |commit| commit.version)
+                        show_version(lost.first().map_or(0, |commit| commit.version))
                     ),
                 });
             }
