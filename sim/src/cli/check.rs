@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde_json::json;
 use stormproof_oracle::formats::{Format, FormatError, Initial};
 use stormproof_oracle::models::{Model, check_model};
@@ -88,19 +89,9 @@ pub(super) fn execute(arguments: &Arguments, terminal: &Terminal) -> Done {
         );
     }
     write_pictures(arguments, &report)?;
-    if arguments.json {
-        terminal.document(&json!({
-            "format": JSON_FORMAT,
-            "kind": "check",
-            "file": file,
-            "verdict": word(&conclusion),
-            "report": report
-        }))?;
-    } else {
-        out!(terminal, "{}", report.text());
-        if let Conclusion::Undecided(why) = &conclusion {
-            outln!(terminal, "undecided: {why}");
-        }
+    print(arguments, terminal, &conclusion, &report, &report.text())?;
+    if let (Conclusion::Undecided(why), false) = (&conclusion, arguments.json) {
+        outln!(terminal, "undecided: {why}");
     }
     Ok(exit(&conclusion))
 }
@@ -115,18 +106,29 @@ fn execute_model(arguments: &Arguments, model: Model, terminal: &Terminal) -> Do
     if let Conclusion::NothingJudged(why) = &conclusion {
         return refuse_nothing(arguments, terminal, why, "name the --model of its workload");
     }
-    if arguments.json {
-        terminal.document(&json!({
-            "format": JSON_FORMAT,
-            "kind": "check",
-            "file": file,
-            "verdict": word(&conclusion),
-            "report": report
-        }))?;
-    } else {
-        out!(terminal, "{}", report.text());
-    }
+    print(arguments, terminal, &conclusion, &report, &report.text())?;
     Ok(exit(&conclusion))
+}
+
+/// Prints a report as text, or as the one document that was asked for.
+fn print(
+    arguments: &Arguments,
+    terminal: &Terminal,
+    conclusion: &Conclusion,
+    report: &impl Serialize,
+    text: &str,
+) -> Result<(), Failure> {
+    if !arguments.json {
+        out!(terminal, "{text}");
+        return Ok(());
+    }
+    terminal.document(&json!({
+        "format": JSON_FORMAT,
+        "kind": "check",
+        "file": arguments.file,
+        "verdict": word(conclusion),
+        "report": report
+    }))
 }
 
 impl Arguments {

@@ -37,8 +37,8 @@ pub(super) struct Problem<'v, 'h> {
     /// Whether appends to one list do not conflict with each other.
     appends_commute: bool,
     hints: &'v Map<TxnIndex, Version>,
-    /// By transaction, where no ack is known: its place in its session, as if all sessions had begun and ended
-    /// together. Empty if acks are known.
+    /// By transaction, where no ack is known: its place in its session, as if all sessions had begun and
+    /// ended together. Empty if acks are known.
     places: Vec<Time>,
     /// Transactions that contradict their own writes or reads.
     inconsistent: Map<TxnIndex, ()>,

@@ -11,7 +11,7 @@ use stormproof_workloads::history::TxnIndex;
 
 use super::problem::{Assigned, ByKey, Problem};
 use super::resolve::{INIT, NO_SOURCE, Source};
-use crate::graph::{Edge, Kind};
+use crate::graph::{self, Edge, Graph, Kind};
 use crate::view::{KeyId, Map, is_committed};
 
 /// Maximum product of sessions and transactions for causal checks, which bounds their memory.
@@ -168,27 +168,14 @@ fn topological(
 ) -> Option<Vec<TxnIndex>> {
     let nodes = before_in_session.len();
     let mut list = Vec::new();
-    let mut waits = vec![0_u32; nodes];
-    let included: Vec<TxnIndex> =
-        (0..nodes).filter(|&txn| assigned.included[txn]).filter_map(|txn| u32::try_from(txn).ok()).collect();
-    for &txn in &included {
+    let included = (0..nodes).filter(|&txn| assigned.included[txn]);
+    for txn in included.filter_map(|txn| u32::try_from(txn).ok()) {
         let sources = sources_of(problem, assigned, txn);
         for from in before_in_session[txn as usize].into_iter().chain(sources) {
             list.push((from, Edge { to: txn, key: 0, kind: Kind::Wr }));
-            waits[txn as usize] += 1;
         }
     }
-    let graph = crate::graph::Graph::new(nodes, &list);
-    let mut order: Vec<TxnIndex> = included.iter().copied().filter(|&txn| waits[txn as usize] == 0).collect();
-    let mut at = 0;
-    while let Some(&txn) = order.get(at) {
-        at += 1;
-        for edge in graph.from(txn) {
-            waits[edge.to as usize] -= 1;
-            if waits[edge.to as usize] == 0 {
-                order.push(edge.to);
-            }
-        }
-    }
-    (order.len() == included.len()).then_some(order)
+    let mut order = graph::topological(&Graph::new(nodes, &list))?;
+    order.retain(|&txn| assigned.included[txn as usize]);
+    Some(order)
 }

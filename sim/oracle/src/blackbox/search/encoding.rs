@@ -138,8 +138,8 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
     pub(super) fn is_settled(&self, slot: u32, first: TxnIndex, second: TxnIndex) -> bool {
         let rule = self.events.rule();
         let is_read = |writer: TxnIndex| self.readers(slot, writer).next().is_some();
-        // Where a cycle may have several anti-dependencies, and where writers must see each other, their order
-        // adds paths that no order of all events has by itself.
+        // Where a cycle may have several anti-dependencies, and where writers must see each other, their
+        // order adds paths that no order of all events has by itself.
         let any = !rule.single && (!rule.split || self.problem.commutes(rule, self.key(slot)));
         any && !is_read(first) && !is_read(second) || self.is_known(slot, first, second)
     }

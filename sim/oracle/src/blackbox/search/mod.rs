@@ -9,9 +9,9 @@
 //! Zhang et al., "Viper", EuroSys 2023, and K. Huang et al., "PolySI", VLDB 2023; here the theory is a
 //! topological order that is kept as edges come and go ([`order`]), and a cycle is a clause ([`clauses`]).
 //! Only neighbours in that order are decided, and as they stand in it: of n writers at most n − 1 pairs, none
-//! of writers of which neither was read where any order of them will do, and most decisions add no edge against
-//! the order. Without times the order begins with sessions that go on side by side. Everything is taken back
-//! on a trail, so that nothing is copied.
+//! of writers of which neither was read where any order of them will do, and most decisions add no edge
+//! against the order. Without times the order begins with sessions that go on side by side. Everything is
+//! taken back on a trail, so that nothing is copied.
 //!
 //! Invariants: INV-SEARCH-1: a clause holds in every valid order. INV-SEARCH-2: steps and memory are bounded
 //! by the limits.
