@@ -4,7 +4,7 @@
 //! `cargo run --release -p stormproof-oracle --example corpus -- --make FOLDER [--txns N]`
 //!
 //! Every file of a folder is checked at each level (serializability and snapshot isolation unless others are
-//! named), each time by a process of its own that may take so many seconds of processor time (300). A row
+//! named), each time by a process of its own that may take `--seconds` of processor time (300). A row
 //! says the verdict, seconds of processor time for reading and checking, and peak MiB; the last lines count
 //! verdicts by level. `--make` writes histories of registers whose writes were not all read before, as
 //! PolySI's and Cobra's are (`polygraphs.rs`).
