@@ -140,7 +140,7 @@ impl Assistant {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = tempfile::tempdir()?;
     let assistant = Assistant::new(Database::open(dir.path())?)?;
     let run = assistant.db.begin_run()?;

@@ -1,5 +1,7 @@
 //! The examples, run: each ends with an error if what it shows does not hold.
 
+#[path = "../examples/assistant.rs"]
+mod assistant;
 #[path = "../examples/async_tokio.rs"]
 mod async_tokio;
 #[path = "../examples/conflicts.rs"]
@@ -13,6 +15,7 @@ mod tool_call;
 
 #[test]
 fn every_example_runs() {
+    assistant::main().unwrap();
     async_tokio::main().unwrap();
     conflicts::main().unwrap();
     embedding::main().unwrap();
@@ -29,5 +32,8 @@ fn no_example_is_forgotten() {
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    assert_eq!(names, ["async_tokio", "conflicts", "embedding", "recording", "shared_state", "tool_call"]);
+    assert_eq!(
+        names,
+        ["assistant", "async_tokio", "conflicts", "embedding", "recording", "shared_state", "tool_call"]
+    );
 }
