@@ -10,7 +10,7 @@ use super::entry::VersionEntry;
 use super::history::History;
 use super::index::{Index, Sizes};
 use super::leaf::{Fence, Leaf};
-use super::page::{EntryRef, Item, PageBuilder, compare};
+use super::page::{EntryRef, Item, Page, PageBuilder, compare};
 use super::record::Record;
 use super::repack::{page_bytes_max, separator};
 use super::stored_page::StoredPage;
@@ -50,15 +50,13 @@ enum Loaded {
 }
 
 /// The pages of an index in key order, none of them empty.
-fn merged(sizes: Sizes, pages: Vec<StoredPage>, records: &[Record]) -> Vec<StoredPage> {
+fn merged(sizes: Sizes, mut pages: Vec<StoredPage>, records: &[Record]) -> Vec<StoredPage> {
+    let left = patch(&mut pages, records);
+    let records = left.as_slice();
     let mut merging = Merging { sizes, loaded: Vec::with_capacity(pages.len()), pending: Vec::new() };
     let mut rest = records;
     for (number, page) in pages.iter().enumerate() {
-        let next = pages.get(number + 1).map(StoredPage::first_key);
-        let count = next.map_or(rest.len(), |next| {
-            rest.iter().take_while(|record| compare(record.key(), next).is_lt()).count()
-        });
-        let (here, behind) = rest.split_at(count);
+        let (here, behind) = split_before(rest, pages.get(number + 1));
         rest = behind;
         merging.add(number, page, here);
     }
@@ -71,6 +69,46 @@ fn merged(sizes: Sizes, pages: Vec<StoredPage>, records: &[Record]) -> Vec<Store
         Loaded::Packed(page) => Some(page),
     };
     loaded.into_iter().filter_map(take).collect()
+}
+
+/// Writes records over the entries of pages, where all that belong to a page take the room of what was there:
+/// then it need not be packed anew, and both are not in memory at once. Returns the other records.
+fn patch(pages: &mut [StoredPage], records: &[Record]) -> Vec<Record> {
+    let mut left = Vec::new();
+    let mut rest = records;
+    for number in 0..pages.len() {
+        let (here, behind) = split_before(rest, pages.get(number + 1));
+        rest = behind;
+        match patched(&pages[number], here) {
+            Some(page) if !here.is_empty() => {
+                rt::reached!("page of a checkpoint patched by the log");
+                pages[number].page = page;
+            }
+            _ => left.extend_from_slice(here),
+        }
+    }
+    left.extend_from_slice(rest);
+    left
+}
+
+/// The page with these records written over its entries, if that is all there is to do.
+fn patched(stored: &StoredPage, records: &[Record]) -> Option<Page> {
+    let mut over: Vec<(usize, &Record)> = Vec::with_capacity(records.len());
+    for record in records {
+        let number = stored.page.find(&stored.fingerprints, record.fingerprint(), record.key())?;
+        // Replay may begin before the checkpoint: what is older changes nothing.
+        if record.version() > stored.page.entry(number).version() {
+            over.push(stored.page.takes(number, record).then_some((number, record))?);
+        }
+    }
+    Some(stored.page.patched(over.into_iter()))
+}
+
+/// The records before the keys of a page, and the others; all of them without one.
+fn split_before<'a>(records: &'a [Record], page: Option<&StoredPage>) -> (&'a [Record], &'a [Record]) {
+    let is_before =
+        |record: &&Record| page.is_none_or(|page| compare(record.key(), page.first_key()).is_lt());
+    records.split_at(records.iter().take_while(is_before).count())
 }
 
 #[derive(Debug)]
@@ -194,7 +232,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::mvcc::page::Page;
     use crate::mvcc::stored_page::Bounds;
     use crate::types::{RunNumber, TxnId};
     use crate::value::Value;
@@ -204,7 +241,7 @@ mod tests {
 
     fn records(content: &Content) -> Vec<Record> {
         let record = |(key, (version, is_put)): (&Vec<u8>, &(u64, bool))| {
-            let value = is_put.then(|| Value::from(vec![1; *version as usize % 30]).encoded());
+            let value = is_put.then(|| Value::from(vec![1; *version as usize % 3]).encoded());
             let by = (TxnId::new(*version), RunNumber::ZERO);
             Record::new(&mut Vec::new(), key, value.as_deref(), Version::new(*version), by, None.into())
         };

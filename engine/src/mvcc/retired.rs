@@ -6,6 +6,8 @@
 //!
 //! INV-RETIRED-1: what is counted is freed later, and not counted any more once it is.
 
+use std::collections::VecDeque;
+
 use rt::lockfree::{Published, begin_epochs, settled};
 use rt::sync::Arc;
 use rt::sync::atomic::{AtomicU64, Ordering};
@@ -20,8 +22,9 @@ fn waiting_max() -> u64 {
 /// What was replaced. Belongs to the writer.
 #[derive(Debug)]
 pub(super) struct Retired {
-    leaves: Vec<Published<Leaf>>,
-    /// Bytes that they leave behind.
+    /// With the bytes that each leaves behind, the oldest first.
+    leaves: VecDeque<(Published<Leaf>, u64)>,
+    /// Bytes that they leave behind together.
     here: u64,
     /// Bytes that are not freed yet, of leaves that are not here any more too.
     waiting: Arc<AtomicU64>,
@@ -29,7 +32,7 @@ pub(super) struct Retired {
 
 impl Retired {
     pub(super) fn new() -> Self {
-        Self { leaves: Vec::new(), here: 0, waiting: Arc::new(AtomicU64::new("index.retired", 0)) }
+        Self { leaves: VecDeque::new(), here: 0, waiting: Arc::new(AtomicU64::new("index.retired", 0)) }
     }
 
     /// How many bytes wait to be freed.
@@ -40,31 +43,38 @@ impl Retired {
     /// Takes a leaf that was replaced, of which that many bytes are of no use any more.
     pub(super) fn add(&mut self, leaf: Published<Leaf>, bytes: usize) {
         leaf.garbage.count(&self.waiting, bytes as u64);
-        self.leaves.push(leaf);
+        self.leaves.push_back((leaf, bytes as u64));
         self.here += bytes as u64;
     }
 
-    /// Frees what waits, if it is too much.
+    /// Frees the oldest of what waits, if it is too much: no more than must be, since a commit waits for it.
     #[inline]
     pub(super) fn free_some(&mut self) {
         if self.here > waiting_max() {
-            self.free();
+            self.free_beyond(waiting_max());
         }
     }
 
-    /// Frees what waits, unless a reader is in the way.
+    /// Frees all that waits, unless a reader is in the way.
     pub(super) fn free(&mut self) {
-        if self.waiting() == 0 {
-            return;
+        if self.waiting() > 0 {
+            self.free_beyond(0);
         }
+    }
+
+    fn free_beyond(&mut self, kept: u64) {
         // First, while what waits is still here: given up beside a reader, it would stay in this thread's
         // queue, which moves only when this thread reads or writes again.
         if !begin_epochs() {
             return;
         }
         rt::reached!("replaced leaves freed");
-        self.leaves.clear();
-        self.here = 0;
+        while self.here > kept
+            && let Some((leaf, bytes)) = self.leaves.pop_front()
+        {
+            drop(leaf);
+            self.here -= bytes;
+        }
         begin_epochs();
     }
 }
