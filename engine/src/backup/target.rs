@@ -62,7 +62,7 @@ impl BackupTarget {
     /// Begins its checkpoint.
     pub(crate) fn begin(&self) -> Result<CheckpointWriter> {
         let writer = CheckpointWriter::begin_elsewhere(Arc::clone(&self.disk), self.checkpoint)?;
-        // INV-BACKUP-1: durable before anything else is.
+        // Durable before anything else is (INV-BACKUP-1).
         sync_dir(&*self.disk).map_err(|failure| failure.error)?;
         rt::probe::at("backup begun");
         Ok(writer)

@@ -493,27 +493,27 @@ mutants! {
     WatchDeliversBeforePublish {
         breaks: "tells watches of a commit before it is synced and published",
         bug: "listeners notified inside of the transaction, which then fails",
-        contract: "W2"
+        contract: "N2"
     }
     WatchSkipsGroupMember {
         breaks: "tells watches of the first commit of a group, and leaves out the second",
         bug: "one notification for a batch: change events lost under load",
-        contract: "W1"
+        contract: "N1"
     }
     WatchForgetsMissed {
         breaks: "drops what a watch has no room for, and does not remember that it did",
         bug: "a ring buffer that wraps under a slow reader",
-        contract: "W3"
+        contract: "N3"
     }
     WatchSkipsLastOfLog {
         breaks: "leaves out the last commit that a watch reads from the log before it goes on with its queue",
         bug: "a seam between history and live feed that is off by one",
-        contract: "W1"
+        contract: "N1"
     }
     WatchDeliversUnsynced {
         breaks: "tells a watch that asks for durable commits what is not synced yet",
         bug: "a change feed ahead of the log: consumers see what a crash takes back",
-        contract: "W2"
+        contract: "N2"
     }
 }
 

@@ -21,7 +21,7 @@ impl Contract {
         let page = pages.iter().find(|file| file.path == PAGE).expect(PAGE);
         let section = Regex::new(r"(?m)^## (\d+)\. ").expect("a pattern");
         // A row marked ○ is not kept yet, so it need not be cited.
-        let row = Regex::new(r"(?m)^\| ([VDARW]\d+)( ○)? \|").expect("a pattern");
+        let row = Regex::new(r"(?m)^\| ([VDARN]\d+)( ○)? \|").expect("a pattern");
         let found = || row.captures_iter(&page.text);
         let all = found().map(|found| found[1].to_owned());
         let kept = found().filter(|found| found.get(2).is_none()).map(|found| found[1].to_owned());
@@ -33,8 +33,8 @@ impl Contract {
 /// Where a text of ours cites something: comments of Rust, strings that are a code alone, and all of a
 /// document.
 fn citations() -> Vec<(String, String)> {
-    let code = Regex::new(r"§\d+|\b[VDARW]\d+\b").expect("a pattern");
-    let quoted = Regex::new(r#""(§\d+|[VDARW]\d+)""#).expect("a pattern");
+    let code = Regex::new(r"§\d+|\b[VDARN]\d+\b").expect("a pattern");
+    let quoted = Regex::new(r#""(§\d+|[VDARN]\d+)""#).expect("a pattern");
     let mut found = Vec::new();
     for file in files(&["rs", "md"]) {
         if file.path == PAGE || file.path.starts_with("tests/tests/tidy/") || is_of_others(&file.path) {
