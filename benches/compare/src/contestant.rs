@@ -6,7 +6,8 @@ use rt::sync::Arc;
 use tempfile::TempDir;
 
 use crate::data::{self, Key};
-use crate::engine::{Engine, Result, Setting};
+use crate::engine::{Engine, Setting};
+use crate::outcome::Result;
 use crate::pace::{Pace, Rate, threads};
 use crate::work::{Figure, Measure};
 

@@ -5,14 +5,11 @@
 //! workloads would cost a box and several vectors a transaction: nothing beside a sync, and most of the time
 //! of a fast read.
 
-use std::error::Error;
 use std::path::Path;
 
 use crate::data::{Key, Value};
+use crate::outcome::Result;
 use crate::pace::{Pace, Rate};
-
-/// What happened, or why not.
-pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// How a database is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

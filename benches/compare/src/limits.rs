@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rt::sync::atomic::{AtomicU64, Ordering};
 
-use crate::engine::Result;
+use crate::outcome::Result;
 use crate::pace::{Pace, Rate};
 use crate::work::Figure;
 

@@ -10,6 +10,8 @@ mod data;
 mod engine;
 mod engines;
 mod limits;
+mod load;
+mod outcome;
 mod pace;
 mod plot;
 mod recovery;
@@ -23,7 +25,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use engine::Result;
+use outcome::Result;
 use work::Work;
 
 /// Measures Stormproof and other embedded databases side by side.

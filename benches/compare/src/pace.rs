@@ -5,7 +5,7 @@ use std::time::Duration;
 use rt::sync::Arc;
 use rt::time::{Instant, now};
 
-use crate::engine::Result;
+use crate::outcome::Result;
 
 /// How long, and in steps of how many operations between two looks at the clock.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Rate {
     pub(crate) operations: u64,
     pub(crate) elapsed: Duration,
     /// Aborted attempts, each followed by another one.
-    pub(crate) in_vain: u64,
+    pub(crate) aborted: u64,
     /// The longest that one operation took, where that was looked at.
     pub(crate) worst: Duration,
 }
@@ -35,8 +35,8 @@ impl Rate {
     }
 
     /// The share of attempts that were aborted.
-    pub(crate) fn vain_share(&self) -> f64 {
-        self.in_vain as f64 / (self.in_vain + self.operations).max(1) as f64
+    pub(crate) fn aborted_share(&self) -> f64 {
+        self.aborted as f64 / (self.aborted + self.operations).max(1) as f64
     }
 }
 
@@ -47,7 +47,7 @@ impl Pace {
         let mut rate = Rate::default();
         while rate.elapsed < self.time {
             for _ in 0..self.step {
-                rate.in_vain += operation()?;
+                rate.aborted += operation()?;
             }
             rate.operations += self.step;
             rate.elapsed = now().saturating_since(start);
@@ -61,7 +61,7 @@ impl Pace {
         let mut rate = Rate::default();
         let mut before = start;
         while rate.elapsed < self.time {
-            rate.in_vain += operation()?;
+            rate.aborted += operation()?;
             rate.operations += 1;
             let after = now();
             rate.worst = rate.worst.max(after.saturating_since(before));
@@ -89,7 +89,7 @@ pub(crate) fn threads<T: Send + Sync + 'static>(
     for handle in handles {
         let rate = handle.join().map_err(|_| "a client panicked")??;
         total.operations += rate.operations;
-        total.in_vain += rate.in_vain;
+        total.aborted += rate.aborted;
         total.worst = total.worst.max(rate.worst);
     }
     total.elapsed = now().saturating_since(start);

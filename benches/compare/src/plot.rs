@@ -8,8 +8,8 @@ use plotters::prelude::{
     RGBColor, SVGBackend, WHITE,
 };
 
-use crate::contention::{Load, Point};
-use crate::engine::Result;
+use crate::load::{Load, Point};
+use crate::outcome::Result;
 use crate::report::human;
 
 const SIZE: (u32, u32) = (760, 600);

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use crate::SideBySide;
 use crate::contestant::{Contestant, Field};
-use crate::engine::{Result, Setting};
+use crate::engine::Setting;
 use crate::limits;
+use crate::outcome::Result;
 use crate::report::{Heading, Kind, Results, Row};
 use crate::work::{Figure, Work};
 

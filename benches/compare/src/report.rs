@@ -125,8 +125,8 @@ fn cell(figures: &[Figure]) -> String {
     let Some(value) = median(figures) else { return "–".to_owned() };
     let mut text = human(value);
     let share = |of: fn(&Figure) -> Option<f64>| median_of(figures.iter().filter_map(of).collect());
-    if let (Some(in_vain), Some(worst)) = (share(|figure| figure.in_vain), share(|figure| figure.worst_ms)) {
-        text += &format!(" ({:.0} % aborted, worst {worst:.1} ms)", in_vain * 100.0);
+    if let (Some(aborted), Some(worst)) = (share(|figure| figure.aborted), share(|figure| figure.worst_ms)) {
+        text += &format!(" ({:.0} % aborted, worst {worst:.1} ms)", aborted * 100.0);
     }
     if figures.iter().any(|figure| figure.wrong.is_some()) {
         text += " **WRONG**";

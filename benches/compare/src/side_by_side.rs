@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::SideBySide;
 use crate::contestant::{Contestant, Field, Opened};
-use crate::engine::Result;
 use crate::engines::{self, stormproof::InMemory, stormproof::Stormproof};
 use crate::limits;
+use crate::outcome::Result;
 use crate::pace::Pace;
 use crate::recovery;
 use crate::report::{Heading, Kind, Report, Results, Row};

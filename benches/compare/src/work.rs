@@ -128,7 +128,7 @@ pub(crate) struct Figure {
     pub(crate) less_is_better: bool,
     /// The share of attempts that were aborted, where they meet.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) in_vain: Option<f64>,
+    pub(crate) aborted: Option<f64>,
     /// The longest that one operation took, in ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) worst_ms: Option<f64>,
@@ -151,7 +151,7 @@ impl Figure {
     }
 
     pub(crate) fn with_contention(self, rate: &Rate) -> Self {
-        Self { in_vain: Some(rate.vain_share()), worst_ms: Some(rate.worst.as_secs_f64() * 1e3), ..self }
+        Self { aborted: Some(rate.aborted_share()), worst_ms: Some(rate.worst.as_secs_f64() * 1e3), ..self }
     }
 
     pub(crate) fn wrong(self, wrong: Option<String>) -> Self {

@@ -8,8 +8,9 @@ use rt::sync::{Arc, Mutex};
 
 use super::{Contestant, Field};
 use crate::data::{self, Key, Value};
-use crate::engine::{Engine, Result, Setting};
+use crate::engine::{Engine, Setting};
 use crate::engines::stormproof::InMemory;
+use crate::outcome::Result;
 use crate::pace::Pace;
 use crate::work::{Figure, Measure};
 

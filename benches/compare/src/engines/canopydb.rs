@@ -7,8 +7,9 @@ use canopydb::{DbOptions, EnvOptions, Error};
 use stormproof_peers::canopydb::{CanopyStore, TREE};
 
 use crate::data::{self, Key, Value};
-use crate::engine::{Engine, Result, Setting};
+use crate::engine::{Engine, Setting};
 use crate::engines::peer_durability;
+use crate::outcome::Result;
 
 pub(crate) struct Canopy<const SIDE_BY_SIDE: bool>(CanopyStore);
 
@@ -56,7 +57,7 @@ impl<const SIDE_BY_SIDE: bool> Engine for Canopy<SIDE_BY_SIDE> {
     }
 
     fn add_one(store: &mut &CanopyStore, key: &Key, between: impl Fn()) -> Result<u64> {
-        let mut in_vain = 0;
+        let mut aborted = 0;
         loop {
             let txn = store.database().begin_write_with(SIDE_BY_SIDE)?;
             let mut tree = txn.get_or_create_tree(TREE)?;
@@ -65,8 +66,8 @@ impl<const SIDE_BY_SIDE: bool> Engine for Canopy<SIDE_BY_SIDE> {
             tree.insert(key, &data::value(old + 1))?;
             drop(tree);
             match txn.commit() {
-                Ok(_) => return Ok(in_vain),
-                Err(Error::WriteConflict) => in_vain += 1,
+                Ok(_) => return Ok(aborted),
+                Err(Error::WriteConflict) => aborted += 1,
                 Err(error) => return Err(error.into()),
             }
         }

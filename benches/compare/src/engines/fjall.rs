@@ -6,8 +6,9 @@ use fjall::{KeyspaceCreateOptions, OptimisticTxDatabase, Readable};
 use stormproof_peers::fjall::FjallStore;
 
 use crate::data::{self, Key, Value};
-use crate::engine::{Engine, Result, Setting};
+use crate::engine::{Engine, Setting};
 use crate::engines::peer_durability;
+use crate::outcome::Result;
 
 pub(crate) struct Fjall(FjallStore);
 
@@ -47,16 +48,16 @@ impl Engine for Fjall {
     }
 
     fn add_one(store: &mut &FjallStore, key: &Key, between: impl Fn()) -> Result<u64> {
-        let mut in_vain = 0;
+        let mut aborted = 0;
         loop {
             let mut txn = store.begin_write()?;
             let old = txn.get(store.keyspace(), key)?.map_or(0, |value| data::number(&value));
             between();
             txn.insert(store.keyspace(), key.as_slice(), data::value(old + 1).as_slice());
             if txn.commit()?.is_ok() {
-                return Ok(in_vain);
+                return Ok(aborted);
             }
-            in_vain += 1;
+            aborted += 1;
         }
     }
 

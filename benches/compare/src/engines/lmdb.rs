@@ -6,8 +6,9 @@ use lmdb::{Cursor, InactiveTransaction, RoTransaction, Transaction, WriteFlags};
 use stormproof_peers::lmdb::{LmdbStore, Readers};
 
 use crate::data::{self, Key, Value};
-use crate::engine::{Engine, Result, Setting};
+use crate::engine::{Engine, Setting};
 use crate::engines::peer_durability;
+use crate::outcome::Result;
 
 pub(crate) struct Lmdb(LmdbStore);
 

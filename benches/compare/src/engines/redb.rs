@@ -6,8 +6,9 @@ use redb::{ReadableDatabase, ReadableTable};
 use stormproof_peers::redb::{RedbStore, TABLE};
 
 use crate::data::{self, Key, Value};
-use crate::engine::{Engine, Result, Setting};
+use crate::engine::{Engine, Setting};
 use crate::engines::peer_durability;
+use crate::outcome::Result;
 
 pub(crate) struct Redb(RedbStore);
 

@@ -6,8 +6,9 @@ use rocksdb::{ErrorKind, Options};
 use stormproof_peers::rocksdb::RocksStore;
 
 use crate::data::{self, Key, Value};
-use crate::engine::{Engine, Result, Setting};
+use crate::engine::{Engine, Setting};
 use crate::engines::peer_durability;
+use crate::outcome::Result;
 
 pub(crate) struct Rocks(RocksStore);
 
@@ -50,15 +51,15 @@ impl Engine for Rocks {
 
     /// `get_for_update` has the commit fail if the key was written since; a snapshot would only add to it.
     fn add_one(store: &mut &RocksStore, key: &Key, between: impl Fn()) -> Result<u64> {
-        let mut in_vain = 0;
+        let mut aborted = 0;
         loop {
             let txn = store.begin_on(false);
             let old = txn.get_pinned_for_update(key, true)?.map_or(0, |value| data::number(&value));
             between();
             txn.put(key, data::value(old + 1))?;
             match txn.commit() {
-                Ok(()) => return Ok(in_vain),
-                Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::TryAgain) => in_vain += 1,
+                Ok(()) => return Ok(aborted),
+                Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::TryAgain) => aborted += 1,
                 Err(error) => return Err(error.into()),
             }
         }

@@ -5,7 +5,8 @@ use std::path::Path;
 use skipdb::serializable::SerializableDb;
 
 use crate::data::{self, Key, Value};
-use crate::engine::{Engine, Result, Setting};
+use crate::engine::{Engine, Setting};
+use crate::outcome::Result;
 
 pub(crate) struct Skip(SerializableDb<Key, Value>);
 
@@ -35,7 +36,7 @@ impl Engine for Skip {
     }
 
     fn add_one(database: &mut &SerializableDb<Key, Value>, key: &Key, between: impl Fn()) -> Result<u64> {
-        let mut in_vain = 0;
+        let mut aborted = 0;
         loop {
             let mut txn = database.serializable_write();
             let old = txn.get(key)?.map_or(0, |value| data::number(value.value().as_slice()));
@@ -43,9 +44,9 @@ impl Engine for Skip {
             txn.insert(*key, data::value(old + 1))?;
             // Nothing is written anywhere but in memory: what fails is validation.
             if txn.commit().is_ok() {
-                return Ok(in_vain);
+                return Ok(aborted);
             }
-            in_vain += 1;
+            aborted += 1;
         }
     }
 

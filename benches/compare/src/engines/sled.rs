@@ -12,8 +12,9 @@ use sled::transaction::{ConflictableTransactionError, TransactionError};
 use stormproof_peers::sled::SledStore;
 
 use crate::data::{self, Key, Value};
-use crate::engine::{Engine, Result, Setting};
+use crate::engine::{Engine, Setting};
 use crate::engines::peer_durability;
+use crate::outcome::Result;
 
 pub(crate) struct Sled(SledStore);
 

@@ -6,8 +6,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use stormproof_peers::sqlite::{GET, PUT, SqliteStore};
 
 use crate::data::{self, Key, Value};
-use crate::engine::{Engine, Result, Setting};
+use crate::engine::{Engine, Setting};
 use crate::engines::peer_durability;
+use crate::outcome::Result;
 
 pub(crate) struct Sqlite(SqliteStore);
 

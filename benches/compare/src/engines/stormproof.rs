@@ -7,7 +7,8 @@ use std::time::Duration;
 use stormproof::{Commit, Database, Durability, KeyRange, RunId, Transaction, ValueRef as Stored};
 
 use crate::data::{self, Key, Value};
-use crate::engine::{Engine, Result, Setting};
+use crate::engine::{Engine, Setting};
+use crate::outcome::Result;
 use crate::pace::{Pace, Rate};
 
 /// How old acked commits may become before they are on disk: that of the strictest peer that says a time.

@@ -6,8 +6,9 @@ use stormproof_peers::surrealkv::SurrealStore;
 use surrealkv::{Error, LSMIterator, Mode, TreeBuilder};
 
 use crate::data::{self, Key, Value};
-use crate::engine::{Engine, Result, Setting};
+use crate::engine::{Engine, Setting};
 use crate::engines::peer_durability;
+use crate::outcome::Result;
 
 pub(crate) struct Surreal(SurrealStore);
 
@@ -47,15 +48,15 @@ impl Engine for Surreal {
     }
 
     fn add_one(store: &mut &SurrealStore, key: &Key, between: impl Fn()) -> Result<u64> {
-        let mut in_vain = 0;
+        let mut aborted = 0;
         loop {
             let mut txn = store.begin_with(Mode::ReadWrite)?;
             let old = txn.get(key)?.map_or(0, |value| data::number(&value));
             between();
             txn.set(key, data::value(old + 1).as_slice())?;
             match store.commit(&mut txn) {
-                Ok(()) => return Ok(in_vain),
-                Err(Error::TransactionWriteConflict | Error::TransactionRetry) => in_vain += 1,
+                Ok(()) => return Ok(aborted),
+                Err(Error::TransactionWriteConflict | Error::TransactionRetry) => aborted += 1,
                 Err(error) => return Err(error.into()),
             }
         }
