@@ -384,7 +384,7 @@ mod tests {
     #[test]
     fn whatever_is_tampered_with_breaks_the_chain_and_is_named() {
         let forged = |value: i64| Value::Array(vec![Value::from(&[7_u8; 32]), Value::I64(value)]);
-        // A thief who links the changed entry anew still does not fit what follows.
+        // An attacker who computes the hash of the changed entry still breaks the chain at the next one.
         let linked = || {
             let before = chain(&chain(&[0; 32], 0, &Value::I64(0)), 1, &Value::I64(1));
             Value::Array(vec![Value::from(&chain(&before, 2, &Value::I64(9))), Value::I64(9)])

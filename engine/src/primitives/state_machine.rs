@@ -285,10 +285,10 @@ mod tests {
                 ("red", "red", &["green".to_owned()][..])
             );
 
-            // A program of yesterday knew another state.
-            let yesterday =
+            // An earlier release of the application declared another state.
+            let earlier =
                 StateMachine::<String>::builder("light").initial("amber".to_owned()).build().unwrap();
-            yesterday.create(&mut txn, "b").unwrap();
+            earlier.create(&mut txn, "b").unwrap();
             let same_place = StateMachine::<Light>::builder("light").initial(Light::Red).build().unwrap();
             let unknown = same_place.state(&mut txn, "b").unwrap_err();
             assert!(unknown.to_string().contains("\"amber\", which the program does not know"), "{unknown}");

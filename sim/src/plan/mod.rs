@@ -218,7 +218,7 @@ impl LifePlan {
 }
 
 impl LifePlan {
-    /// How many switches and injected_events it lists.
+    /// How many switches and injected events it lists.
     pub(crate) fn switches(&self) -> usize {
         let injected_events = match &self.injected_events {
             InjectedEvents::Random => 0,

@@ -42,7 +42,7 @@ pub enum InjectedEvent {
     },
 }
 
-/// Where injected_events come from.
+/// Where injected events come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InjectedEvents {
@@ -53,7 +53,7 @@ pub enum InjectedEvents {
     Only(Vec<InjectedEvent>),
 }
 
-/// A [`InjectedEvent`] in numbers.
+/// An [`InjectedEvent`] in numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawInjectedEvent {
     pub(crate) task: TaskId,
