@@ -170,6 +170,11 @@ fn clean_copy(folder: &Path) {
     for file in String::from_utf8_lossy(&files).split('\0').filter(|file| !file.is_empty()) {
         let (from, to) = (root.join(file), folder.join(file));
         fs::create_dir_all(to.parent().expect("a folder")).unwrap();
+        // The twin's source is a link to the engine's.
+        if let Ok(target) = fs::read_link(&from) {
+            std::os::unix::fs::symlink(target, to).unwrap();
+            continue;
+        }
         // One that was removed and not yet committed is not there.
         let _ = fs::copy(from, to);
     }

@@ -36,14 +36,14 @@ fn single_operations_are_transactions_of_their_own() {
 #[test]
 fn runs_are_recorded_and_every_version_knows_who_wrote_it() {
     let Fixture { db, run: parent, clock } = Fixture::new();
-    clock.set(env::UnixMillis(5_000));
+    clock.set(env::UnixMillis(1_500));
     let id = RunId::from_bytes([7; 16]);
     let child = db.begin_run_with(RunOptions::new().id(id).parent(parent).tag("goal", "test")).unwrap();
     assert_eq!(child, id);
     let record = db.run(child).unwrap();
     assert_eq!((record.status, record.parent, record.ended), (RunStatus::Active, Some(parent), None));
     assert_eq!(record.tags, BTreeMap::from([("goal".to_owned(), "test".to_owned())]));
-    assert_eq!(record.started.0, 5_000);
+    assert_eq!(record.started.0, 1_500);
     let mut txn = db.begin_transaction(child).unwrap();
     txn.put("key", 1_i64).unwrap();
     let id_of_txn = txn.context().id();
@@ -52,10 +52,10 @@ fn runs_are_recorded_and_every_version_knows_who_wrote_it() {
     assert_eq!((provenance.run, provenance.txn, Some(provenance.version)), (Some(child), id_of_txn, version));
     assert!(!provenance.deleted);
 
-    clock.set(env::UnixMillis(9_000));
+    clock.set(env::UnixMillis(3_000));
     db.end_run(child).unwrap();
     let record = db.run(child).unwrap();
-    assert_eq!((record.status, record.ended.map(|at| at.0)), (RunStatus::Ended, Some(9_000)));
+    assert_eq!((record.status, record.ended.map(|at| at.0)), (RunStatus::Ended, Some(3_000)));
     assert!(matches!(db.put(child, "key", 2_i64), Err(Error::RunEnded(ended)) if ended == child));
     let listed: Vec<_> = db.runs().into_iter().map(|record| record.id).collect();
     assert_eq!(listed, [parent, child]);
@@ -192,7 +192,11 @@ fn a_key_expires_at_its_time_for_those_that_begin_after_it_and_no_others() {
     assert_eq!(db.metrics().expired, 1);
     // Neither the sweep nor a later write brings the old time back.
     db.put(*run, "key", 2_i64).unwrap();
-    fixture.set_clock(9_000);
+    // In steps that the store follows at once.
+    (2..=6).for_each(|step| {
+        fixture.set_clock(step * 1_500);
+        assert_eq!(db.sweep_expired().unwrap(), 0);
+    });
     assert_eq!(db.sweep_expired().unwrap(), 0);
     assert_eq!(db.get("key").unwrap(), Some(2_i64));
 }
