@@ -67,7 +67,7 @@ impl Database {
     /// db.put(run, "key", 1_i64)?;
     /// let mut entries = Vec::new();
     /// let version = db.dump(|entry| {
-    ///     entries.push(Ok(entry));
+    ///     entries.push(Ok::<_, stormproof::Error>(entry));
     ///     Ok::<_, stormproof::Error>(())
     /// })?;
     /// let copy = Database::load(entries)?;

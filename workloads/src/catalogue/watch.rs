@@ -196,6 +196,8 @@ struct Facts<'a> {
     evidence: &'a Evidence<'a>,
     /// What each transaction that may have committed wrote below the prefix.
     writes: BTreeMap<TxnIndex, BTreeMap<&'a Key, Option<&'a Bytes>>>,
+    /// The transactions that were acked with a version.
+    by_version: BTreeMap<Version, TxnIndex>,
     /// Transactions whose entry is there in the end; `None` if that was not looked at.
     survivors: Option<BTreeSet<TxnIndex>>,
     /// Whether acks are known to be durable at all: not on a disk that forgets.
@@ -206,8 +208,13 @@ impl<'a> Facts<'a> {
     fn of(evidence: &'a Evidence<'a>) -> Self {
         let survivors = evidence.final_entries(ENTRIES);
         let durable = |txn: &Txn| matches!(txn.outcome, Outcome::Committed { durable: Some(_), .. });
+        let acked = |txn: &Txn| match txn.outcome {
+            Outcome::Committed { version, .. } => version.map(|version| (version, txn.index)),
+            _ => None,
+        };
         Self {
             evidence,
+            by_version: evidence.effective().filter_map(acked).collect(),
             writes: evidence.effective().map(|txn| (txn.index, watched(txn))).collect(),
             survivors: survivors
                 .map(|entries| entries.iter().filter_map(|entry| writer(&entry.value)).collect()),
@@ -220,7 +227,7 @@ impl<'a> Facts<'a> {
         for commit in &span.told {
             if commit.version <= last {
                 let message = format!("session {} was told {} behind {last}", span.session, commit.version);
-                return Some(Finding::violation("commits are told in order", message, by(commit)));
+                return Some(Finding::violation("commits are told in order", message, self.by(commit)));
             }
             last = commit.version;
         }
@@ -231,7 +238,7 @@ impl<'a> Facts<'a> {
     /// with.
     fn not_what_was_written(&self, span: &Span<'_>) -> Option<Finding> {
         span.told.iter().find_map(|commit| {
-            let index = by(commit)?;
+            let index = self.by(commit)?;
             // Told of a transaction that had no effect: a ghost.
             let expected = self.writes.get(&index)?;
             let told: BTreeMap<_, _> =
@@ -264,12 +271,14 @@ impl<'a> Facts<'a> {
     fn ghost(&self, span: &Span<'_>) -> Option<Finding> {
         span.told.iter().find_map(|commit| {
             let rule = "no ghost is told";
-            let index = by(commit);
+            let index = self.by(commit);
             let Some(index) = index.filter(|index| self.writes.contains_key(index)) else {
                 let message = format!("{} was told, and no transaction committed that", commit.version);
                 return Some(Finding::violation(rule, message, index));
             };
             let survivors = self.survivors.as_ref().filter(|_| span.durable && self.knows_durable)?;
+            // Only an entry is still there if it survived: all others are overwritten.
+            self.writes[&index].keys().find(|key| key.starts_with(ENTRIES.as_bytes()))?;
             (!survivors.contains(&index)).then(|| {
                 let message = format!("T{index} was told as durable at {}, and is lost", commit.version);
                 Finding::violation(rule, message, [index])
@@ -279,7 +288,7 @@ impl<'a> Facts<'a> {
 
     /// A commit that should have been told between two that were, or before it was said that there is none.
     fn hole(&self, span: &Span<'_>) -> Option<Finding> {
-        let told: BTreeSet<_> = span.told.iter().filter_map(|commit| by(commit)).collect();
+        let told: BTreeSet<_> = span.told.iter().filter_map(|commit| self.by(commit)).collect();
         let last = span.told.last().map_or(span.after, |commit| commit.version);
         self.writes.iter().find_map(|(&index, writes)| {
             if writes.is_empty() || told.contains(&index) {
@@ -314,6 +323,21 @@ impl<'a> Facts<'a> {
         txn.life < span.life
             || durable.is_some_and(|durable| durable < called)
             || (span.keeps_up && !span.durable && acked < called)
+    }
+
+    /// The transaction of a commit, by the first value in it. One that only deletes holds no name: then by the
+    /// version that it was acked with, or, if it never was, by what it did.
+    fn by(&self, commit: &WatchedCommit) -> Option<TxnIndex> {
+        let named = commit.writes.iter().find_map(|(_, value)| writer(value.as_deref()?));
+        let deletes_only = commit.writes.iter().all(|(_, value)| value.is_none());
+        let acked = || self.by_version.get(&commit.version).copied().filter(|_| deletes_only);
+        let unanswered = || {
+            let told: BTreeMap<_, _> =
+                commit.writes.iter().map(|(key, value)| (key, value.as_ref())).collect();
+            let mut same = self.writes.iter().filter(|(_, writes)| **writes == told);
+            same.find(|(index, _)| self.version(**index).is_none()).map(|(index, _)| *index)
+        };
+        named.or_else(acked).or_else(|| unanswered().filter(|_| deletes_only))
     }
 
     fn version(&self, index: TxnIndex) -> Option<Version> {
@@ -356,9 +380,4 @@ fn watched(txn: &Txn) -> BTreeMap<&Key, Option<&Bytes>> {
 fn writer(value: &[u8]) -> Option<TxnIndex> {
     let text = std::str::from_utf8(value).ok()?.strip_prefix('t')?;
     text.split('.').next()?.parse().ok()
-}
-
-/// The transaction of a commit, by the first value in it.
-fn by(commit: &WatchedCommit) -> Option<TxnIndex> {
-    commit.writes.iter().find_map(|(_, value)| writer(value.as_deref()?))
 }
