@@ -325,8 +325,8 @@ impl<'a> Facts<'a> {
             || (span.keeps_up && !span.durable && acked < called)
     }
 
-    /// The transaction of a commit, by the first value in it. One that only deletes holds no name: then by the
-    /// version that it was acked with, or, if it never was, by what it did.
+    /// The transaction of a commit, by the first value in it. One that only deletes holds no name: then by
+    /// the version that it was acked with, or, if it never was, by what it did.
     fn by(&self, commit: &WatchedCommit) -> Option<TxnIndex> {
         let named = commit.writes.iter().find_map(|(_, value)| writer(value.as_deref()?));
         let deletes_only = commit.writes.iter().all(|(_, value)| value.is_none());
