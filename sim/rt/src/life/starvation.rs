@@ -2,7 +2,8 @@
 //!
 //! In a deadlock no task can run, in a livelock tasks run without progress; starvation hits one task that
 //! others pass by. A strategy may keep a task from running, and with it all that wait for what it holds: so a
-//! verdict is passed only after tasks have taken turns for half of the time.
+//! verdict is passed only after tasks have taken turns for half of the time, and what was released meanwhile has
+//! gone to the one that had waited longest.
 
 use super::core::Core;
 use super::task::{Status, Task};
@@ -19,7 +20,11 @@ pub(super) struct Patience {
     pub(super) next: u64,
     /// Whether tasks take turns.
     pub(super) fair: bool,
+    /// Since which step they do.
+    fair_since: u64,
     left: u32,
+    /// Who is next out of turn: the one that has waited longest for what was released.
+    pub(super) heir: Option<TaskId>,
     /// Looks are so far apart.
     every: u64,
     /// What had come of the life at the last look, and the step at which that was first seen.
@@ -34,11 +39,25 @@ impl Patience {
             u64::MAX => u64::MAX,
             least => (least / 4).max(1),
         };
-        Self { next: every, fair: false, left: TURN, every, progress: (u64::MAX, 0) }
+        Self {
+            next: every,
+            fair: false,
+            fair_since: 0,
+            left: TURN,
+            heir: None,
+            every,
+            progress: (u64::MAX, 0),
+        }
     }
 
     /// Whose turn it is.
     pub(super) fn turn(&mut self, choice: &Choice<'_>) -> TaskId {
+        // Else a task could find the lock taken again whenever its turn comes, where locks are held for many
+        // turns: others would have taken it in theirs.
+        if let Some(heir) = self.heir.take().filter(|heir| choice.runnable.contains(heir)) {
+            self.left = TURN;
+            return heir;
+        }
         if choice.can_stay && !choice.yields && self.left > 1 {
             self.left -= 1;
             choice.current
@@ -55,6 +74,9 @@ impl Core {
         self.patience.next = self.step.saturating_add(self.patience.every);
         let starves = self.settings.starvation.is_some_and(|bound| self.watch_starvation(bound));
         let circles = self.watch_progress();
+        if !self.patience.fair {
+            self.patience.fair_since = self.step;
+        }
         self.patience.fair = starves || circles;
     }
 
@@ -65,14 +87,17 @@ impl Core {
                 // Joining a task means waiting for its work, which may take long.
                 Status::Blocked { object } => object > self.tasks.len(),
                 Status::Waiting { deadline, .. } => deadline.is_none(),
-                Status::Runnable | Status::Ended => false,
+                // Woken, and not chosen since: what it waits for may be taken again by the time it is.
+                Status::Runnable => task.waits_since > 0 && task.waits_at == task.steps && !task.timed_out,
+                Status::Ended => false,
             };
             waits && task.path.starts_with(bound.tasks)
         };
         let longest = self.tasks.iter().filter(starving).min_by_key(|task| task.waits_since);
         let Some(task) = longest else { return false };
         let points = self.step - task.waits_since;
-        if points >= bound.points_max {
+        let was_fair = self.patience.fair && self.step - self.patience.fair_since >= bound.points_max / 2;
+        if points >= bound.points_max && was_fair {
             let task = task.path.to_owned();
             self.over = Some(LifeEnd::Starved(Starved { task, points, tasks: self.wait_graph() }));
         }

@@ -184,11 +184,19 @@ impl Core {
     /// Lets those go on that are blocked on `object`; returns how many.
     pub(super) fn wake_blocked(&mut self, object: usize) -> u32 {
         let mut woken = 0;
+        let mut longest = None;
         for index in 0..self.tasks.len() {
             if self.tasks[index].status == (Status::Blocked { object }) {
                 self.wake(TaskId(index as u16), false);
                 woken += 1;
+                let since = self.tasks[index].waits_since;
+                if longest.is_none_or(|(earliest, _)| since < earliest) {
+                    longest = Some((since, TaskId(index as u16)));
+                }
             }
+        }
+        if self.patience.fair {
+            self.patience.heir = longest.map(|(_, task)| task);
         }
         woken
     }
