@@ -2,8 +2,8 @@
 //!
 //! In a deadlock no task can run, in a livelock tasks run without progress; starvation hits one task that
 //! others pass by. A strategy may keep a task from running, and with it all that wait for what it holds: so a
-//! verdict is passed only after tasks have taken turns for half of the time, and what was released meanwhile has
-//! gone to the one that had waited longest.
+//! verdict is passed only after tasks have taken turns for half of the time, and what was released meanwhile
+//! has gone to the one that had waited longest.
 
 use super::core::Core;
 use super::task::{Status, Task};
