@@ -18,7 +18,7 @@ use crate::error::Result;
 /// use stormproof::KeyRange;
 ///
 /// let mut commits = db.watch(KeyRange::prefix("jobs/"), db.version())?.into_stream();
-/// assert_eq!(commits.watch().position(), db.version());
+/// assert_eq!(stormproof::Watch::position(commits.watch()), db.version());
 /// # Ok::<(), stormproof::Error>(())
 /// ```
 pub struct WatchStream(Watch);

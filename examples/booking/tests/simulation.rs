@@ -32,7 +32,7 @@ fn guest(client: &Client, office: &BoxOffice, run: stormproof::RunId) -> Result 
         } else if let Some(mut hold) = office.hold(run, &name, world.now())? {
             // The guest looks for a purse, and may take longer than the seat is held.
             world.sleep(Duration::from_millis(random.below(16)));
-            if office.renew(run, &mut hold, world.now() - slow)? {
+            if office.renew(run, &mut hold, world.now().saturating_sub(slow))? {
                 office.pay(run, &hold, &tell)?;
             }
         }
