@@ -75,9 +75,9 @@ pub struct Settings {
 }
 
 /// A bound on waiting. A task that waits for a lock or a notification, without a timeout, while others go on
-/// for `points_max` scheduling points ends the life with [`LifeEnd::Starved`](super::LifeEnd::Starved).
-/// During the second half of that time tasks take turns, whatever the strategy says: then it is not the
-/// schedule that starves it.
+/// for `points_max` scheduling points ends the life with [`LifeEnd::Starved`](super::LifeEnd::Starved), once
+/// tasks have taken turns for half of that time, whatever the strategy says, and what was released has gone
+/// to the one that waited longest: then it is not the schedule that starves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Starvation {
     /// Tasks whose path begins so are watched. Others may wait for work as long as they like.
