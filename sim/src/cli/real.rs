@@ -117,11 +117,7 @@ pub(super) fn execute(
         time_limit,
         folder: folder.unwrap_or_default(),
         failures: common.failures,
-        host: Host {
-            program: std::env::current_exe().map_err(Failure::own)?,
-            silence_max: SILENCE_MAX,
-            after_kill: None,
-        },
+        host: Host { program: std::env::current_exe().map_err(Failure::own)?, silence_max: SILENCE_MAX },
         stop: signals.flag(),
     };
     let json = common.json;

@@ -125,9 +125,6 @@ impl<'a> ProcessSupervisor<'a> {
         }
         let broken = died || now.trouble.is_some() || !(killed || now.closed);
         self.trouble.extend(now.trouble);
-        if killed && let Some(after_kill) = &self.host.after_kill {
-            after_kill.call(self.life);
-        }
         self.life += 1;
         Ok(match (broken, now.closed) {
             (true, _) => After::Broken,

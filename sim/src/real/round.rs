@@ -158,29 +158,6 @@ pub struct Host {
     pub program: PathBuf,
     /// A life without an event for this long is stuck.
     pub silence_max: Duration,
-    /// What happens when a process has been killed, before the next one starts.
-    pub after_kill: Option<AfterKill>,
-}
-
-/// Called with the number of a life that was killed.
-#[derive(Clone)]
-pub struct AfterKill(Arc<dyn Fn(u32) + Send + Sync>);
-
-impl AfterKill {
-    /// Calls this.
-    pub fn new(call: impl Fn(u32) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(call))
-    }
-
-    pub(super) fn call(&self, life: u32) {
-        (self.0)(life);
-    }
-}
-
-impl std::fmt::Debug for AfterKill {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("AfterKill")
-    }
 }
 
 /// The hidden command by which a life is started in a process of its own.
