@@ -19,7 +19,7 @@ pub struct BigInt {
 }
 
 impl BigInt {
-    /// The number, which is no `i64`.
+    /// Returns the number, which is no `i64`.
     pub(crate) fn of<N: TryInto<u128> + TryInto<i128> + Copy>(number: N) -> Self {
         let positive = TryInto::<u128>::try_into(number).ok();
         let negative = || TryInto::<i128>::try_into(number).map_or(0, i128::unsigned_abs);
@@ -30,22 +30,22 @@ impl BigInt {
         Self { is_negative, magnitude: [(magnitude >> 64) as u64, magnitude as u64] }
     }
 
-    /// Whether a number of these parts is no `i64`.
+    /// Returns whether a number of these parts is no `i64`.
     pub(crate) const fn is_big(is_negative: bool, magnitude: u128) -> bool {
         magnitude > i64::MAX as u128 + is_negative as u128
     }
 
-    /// Whether it is below zero.
+    /// Returns whether it is below zero.
     pub const fn is_negative(&self) -> bool {
         self.is_negative
     }
 
-    /// What it is without its sign.
+    /// Returns what it is without its sign.
     pub const fn magnitude(&self) -> u128 {
         (self.magnitude[0] as u128) << 64 | self.magnitude[1] as u128
     }
 
-    /// The number as another type; `None` if that does not hold it.
+    /// Returns the number as another type; `None` if that does not hold it.
     pub fn to_number<N: TryFrom<u128> + TryFrom<i128>>(&self) -> Option<N> {
         let magnitude = self.magnitude();
         if !self.is_negative {

@@ -77,7 +77,7 @@ pub enum CasExpectation {
 }
 
 impl ConflictInfo {
-    /// The key that conflicts.
+    /// Returns the key that conflicts.
     pub const fn key(&self) -> &Key {
         match self {
             Self::ReadConflict { key, .. }
@@ -87,7 +87,7 @@ impl ConflictInfo {
         }
     }
 
-    /// The version of that key now: the commit that won.
+    /// Returns the version of that key now: the commit that won.
     pub const fn current(&self) -> Version {
         match self {
             Self::ReadConflict { current, .. }
@@ -130,7 +130,7 @@ impl fmt::Display for ConflictInfo {
     }
 }
 
-/// A list of conflicts for one message.
+/// Returns a list of conflicts for one message.
 pub(crate) fn describe(conflicts: &[ConflictInfo]) -> String {
     let shown = conflicts.iter().take(3).map(ToString::to_string).collect::<Vec<_>>().join("; ");
     match conflicts.len() {

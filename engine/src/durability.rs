@@ -36,12 +36,12 @@ pub enum Durability {
 }
 
 impl Durability {
-    /// Whether commits are durable before they are visible.
+    /// Returns whether commits are durable before they are visible.
     pub const fn is_strict(self) -> bool {
         matches!(self, Self::Strict)
     }
 
-    /// The bound on the age of acked commits that are not durable.
+    /// Returns the bound on the age of acked commits that are not durable.
     pub(crate) const fn interval(self) -> Option<Duration> {
         match self {
             Self::Strict | Self::Pipelined => None,
@@ -49,7 +49,7 @@ impl Durability {
         }
     }
 
-    /// The bound on the number of commits that are not durable; acked ones are fewer.
+    /// Returns the bound on the number of commits that are not durable; acked ones are fewer.
     pub(crate) const fn commits_max(self) -> u64 {
         match self {
             Self::Batched { commits_max, .. } => commits_max,

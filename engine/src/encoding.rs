@@ -52,7 +52,7 @@ pub(crate) fn decode_value(bytes: &[u8]) -> Result<Value, &'static str> {
 }
 
 impl Value {
-    /// The value as it is stored.
+    /// Returns the value as it is stored.
     #[cfg_attr(not(feature = "sha2"), expect(dead_code, reason = "only event logs and tests ask for it"))]
     pub(crate) fn encoded(&self) -> Vec<u8> {
         let mut bytes = Vec::new();

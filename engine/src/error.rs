@@ -330,8 +330,8 @@ impl From<KeyError> for Error {
 }
 
 impl Error {
-    /// Whether nothing happened, and the same transaction may succeed if it is run again: at once after a
-    /// conflict, later after a timeout or when there was no room.
+    /// Returns whether nothing happened, and the same transaction may succeed if it is run again: at once
+    /// after a conflict, later after a timeout or when there was no room.
     ///
     /// ```
     /// use stormproof::Error;
@@ -349,7 +349,8 @@ impl Error {
         )
     }
 
-    /// Whether another transaction committed first: nothing happened, and running this one again may succeed.
+    /// Returns whether another transaction committed first: nothing happened, and running this one again may
+    /// succeed.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -364,7 +365,7 @@ impl Error {
         matches!(self, Self::Conflict(_))
     }
 
-    /// The error of an operation on a file; running out of space is a kind of its own.
+    /// Returns the error of an operation on a file; running out of space is a kind of its own.
     pub(crate) fn io(operation: &'static str, file: impl Into<String>, source: io::Error) -> Self {
         if let Some(env::Displaced { place, problem }) = env::displaced(&source) {
             Self::Displaced { place: place.clone(), problem: (*problem).to_owned() }

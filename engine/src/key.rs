@@ -81,17 +81,17 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// The namespace that all runs share.
+    /// Returns the namespace that all runs share.
     pub fn shared() -> Self {
         Self::default()
     }
 
-    /// A namespace that belongs to one run.
+    /// Creates a namespace that belongs to one run.
     pub fn of_run(run: RunId) -> Self {
         Self { run: Some(run), ..Self::default() }
     }
 
-    /// The key of that name in this namespace, for key-value data.
+    /// Returns the key of that name in this namespace, for key-value data.
     pub fn key(&self, user_key: impl AsRef<[u8]>) -> Key {
         self.tagged(TypeTag::Kv, user_key.as_ref())
     }
@@ -170,14 +170,14 @@ impl PartialOrd for Key {
 }
 
 impl Key {
-    /// The encoded bytes, in whose order keys are ordered.
+    /// Returns the encoded bytes, in whose order keys are ordered.
     #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether these are its encoded bytes. Most keys have 16 to 32, which are two words of 16 that may
-    /// overlap.
+    /// Returns whether these are its encoded bytes. Most keys have 16 to 32, which are two words of 16 that
+    /// may overlap.
     #[inline]
     pub(crate) fn is(&self, bytes: &[u8]) -> bool {
         let own = self.as_bytes();
@@ -198,7 +198,7 @@ impl Key {
         }
     }
 
-    /// The key that has these encoded bytes; `None` if no key has.
+    /// Returns the key that has these encoded bytes; `None` if no key has.
     ///
     /// ```
     /// use stormproof::{Key, Namespace};
@@ -220,18 +220,18 @@ impl Key {
         (bytes.get(..prefix.as_bytes().len())? == prefix.as_bytes()).then_some(key)
     }
 
-    /// The name that the user gave, without namespace and type tag.
+    /// Returns the name that the user gave, without namespace and type tag.
     pub fn user_key(&self) -> &[u8] {
         Self::user_key_of(&self.0)
     }
 
-    /// The user key of an encoded key.
+    /// Returns the user key of an encoded key.
     #[inline]
     pub(crate) fn user_key_of(bytes: &[u8]) -> &[u8] {
         &bytes[user_key_start(bytes)..]
     }
 
-    /// The namespace.
+    /// Returns the namespace.
     pub fn namespace(&self) -> Namespace {
         let mut namespace = Namespace::default();
         if self.0.first() == Some(&NAMED) {
@@ -249,18 +249,18 @@ impl Key {
         namespace
     }
 
-    /// What kind of data the key holds.
+    /// Returns what kind of data the key holds.
     pub fn tag(&self) -> Option<TypeTag> {
         self.0.get(user_key_start(&self.0).checked_sub(1)?).copied().and_then(TypeTag::from_byte)
     }
 
-    /// Whether the key is one of the database's own.
+    /// Returns whether the key is one of the database's own.
     #[inline]
     pub(crate) fn is_system(&self) -> bool {
         Self::is_system_encoded(&self.0)
     }
 
-    /// Whether an encoded key is one of the database's own. Those come before all others.
+    /// Returns whether an encoded key is one of the database's own. Those come before all others.
     #[inline]
     pub(crate) fn is_system_encoded(encoded: &[u8]) -> bool {
         encoded.first() == Some(&SYSTEM)
@@ -319,12 +319,12 @@ impl Key {
         self
     }
 
-    /// The number at the end of the key.
+    /// Returns the number at the end of the key.
     pub(crate) fn last_number(&self) -> Option<u64> {
         self.0.last_chunk().map(|bytes| u64::from_be_bytes(*bytes))
     }
 
-    /// The first key behind all those that start with this one; `None` if there is none.
+    /// Returns the first key behind all those that start with this one; `None` if there is none.
     pub(crate) fn prefix_end(&self) -> Option<Self> {
         let mut end = KeyBytes::from_slice(&self.0);
         while let Some(last) = end.last_mut() {
@@ -337,7 +337,7 @@ impl Key {
         None
     }
 
-    /// The smallest key greater than this one.
+    /// Returns the smallest key greater than this one.
     pub(crate) fn successor(&self) -> Self {
         let mut bytes = KeyBytes::with_capacity(self.0.len() + 1);
         bytes.extend_from_slice(&self.0);
@@ -353,7 +353,7 @@ impl fmt::Debug for Key {
 }
 
 impl fmt::Display for Key {
-    /// The user key, quoted and escaped, behind its namespace if that is not the shared one.
+    /// Writes the user key, quoted and escaped, behind its namespace if that is not the shared one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.first() == Some(&NAMED) {
             let Namespace { tenant, app, agent, run } = self.namespace();
@@ -373,7 +373,7 @@ impl fmt::Display for Key {
 
 /// What names a key: plain bytes or text for a key of the shared namespace, or a whole [`Key`].
 pub trait IntoKey {
-    /// The whole key.
+    /// Returns the whole key.
     fn into_key(self) -> Key;
 }
 
@@ -418,7 +418,7 @@ impl IntoKey for &Key {
     }
 }
 
-/// Where the user key of an encoded key begins.
+/// Returns where the user key of an encoded key begins.
 #[inline]
 fn user_key_start(bytes: &[u8]) -> usize {
     if bytes.first() != Some(&NAMED) {

@@ -56,7 +56,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The share of commits that conflicted, from 0 to 1.
+    /// Returns the share of commits that conflicted, from 0 to 1.
     pub fn conflict_rate(&self) -> f64 {
         let asked = self.commits + self.conflicts;
         if asked == 0 { 0.0 } else { self.conflicts as f64 / asked as f64 }

@@ -36,12 +36,12 @@ pub struct KeyRange {
 }
 
 impl KeyRange {
-    /// All keys of the shared namespace that start with `prefix`.
+    /// Returns all keys of the shared namespace that start with `prefix`.
     pub fn prefix(prefix: impl AsRef<[u8]>) -> Self {
         Self::all_with(Key::shared(TypeTag::Kv, prefix.as_ref()))
     }
 
-    /// All keys of a namespace that start with `prefix`.
+    /// Returns all keys of a namespace that start with `prefix`.
     pub fn in_namespace(namespace: &Namespace, prefix: impl AsRef<[u8]>) -> Self {
         Self::all_with(namespace.key(prefix))
     }
@@ -61,7 +61,7 @@ impl KeyRange {
         self.end.as_ref()
     }
 
-    /// Whether the key lies in the range.
+    /// Returns whether the key lies in the range.
     pub fn contains(&self, key: &Key) -> bool {
         self.start <= *key && self.end.as_ref().is_none_or(|end| key < end)
     }
@@ -75,31 +75,31 @@ impl KeyRange {
         Self { start, end }
     }
 
-    /// Whether there can be a key that lies in both.
+    /// Returns whether there can be a key that lies in both.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         let begins_before_end_of =
             |one: &Self, two: &Self| two.end.as_ref().is_none_or(|end| one.start < *end);
         begins_before_end_of(self, other) && begins_before_end_of(other, self)
     }
 
-    /// Every key of the database, the system's own included.
+    /// Returns every key of the database, the system's own included.
     pub(crate) fn everything() -> Self {
         Self { start: Key::from_encoded(&[]), end: None }
     }
 
-    /// The part of the range up to a key in it.
+    /// Returns the part of the range up to a key in it.
     #[cfg(feature = "simulation")]
     pub(crate) fn up_to(&self, last: &Key) -> Self {
         Self { start: self.start.clone(), end: Some(last.successor()) }
     }
 
-    /// The part of the range from a key in it.
+    /// Returns the part of the range from a key in it.
     #[cfg(feature = "simulation")]
     pub(crate) fn from(&self, first: &Key) -> Self {
         Self { start: first.clone(), end: self.end.clone() }
     }
 
-    /// The part of the range that a scan has covered when it stops early behind `last`.
+    /// Returns the part of the range that a scan has covered when it stops early behind `last`.
     pub(crate) fn cut_behind(&self, last: &Key, reverse: bool) -> Self {
         if rt::mutant!(LimitedScanForgetsLast) {
             let (start, end) = if reverse {

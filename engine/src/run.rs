@@ -71,7 +71,7 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    /// A run with a fresh id, no parent and no tags.
+    /// Creates a run with a fresh id, no parent and no tags.
     pub fn new() -> Self {
         Self::default()
     }
@@ -109,7 +109,7 @@ impl RunRef {
     /// The database itself, as whom run records are written and expired keys are swept.
     pub(crate) const SYSTEM: Self = Self { id: RunId::from_bytes([0; 16]), number: RunNumber::ZERO };
 
-    /// Whether it is the database itself.
+    /// Returns whether it is the database itself.
     #[inline]
     pub(crate) fn is_system(self) -> bool {
         self.number == RunNumber::ZERO
@@ -181,7 +181,7 @@ impl Numbers {
 }
 
 impl RunTable {
-    /// An empty table. The seed is that of the database, so that no one can choose ids that collide.
+    /// Creates an empty table. The seed is that of the database, so that no one can choose ids that collide.
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             by_id: Table::new("runs", FixedState::with_seed(seed), 0),
@@ -196,7 +196,7 @@ impl RunTable {
         found.ok_or(Error::RunNotFound(id))
     }
 
-    /// A run that may write.
+    /// Returns a run that may write.
     #[inline]
     pub(crate) fn find_active(&self, id: RunId) -> Result<RunRef> {
         let found = self.by_id.with(&id, |run| (RunRef { id, number: run.0.number }, run.0.has_ended()));
@@ -207,8 +207,8 @@ impl RunTable {
         }
     }
 
-    /// Whether a run has ended, in commit order if the commit leader asks. One that is forgotten has, also if
-    /// another was begun with its id.
+    /// Returns whether a run has ended, in commit order if the commit leader asks. One that is forgotten has,
+    /// also if another was begun with its id.
     #[inline]
     pub(crate) fn has_ended(&self, run: RunRef) -> bool {
         let has_ended = |found: &ById| found.0.number != run.number || found.0.has_ended();
@@ -219,7 +219,7 @@ impl RunTable {
         self.numbers.read().runs.get(&number).map(|(id, _)| *id)
     }
 
-    /// The highest number that was ever in use.
+    /// Returns the highest number that was ever in use.
     pub(crate) fn last_number(&self) -> RunNumber {
         RunNumber::new(self.last_number.load(Ordering::SeqCst))
     }
@@ -291,17 +291,17 @@ impl RunEntry {
 }
 
 impl RunRecord {
-    /// The key under which a run's record is.
+    /// Returns the key under which a run's record is.
     pub(crate) fn key(id: RunId) -> Key {
         Key::system(TypeTag::Run, id.as_bytes())
     }
 
-    /// The key that reserves a run's number. That of the last run stays when the run is forgotten.
+    /// Returns the key that reserves a run's number. That of the last run stays when the run is forgotten.
     pub(crate) fn number_key(number: RunNumber) -> Key {
         Key::system(TypeTag::State, &number.get().to_be_bytes())
     }
 
-    /// Which number a key of the system reserves, if it does.
+    /// Returns which number a key of the system reserves, if it does.
     fn number_of(key: &Key) -> Option<RunNumber> {
         let is_number = key.is_system() && key.tag() == Some(TypeTag::State);
         key.last_number().filter(|_| is_number).map(RunNumber::new)

@@ -20,7 +20,7 @@ use uuid::Uuid;
 pub struct RunId(Uuid);
 
 impl RunId {
-    /// A fresh random one (UUID version 4), from the given entropy.
+    /// Creates a fresh random one (UUID version 4), from the given entropy.
     pub fn random(entropy: &dyn Entropy) -> Self {
         let mut bytes = [0; 16];
         entropy.fill(&mut bytes);
@@ -32,12 +32,12 @@ impl RunId {
         Self(uuid)
     }
 
-    /// The UUID.
+    /// Returns the UUID.
     pub const fn as_uuid(&self) -> &Uuid {
         &self.0
     }
 
-    /// The 16 bytes of the UUID.
+    /// Returns the 16 bytes of the UUID.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
     }

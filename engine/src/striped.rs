@@ -21,7 +21,7 @@ impl<T> StripedArc<T> {
         Self(std::array::from_fn(|_| Stripe::new(shared)))
     }
 
-    /// The stripe of this thread.
+    /// Returns the stripe of this thread.
     #[inline]
     pub(crate) fn own(&self) -> &Arc<Stripe<T>> {
         &self.0[rt::thread::stripe()]
@@ -29,7 +29,7 @@ impl<T> StripedArc<T> {
 }
 
 impl<T> Stripe<T> {
-    /// A stripe apart, for a thread of the engine's own.
+    /// Returns a stripe apart, for a thread of the engine's own.
     pub(crate) fn new(shared: &Arc<T>) -> Arc<Self> {
         Arc::new(Self(Arc::clone(shared)))
     }

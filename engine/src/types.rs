@@ -19,12 +19,12 @@ macro_rules! number {
                 Self(number)
             }
 
-            /// The plain number.
+            /// Returns the plain number.
             pub const fn get(self) -> u64 {
                 self.0
             }
 
-            /// The one after this.
+            /// Returns the one after this.
             ///
             /// # Panics
             /// At the end of the range, which no database lives to see.
@@ -73,7 +73,7 @@ number! {
 }
 
 impl Version {
-    /// The one before this; zero has none before it.
+    /// Returns the one before this; zero has none before it.
     #[must_use]
     pub(crate) const fn previous(self) -> Self {
         Self(self.0.saturating_sub(1))

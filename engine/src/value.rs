@@ -47,7 +47,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// The name of its type, for messages.
+    /// Returns the name of its type, for messages.
     pub const fn type_name(&self) -> &'static str {
         match self {
             Self::Null => "Null",
@@ -83,7 +83,7 @@ impl Value {
         size
     }
 
-    /// How deep arrays and maps nest: 0 for a plain value.
+    /// Returns how deep arrays and maps nest: 0 for a plain value.
     pub fn depth(&self) -> usize {
         let mut deepest = 0;
         let mut rest = SmallVec::<[(&Self, usize); 8]>::from_slice(&[(self, 0)]);

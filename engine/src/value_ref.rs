@@ -72,7 +72,7 @@ enum Entries<'a> {
 }
 
 impl<'a> ValueRef<'a> {
-    /// The value, free to keep.
+    /// Returns the value, free to keep.
     pub fn to_value(self) -> Value {
         match self {
             Self::Null => Value::Null,
@@ -87,7 +87,7 @@ impl<'a> ValueRef<'a> {
         }
     }
 
-    /// The name of its type, as [`Value::type_name`].
+    /// Returns the name of its type, as [`Value::type_name`].
     pub const fn type_name(&self) -> &'static str {
         match self {
             Self::Null => "Null",
@@ -111,7 +111,7 @@ impl<'a> ValueRef<'a> {
         Encoded(bytes).value().expect("a stored value is an encoded one")
     }
 
-    /// Whether bytes are one encoded value, and nothing else.
+    /// Checks whether bytes are one encoded value, and nothing else.
     ///
     /// # Errors
     /// What is wrong.
@@ -184,7 +184,7 @@ impl fmt::Display for ValueRef<'_> {
 }
 
 impl<'a> ArrayRef<'a> {
-    /// How many values there are.
+    /// Returns how many values there are.
     pub const fn len(&self) -> usize {
         match self.0 {
             Items::Owned(values) => values.len(),
@@ -192,12 +192,12 @@ impl<'a> ArrayRef<'a> {
         }
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The values in order.
+    /// Returns the values in order.
     pub fn iter(&self) -> impl Iterator<Item = ValueRef<'a>> + use<'a> {
         let (owned, count, bytes) = match self.0 {
             Items::Owned(values) => (values, 0, &[][..]),
@@ -208,7 +208,7 @@ impl<'a> ArrayRef<'a> {
         owned.iter().map(ValueRef::from).chain(encoded)
     }
 
-    /// The values, free to keep.
+    /// Returns the values, free to keep.
     pub fn to_vec(&self) -> Vec<Value> {
         self.iter().map(ValueRef::to_value).collect()
     }
@@ -221,7 +221,7 @@ impl fmt::Debug for ArrayRef<'_> {
 }
 
 impl<'a> MapRef<'a> {
-    /// How many values there are.
+    /// Returns how many values there are.
     pub fn len(&self) -> usize {
         match self.0 {
             Entries::Owned(values) => values.len(),
@@ -229,7 +229,7 @@ impl<'a> MapRef<'a> {
         }
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -249,7 +249,7 @@ impl<'a> MapRef<'a> {
         owned.map(|(name, value)| (name.as_str(), ValueRef::from(value))).chain(encoded)
     }
 
-    /// The value of that name.
+    /// Returns the value of that name.
     pub fn get(&self, name: &str) -> Option<ValueRef<'a>> {
         match self.0 {
             Entries::Owned(values) => values.get(name).map(ValueRef::from),
@@ -273,7 +273,7 @@ impl fmt::Debug for MapRef<'_> {
 struct Encoded<'a>(&'a [u8]);
 
 impl<'a> Encoded<'a> {
-    /// The value at the front, which may go on to the end: what follows it is not looked at.
+    /// Returns the value at the front, which may go on to the end: what follows it is not looked at.
     #[inline]
     fn value(&mut self) -> Option<ValueRef<'a>> {
         Some(match self.byte()? {
@@ -303,7 +303,7 @@ impl<'a> Encoded<'a> {
         })
     }
 
-    /// The value at the front, and moves behind it.
+    /// Returns the value at the front, and moves behind it.
     fn take_value(&mut self) -> ValueRef<'a> {
         let value = self.value().expect("a stored value is an encoded one");
         match value {
@@ -366,7 +366,7 @@ impl<'a> Encoded<'a> {
         std::str::from_utf8(self.bytes()?).ok()
     }
 
-    /// One byte below 251; or 251, 252, 253 and two, four, eight bytes.
+    /// Reads one byte below 251; or 251, 252, 253 and two, four, eight bytes.
     #[inline]
     fn varint(&mut self) -> Option<u64> {
         let width = match self.byte()? {
@@ -383,7 +383,7 @@ impl<'a> Encoded<'a> {
         Some(u64::from_le_bytes(bytes))
     }
 
-    /// A number of eight or sixteen bytes behind 253 or 254.
+    /// Reads a number of eight or sixteen bytes behind 253 or 254.
     fn large_varint(&mut self) -> Option<u128> {
         if self.0.first() != Some(&254) {
             return self.varint().map(u128::from);
@@ -393,7 +393,7 @@ impl<'a> Encoded<'a> {
         Some(u128::from_le_bytes(*number))
     }
 
-    /// A signed number, small if it is near zero.
+    /// Reads a signed number, small if it is near zero.
     #[inline]
     fn signed_varint(&mut self) -> Option<i64> {
         let zigzag = self.varint()?;

@@ -8,7 +8,7 @@ pub struct UnixMillis(pub u64);
 
 /// A source of wall time.
 pub trait Clock: Send + Sync + Debug {
-    /// The current wall time. Not monotonic: administrators and time services set clocks back.
+    /// Returns the current wall time. Not monotonic: administrators and time services set clocks back.
     fn now(&self) -> UnixMillis;
 }
 

@@ -73,7 +73,7 @@ pub trait Disk: Send + Sync + Debug {
     /// Removes a file.
     fn remove(&self, name: &str) -> io::Result<()>;
 
-    /// The names of all entries, sorted: files, and whatever else there is.
+    /// Returns the names of all entries, sorted: files, and whatever else there is.
     fn list(&self) -> io::Result<Vec<String>>;
 
     /// Returns the kind of an entry. Links are not followed.
@@ -130,7 +130,7 @@ pub trait File: Send + Sync + Debug {
     /// Length in bytes.
     fn len(&self) -> io::Result<u64>;
 
-    /// Whether the file has no content.
+    /// Returns whether the file has no content.
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
     }

@@ -7,7 +7,7 @@ pub trait Entropy: Send + Sync + Debug {
     /// Fills `bytes` with random bits.
     fn fill(&self, bytes: &mut [u8]);
 
-    /// A random integer, uniform over all of `u64`.
+    /// Returns a random integer, uniform over all of `u64`.
     fn next_u64(&self) -> u64 {
         let mut bytes = [0; 8];
         self.fill(&mut bytes);

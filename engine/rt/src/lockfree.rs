@@ -30,7 +30,7 @@ where
     T: Clone + Eq + Hash + 'static,
     S: BuildHasher,
 {
-    /// An empty one, with room for `capacity`; `label` names it in simulations.
+    /// Creates an empty one, with room for `capacity`; `label` names it in simulations.
     pub fn new(_label: &'static str, hasher: S, capacity: usize) -> Self {
         Self(HashIndex::with_capacity_and_hasher(capacity, hasher))
     }
@@ -71,7 +71,7 @@ impl<T, S: BuildHasher> fmt::Debug for Table<T, S> {
 pub struct Published<T>(Shared<T>);
 
 impl<T: 'static> Published<T> {
-    /// A value to be published through an [`AtomicRef`].
+    /// Creates a value to be published through an [`AtomicRef`].
     #[inline]
     pub fn new(value: T) -> Self {
         Self(Shared::new(value))
@@ -132,13 +132,13 @@ pub struct Loaded<'pin, T> {
 }
 
 impl<T> Loaded<'_, T> {
-    /// Whether both are one and the same value, and not only equal ones.
+    /// Returns whether both are one and the same value, and not only equal ones.
     #[inline]
     pub fn is_same(&self, other: &Self) -> bool {
         std::ptr::eq(self.value, other.value)
     }
 
-    /// A reference that is free to keep; `None` if the value has been replaced since it was loaded.
+    /// Returns a reference that is free to keep; `None` if the value has been replaced since it was loaded.
     #[inline]
     pub fn keep(&self) -> Option<Published<T>> {
         self.pointer.get_shared().map(Published)
@@ -209,7 +209,7 @@ impl<T> WriteOnce<T> {
         Self(OnceLock::new())
     }
 
-    /// The value, once it is there.
+    /// Returns the value, once it is there.
     #[inline]
     pub fn get(&self) -> Option<&T> {
         self.0.get()

@@ -4,8 +4,9 @@
 #[inline(always)]
 pub fn at(_label: &'static str) {}
 
-/// Whether this is a simulation. What is promised must not depend on it: it chooses sizes and defaults, by
-/// which small simulations reach what takes large databases otherwise, and keeps out what is not simulated.
+/// Returns whether this is a simulation. What is promised must not depend on it: it chooses sizes and
+/// defaults, by which small simulations reach what takes large databases otherwise, and keeps out what is not
+/// simulated.
 #[inline(always)]
 pub const fn is_simulated() -> bool {
     false

@@ -66,7 +66,7 @@ mod lock {
             self.0.try_lock()
         }
 
-        /// The value, without locking: the exclusive borrow proves that it is free.
+        /// Returns the value, without locking: the exclusive borrow proves that it is free.
         #[inline]
         pub fn get_mut(&mut self) -> &mut T {
             self.0.get_mut()
@@ -104,7 +104,7 @@ mod lock {
             self.0.write()
         }
 
-        /// The value, without locking: the exclusive borrow proves that it is free.
+        /// Returns the value, without locking: the exclusive borrow proves that it is free.
         #[inline]
         pub fn get_mut(&mut self) -> &mut T {
             self.0.get_mut()

@@ -21,7 +21,7 @@ impl<T> JoinHandle<T> {
         self.0.join()
     }
 
-    /// Whether the thread has ended, so that `join` would not wait.
+    /// Returns whether the thread has ended, so that `join` would not wait.
     pub fn is_finished(&self) -> bool {
         self.0.is_finished()
     }
@@ -88,7 +88,8 @@ pub fn yield_now() {
 /// Into how many parts counters are split that many threads change at once.
 pub const STRIPES: usize = 8;
 
-/// The part of such a counter that this thread changes: threads that work at once mostly have different ones.
+/// Returns the part of such a counter that this thread changes: threads that work at once mostly have
+/// different ones.
 #[inline]
 pub fn stripe() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);

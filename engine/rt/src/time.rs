@@ -23,7 +23,7 @@ impl Instant {
         self.0
     }
 
-    /// The time from `earlier` to this, zero if `earlier` is the later one.
+    /// Returns the time from `earlier` to this, zero if `earlier` is the later one.
     pub fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -35,7 +35,7 @@ impl Instant {
     }
 }
 
-/// The time now.
+/// Returns the time now.
 pub fn now() -> Instant {
     static START: OnceLock<std::time::Instant> = OnceLock::new();
     let start = START.get_or_init(std::time::Instant::now);

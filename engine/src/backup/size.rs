@@ -18,7 +18,7 @@ pub struct DiskSize {
 }
 
 impl DiskSize {
-    /// All of it.
+    /// Returns all of it.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();

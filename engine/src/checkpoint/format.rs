@@ -86,7 +86,7 @@ impl CheckpointFooter {
     }
 }
 
-/// The checksum of a block: of its place, its lengths and its content as stored.
+/// Returns the checksum of a block: of its place, its lengths and its content as stored.
 pub(super) fn block_crc(
     database: &DatabaseId,
     version: Version,

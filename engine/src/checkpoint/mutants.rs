@@ -6,8 +6,8 @@ use crate::error::Result;
 use crate::types::{Lsn, Version};
 use crate::wal::Log;
 
-/// The place from which the log is needed behind a checkpoint: where replay starts, or by the bug where the
-/// log was durable when the file was finished.
+/// Returns the place from which the log is needed behind a checkpoint: where replay starts, or by the bug
+/// where the log was durable when the file was finished.
 #[inline(always)]
 pub(super) fn needed_from(replay: Lsn, durable: Lsn) -> Lsn {
     if rt::mutant!(LogBehindCheckpointDropped) { durable } else { replay }

@@ -110,7 +110,7 @@ impl CheckpointReader {
         Ok(entries)
     }
 
-    /// The pages of a block, which has `count` entries, behind `last_key`.
+    /// Returns the pages of a block, which has `count` entries, behind `last_key`.
     fn decode(
         &self,
         block: &[u8],

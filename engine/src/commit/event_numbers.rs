@@ -93,7 +93,7 @@ impl StreamHead {
         head
     }
 
-    /// What follows the entry that is stored under a key, or the anchor of its stream.
+    /// Returns what follows the entry that is stored under a key, or the anchor of its stream.
     pub(crate) fn behind(stream: &Key, key: &[u8], stored: Value) -> Option<Self> {
         let (hash, value) = unpack(stored)?;
         if key != stream.as_bytes() {
@@ -105,14 +105,14 @@ impl StreamHead {
         }
     }
 
-    /// What is stored under the key of the stream itself once the entries before this are truncated: where
-    /// the rest begins, and the hash that its first entry is linked to.
+    /// Returns what is stored under the key of the stream itself once the entries before this are truncated:
+    /// where the rest begins, and the hash that its first entry is linked to.
     pub(crate) fn anchor(&self) -> Value {
         let hash = if rt::mutant!(AnchorWithoutHash) { [0; 32] } else { self.hash };
         Value::Array(vec![Value::from(&hash), Value::I64(i64::try_from(self.next).unwrap_or(i64::MAX))])
     }
 
-    /// The key and the stored value of the next entry; moves on behind it.
+    /// Returns the key and the stored value of the next entry; moves on behind it.
     pub(crate) fn link(&mut self, stream: &Key, value: Value) -> (Key, Value) {
         let key = stream.clone().with_number(self.next);
         self.hash = chain(&self.hash, self.next, &value);

@@ -217,12 +217,12 @@ impl Leader {
         self.writer.free_retired();
     }
 
-    /// How many bytes of what was replaced wait until no reader has them.
+    /// Returns how many bytes of what was replaced wait until no reader has them.
     pub(crate) fn retired_bytes(&self) -> u64 {
         self.writer.retired_bytes()
     }
 
-    /// How many old versions and tombstones wait to be collected.
+    /// Returns how many old versions and tombstones wait to be collected.
     pub(crate) fn surplus(&self) -> usize {
         self.writer.surplus()
     }

@@ -40,7 +40,7 @@ pub(super) fn suppress(conflicts: &mut Vec<ConflictInfo>, request: &Request) {
     }
 }
 
-/// Whether it is a conflict about one key of that kind.
+/// Returns whether it is a conflict about one key of that kind.
 fn concerns(conflict: &ConflictInfo, kind: TypeTag) -> bool {
     !matches!(conflict, ConflictInfo::RangeConflict { .. }) && conflict.key().tag() == Some(kind)
 }
@@ -123,14 +123,15 @@ pub(super) fn publish_after_events(
     *writes = rest;
 }
 
-/// The last version, from behind which on a collection may forget tombstones; by the bug, the one when the
-/// collection began.
+/// Returns the last version, from behind which on a collection may forget tombstones; by the bug, the one
+/// when the collection began.
 #[inline]
 pub(super) fn next_version(last: Version, first: Version) -> Version {
     if rt::mutant!(CollectionForgetsByItsBeginning) { first } else { last }
 }
 
-/// Whether no snapshot was registered when a leaf's turn came: asked once, and not for each tombstone.
+/// Returns whether no snapshot was registered when a leaf's turn came: asked once, and not for each
+/// tombstone.
 #[inline]
 pub(super) fn was_idle(store: &Store) -> bool {
     rt::mutant!(TombstoneGoesUnseen) && store.snapshots.is_idle()

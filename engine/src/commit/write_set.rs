@@ -113,7 +113,7 @@ impl WriteSet {
         }
     }
 
-    /// The writes in key order.
+    /// Returns the writes in key order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &BufferedWrite)> {
         let (few, many) = match &self.entries {
             Entries::Few(entries) => (Some(entries), None),
@@ -122,7 +122,7 @@ impl WriteSet {
         few.into_iter().flatten().map(|(key, write)| (key, write)).chain(many.into_iter().flatten())
     }
 
-    /// The writes in key order, to keep.
+    /// Returns the writes in key order, to keep.
     pub(crate) fn into_iter(self) -> impl Iterator<Item = (Key, BufferedWrite)> {
         let (few, many) = match self.entries {
             Entries::Few(entries) => (entries, BTreeMap::new()),
@@ -131,7 +131,7 @@ impl WriteSet {
         few.into_iter().chain(many)
     }
 
-    /// The writes to keys of a range, in key order.
+    /// Returns the writes to keys of a range, in key order.
     pub(crate) fn in_range(&self, range: &KeyRange) -> Vec<(&Key, &BufferedWrite)> {
         match &self.entries {
             Entries::Few(entries) => entries

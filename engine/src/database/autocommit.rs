@@ -133,7 +133,7 @@ impl Database {
         self.transaction(run, |txn| txn.delete(&key))
     }
 
-    /// Whether a key is present now.
+    /// Returns whether a key is present now.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -146,8 +146,8 @@ impl Database {
         self.get_with(key, |value| value.is_some())
     }
 
-    /// The entries of a range as of now, lazily, in key order or backwards. The iterator reads a snapshot of
-    /// its own.
+    /// Returns the entries of a range as of now, lazily, in key order or backwards. The iterator reads a
+    /// snapshot of its own.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -162,7 +162,7 @@ impl Database {
         self.snapshot().into_range(range.into())
     }
 
-    /// The entries of the shared namespace whose keys start with `prefix`: a [`range`](Self::range).
+    /// Returns the entries of the shared namespace whose keys start with `prefix`: a [`range`](Self::range).
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;

@@ -171,7 +171,7 @@ impl DatabaseBuilder {
         self
     }
 
-    /// What to do about damage in what had been synced. Default: refuse to open.
+    /// Sets what to do about damage in what had been synced. Default: refuse to open.
     pub const fn salvage(mut self, salvage: Salvage) -> Self {
         self.salvage = salvage;
         self
@@ -184,7 +184,7 @@ impl DatabaseBuilder {
         self
     }
 
-    /// How many bytes ahead the log allocates space on disk at most, 0 to 2^30, so that most syncs don't
+    /// Sets how many bytes ahead the log allocates space on disk at most, 0 to 2^30, so that most syncs don't
     /// change the file's size. A segment begins with 16 KiB, and allocates as much again as it holds.
     /// Default: 1 MiB.
     pub const fn allocate_bytes(mut self, bytes: u64) -> Self {
@@ -192,8 +192,8 @@ impl DatabaseBuilder {
         self
     }
 
-    /// How many bytes of log may wait to be written before commits wait too, in the modes in which they wait
-    /// at all: 1 KiB to 2 GiB. Default: 8 MiB.
+    /// Sets how many bytes of log may wait to be written before commits wait too, in the modes in which they
+    /// wait at all: 1 KiB to 2 GiB. Default: 8 MiB.
     pub const fn log_buffer_bytes_max(mut self, bytes: usize) -> Self {
         self.log.buffer_bytes_max = bytes;
         self
@@ -214,14 +214,14 @@ impl DatabaseBuilder {
         self
     }
 
-    /// How long after the last checkpoint another one is written, if anything has been logged: 1 ms to a
+    /// Sets how long after the last checkpoint another one is written, if anything has been logged: 1 ms to a
     /// year. Default: never for this reason alone.
     pub const fn checkpoint_interval(mut self, interval: Duration) -> Self {
         self.log.checkpoint_interval = Some(interval);
         self
     }
 
-    /// Where wall time comes from: expiry and run records read it.
+    /// Sets where wall time comes from: expiry and run records read it.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -237,13 +237,13 @@ impl DatabaseBuilder {
         self
     }
 
-    /// Where random bits come from: ids, jitter, hash seeds.
+    /// Sets where random bits come from: ids, jitter, hash seeds.
     pub fn entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
         self.entropy = entropy;
         self
     }
 
-    /// What transactions are protected from, unless their options say otherwise. Default: serializable.
+    /// Sets what transactions are protected from, unless their options say otherwise. Default: serializable.
     pub const fn isolation(mut self, isolation: Isolation) -> Self {
         self.defaults.isolation = isolation;
         self
@@ -255,8 +255,8 @@ impl DatabaseBuilder {
         self
     }
 
-    /// How long a transaction may run, unless its options say otherwise: 1 ns to a year. Default: as long as
-    /// it likes.
+    /// Sets how long a transaction may run, unless its options say otherwise: 1 ns to a year. Default: as
+    /// long as it likes.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.defaults.limits.timeout = Some(timeout);
         self
@@ -282,27 +282,27 @@ impl DatabaseBuilder {
         self
     }
 
-    /// How long [`Database::close`] waits for open transactions: up to a year. Default: 5 s.
+    /// Sets how long [`Database::close`] waits for open transactions: up to a year. Default: 5 s.
     pub const fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
     }
 
-    /// How often expired keys are swept and old versions collected while nothing is committed: 100 µs to a
-    /// year. Default: 1 s.
+    /// Sets how often expired keys are swept and old versions collected while nothing is committed: 100 µs to
+    /// a year. Default: 1 s.
     pub const fn maintenance_interval(mut self, interval: Duration) -> Self {
         self.maintenance_interval = interval;
         self
     }
 
-    /// How many runs that have ended are kept, those that ended last; the others are
+    /// Sets how many runs that have ended are kept, those that ended last; the others are
     /// [forgotten](Database::forget_run). Any number, and `usize::MAX` for all. Default: all.
     pub const fn ended_runs_max(mut self, runs: usize) -> Self {
         self.retention.runs_max = runs;
         self
     }
 
-    /// How long a run is kept after its end; then it is [forgotten](Database::forget_run): up to a year.
+    /// Sets how long a run is kept after its end; then it is [forgotten](Database::forget_run): up to a year.
     /// Default: for ever.
     pub const fn ended_runs_age_max(mut self, age: Duration) -> Self {
         self.retention.age_max = Some(age);
@@ -317,22 +317,22 @@ impl DatabaseBuilder {
         self
     }
 
-    /// How many spans of versions snapshots are counted in, 2 to 65,536: the more, the more exactly
+    /// Sets how many spans of versions snapshots are counted in, 2 to 65,536: the more, the more exactly
     /// collection follows long readers. Default: 64.
     pub const fn snapshot_generations(mut self, generations: usize) -> Self {
         self.snapshot_generations = generations;
         self
     }
 
-    /// How many commits there are between two looks at the oldest snapshot, at least 1: the fewer, the sooner
-    /// old versions go, and the more a commit costs. Default: 32.
+    /// Sets how many commits there are between two looks at the oldest snapshot, at least 1: the fewer, the
+    /// sooner old versions go, and the more a commit costs. Default: 32.
     pub const fn collect_every(mut self, commits: u64) -> Self {
         self.collect_every = commits;
         self
     }
 
-    /// How many threads recovery fills the index with, 1 to 1,024, beside the one that reads, once it has
-    /// read some megabytes. Default: as many as the machine runs at once, up to 4.
+    /// Sets how many threads recovery fills the index with, 1 to 1,024, beside the one that reads, once it
+    /// has read some megabytes. Default: as many as the machine runs at once, up to 4.
     pub const fn recovery_threads(mut self, threads: usize) -> Self {
         self.recovery_threads = threads;
         self

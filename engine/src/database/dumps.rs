@@ -48,7 +48,7 @@ pub struct DumpEntry {
 }
 
 impl DumpEntry {
-    /// An entry that does not expire, of the first version, written by the database itself.
+    /// Creates an entry that does not expire, of the first version, written by the database itself.
     pub const fn new(key: Key, value: Value) -> Self {
         let (version, txn) = (Version::new(1), TxnId::new(1));
         Self { key, value, expires_at: None, version, txn, run: RunNumber::ZERO }
@@ -94,7 +94,7 @@ impl Database {
         }
     }
 
-    /// The first of a range: so that nothing of the index is held while they are visited.
+    /// Returns the first of a range: so that nothing of the index is held while they are visited.
     fn entries_of(&self, range: &KeyRange, at: Version) -> Vec<(Key, crate::mvcc::VersionEntry)> {
         let mut entries = Vec::with_capacity(CHUNK);
         self.store().index.entries(range, at, |entry| {
@@ -104,8 +104,8 @@ impl Database {
         entries
     }
 
-    /// A database in memory with these entries, in any order, each key once: versions go on behind the
-    /// highest of them. To keep it, write a [backup](Database::backup_to) of it.
+    /// Creates a database in memory with these entries, in any order, each key once: versions go on behind
+    /// the highest of them. To keep it, write a [backup](Database::backup_to) of it.
     ///
     /// # Errors
     /// Those of `entries`; [`Error::Invalid`] for a key that comes twice;

@@ -52,7 +52,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// An empty database in memory: no log, nothing survives.
+    /// Creates an empty database in memory: no log, nothing survives.
     ///
     /// ```
     /// let db = stormproof::Database::open_in_memory()?;
@@ -105,7 +105,8 @@ impl Database {
         DatabaseBuilder::new()
     }
 
-    /// The whole database as of now. Takes no time and no memory, but while it lives, what it sees is kept.
+    /// Returns the whole database as of now. Takes no time and no memory, but while it lives, what it sees is
+    /// kept.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -142,8 +143,8 @@ impl Database {
         body(&self.snapshot())
     }
 
-    /// Who wrote the value that a key has now: run and transaction. `None` if the key never existed, or if
-    /// its tombstone has been collected.
+    /// Returns who wrote the value that a key has now: run and transaction. `None` if the key never existed,
+    /// or if its tombstone has been collected.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -168,7 +169,7 @@ impl Database {
         })
     }
 
-    /// The newest published version.
+    /// Returns the newest published version.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -182,7 +183,7 @@ impl Database {
         self.store().published()
     }
 
-    /// What the database has done so far. Also handed to the `metrics` crate.
+    /// Returns what the database has done so far. Also handed to the `metrics` crate.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -317,7 +318,7 @@ impl Database {
         self.store().log.as_ref().map(|log| self.handle.checkpoints.write(log)).transpose()
     }
 
-    /// What the opening found, and did.
+    /// Returns what the opening found, and did.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();

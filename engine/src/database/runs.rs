@@ -117,7 +117,7 @@ impl Database {
         RunRecord::decode(&key, &value).ok_or(Error::RunNotFound(run))
     }
 
-    /// All runs, in the order in which they began.
+    /// Returns all runs, in the order in which they began.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;

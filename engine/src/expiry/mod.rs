@@ -62,7 +62,7 @@ impl ExpiryTable {
         }
     }
 
-    /// Whether any key has ever been written with an expiry.
+    /// Returns whether any key has ever been written with an expiry.
     #[inline]
     pub(crate) fn in_use(&self) -> bool {
         self.in_use.load(Ordering::SeqCst)
@@ -102,7 +102,7 @@ impl ExpiryTable {
         self.swept.fetch_add(deleted, Ordering::Relaxed);
     }
 
-    /// How many keys expired and were swept.
+    /// Returns how many keys expired and were swept.
     pub(crate) fn swept(&self) -> u64 {
         self.swept.load(Ordering::Relaxed)
     }

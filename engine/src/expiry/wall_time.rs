@@ -63,14 +63,14 @@ impl WallTime {
         }
     }
 
-    /// The time now.
+    /// Returns the time now.
     pub(crate) fn now(&self) -> UnixMillis {
         let before = steady_ms();
         let shown = self.clock.now().0;
         self.at(before, shown, steady_ms())
     }
 
-    /// The time when the wall clock shows this, at some moment between two of monotonic time.
+    /// Returns the time when the wall clock shows this, at some moment between two of monotonic time.
     fn at(&self, before: u64, shown: u64, after: u64) -> UnixMillis {
         let (offset, latest) = (self.offset.load(Ordering::SeqCst), self.latest.load(Ordering::SeqCst));
         let (least, most) = (before.wrapping_add(offset), after.wrapping_add(offset));
@@ -100,7 +100,7 @@ impl WallTime {
         UnixMillis(self.latest.fetch_max(time, Ordering::SeqCst).max(time))
     }
 
-    /// Whether a wall clock that is off has been ahead by as much for long.
+    /// Returns whether a wall clock that is off has been ahead by as much for long.
     fn is_believed(&self, steady: u64, shown: u64, expected: u64) -> bool {
         let offset = shown.wrapping_sub(steady);
         // One of those that see it is enough.
@@ -165,7 +165,7 @@ mod tests {
             Self { first: 1_000_000_u64.wrapping_sub(offset), time }
         }
 
-        /// The time told, minus what it is if the clock was right at the start.
+        /// Returns the time told, minus what it is if the clock was right at the start.
         fn off_by(&self, passed: u64, wall_off_by: i64) -> i64 {
             let shown = (1_000_000 + passed).saturating_add_signed(wall_off_by);
             let steady = self.first + passed;

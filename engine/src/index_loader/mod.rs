@@ -193,7 +193,7 @@ mod tests {
         }
     }
 
-    /// All keys in order, with values and versions.
+    /// Returns all keys in order, with values and versions.
     fn content(index: &Index) -> Vec<(Vec<u8>, Option<Value>, u64)> {
         let mut found = Vec::new();
         index.entries(&KeyRange::everything(), Version::MAX, |entry| {

@@ -30,7 +30,7 @@ impl Part {
         self.records.dedup_by(|later, first| later.key() == first.key());
     }
 
-    /// The newest version of each key, in key order: deletes too, as the checkpoint may have the key.
+    /// Returns the newest version of each key, in key order: deletes too, as the checkpoint may have the key.
     pub(super) fn finish(mut self) -> Vec<Record> {
         self.compact();
         self.records

@@ -80,18 +80,18 @@ impl Entry {
         Self { key, value: Kept::Own(value), version }
     }
 
-    /// The key.
+    /// Returns the key.
     #[inline]
     pub const fn key(&self) -> &Key {
         &self.key
     }
 
-    /// The name that the user gave the key, without namespace and type tag.
+    /// Returns the name that the user gave the key, without namespace and type tag.
     pub fn user_key(&self) -> &[u8] {
         self.key.user_key()
     }
 
-    /// The value, decoded in place.
+    /// Returns the value, decoded in place.
     #[inline]
     pub fn value(&self) -> ValueRef<'_> {
         match &self.value {
@@ -100,7 +100,7 @@ impl Entry {
         }
     }
 
-    /// The value as a value of the type that the caller names or implies.
+    /// Returns the value as a value of the type that the caller names or implies.
     ///
     /// # Errors
     /// [`Error::Value`] when the value has another type.
@@ -112,12 +112,12 @@ impl Entry {
         Ok(V::try_from(self.to_value())?)
     }
 
-    /// The value, free to keep.
+    /// Returns the value, free to keep.
     pub fn to_value(&self) -> Value {
         self.value().to_value()
     }
 
-    /// The version of the value; `None` if the transaction itself wrote it.
+    /// Returns the version of the value; `None` if the transaction itself wrote it.
     #[inline]
     pub const fn version(&self) -> Option<Version> {
         self.version
@@ -162,19 +162,19 @@ impl<'a> EntryRef<'a> {
         Self { key: key.as_bytes(), value: Seen::Own(value), version: None }
     }
 
-    /// The key, free to keep.
+    /// Returns the key, free to keep.
     #[inline]
     pub fn to_key(&self) -> Key {
         Key::from_encoded(self.key)
     }
 
-    /// The name that the user gave the key, without namespace and type tag.
+    /// Returns the name that the user gave the key, without namespace and type tag.
     #[inline]
     pub fn user_key(&self) -> &'a [u8] {
         Key::user_key_of(self.key)
     }
 
-    /// The value, decoded in place.
+    /// Returns the value, decoded in place.
     #[inline]
     pub fn value(&self) -> ValueRef<'a> {
         match self.value {
@@ -183,7 +183,7 @@ impl<'a> EntryRef<'a> {
         }
     }
 
-    /// The value as a value of the type that the caller names or implies.
+    /// Returns the value as a value of the type that the caller names or implies.
     ///
     /// # Errors
     /// [`Error::Value`] when the value has another type.
@@ -195,13 +195,13 @@ impl<'a> EntryRef<'a> {
         Ok(V::try_from(self.value().to_value())?)
     }
 
-    /// The version of the value; `None` if the transaction itself wrote it.
+    /// Returns the version of the value; `None` if the transaction itself wrote it.
     #[inline]
     pub const fn version(&self) -> Option<Version> {
         self.version
     }
 
-    /// The entry, free to keep.
+    /// Returns the entry, free to keep.
     #[inline]
     pub fn to_entry(&self) -> Entry {
         let value = match self.value {

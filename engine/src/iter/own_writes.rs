@@ -23,15 +23,15 @@ impl<'a> OwnWrites<'a> {
         self.0.as_slice().is_empty()
     }
 
-    /// How the next write, seen from an end, lies to a key: `Less` comes before it from there. `None` if
-    /// there is no write left.
+    /// Returns how the next write, seen from an end, lies to a key: `Less` comes before it from there. `None`
+    /// if there is no write left.
     pub(super) fn order<const BACK: bool>(&self, key: &[u8]) -> Option<Ordering> {
         let (own, _) = if BACK { self.0.as_slice().last() } else { self.0.as_slice().first() }?;
         let order = own.as_bytes().cmp(key);
         Some(if BACK { order.reverse() } else { order })
     }
 
-    /// Whether the next write, seen from an end, is a delete.
+    /// Returns whether the next write, seen from an end, is a delete.
     pub(super) fn is_delete<const BACK: bool>(&self) -> bool {
         let next = if BACK { self.0.as_slice().last() } else { self.0.as_slice().first() };
         next.is_some_and(|(_, write)| write.value.is_none())

@@ -96,7 +96,7 @@ impl Source<'_> {
 }
 
 impl<'a> Range<'a> {
-    /// What a snapshot sees.
+    /// Returns what a snapshot sees.
     #[inline]
     pub(crate) fn of_snapshot(source: Source<'a>, bounds: KeyRange, at: Version, now: UnixMillis) -> Self {
         Self {
@@ -113,8 +113,8 @@ impl<'a> Range<'a> {
         }
     }
 
-    /// What a transaction sees: own writes too. Tracked, if the transaction tracks reads; and told to a
-    /// simulation, if that wants to know.
+    /// Returns what a transaction sees: own writes too. Tracked, if the transaction tracks reads; and told to
+    /// a simulation, if that wants to know.
     pub(crate) fn of_transaction(
         mut self,
         writes: &'a WriteSet,
@@ -150,13 +150,13 @@ impl<'a> Range<'a> {
         self
     }
 
-    /// The keys alone.
+    /// Returns the keys alone.
     pub fn keys(self) -> Keys<'a> {
         Keys(self)
     }
 
-    /// The next entry, where it is stored: nothing is copied. It keeps a leaf of the index from being freed,
-    /// and blocks no other thread.
+    /// Returns the next entry, where it is stored: nothing is copied. It keeps a leaf of the index from being
+    /// freed, and blocks no other thread.
     #[inline]
     pub fn next_ref(&mut self) -> Option<EntryRef<'_>> {
         if !self.step::<false>() {
@@ -168,7 +168,7 @@ impl<'a> Range<'a> {
         })
     }
 
-    /// The next entry from the back, where it is stored.
+    /// Returns the next entry from the back, where it is stored.
     #[inline]
     pub fn next_back_ref(&mut self) -> Option<EntryRef<'_>> {
         if !self.step::<true>() {
@@ -299,7 +299,7 @@ impl<'a> Range<'a> {
         }
     }
 
-    /// The keys that the ends gave last.
+    /// Returns the keys that the ends gave last.
     fn given(&self) -> (Option<Key>, Option<Key>) {
         let front = match self.last_front {
             Last::None => None,
@@ -322,7 +322,7 @@ impl<'a> Range<'a> {
         Walked::Ends(front, back)
     }
 
-    /// What is left between the ends.
+    /// Returns what is left between the ends.
     fn rest(&self) -> KeyRange {
         if self.is_finished {
             return KeyRange::between(self.bounds.start().clone(), self.bounds.start().clone());

@@ -19,9 +19,9 @@ use crate::key::Key;
 use crate::types::Version;
 
 impl Index {
-    /// An index of these pages and records, and the right to change it. Both come in key order; of a key that
-    /// both have, the newer version counts, and what is deleted is left out. `each` is called with the
-    /// entries of all system keys, and of all keys that expire.
+    /// Returns an index of these pages and records, and the right to change it. Both come in key order; of a
+    /// key that both have, the newer version counts, and what is deleted is left out. `each` is called with
+    /// the entries of all system keys, and of all keys that expire.
     pub(crate) fn load(
         sizes: Sizes,
         pages: Vec<StoredPage>,
@@ -49,7 +49,7 @@ enum Loaded {
     Packed(StoredPage),
 }
 
-/// The pages of an index in key order, none of them empty.
+/// Returns the pages of an index in key order, none of them empty.
 fn merged(sizes: Sizes, mut pages: Vec<StoredPage>, records: &[Record]) -> Vec<StoredPage> {
     let left = patch(&mut pages, records);
     let records = left.as_slice();
@@ -91,7 +91,7 @@ fn patch(pages: &mut [StoredPage], records: &[Record]) -> Vec<Record> {
     left
 }
 
-/// The page with these records written over its entries, if that is all there is to do.
+/// Returns the page with these records written over its entries, if that is all there is to do.
 fn patched(stored: &StoredPage, records: &[Record]) -> Option<Page> {
     let mut over: Vec<(usize, &Record)> = Vec::with_capacity(records.len());
     for record in records {
@@ -104,7 +104,7 @@ fn patched(stored: &StoredPage, records: &[Record]) -> Option<Page> {
     Some(stored.page.patched(over.into_iter()))
 }
 
-/// The records before the keys of a page, and the others; all of them without one.
+/// Returns the records before the keys of a page, and the others; all of them without one.
 fn split_before<'a>(records: &'a [Record], page: Option<&StoredPage>) -> (&'a [Record], &'a [Record]) {
     let is_before =
         |record: &&Record| page.is_none_or(|page| compare(record.key(), page.first_key()).is_lt());
@@ -150,7 +150,7 @@ impl<'a> Merging<'a> {
         rest.iter().for_each(|record| self.push(EntryRef::Record(record)));
     }
 
-    /// Whether a page can be a leaf's: settings may have been others, and files may be made up.
+    /// Returns whether a page can be a leaf's: settings may have been others, and files may be made up.
     fn fits(&self, stored: &StoredPage) -> bool {
         let page = &stored.page;
         let is_large = page.len() > self.sizes.page || page.len() > 1 && page.bytes() > page_bytes_max() * 2;
@@ -186,7 +186,7 @@ impl<'a> Merging<'a> {
     }
 }
 
-/// How many of the items fill a page.
+/// Returns how many of the items fill a page.
 fn last_of_page(items: &[Item<'_>], entries_max: usize) -> usize {
     let mut bytes = 0;
     let fits = |item: &&Item<'_>| {

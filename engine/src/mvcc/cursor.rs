@@ -155,7 +155,7 @@ impl Cursor {
         }
     }
 
-    /// The entry that was found from the front.
+    /// Returns the entry that was found from the front.
     ///
     /// # Panics
     /// When none was.
@@ -164,7 +164,7 @@ impl Cursor {
         self.front.entry()
     }
 
-    /// The entry that was found from the back.
+    /// Returns the entry that was found from the back.
     ///
     /// # Panics
     /// When none was.
@@ -354,7 +354,7 @@ impl HeldLeaf {
 }
 
 impl View {
-    /// What the snapshot sees of a key, unless it is absent.
+    /// Returns what the snapshot sees of a key, unless it is absent.
     #[inline]
     fn find(self, key: KeyVersions<'_, '_>) -> Option<Found> {
         let entry = key.visible(self.at)?;

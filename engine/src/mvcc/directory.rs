@@ -86,7 +86,7 @@ impl FreeNumbers {
 }
 
 impl Directory {
-    /// One with an empty leaf.
+    /// Creates one with an empty leaf.
     pub(crate) fn new() -> (Self, Numbers) {
         let directory = Self {
             root: AtomicRef::new("index.root", Node::new(&[], &[0])),
@@ -99,7 +99,7 @@ impl Directory {
         (directory, Numbers { chunks: numbers(), leaves: numbers() })
     }
 
-    /// One of these leaves, in the order of their keys.
+    /// Creates one of these leaves, in the order of their keys.
     pub(crate) fn of(leaves: Vec<Leaf>) -> (Self, Numbers) {
         let (directory, mut numbers) = Self::new();
         let lowers: Vec<Box<[u8]>> = leaves.iter().map(|leaf| leaf.fence.lower.clone()).collect();
@@ -169,7 +169,7 @@ impl Directory {
         }
     }
 
-    /// The leaf of that number, if there is one. For the writer.
+    /// Returns the leaf of that number, if there is one. For the writer.
     #[inline]
     pub(crate) fn leaf<'pin>(&self, number: u32, pin: &'pin Pin) -> Option<Loaded<'pin, Leaf>> {
         read_step("index.leaf", self, || self.leaves.load(number, pin))
@@ -227,7 +227,7 @@ impl Directory {
         rt::reached!("chunk of the directory split");
     }
 
-    /// The number of the leaf behind one in its chunk, if there is one: they may be merged.
+    /// Returns the number of the leaf behind one in its chunk, if there is one: they may be merged.
     pub(crate) fn right_of(&self, lower: &[u8]) -> Option<u32> {
         let pin = pin();
         let (_, chunk, position) = self.path(lower, &pin);
@@ -248,7 +248,7 @@ impl Directory {
         left_before.into_iter().chain(right_before).collect()
     }
 
-    /// The chunk of a key, its number, and the position in it. For the writer.
+    /// Returns the chunk of a key, its number, and the position in it. For the writer.
     fn path<'pin>(&self, key: &[u8], pin: &'pin Pin) -> (u32, Loaded<'pin, Node>, usize) {
         read_step("index.path", self, || {
             let root = self.root.load(pin).expect("there always is a root");

@@ -51,13 +51,13 @@ impl From<Option<UnixMillis>> for Expires {
 }
 
 impl<'a> EntryRef<'a> {
-    /// The value for a transaction that began at wall time `now`.
+    /// Returns the value for a transaction that began at wall time `now`.
     #[inline]
     pub(crate) fn live(&self, now: UnixMillis) -> Option<ValueRef<'a>> {
         self.live_encoded(now).map(ValueRef::decode)
     }
 
-    /// The encoded value for a transaction that began at wall time `now`.
+    /// Returns the encoded value for a transaction that began at wall time `now`.
     #[inline]
     pub(crate) fn live_encoded(&self, now: UnixMillis) -> Option<&'a [u8]> {
         let value = self.value()?;
@@ -70,7 +70,7 @@ impl<'a> EntryRef<'a> {
         Some(value)
     }
 
-    /// The whole entry, free to keep.
+    /// Returns the whole entry, free to keep.
     pub(crate) fn to_entry(self) -> VersionEntry {
         VersionEntry {
             version: self.version(),

@@ -73,7 +73,7 @@ impl Segment {
         (if rt::mutant!(HistoryDroppedEarly) { self.oldest } else { self.until }) > oldest
     }
 
-    /// The versions of a key, newest first.
+    /// Returns the versions of a key, newest first.
     fn versions(&self, key: &[u8]) -> &[Old] {
         let start = self.versions.partition_point(|old| compare(old.record.key(), key).is_lt());
         let rest = &self.versions[start..];
@@ -83,7 +83,7 @@ impl Segment {
 }
 
 impl History {
-    /// How many versions there are.
+    /// Returns how many versions there are.
     pub(crate) fn len(&self) -> usize {
         self.segments.iter().map(|segment| segment.versions.len()).sum()
     }
@@ -97,7 +97,7 @@ impl History {
         self.segments.is_empty()
     }
 
-    /// What a snapshot sees of a key, if that is here.
+    /// Returns what a snapshot sees of a key, if that is here.
     pub(crate) fn visible(&self, key: &[u8], at: Version) -> Option<&Record> {
         let segments = self.segments.iter().filter(|segment| segment.oldest <= at && at < segment.until);
         let versions = segments.flat_map(|segment| segment.versions(key));
@@ -105,22 +105,22 @@ impl History {
         seen.map(|old| &old.record).max_by_key(|record| record.version())
     }
 
-    /// The version of a key that was the newest at `published`, if it is here.
+    /// Returns the version of a key that was the newest at `published`, if it is here.
     pub(crate) fn newest_at(&self, key: &[u8], published: Version) -> Option<&Old> {
         let versions = self.segments.iter().flat_map(|segment| segment.versions(key));
         let then = versions.filter(|old| old.record.version() <= published && published < old.successor);
         then.max_by_key(|old| old.record.version())
     }
 
-    /// The version of the first successor of a key's version that is here.
+    /// Returns the version of the first successor of a key's version that is here.
     pub(crate) fn successor(&self, key: &[u8], version: Version) -> Option<Version> {
         let versions = self.segments.iter().flat_map(|segment| segment.versions(key));
         versions.map(|old| old.record.version()).filter(|newer| *newer > version).min()
     }
 
-    /// What is here and in `more`, without what no snapshot at or above `oldest` sees, and without what was
-    /// taken out again: versions that `keeps` refuses. `thorough` looks at every version and not only at
-    /// whole segments.
+    /// Returns what is here and in `more`, without what no snapshot at or above `oldest` sees, and without
+    /// what was taken out again: versions that `keeps` refuses. `thorough` looks at every version and not
+    /// only at whole segments.
     pub(crate) fn with(
         &self,
         more: Vec<Old>,
@@ -153,7 +153,7 @@ impl History {
         Self { segments }
     }
 
-    /// The versions of keys below `bound`, and the others.
+    /// Returns the versions of keys below `bound`, and the others.
     pub(crate) fn split(&self, bound: &[u8]) -> (Self, Self) {
         let (mut left, mut right) = (Self::default(), Self::default());
         for segment in &self.segments {
@@ -170,7 +170,7 @@ impl History {
         (left, right)
     }
 
-    /// The versions of both.
+    /// Returns the versions of both.
     pub(crate) fn joined(&self, other: &Self) -> Self {
         // By the order in which they became old, roughly: it decides only what is dropped together.
         let mut segments: Vec<_> = self.segments.iter().chain(&other.segments).cloned().collect();

@@ -48,7 +48,7 @@ impl Hint {
 }
 
 impl Index {
-    /// An empty one, and the right to change it.
+    /// Creates an empty one, and the right to change it.
     pub(crate) fn new(sizes: Sizes) -> (Self, Writer) {
         let (directory, numbers) = Directory::new();
         let index = Self {
@@ -109,7 +109,7 @@ impl Index {
         see(look.entry, look.entry.is_some() && !look.has_newer)
     }
 
-    /// The newest version of a key if it is above `start`, published or not. For the writer.
+    /// Returns the newest version of a key if it is above `start`, published or not. For the writer.
     #[inline]
     pub(crate) fn newer_than(&self, key: &[u8], hint: Hint, start: Version) -> Option<Version> {
         let pin = pin();
@@ -120,12 +120,12 @@ impl Index {
         Some(found.leaf.newest_of(key)).filter(|newest| *newest > start)
     }
 
-    /// Whether a key has a version above `start`, published or not.
+    /// Returns whether a key has a version above `start`, published or not.
     pub(crate) fn has_newer(&self, key: &Key, start: Version) -> bool {
         self.newer_than(key.as_bytes(), Hint::NONE, start).is_some()
     }
 
-    /// The leaf of a key. For the writer: no other thread changes the directory meanwhile.
+    /// Returns the leaf of a key. For the writer: no other thread changes the directory meanwhile.
     #[inline]
     pub(super) fn find_hinted<'pin>(&self, hint: Hint, key: &[u8], pin: &'pin Pin) -> FoundLeaf<'pin> {
         if hint != Hint::NONE
@@ -137,7 +137,7 @@ impl Index {
         self.directory.find(Sought::Key(key), pin)
     }
 
-    /// How many keys there are, deleted ones included that some snapshot may still see.
+    /// Returns how many keys there are, deleted ones included that some snapshot may still see.
     pub(crate) fn len(&self) -> usize {
         self.keys.load(Ordering::Relaxed) as usize
     }

@@ -31,7 +31,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// An empty one, over a page whose newest version is `newest`.
+    /// Creates an empty one, over a page whose newest version is `newest`.
     pub(crate) fn new(newest: Version) -> Self {
         Self {
             len: AtomicU32::new("leaf.len", 0),
@@ -41,13 +41,13 @@ impl Journal {
         }
     }
 
-    /// How many records there are.
+    /// Returns how many records there are.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         read_step("leaf.len", self, || self.len.load(Ordering::Acquire)) as usize
     }
 
-    /// The newest version of the leaf, published or not. For the commit leader.
+    /// Returns the newest version of the leaf, published or not. For the commit leader.
     #[inline]
     pub(crate) fn newest(&self) -> Version {
         Version::new(read_step("leaf.newest", self, || self.newest.load(Ordering::Acquire)))
@@ -86,7 +86,7 @@ impl Journal {
         assert!(set, "a slot is written once");
     }
 
-    /// The record of that number, which is below [`len`](Self::len).
+    /// Returns the record of that number, which is below [`len`](Self::len).
     #[inline]
     pub(crate) fn get(&self, number: usize) -> Option<&Record> {
         self.blocks[number / BLOCK].get()?[number % BLOCK].get()

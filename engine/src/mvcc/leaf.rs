@@ -61,19 +61,19 @@ impl Leaf {
         Self { journal: Journal::new(page.newest()), page, history, fence, fingerprints, garbage }
     }
 
-    /// The leaf of an index without keys.
+    /// Returns the leaf of an index without keys.
     pub(super) fn empty() -> Self {
         let fence = Fence { lower: Box::default(), upper: None };
         Self::new(Page::empty(), Fingerprints::default(), None, Arc::new(fence))
     }
 
-    /// The newest version of all its keys, published or not. For the commit leader.
+    /// Returns the newest version of all its keys, published or not. For the commit leader.
     #[inline]
     pub(crate) fn newest(&self) -> Version {
         self.journal.newest()
     }
 
-    /// What a snapshot sees of a key: a tombstone too, unless it is forgotten.
+    /// Returns what a snapshot sees of a key: a tombstone too, unless it is forgotten.
     #[inline]
     pub(crate) fn look<'a>(&'a self, key: &[u8], at: Version) -> Found<'a> {
         let fingerprint = fingerprint(key);
@@ -105,7 +105,8 @@ impl Leaf {
         Found { entry, has_newer }
     }
 
-    /// What a snapshot sees of a key that has a newer version than it sees, if `candidate` is in the page.
+    /// Returns what a snapshot sees of a key that has a newer version than it sees, if `candidate` is in the
+    /// page.
     #[cold]
     fn older<'a>(&'a self, key: &[u8], at: Version, candidate: Option<EntryRef<'a>>) -> Option<EntryRef<'a>> {
         let candidate = candidate.filter(|entry| {
@@ -120,14 +121,14 @@ impl Leaf {
         }
     }
 
-    /// The newest version of a key, published or not; zero if there is none. For the commit leader.
+    /// Returns the newest version of a key, published or not; zero if there is none. For the commit leader.
     #[inline]
     pub(crate) fn newest_of(&self, key: &[u8]) -> Version {
         self.newest_entry(key, fingerprint(key), self.journal.len())
             .map_or(Version::ZERO, |entry| entry.version())
     }
 
-    /// The newest entry of a key, in the page and the first `len` records.
+    /// Returns the newest entry of a key, in the page and the first `len` records.
     pub(super) fn newest_entry(&self, key: &[u8], fingerprint: u8, len: usize) -> Option<EntryRef<'_>> {
         if let Some((_, record)) = self.journal.find(len, fingerprint, |record| record.key() == key) {
             return Some(EntryRef::Record(record));
@@ -136,7 +137,8 @@ impl Leaf {
         Some(EntryRef::Page(self.page.entry(number)))
     }
 
-    /// The newest version of a key whose place in the page is known, in the page and the first `len` records.
+    /// Returns the newest version of a key whose place in the page is known, in the page and the first `len`
+    /// records.
     pub(super) fn newest_at(&self, place: Place, key: &[u8], fingerprint: u8, len: usize) -> Option<Version> {
         if let Some((_, record)) = self.journal.find(len, fingerprint, |record| record.key() == key) {
             return Some(record.version());
@@ -144,12 +146,12 @@ impl Leaf {
         place.is_in_page().then(|| self.page.entry(place.entry()).version())
     }
 
-    /// Where a key belongs in the page.
+    /// Returns where a key belongs in the page.
     pub(super) fn place(&self, key: &[u8], fingerprint: u8) -> Place {
         self.page.place(&self.fingerprints, fingerprint, key)
     }
 
-    /// All keys in order, with the versions that page and journal have of them.
+    /// Returns all keys in order, with the versions that page and journal have of them.
     pub(super) fn keys(&self) -> Keys<'_> {
         Keys::new(self, Order::of(self))
     }
@@ -217,12 +219,12 @@ impl<'a, O: Deref<Target = [Ordered]>> Keys<'a, O> {
         Self { leaf, order }
     }
 
-    /// Whether there is no journal.
+    /// Returns whether there is no journal.
     pub(super) fn is_page_only(&self) -> bool {
         self.order.is_empty()
     }
 
-    /// Whether a snapshot sees nothing of the journal.
+    /// Returns whether a snapshot sees nothing of the journal.
     pub(super) fn all_newer(&self, at: Version) -> bool {
         self.order.iter().all(|ordered| record_of(self.leaf, *ordered).version() > at)
     }
@@ -241,7 +243,7 @@ impl<'a, O: Deref<Target = [Ordered]>> Keys<'a, O> {
         Position { entry, record }
     }
 
-    /// The key at a position, which moves behind it; `None` at `end`.
+    /// Returns the key at a position, which moves behind it; `None` at `end`.
     #[inline]
     pub(super) fn next<'k>(&'k self, at: &mut Position, end: Position) -> Option<KeyVersions<'k, 'a>> {
         if at.record < end.record {
@@ -262,7 +264,7 @@ impl<'a, O: Deref<Target = [Ordered]>> Keys<'a, O> {
         })
     }
 
-    /// The key before a position, which moves to it; `None` at `start`.
+    /// Returns the key before a position, which moves to it; `None` at `start`.
     #[inline]
     pub(super) fn previous<'k>(&'k self, at: &mut Position, start: Position) -> Option<KeyVersions<'k, 'a>> {
         if at.record > start.record {
@@ -290,7 +292,7 @@ impl<'a, O: Deref<Target = [Ordered]>> Keys<'a, O> {
         })
     }
 
-    /// How many keys have records.
+    /// Returns how many keys have records.
     pub(super) fn keys_with_records(&self) -> usize {
         let (mut first, mut keys) = (0, 0);
         while first < self.order.len() {
@@ -300,7 +302,7 @@ impl<'a, O: Deref<Target = [Ordered]>> Keys<'a, O> {
         keys
     }
 
-    /// How many records from `first` on have its key.
+    /// Returns how many records from `first` on have its key.
     fn group(&self, first: usize, end: usize) -> usize {
         (first + 1..end).take_while(|next| self.is_same_key(first, *next)).count() + 1
     }
@@ -321,7 +323,7 @@ pub(super) struct Position {
 }
 
 impl<'a> KeyVersions<'_, 'a> {
-    /// All versions, newest first.
+    /// Returns all versions, newest first.
     #[inline]
     pub(super) fn versions(&self) -> impl Iterator<Item = EntryRef<'a>> {
         let leaf = self.leaf;
@@ -329,7 +331,7 @@ impl<'a> KeyVersions<'_, 'a> {
         records.chain(self.in_page.map(move |number| EntryRef::Page(leaf.page.entry(number))))
     }
 
-    /// What a snapshot sees: a tombstone too, unless it is forgotten.
+    /// Returns what a snapshot sees: a tombstone too, unless it is forgotten.
     #[inline]
     pub(super) fn visible(&self, at: Version) -> Option<EntryRef<'a>> {
         if self.records.is_empty()
@@ -361,7 +363,7 @@ impl<'a> KeyVersions<'_, 'a> {
         self.in_page.is_some()
     }
 
-    /// How many versions the journal has.
+    /// Returns how many versions the journal has.
     pub(super) const fn records(&self) -> usize {
         self.records.len()
     }
@@ -370,7 +372,7 @@ impl<'a> KeyVersions<'_, 'a> {
         !self.records.is_empty()
     }
 
-    /// The newest version, published or not.
+    /// Returns the newest version, published or not.
     pub(super) fn newest(&self) -> Option<EntryRef<'a>> {
         self.versions().next()
     }

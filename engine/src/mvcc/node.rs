@@ -18,7 +18,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// A node with one more child than separators.
+    /// Creates a node with one more child than separators.
     pub(crate) fn new(separators: &[&[u8]], children: &[u32]) -> Self {
         assert_eq!(separators.len() + 1, children.len(), "separators lie between children");
         debug_assert!(separators.windows(2).all(|pair| pair[0] < pair[1]), "separators rise");
@@ -50,18 +50,19 @@ impl Node {
         self.children[position]
     }
 
-    /// The position of the child that holds a key.
+    /// Returns the position of the child that holds a key.
     #[inline]
     pub(crate) fn position(&self, key: &[u8]) -> usize {
         self.count(key, true)
     }
 
-    /// The position of the child that holds the keys right below a bound; the last one without a bound.
+    /// Returns the position of the child that holds the keys right below a bound; the last one without a
+    /// bound.
     pub(crate) fn position_below(&self, bound: Option<&[u8]>) -> usize {
         bound.map_or(self.heads.len(), |bound| self.count(bound, false))
     }
 
-    /// How many separators are below a key, or equal to it if `or_equal`.
+    /// Returns how many separators are below a key, or equal to it if `or_equal`.
     #[inline]
     fn count(&self, key: &[u8], or_equal: bool) -> usize {
         let is_below = |number: usize| {
@@ -96,7 +97,7 @@ impl Node {
         Self::new(&separators, &children)
     }
 
-    /// The left half, the separator between both, the right half.
+    /// Returns the left half, the separator between both, the right half.
     pub(crate) fn halves(&self) -> (Self, Box<[u8]>, Self) {
         let separators = self.separators();
         let middle = self.children.len() / 2;
@@ -106,7 +107,7 @@ impl Node {
     }
 }
 
-/// The bytes that the separators in the middle half begin with.
+/// Returns the bytes that the separators in the middle half begin with.
 fn shared_prefix<'a>(separators: &[&'a [u8]]) -> &'a [u8] {
     let quarter = separators.len() / 4;
     let middle = &separators[quarter..separators.len() - quarter];

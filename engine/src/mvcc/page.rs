@@ -63,14 +63,14 @@ pub(crate) struct PageEntry<'a> {
 }
 
 impl Page {
-    /// A page of these records, which are in key order.
+    /// Creates a page of these records, which are in key order.
     #[cfg(test)]
     pub(crate) fn of(records: &[Record]) -> Self {
         let item = |record| Item { entry: EntryRef::Record(record), forgotten_from: Version::ZERO };
         PageBuilder::new(&records.iter().map(item).collect::<Vec<_>>()).build()
     }
 
-    /// A page without entries.
+    /// Creates a page without entries.
     pub(crate) fn empty() -> Self {
         PageBuilder::new(&[]).build()
     }
@@ -80,7 +80,7 @@ impl Page {
         self.count as usize
     }
 
-    /// The newest version of all entries.
+    /// Returns the newest version of all entries.
     #[inline]
     pub(crate) const fn newest(&self) -> Version {
         self.newest
@@ -90,7 +90,7 @@ impl Page {
         self.tombstones as usize
     }
 
-    /// Whether any entry has an expiry.
+    /// Returns whether any entry has an expiry.
     #[inline]
     pub(super) const fn can_expire(&self) -> bool {
         self.cold_stride as usize == COLD_EXPIRES
@@ -106,7 +106,7 @@ impl Page {
         self.large.iter().flat_map(|large| large.iter()).map(Record::bytes).sum()
     }
 
-    /// Whether all entries have one length.
+    /// Returns whether all entries have one length.
     const fn is_even(&self) -> bool {
         self.stride > 0
     }
@@ -124,14 +124,14 @@ impl Page {
         PageEntry { page: self, number, bytes }
     }
 
-    /// The number of a key's entry.
+    /// Returns the number of a key's entry.
     #[inline]
     pub(super) fn find(&self, fingerprints: &Fingerprints, fingerprint: u8, key: &[u8]) -> Option<usize> {
         let words = &fingerprints.0[..self.len().div_ceil(8)];
         find_fingerprint(words, fingerprint, |number| number < self.len() && self.entry(number).key() == key)
     }
 
-    /// Where a key belongs.
+    /// Returns where a key belongs.
     #[inline]
     pub(super) fn place(&self, fingerprints: &Fingerprints, fingerprint: u8, key: &[u8]) -> Place {
         match self.find(fingerprints, fingerprint, key) {
@@ -140,7 +140,7 @@ impl Page {
         }
     }
 
-    /// The number of the first entry at or behind a key.
+    /// Returns the number of the first entry at or behind a key.
     pub(crate) fn lower_bound(&self, key: &[u8]) -> usize {
         let (mut low, mut high) = (0, self.len());
         // Keys that rise come behind the last.
@@ -158,8 +158,8 @@ impl Page {
         low
     }
 
-    /// Whether a record can be written over an entry: it takes as many bytes, and neither is more than a
-    /// value in the page.
+    /// Returns whether a record can be written over an entry: it takes as many bytes, and neither is more
+    /// than a value in the page.
     pub(super) fn takes(&self, number: usize, record: &Record) -> bool {
         let entry = self.entry(number);
         entry.bytes[ENTRY_HEADER - 1] == INLINE
@@ -167,7 +167,7 @@ impl Page {
             && record.value().is_some_and(|value| value.len() == entry.stored().len())
     }
 
-    /// A copy with some entries written over, each by a record that it [takes](Self::takes).
+    /// Returns a copy with some entries written over, each by a record that it [takes](Self::takes).
     pub(super) fn patched<'a>(&self, records: impl Iterator<Item = (usize, &'a Record)>) -> Self {
         let mut bytes = self.bytes.to_vec();
         let mut newest = self.newest;
@@ -201,7 +201,7 @@ impl Page {
 }
 
 impl<'a> PageEntry<'a> {
-    /// Its place in the page.
+    /// Returns its place in the page.
     #[inline]
     pub(super) const fn number(&self) -> usize {
         self.number
@@ -217,7 +217,7 @@ impl<'a> PageEntry<'a> {
         &self.bytes[ENTRY_HEADER..ENTRY_HEADER + self.key_bytes()]
     }
 
-    /// The encoded value; `None` is a tombstone.
+    /// Returns the encoded value; `None` is a tombstone.
     #[inline]
     pub(crate) fn value(&self) -> Option<&'a [u8]> {
         match self.kind() {
@@ -261,7 +261,7 @@ impl<'a> PageEntry<'a> {
         self.page.large.as_ref()?.get(u32_at(self.stored(), 0) as usize)
     }
 
-    /// What is stored in the place of the value.
+    /// Returns what is stored in the place of the value.
     #[inline]
     fn stored(&self) -> &'a [u8] {
         &self.bytes[ENTRY_HEADER + self.key_bytes()..]
@@ -303,7 +303,7 @@ impl<'a> EntryRef<'a> {
         }
     }
 
-    /// The encoded value; `None` is a tombstone.
+    /// Returns the encoded value; `None` is a tombstone.
     #[inline]
     pub(crate) fn value(&self) -> Option<&'a [u8]> {
         match self {
@@ -333,7 +333,7 @@ impl<'a> EntryRef<'a> {
         }
     }
 
-    /// A record of it that is free to keep.
+    /// Returns a record of it that is free to keep.
     pub(crate) fn to_record(self) -> Record {
         match self {
             EntryRef::Record(record) => record.clone(),
@@ -351,7 +351,7 @@ impl<'a> EntryRef<'a> {
         }
     }
 
-    /// Whether the value lies, or has to lie, beside the page.
+    /// Returns whether the value lies, or has to lie, beside the page.
     fn is_large(&self) -> bool {
         match self {
             EntryRef::Page(entry) => entry.kind() == LARGE,
@@ -493,7 +493,7 @@ impl<'a> PageBuilder<'a> {
         }
     }
 
-    /// The fingerprints of the items.
+    /// Returns the fingerprints of the items.
     pub(super) fn fingerprints(&self) -> Fingerprints {
         let mut fingerprints = Fingerprints::default();
         for (number, item) in self.items.iter().enumerate() {
@@ -503,7 +503,8 @@ impl<'a> PageBuilder<'a> {
     }
 }
 
-/// The order of keys. Most differ within sixteen bytes, and two words are compared faster than strings.
+/// Returns the order of keys. Most differ within sixteen bytes, and two words are compared faster than
+/// strings.
 #[inline]
 pub(super) fn compare(left: &[u8], right: &[u8]) -> Ordering {
     match (left.split_first_chunk::<16>(), right.split_first_chunk::<16>()) {

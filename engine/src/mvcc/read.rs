@@ -47,7 +47,7 @@ impl Index {
         })
     }
 
-    /// The whole entry that a registered snapshot sees of a key: a tombstone or an expired value too.
+    /// Returns the whole entry that a registered snapshot sees of a key: a tombstone or an expired value too.
     pub(crate) fn entry(&self, key: &Key, at: Version) -> Option<VersionEntry> {
         self.look(key.as_bytes(), at, |entry, _| entry.map(EntryRef::to_entry))
     }

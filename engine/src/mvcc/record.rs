@@ -41,12 +41,12 @@ impl Place {
         Self((entry * 2) as u16)
     }
 
-    /// The number of that entry, or of the next one.
+    /// Returns the number of that entry, or of the next one.
     pub(super) const fn entry(self) -> usize {
         (self.0 / 2) as usize
     }
 
-    /// Whether the page has an entry of the key.
+    /// Returns whether the page has an entry of the key.
     pub(super) const fn is_in_page(self) -> bool {
         self.0 % 2 == 1
     }
@@ -58,8 +58,8 @@ impl Place {
 }
 
 impl Record {
-    /// A record without a version, encoded in `buffer`, whose content goes. `encode` appends the value, if
-    /// there is one.
+    /// Creates a record without a version, encoded in `buffer`, whose content goes. `encode` appends the
+    /// value, if there is one.
     ///
     /// # Errors
     /// Those of `encode`.
@@ -87,7 +87,7 @@ impl Record {
         Ok(Self(Arc::from(buffer.as_slice())))
     }
 
-    /// A record without a version, of a value that is encoded now.
+    /// Creates a record without a version, of a value that is encoded now.
     #[inline]
     pub(crate) fn of_value(
         buffer: &mut Vec<u8>,
@@ -101,7 +101,7 @@ impl Record {
             .expect("values encode: their depth is limited when they are written")
     }
 
-    /// A record from its parts.
+    /// Creates a record from its parts.
     pub(crate) fn new(
         buffer: &mut Vec<u8>,
         key: &[u8],
@@ -185,7 +185,7 @@ impl Record {
         &self.0[HEADER..HEADER + self.key_bytes()]
     }
 
-    /// The encoded value; `None` is a tombstone.
+    /// Returns the encoded value; `None` is a tombstone.
     #[inline]
     pub(crate) fn value(&self) -> Option<&[u8]> {
         (self.0[KIND] == VALUE).then(|| &self.0[HEADER + self.key_bytes()..])
@@ -207,7 +207,8 @@ impl Record {
     }
 }
 
-/// One byte that equal keys share and others mostly do not. Without a seed: a collision costs one comparison.
+/// Returns one byte that equal keys share and others mostly do not. Without a seed: a collision costs one
+/// comparison.
 #[inline]
 pub(crate) fn fingerprint(key: &[u8]) -> u8 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -253,13 +254,13 @@ pub(super) fn find_fingerprint(
 const LOW: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = 0x8080_8080_8080_8080;
 
-/// The high bit of every byte that is zero, and of some others above one that is.
+/// Returns the high bit of every byte that is zero, and of some others above one that is.
 #[inline]
 pub(super) const fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(LOW) & !word & HIGH
 }
 
-/// The pattern of a fingerprint, for [`zero_bytes`].
+/// Returns the pattern of a fingerprint, for [`zero_bytes`].
 #[inline]
 pub(super) const fn pattern(fingerprint: u8) -> u64 {
     LOW * fingerprint as u64

@@ -134,8 +134,8 @@ impl<'a> Gathering<'a, '_> {
         }
     }
 
-    /// The version of the history that a roll-back makes the newest again: above what is `left`, if there
-    /// is one.
+    /// Returns the version of the history that a roll-back makes the newest again: above what is `left`, if
+    /// there is one.
     fn promoted(
         &self,
         key: &KeyVersions<'_, 'a>,
@@ -198,7 +198,7 @@ impl Gathered<'_> {
         self.items.iter().map(Item::bytes).sum()
     }
 
-    /// Where to split, if it does not fit into one page of `entries_max`.
+    /// Returns where to split, if it does not fit into one page of `entries_max`.
     pub(super) fn split_at(&self, entries_max: usize) -> Option<usize> {
         let count = self.items.len();
         if count <= entries_max && (count < 2 || self.bytes() <= page_bytes_max()) {
@@ -212,18 +212,18 @@ impl Gathered<'_> {
         Some(entries_max)
     }
 
-    /// Whether both fit well into one page.
+    /// Returns whether both fit well into one page.
     pub(super) fn fits_with(&self, other: &Self, entries_max: usize) -> bool {
         self.items.len() + other.items.len() <= entries_max * 3 / 4
             && self.bytes() + other.bytes() <= page_bytes_max() * 3 / 4
     }
 
-    /// One leaf.
+    /// Packs one leaf.
     pub(super) fn pack(&self, fence: &Arc<Fence>) -> Leaf {
         pack(&self.items, self.history.clone(), Arc::clone(fence))
     }
 
-    /// Two leaves, split at that item.
+    /// Packs two leaves, split at that item.
     pub(super) fn pack_two(&self, at: usize, fence: &Fence) -> (Leaf, Leaf) {
         let (left, right) = self.items.split_at(at);
         let (Some(last), Some(first)) = (left.last(), right.first()) else {
@@ -237,7 +237,7 @@ impl Gathered<'_> {
         (left, pack(right, old_right, Arc::new(right_fence)))
     }
 
-    /// One leaf of this and the one behind it.
+    /// Packs one leaf of this and the one behind it.
     pub(super) fn pack_with(mut self, right: Self, fence: &Fence, right_fence: &Fence) -> Leaf {
         self.items.extend(right.items);
         let history = if rt::mutant!(MergeLosesHistory) {
@@ -255,7 +255,7 @@ fn pack(items: &[Item<'_>], history: History, fence: Arc<Fence>) -> Leaf {
     Leaf::new(builder.build(), builder.fingerprints(), Some(Arc::new(history)), fence)
 }
 
-/// The shortest key above the last one on the left, and not above the first one on the right.
+/// Returns the shortest key above the last one on the left, and not above the first one on the right.
 pub(super) fn separator(last: &[u8], first: &[u8]) -> Box<[u8]> {
     let shared = last.iter().zip(first).take_while(|(a, b)| a == b).count();
     if rt::mutant!(FenceOffByOne) {
@@ -265,8 +265,8 @@ pub(super) fn separator(last: &[u8], first: &[u8]) -> Box<[u8]> {
     first[..=shared].into()
 }
 
-/// A leaf whose page differs in the values of some entries only, which take as many bytes as before: it is
-/// copied as a whole, and written over. `None` if there is more to do than that.
+/// Returns a leaf whose page differs in the values of some entries only, which take as many bytes as before:
+/// it is copied as a whole, and written over. `None` if there is more to do than that.
 pub(super) fn patch(leaf: &Leaf, plan: &Plan) -> Option<Leaf> {
     if leaf.newest() > plan.oldest || leaf.history.is_some() {
         return None;
@@ -282,8 +282,8 @@ pub(super) fn patch(leaf: &Leaf, plan: &Plan) -> Option<Leaf> {
     Some(Leaf::new(page, leaf.fingerprints.clone(), None, Arc::clone(&leaf.fence)))
 }
 
-/// A leaf with the same page, and only the newest version of each key of its journal, which has few: a hot
-/// key costs no packing. Returns how many versions went, too.
+/// Returns a leaf with the same page, and only the newest version of each key of its journal, which has few:
+/// a hot key costs no packing. Returns how many versions went, too.
 pub(super) fn keep_newest(leaf: &Leaf, plan: &Plan) -> (Leaf, usize) {
     let keys = leaf.keys();
     let (mut at, end) = (keys.position(Some(&[])), keys.position(None));

@@ -35,7 +35,7 @@ impl Retired {
         Self { leaves: VecDeque::new(), here: 0, waiting: Arc::new(AtomicU64::new("index.retired", 0)) }
     }
 
-    /// How many bytes wait to be freed.
+    /// Returns how many bytes wait to be freed.
     pub(super) fn waiting(&self) -> u64 {
         settled(|| self.waiting.load(Ordering::Relaxed))
     }

@@ -58,7 +58,8 @@ impl Index {
     }
 }
 
-/// Whether a snapshot that sees nothing of the journal sees all that is in the page, and nothing else.
+/// Returns whether a snapshot that sees nothing of the journal sees all that is in the page, and nothing
+/// else.
 fn is_seen_whole(leaf: &Leaf, at: Version) -> bool {
     let page = &leaf.page;
     page.newest() <= at && page.tombstones() == 0 && page.stored_bytes() <= stored_max()

@@ -36,7 +36,7 @@ type Problem = &'static str;
 const SHORT: Problem = "a page that ends too soon";
 
 impl Page {
-    /// How many bytes the page takes in a file.
+    /// Returns how many bytes the page takes in a file.
     pub(super) fn stored_bytes(&self) -> usize {
         let beside = |record: &Record| 4 + record.value().map_or(0, <[u8]>::len);
         self.bytes.len() + self.large.iter().flat_map(|large| large.iter()).map(beside).sum::<usize>()
@@ -58,12 +58,12 @@ impl Page {
         Ok(())
     }
 
-    /// The key of the first entry, if there is one.
+    /// Returns the key of the first entry, if there is one.
     pub(crate) fn first_key(&self) -> Option<&[u8]> {
         (self.len() > 0).then(|| self.entry(0).key())
     }
 
-    /// The key of the last entry, if there is one.
+    /// Returns the key of the last entry, if there is one.
     pub(crate) fn last_key(&self) -> Option<&[u8]> {
         self.len().checked_sub(1).map(|last| self.entry(last).key())
     }
@@ -117,12 +117,12 @@ impl StoredPage {
         self.page.len()
     }
 
-    /// The last of the transactions that wrote the entries.
+    /// Returns the last of the transactions that wrote the entries.
     pub(crate) fn last_txn(&self) -> TxnId {
         (0..self.len()).map(|number| self.page.entry(number).txn()).max().unwrap_or_default()
     }
 
-    /// The entries in key order.
+    /// Returns the entries in key order.
     pub(crate) fn entries(&self) -> impl Iterator<Item = EntryRef<'_>> {
         (0..self.page.len()).map(|number| EntryRef::Page(self.page.entry(number)))
     }
@@ -172,7 +172,7 @@ impl Layout {
         Ok(Self { count, stride, start, cold, cold_stride })
     }
 
-    /// The bytes of an entry.
+    /// Returns the bytes of an entry.
     fn entry<'a>(&self, bytes: &'a [u8], number: usize) -> Result<&'a [u8], Problem> {
         let (start, end) = if self.stride > 0 {
             let start = self.start + number * self.stride;
@@ -251,7 +251,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// The values that lie beside a page.
+/// Returns the values that lie beside a page.
 fn beside(page: &Page, rest: &mut &[u8]) -> Result<Vec<Record>, Problem> {
     let mut records = Vec::new();
     let mut buffer = Vec::new();
@@ -322,7 +322,7 @@ mod tests {
         bytes
     }
 
-    /// Everything that readers read.
+    /// Returns everything that readers read.
     fn read_all(stored: &StoredPage) -> Vec<Entry> {
         let entries = stored.entries().map(|entry| {
             let found = stored.page.find(

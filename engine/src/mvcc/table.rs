@@ -21,7 +21,7 @@ impl<T: 'static> Table<T> {
         Self { label, segments: std::array::from_fn(|_| WriteOnce::new()) }
     }
 
-    /// The value of that number; `None` if there is none.
+    /// Returns the value of that number; `None` if there is none.
     #[inline]
     pub(crate) fn load<'pin>(&self, number: u32, pin: &'pin Pin) -> Option<Loaded<'pin, T>> {
         let (segment, place) = locate(number);

@@ -140,7 +140,7 @@ impl Model {
         while self.writer.collect_next(&self.index, &mut pass, oldest, next, || idle).is_some() {}
     }
 
-    /// What the model says a snapshot sees.
+    /// Returns what the model says a snapshot sees.
     fn expected(&self, key: &[u8], at: u64) -> Seen {
         let versions = self.versions.get(key).map_or(&[][..], Vec::as_slice);
         let seen = versions.iter().rev().find(|(version, _)| *version <= at);

@@ -291,7 +291,7 @@ impl Writer {
         }
     }
 
-    /// How many bytes of what was replaced wait until no reader has them.
+    /// Returns how many bytes of what was replaced wait until no reader has them.
     pub(crate) fn retired_bytes(&self) -> u64 {
         self.retired.waiting()
     }
@@ -357,8 +357,8 @@ impl Writer {
         None
     }
 
-    /// The next leaf of a pass, taken out of its queue. Commits add to the back of the queues meanwhile, and
-    /// take from the front: so the pass ends, and what it misses is left to the next.
+    /// Returns the next leaf of a pass, taken out of its queue. Commits add to the back of the queues
+    /// meanwhile, and take from the front: so the pass ends, and what it misses is left to the next.
     fn next_of(&mut self, pass: &mut Pass, oldest: Version, unobserved: &impl Fn() -> bool) -> Option<u32> {
         while pass.journals > 0 {
             pass.journals -= 1;
@@ -383,7 +383,7 @@ impl Writer {
         Some(number)
     }
 
-    /// Whether packing a leaf anew would change anything.
+    /// Returns whether packing a leaf anew would change anything.
     fn has_something(&mut self, index: &Index, number: u32) -> bool {
         let surplus = self.state(number).surplus;
         surplus > 0 || index.directory.leaf(number, &pin()).is_some_and(|leaf| leaf.journal.len() > 0)
@@ -413,7 +413,7 @@ impl Writer {
         self.repack(index, number, &leaf, plan)
     }
 
-    /// How many old versions and tombstones wait to be collected.
+    /// Returns how many old versions and tombstones wait to be collected.
     pub(crate) fn surplus(&self) -> usize {
         self.surplus
     }

@@ -57,12 +57,12 @@ pub struct Event {
 }
 
 impl EventLog {
-    /// The stream of that name in the shared namespace.
+    /// Returns the stream of that name in the shared namespace.
     pub fn new(name: &str) -> Self {
         Self::in_namespace(&Namespace::shared(), name)
     }
 
-    /// The stream of that name in a namespace.
+    /// Returns the stream of that name in a namespace.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -99,9 +99,9 @@ impl EventLog {
         txn.append(Append { stream: self.stream.clone(), value })
     }
 
-    /// The events whose sequence numbers lie in `sequences`, in order, the transaction's own included. These
-    /// stand where they will be if the transaction commits under serializable isolation; under snapshot
-    /// isolation others may come before them.
+    /// Returns the events whose sequence numbers lie in `sequences`, in order, the transaction's own
+    /// included. These stand where they will be if the transaction commits under serializable isolation;
+    /// under snapshot isolation others may come before them.
     ///
     /// # Errors
     /// When the transaction has ended or is past its timeout; [`Error::BrokenChain`] for an entry that can't
@@ -124,7 +124,7 @@ impl EventLog {
         Ok(events)
     }
 
-    /// How many events there are, the transaction's own included, and those that were truncated not.
+    /// Returns how many events there are, the transaction's own included, and those that were truncated not.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -132,7 +132,7 @@ impl EventLog {
         Ok(self.next(txn)?.saturating_sub(self.first(txn)?))
     }
 
-    /// The sequence number of the first event that is kept: 0 if none was truncated.
+    /// Returns the sequence number of the first event that is kept: 0 if none was truncated.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -140,13 +140,13 @@ impl EventLog {
         Ok(self.anchor(txn)?.next)
     }
 
-    /// The sequence number behind the last event, the transaction's own included.
+    /// Returns the sequence number behind the last event, the transaction's own included.
     fn next(&self, txn: &mut Transaction) -> Result<u64> {
         let own = txn.context.appends.iter().filter(|append| append.stream == self.stream).count();
         Ok(self.head(txn)?.next + own as u64)
     }
 
-    /// Whether there are no events.
+    /// Returns whether there are no events.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -154,7 +154,7 @@ impl EventLog {
         Ok(self.len(txn)? == 0)
     }
 
-    /// The last event, if there is one.
+    /// Returns the last event, if there is one.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -235,7 +235,7 @@ impl EventLog {
         Ok(head.next - anchor.next)
     }
 
-    /// Where the events that are kept begin, and what the first of them is linked to.
+    /// Returns where the events that are kept begin, and what the first of them is linked to.
     fn anchor(&self, txn: &mut Transaction) -> Result<StreamHead> {
         let Some(stored) = txn.get::<Value>(&self.stream)? else { return Ok(StreamHead::EMPTY) };
         let anchor = StreamHead::behind(&self.stream, self.stream.as_bytes(), stored);
@@ -261,7 +261,7 @@ impl EventLog {
         Ok(events)
     }
 
-    /// Where the stream ends in the snapshot: a read of its end.
+    /// Returns where the stream ends in the snapshot: a read of its end.
     fn head(&self, txn: &mut Transaction) -> Result<StreamHead> {
         let last = txn.range(KeyRange::all_with(self.stream.clone()))?.next_back();
         match last {

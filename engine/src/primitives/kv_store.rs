@@ -32,12 +32,12 @@ pub struct KvStore {
 }
 
 impl KvStore {
-    /// The data of that namespace.
+    /// Returns the data of that namespace.
     pub const fn new(namespace: Namespace) -> Self {
         Self { namespace }
     }
 
-    /// The whole key of that name, for all that [`Transaction`] can do with a key.
+    /// Returns the whole key of that name, for all that [`Transaction`] can do with a key.
     pub fn key(&self, name: impl AsRef<[u8]>) -> Key {
         self.namespace.key(name)
     }
@@ -74,7 +74,7 @@ impl KvStore {
         txn.delete(self.key(name))
     }
 
-    /// The entries whose names start with `prefix`, lazily, in order or backwards.
+    /// Returns the entries whose names start with `prefix`, lazily, in order or backwards.
     ///
     /// # Errors
     /// As [`Transaction::range`].

@@ -10,10 +10,10 @@ use crate::types::Version;
 
 /// The states of a machine, usually an enum. What is stored is the name.
 pub trait State: Sized + Clone {
-    /// The name of the state.
+    /// Returns the name of the state.
     fn name(&self) -> &str;
 
-    /// The state of that name; `None` if there is none.
+    /// Returns the state of that name; `None` if there is none.
     fn from_name(name: &str) -> Option<Self>;
 }
 
@@ -94,7 +94,7 @@ impl<S: State> StateMachine<S> {
         txn.create_state(self.key(instance), &self.initial)
     }
 
-    /// The state of an instance; `None` if there is no such instance.
+    /// Returns the state of an instance; `None` if there is no such instance.
     ///
     /// # Errors
     /// [`Error::Invalid`] when the stored name is none of the states; otherwise as [`Transaction::get`].
@@ -175,7 +175,7 @@ impl<S: State> StateMachine<S> {
         txn.change_state(key, from.name(), to.name())
     }
 
-    /// The names of the states to which a machine may go from the named one.
+    /// Returns the names of the states to which a machine may go from the named one.
     pub fn allowed(&self, from: &str) -> &[String] {
         self.transitions.get(from).map_or(&[], Vec::as_slice)
     }
@@ -192,7 +192,7 @@ impl<S: State> StateMachineBuilder<S> {
         self
     }
 
-    /// The state of a new instance.
+    /// Sets the state of a new instance.
     pub fn initial(mut self, state: S) -> Self {
         self.initial = Some(state.name().to_owned());
         self
@@ -207,7 +207,7 @@ impl<S: State> StateMachineBuilder<S> {
         self
     }
 
-    /// The machine.
+    /// Builds the machine.
     ///
     /// # Errors
     /// [`Error::Invalid`] when no initial state was declared.

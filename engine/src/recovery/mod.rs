@@ -140,12 +140,12 @@ pub(crate) fn load(disk: &dyn Disk, salvage: Salvage, sink: &mut dyn RecoverySin
     read_only_replay(disk, &listing, manifest, salvage, sink)
 }
 
-/// The first version of an epoch, unless an earlier one had more than its share.
+/// Returns the first version of an epoch, unless an earlier one had more than its share.
 const fn first_of_epoch(epoch: u64) -> u64 {
     ((epoch - 1) << EPOCH_BITS) + 1
 }
 
-/// The epoch whose share of versions this one is in.
+/// Returns the epoch whose share of versions this one is in.
 pub(crate) const fn epoch_of(version: Version) -> u64 {
     (version.get().saturating_sub(1) >> EPOCH_BITS) + 1
 }

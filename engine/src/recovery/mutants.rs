@@ -8,8 +8,8 @@ use rt::sync::Arc;
 use crate::error::Result;
 use crate::types::Version;
 
-/// The last number of the epochs before this one, from which the next one counts: that of the epoch, unless
-/// versions are to be used twice.
+/// Returns the last number of the epochs before this one, from which the next one counts: that of the epoch,
+/// unless versions are to be used twice.
 #[inline(always)]
 pub(super) fn base_of_epoch(base: u64) -> u64 {
     if rt::mutant!(VersionsReusedAfterRestart) { 0 } else { base }
@@ -30,13 +30,13 @@ pub(super) fn cut_tail(
     Ok(end)
 }
 
-/// The newest version that the checkpoint is taken to hold: its own, or by the bug one more.
+/// Returns the newest version that the checkpoint is taken to hold: its own, or by the bug one more.
 #[inline(always)]
 pub(super) fn covered(checkpoint: Version) -> Version {
     if rt::mutant!(WatermarkOffByOne) { checkpoint.next() } else { checkpoint }
 }
 
-/// The lock of the directory, or by the bug one that is none.
+/// Returns the lock of the directory, or by the bug one that is none.
 #[inline(always)]
 pub(super) fn lock(taken: std::io::Result<Arc<dyn DiskLock>>) -> std::io::Result<Arc<dyn DiskLock>> {
     if rt::mutant!(OpensWithoutLock) && taken.is_err() { Ok(Arc::new(NoLock)) } else { taken }

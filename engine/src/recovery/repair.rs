@@ -66,7 +66,7 @@ pub(super) fn repair(disk: &dyn Disk, listing: &DirectoryListing) -> Result<Opti
     Ok(Some(Repaired { manifest, damage: repair.damage }))
 }
 
-/// The id of the database, by the newest file that has it whole.
+/// Returns the id of the database, by the newest file that has it whole.
 fn database_of(disk: &dyn Disk, listing: &DirectoryListing) -> Result<Option<DatabaseId>> {
     for name in listing.segments.iter().rev() {
         match SegmentHeader::open(disk, name, OpenMode::Read) {
@@ -93,8 +93,8 @@ struct Repair<'a> {
 }
 
 impl Repair<'_> {
-    /// The headers of all segments, oldest first, rebuilt where they were damaged; those that could not be
-    /// are put away.
+    /// Returns the headers of all segments, oldest first, rebuilt where they were damaged; those that could
+    /// not be are put away.
     fn headers(&mut self) -> Result<Vec<SegmentHeader>> {
         let mut found = Vec::new();
         for name in &self.listing.segments {

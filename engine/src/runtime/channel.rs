@@ -116,7 +116,7 @@ impl<T> Receiver<T> {
         Receive(self)
     }
 
-    /// The next item, if it is there.
+    /// Returns the next item, if it is there.
     pub fn try_recv(&self) -> Option<T> {
         self.0.state.lock().items.pop_front()
     }

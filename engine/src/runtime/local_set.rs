@@ -45,7 +45,7 @@ struct Tasks {
 const MAIN: u64 = 0;
 
 impl LocalSet {
-    /// An empty set.
+    /// Creates an empty set.
     pub fn new() -> Self {
         Self::default()
     }

@@ -64,7 +64,7 @@ impl<T: DeserializeOwned> TryFrom<Value> for Serde<T> {
 }
 
 impl Value {
-    /// The value that a serde type becomes.
+    /// Returns the value that a serde type becomes.
     ///
     /// ```
     /// use stormproof::{Value, ValueRef};
@@ -84,7 +84,7 @@ impl Value {
 }
 
 impl<'a> ValueRef<'a> {
-    /// The value as a serde type, which can borrow text and bytes from it.
+    /// Returns the value as a serde type, which can borrow text and bytes from it.
     ///
     /// ```
     /// use stormproof::{Value, ValueRef};
@@ -102,7 +102,7 @@ impl<'a> ValueRef<'a> {
 }
 
 impl Entry {
-    /// The value as a serde type.
+    /// Returns the value as a serde type.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -122,7 +122,7 @@ impl Entry {
 }
 
 impl<'a> EntryRef<'a> {
-    /// The value as a serde type, which can borrow text and bytes from it.
+    /// Returns the value as a serde type, which can borrow text and bytes from it.
     ///
     /// # Errors
     /// As [`ValueRef::to_serde`].

@@ -12,10 +12,10 @@ use crate::value_ref::ValueRef;
 
 /// The whole database at one version, by either implementation.
 pub trait SnapshotView {
-    /// The version.
+    /// Returns the version.
     fn version(&self) -> Version;
 
-    /// A key's value and version.
+    /// Returns a key's value and version.
     fn versioned(&self, key: impl IntoKey) -> Versioned;
 
     /// Keys, values and versions of a range, in key order.
@@ -61,7 +61,7 @@ pub struct ClonedSnapshotView {
 }
 
 impl ClonedSnapshotView {
-    /// A copy of all that a snapshot sees.
+    /// Takes a copy of all that a snapshot sees.
     pub fn of(snapshot: &Snapshot) -> Self {
         let open = &snapshot.open;
         let mut entries = BTreeMap::new();

@@ -47,7 +47,7 @@ impl Snapshot {
         Self { open: OpenSnapshot::new(store) }
     }
 
-    /// The version that it reads.
+    /// Returns the version that it reads.
     #[inline]
     pub const fn version(&self) -> Version {
         self.open.version()
@@ -78,7 +78,7 @@ impl Snapshot {
         keys.into_iter().map(|key| self.get(key)).collect()
     }
 
-    /// The value of a key, of whatever type; `None` if the key is absent.
+    /// Returns the value of a key, of whatever type; `None` if the key is absent.
     #[inline]
     pub fn value(&self, key: impl IntoKey) -> Option<Value> {
         self.get_with(key, |value| value.map(ValueRef::to_value))
@@ -94,7 +94,7 @@ impl Snapshot {
         self.open.store.index.read(&key, at, now, |_, value, _| reentry::looking(|| read(value)))
     }
 
-    /// A key's value and version.
+    /// Returns a key's value and version.
     #[inline]
     pub fn get_versioned(&self, key: impl IntoKey) -> Versioned {
         let (at, now) = (self.open.version(), self.open.now);
@@ -104,24 +104,24 @@ impl Snapshot {
         })
     }
 
-    /// Whether a key is present.
+    /// Returns whether a key is present.
     pub fn exists(&self, key: impl IntoKey) -> bool {
         self.get_with(key, |value| value.is_some())
     }
 
-    /// The entries of a range, lazily, in key order or backwards.
+    /// Returns the entries of a range, lazily, in key order or backwards.
     #[inline]
     pub fn range(&self, range: impl Into<KeyRange>) -> Range<'_> {
         let source = Source::Borrowed(&self.open.store);
         Range::of_snapshot(source, range.into(), self.open.version(), self.open.now)
     }
 
-    /// The entries of the shared namespace whose keys start with `prefix`: a [`range`](Self::range).
+    /// Returns the entries of the shared namespace whose keys start with `prefix`: a [`range`](Self::range).
     pub fn prefix(&self, prefix: impl AsRef<[u8]>) -> Range<'_> {
         self.range(KeyRange::prefix(prefix))
     }
 
-    /// The entries of a range, by an iterator that keeps the snapshot.
+    /// Returns the entries of a range, by an iterator that keeps the snapshot.
     #[inline]
     pub(crate) fn into_range(self, range: KeyRange) -> Range<'static> {
         let (at, now) = (self.open.version(), self.open.now);

@@ -64,7 +64,7 @@ impl Store {
         }
     }
 
-    /// The newest version that new snapshots read.
+    /// Returns the newest version that new snapshots read.
     pub(crate) fn published(&self) -> Version {
         Version::new(self.published.load(Ordering::SeqCst))
     }
@@ -134,7 +134,7 @@ impl Store {
         }
     }
 
-    /// Whether the tables beside the index may know of a key that was installed.
+    /// Returns whether the tables beside the index may know of a key that was installed.
     #[inline]
     pub(crate) fn concerns_tables(&self, key: &Key) -> bool {
         key.is_system() || self.expiry.in_use()
@@ -149,7 +149,7 @@ impl Store {
         self.log.as_ref().map_or(Ok(()), |log| log.check_process())
     }
 
-    /// Whether a group of that many commits may be appended to the log now.
+    /// Returns whether a group of that many commits may be appended to the log now.
     pub(crate) fn admit(&self, commits: usize) -> Result<()> {
         self.log.as_ref().map_or(Ok(()), |log| log.admit(commits as u64))
     }
@@ -168,14 +168,15 @@ impl Store {
         Ticket::new(self.log.clone(), version)
     }
 
-    /// The wall time by which a snapshot that was registered before this call judges expiry. Costs nothing as
-    /// long as no key has ever been written with an expiry: what such a snapshot sees then does not expire.
+    /// Returns the wall time by which a snapshot that was registered before this call judges expiry. Costs
+    /// nothing as long as no key has ever been written with an expiry: what such a snapshot sees then does
+    /// not expire.
     #[inline]
     pub(crate) fn wall_time(&self) -> UnixMillis {
         if self.expiry.in_use() { self.clock_time() } else { UnixMillis(0) }
     }
 
-    /// The wall time.
+    /// Returns the wall time.
     pub(crate) fn clock_time(&self) -> UnixMillis {
         self.time.now()
     }

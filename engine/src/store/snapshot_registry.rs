@@ -139,14 +139,15 @@ impl SnapshotRegistry {
         self.floor()
     }
 
-    /// A version at or below every registered snapshot. Exact for the commit leader; for others a moment old.
+    /// Returns a version at or below every registered snapshot. Exact for the commit leader; for others a
+    /// moment old.
     pub(crate) fn floor(&self) -> Version {
         let oldest = self.oldest.load(Ordering::SeqCst);
         Version::new(self.generations[self.place(oldest)].floor.load(Ordering::SeqCst))
     }
 
-    /// Whether no snapshot is registered. Only the commit leader asks, once for each tombstone that it
-    /// collects: so this reads no more than it must.
+    /// Returns whether no snapshot is registered. Only the commit leader asks, once for each tombstone that
+    /// it collects: so this reads no more than it must.
     ///
     /// A snapshot that was registered before the call, and still is, is seen: its generation is neither
     /// behind the oldest (INV-SNAP-2) nor ahead of the current one, and the leader, who alone moves both, is
@@ -157,7 +158,7 @@ impl SnapshotRegistry {
         (oldest..=current).all(|generation| self.generations[self.place(generation)].is_unused())
     }
 
-    /// How many snapshots are registered, about: they come and go while this counts.
+    /// Returns how many snapshots are registered, about: they come and go while this counts.
     pub(crate) fn in_use(&self) -> u64 {
         let stripes = self.generations.iter().flat_map(|generation| &generation.in_use);
         stripes.map(|stripe| stripe.0.load(Ordering::SeqCst)).sum()

@@ -32,7 +32,7 @@ pub struct DatabaseTable<'a, K, V> {
 }
 
 impl Database {
-    /// A table, for single operations.
+    /// Returns a table, for single operations.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -60,7 +60,7 @@ impl<K, V> DatabaseTable<'_, K, V> {
         self.database.get::<Value>(self.table.under(key))?.map(V::from_stored).transpose()
     }
 
-    /// Whether a key is present now.
+    /// Returns whether a key is present now.
     pub fn contains<Q: KeyPart + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -120,22 +120,22 @@ impl<K, V> DatabaseTable<'_, K, V> {
         self.database.transaction(run, |txn| txn.table(self.table).take(key))
     }
 
-    /// How many entries there are, by counting them.
+    /// Returns how many entries there are, by counting them.
     pub fn len(&self) -> usize {
         self.database.range(self.table.whole()).count()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.database.range(self.table.whole()).next_ref().is_none()
     }
 
-    /// All entries as of now, lazily, in key order or backwards.
+    /// Returns all entries as of now, lazily, in key order or backwards.
     pub fn iter(&self) -> TableEntries<'static, K, V> {
         TableEntries::new(self.table, self.database.range(self.table.whole()))
     }
 
-    /// The entries of a range of keys.
+    /// Returns the entries of a range of keys.
     pub fn range(&self, range: impl RangeBounds<K>) -> TableEntries<'static, K, V>
     where
         K: KeyPart + FromKeyPart,
@@ -143,7 +143,7 @@ impl<K, V> DatabaseTable<'_, K, V> {
         TableEntries::new(self.table, self.database.range(self.table.bounds(&range)))
     }
 
-    /// The entries whose keys begin with the elements of this tuple.
+    /// Returns the entries whose keys begin with the elements of this tuple.
     pub fn prefix<Q: KeyPart + ?Sized>(&self, tuple: &Q) -> TableEntries<'static, K, V> {
         TableEntries::new(self.table, self.database.range(self.table.with_prefix(tuple)))
     }

@@ -57,17 +57,17 @@ pub struct Table<K, V> {
 }
 
 impl<K, V> Table<K, V> {
-    /// The table of that name in the shared namespace.
+    /// Returns the table of that name in the shared namespace.
     pub fn new(name: &str) -> Self {
         Self::in_namespace(&Namespace::shared(), name)
     }
 
-    /// The table of that name in a namespace.
+    /// Returns the table of that name in a namespace.
     pub fn in_namespace(namespace: &Namespace, name: &str) -> Self {
         Self { prefix: namespace.tuple(&(name,)), types: PhantomData }
     }
 
-    /// The whole key of an entry, for all that can be done with a key.
+    /// Returns the whole key of an entry, for all that can be done with a key.
     pub fn key<Q: KeyPart + ?Sized>(&self, key: &Q) -> Key
     where
         K: Borrow<Q>,
@@ -105,7 +105,7 @@ impl<K: KeyPart, V> Table<K, V> {
 }
 
 impl<K: FromKeyPart, V> Table<K, V> {
-    /// The key of an entry of the table.
+    /// Returns the key of an entry of the table.
     fn key_of(&self, key: &Key) -> Result<K> {
         Ok(decode(&key.as_bytes()[self.prefix.as_bytes().len()..])?)
     }

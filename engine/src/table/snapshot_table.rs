@@ -32,7 +32,7 @@ pub struct SnapshotTable<'a, K, V> {
 }
 
 impl Snapshot {
-    /// A table as the snapshot sees it.
+    /// Returns a table as the snapshot sees it.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -58,7 +58,7 @@ impl<'a, K, V> SnapshotTable<'a, K, V> {
         self.snapshot.value(self.table.under(key)).map(V::from_stored).transpose()
     }
 
-    /// Whether a key is present.
+    /// Returns whether a key is present.
     pub fn contains<Q: KeyPart + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -66,22 +66,22 @@ impl<'a, K, V> SnapshotTable<'a, K, V> {
         self.snapshot.exists(self.table.under(key))
     }
 
-    /// How many entries there are, by counting them.
+    /// Returns how many entries there are, by counting them.
     pub fn len(&self) -> usize {
         self.snapshot.range(self.table.whole()).count()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.snapshot.range(self.table.whole()).next_ref().is_none()
     }
 
-    /// All entries, lazily, in key order or backwards.
+    /// Returns all entries, lazily, in key order or backwards.
     pub fn iter(&self) -> TableEntries<'a, K, V> {
         TableEntries::new(self.table, self.snapshot.range(self.table.whole()))
     }
 
-    /// The entries of a range of keys.
+    /// Returns the entries of a range of keys.
     pub fn range(&self, range: impl RangeBounds<K>) -> TableEntries<'a, K, V>
     where
         K: KeyPart + FromKeyPart,
@@ -89,7 +89,7 @@ impl<'a, K, V> SnapshotTable<'a, K, V> {
         TableEntries::new(self.table, self.snapshot.range(self.table.bounds(&range)))
     }
 
-    /// The entries whose keys begin with the elements of this tuple.
+    /// Returns the entries whose keys begin with the elements of this tuple.
     pub fn prefix<Q: KeyPart + ?Sized>(&self, tuple: &Q) -> TableEntries<'a, K, V> {
         TableEntries::new(self.table, self.snapshot.range(self.table.with_prefix(tuple)))
     }

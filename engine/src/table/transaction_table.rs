@@ -37,7 +37,7 @@ pub struct TransactionTable<'a, K, V> {
 }
 
 impl Transaction {
-    /// A table as the transaction sees and changes it.
+    /// Returns a table as the transaction sees and changes it.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -64,7 +64,7 @@ impl<K, V> TransactionTable<'_, K, V> {
         self.txn.get_versioned(self.table.under(key))?.value.map(V::from_stored).transpose()
     }
 
-    /// Whether a key is present.
+    /// Returns whether a key is present.
     ///
     /// # Errors
     /// As [`Transaction::exists`].
@@ -140,7 +140,7 @@ impl<K, V> TransactionTable<'_, K, V> {
         Ok(found)
     }
 
-    /// How many entries there are, by counting them: a read of the whole table.
+    /// Returns how many entries there are, by counting them: a read of the whole table.
     ///
     /// # Errors
     /// As [`Transaction::range`].
@@ -148,7 +148,7 @@ impl<K, V> TransactionTable<'_, K, V> {
         Ok(self.txn.range(self.table.whole())?.count())
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     ///
     /// # Errors
     /// As [`Transaction::range`].
@@ -156,7 +156,7 @@ impl<K, V> TransactionTable<'_, K, V> {
         Ok(self.txn.range(self.table.whole())?.next_ref().is_none())
     }
 
-    /// All entries, lazily, in key order or backwards.
+    /// Returns all entries, lazily, in key order or backwards.
     ///
     /// # Errors
     /// As [`Transaction::range`].
@@ -164,7 +164,7 @@ impl<K, V> TransactionTable<'_, K, V> {
         Ok(TableEntries::new(self.table, self.txn.range(self.table.whole())?))
     }
 
-    /// The entries of a range of keys.
+    /// Returns the entries of a range of keys.
     ///
     /// # Errors
     /// As [`Transaction::range`].
@@ -175,7 +175,7 @@ impl<K, V> TransactionTable<'_, K, V> {
         Ok(TableEntries::new(self.table, self.txn.range(self.table.bounds(&range))?))
     }
 
-    /// The entries whose keys begin with the elements of this tuple.
+    /// Returns the entries whose keys begin with the elements of this tuple.
     ///
     /// # Errors
     /// As [`Transaction::range`].

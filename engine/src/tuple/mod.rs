@@ -73,7 +73,7 @@ pub trait FromKeyPart: Sized {
 }
 
 impl Key {
-    /// The key of the shared namespace that a tuple stands for: keys are ordered as their tuples are.
+    /// Returns the key of the shared namespace that a tuple stands for: keys are ordered as their tuples are.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -92,7 +92,7 @@ impl Key {
         Self::shared(TypeTag::Kv, &encoded(tuple))
     }
 
-    /// The tuple that a key stands for.
+    /// Returns the tuple that a key stands for.
     ///
     /// # Errors
     /// When it stands for something else.
@@ -102,7 +102,7 @@ impl Key {
 }
 
 impl Namespace {
-    /// The key of this namespace that a tuple stands for.
+    /// Returns the key of this namespace that a tuple stands for.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -117,7 +117,7 @@ impl Namespace {
 }
 
 impl KeyRange {
-    /// The keys of the shared namespace whose tuples begin with the elements of this one.
+    /// Returns the keys of the shared namespace whose tuples begin with the elements of this one.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -135,14 +135,14 @@ impl KeyRange {
     }
 }
 
-/// The bytes of a tuple.
+/// Returns the bytes of a tuple.
 pub(crate) fn encoded<T: KeyPart + ?Sized>(tuple: &T) -> Vec<u8> {
     let mut writer = KeyWriter::new();
     writer.whole(tuple);
     writer.into_bytes()
 }
 
-/// The tuple of these bytes.
+/// Returns the tuple of these bytes.
 pub(crate) fn decode<T: FromKeyPart>(bytes: &[u8]) -> Result<T, KeyError> {
     let mut reader = KeyReader::new(bytes);
     let tuple = reader.whole()?;

@@ -136,7 +136,7 @@ impl<'a> KeyReader<'a> {
         Ok(read)
     }
 
-    /// Whether there is nothing where a part may be; moves behind it then.
+    /// Returns whether there is nothing where a part may be; moves behind it then.
     pub(super) fn take_none(&mut self) -> bool {
         let rest = self.rest();
         let length = match (self.depth > 1, rest) {
@@ -148,7 +148,7 @@ impl<'a> KeyReader<'a> {
         true
     }
 
-    /// The code of the next part.
+    /// Returns the code of the next part.
     pub(super) fn code(&mut self) -> Result<u8, KeyError> {
         let Some((code, _)) = self.rest().split_first() else {
             return Err(self.malformed("shorter than its tuple"));
@@ -162,7 +162,7 @@ impl<'a> KeyReader<'a> {
         if found == code { Ok(()) } else { Err(self.other(found, expected)) }
     }
 
-    /// The error for a part of another type, whose code was just read.
+    /// Returns the error for a part of another type, whose code was just read.
     pub(super) fn other(&self, code: u8, expected: &'static str) -> KeyError {
         KeyError::Type { at: self.at - 1, expected, found: name(code) }
     }

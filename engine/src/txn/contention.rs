@@ -130,7 +130,7 @@ impl Contention {
         Place { contention: self, ticket, wait_limit }
     }
 
-    /// Whether the queue is empty and nothing is reserved.
+    /// Returns whether the queue is empty and nothing is reserved.
     #[cfg(test)]
     pub(crate) fn is_free(&self) -> bool {
         let line = self.queue.line.lock();
@@ -256,7 +256,7 @@ impl ReservedKeys {
     }
 }
 
-/// One of 64 bits, by the key's hash.
+/// Returns one of 64 bits, by the key's hash.
 #[inline]
 fn bit(key: &Key) -> u64 {
     1 << (fingerprint(key.as_bytes()) >> 2)

@@ -108,62 +108,62 @@ pub struct TransactionContext {
 }
 
 impl TransactionContext {
-    /// Its id; never used twice.
+    /// Returns its id; never used twice.
     pub const fn id(&self) -> TxnId {
         self.id
     }
 
-    /// The run that it belongs to.
+    /// Returns the run that it belongs to.
     pub const fn run(&self) -> RunId {
         self.run
     }
 
-    /// The snapshot that it reads.
+    /// Returns the snapshot that it reads.
     pub const fn start_version(&self) -> Version {
         self.start_version
     }
 
-    /// Its isolation level.
+    /// Returns its isolation level.
     pub const fn isolation(&self) -> Isolation {
         self.isolation
     }
 
-    /// Whether it refuses writes.
+    /// Returns whether it refuses writes.
     pub const fn is_read_only(&self) -> bool {
         self.read_only
     }
 
-    /// Its status.
+    /// Returns its status.
     pub const fn status(&self) -> &Status {
         &self.status
     }
 
-    /// How many reads of keys are tracked; none under snapshot isolation or when read-only.
+    /// Returns how many reads of keys are tracked; none under snapshot isolation or when read-only.
     pub fn read_set_len(&self) -> usize {
         self.reads.points().len()
     }
 
-    /// How many scanned ranges are tracked.
+    /// Returns how many scanned ranges are tracked.
     pub fn range_set_len(&self) -> usize {
         self.reads.ranges().len()
     }
 
-    /// How many keys would be written without a condition.
+    /// Returns how many keys would be written without a condition.
     pub fn write_set_len(&self) -> usize {
         self.writes.iter().filter(|(_, write)| write.condition.is_none() && write.value.is_some()).count()
     }
 
-    /// How many keys would be deleted without a condition.
+    /// Returns how many keys would be deleted without a condition.
     pub fn delete_set_len(&self) -> usize {
         self.writes.iter().filter(|(_, write)| write.condition.is_none() && write.value.is_none()).count()
     }
 
-    /// How many keys would be written on a condition.
+    /// Returns how many keys would be written on a condition.
     pub fn cas_set_len(&self) -> usize {
         self.writes.iter().filter(|(_, write)| write.condition.is_some()).count()
     }
 
-    /// How many entries would be appended to event logs.
+    /// Returns how many entries would be appended to event logs.
     pub const fn append_len(&self) -> usize {
         self.appends.len()
     }
@@ -173,7 +173,7 @@ impl TransactionContext {
         self.writes.bytes()
     }
 
-    /// Whether reads must be remembered, for validation or for a recording.
+    /// Returns whether reads must be remembered, for validation or for a recording.
     #[inline]
     pub(crate) fn tracks_reads(&self) -> bool {
         self.isolation == Isolation::Serializable && !self.read_only || self.recorded

@@ -86,7 +86,7 @@ impl Coordinator {
         Ok(version)
     }
 
-    /// Whether transactions may begin.
+    /// Checks whether transactions may begin.
     ///
     /// # Errors
     /// [`Error::Closed`]; [`Error::Invalid`] where the database is simulated and the caller is not.

@@ -50,7 +50,7 @@ impl TxnIds {
     }
 }
 
-/// Whether a stripe has used up its block, whose last place stands for that.
+/// Returns whether a stripe has used up its block, whose last place stands for that.
 const fn is_end(next: u64) -> bool {
     next % BLOCK == BLOCK - 1
 }

@@ -6,7 +6,7 @@ use crate::iter::{Range, Source};
 use crate::range::KeyRange;
 
 impl Transaction {
-    /// The entries of a range, lazily, in key order or backwards: what the snapshot has, and the
+    /// Returns the entries of a range, lazily, in key order or backwards: what the snapshot has, and the
     /// transaction's own writes. What is iterated is tracked, and no more (see [`Range`]).
     ///
     /// ```
@@ -42,7 +42,7 @@ impl Transaction {
         Ok(range.of_transaction(&context.writes, reads, seen))
     }
 
-    /// The entries of the shared namespace whose keys start with `prefix`: a [`range`](Self::range).
+    /// Returns the entries of the shared namespace whose keys start with `prefix`: a [`range`](Self::range).
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;

@@ -11,13 +11,13 @@ use crate::range::KeyRange;
 use crate::types::Version;
 use crate::value::Value;
 
-/// The time by which the transaction judges expiry: that of its begin, not of each read.
+/// Returns the time by which the transaction judges expiry: that of its begin, not of each read.
 #[inline]
 pub(super) fn expiry_time(txn: &Transaction) -> UnixMillis {
     if rt::mutant!(ExpiryByWallClock) { txn.coordinator.store.wall_time() } else { txn.context.now }
 }
 
-/// Whether a read of what is not there is left out of the read set.
+/// Returns whether a read of what is not there is left out of the read set.
 #[inline]
 pub(super) fn forgets_read(version: Version, is_present: bool) -> bool {
     rt::mutant!(MissingKeyNotTracked) && version == Version::ZERO
@@ -62,7 +62,7 @@ pub(super) fn skip_validation_of_reserved(txn: &mut Transaction) {
     }
 }
 
-/// Whether a closure that lost is given up, as what it lost to is not in the index any more.
+/// Returns whether a closure that lost is given up, as what it lost to is not in the index any more.
 #[inline]
 pub(super) fn asks_index_again(
     conflicts: &[ConflictInfo],

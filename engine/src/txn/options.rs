@@ -40,7 +40,7 @@ impl TransactionOptions {
         Self::default()
     }
 
-    /// What the transaction is protected from.
+    /// Sets what the transaction is protected from.
     #[must_use]
     pub const fn isolation(mut self, isolation: Isolation) -> Self {
         self.isolation = Some(isolation);
@@ -139,7 +139,7 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The default: many attempts, pauses of up to 5 ms.
+    /// Returns the default: many attempts, pauses of up to 5 ms.
     pub fn new() -> Self {
         Self::default()
     }

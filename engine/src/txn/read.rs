@@ -86,7 +86,7 @@ impl Transaction {
         self.read(&key.into_key())
     }
 
-    /// Whether a key is present.
+    /// Returns whether a key is present.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;

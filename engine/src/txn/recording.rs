@@ -75,13 +75,13 @@ impl Recording {
         self
     }
 
-    /// The error that ended the recording, if one did. The database goes on without it.
+    /// Takes the error that ended the recording, if one did. The database goes on without it.
     pub fn take_error(&self) -> Option<io::Error> {
         self.sink.lock().error.take()
     }
 
-    /// What `context` has read and would write, as long as it still knows; nothing if it has done nothing
-    /// with data of the application.
+    /// Returns what `context` has read and would write, as long as it still knows; nothing if it has done
+    /// nothing with data of the application.
     pub(crate) fn shape(&self, context: &TransactionContext) -> Option<Shape> {
         let reads = || context.reads.points().iter().map(|read| &read.key).filter(|key| !key.is_system());
         let writes = || context.writes.iter().filter(|(key, _)| !key.is_system());
@@ -157,7 +157,7 @@ pub(crate) struct Shape {
     line: String,
 }
 
-/// The bytes that a value holds.
+/// Returns the bytes that a value holds.
 fn payload(value: &Value) -> usize {
     value.size() - size_of::<Value>()
 }

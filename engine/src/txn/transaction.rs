@@ -67,7 +67,7 @@ pub struct Commit {
 }
 
 impl Commit {
-    /// The commit version; `None` if there was nothing to write.
+    /// Returns the commit version; `None` if there was nothing to write.
     pub const fn version(&self) -> Option<Version> {
         self.version
     }
@@ -143,7 +143,7 @@ impl Transaction {
         &self.context
     }
 
-    /// The snapshot that it reads.
+    /// Returns the snapshot that it reads.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -158,12 +158,12 @@ impl Transaction {
         self.context.start_version
     }
 
-    /// The run that it belongs to.
+    /// Returns the run that it belongs to.
     pub const fn run(&self) -> RunId {
         self.context.run
     }
 
-    /// Whether it is one of the database's own.
+    /// Returns whether it is one of the database's own.
     #[cfg(feature = "simulation")]
     pub(crate) fn is_of_system(&self) -> bool {
         self.run.is_system()
@@ -259,7 +259,7 @@ impl Transaction {
         }
     }
 
-    /// What goes to the committer. The transaction keeps neither reads nor writes.
+    /// Returns what goes to the committer. The transaction keeps neither reads nor writes.
     pub(crate) fn request(&mut self) -> Request {
         self.context.status = Status::Validating;
         // Here and not by the leader, who does as little as can be while others wait.

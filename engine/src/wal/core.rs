@@ -69,7 +69,7 @@ impl LogCore {
         }
     }
 
-    /// The newest version that is durable.
+    /// Returns the newest version that is durable.
     #[inline]
     pub(super) fn durable_version(&self) -> Version {
         Version::new(self.durable_version.load(Ordering::Acquire))
@@ -85,7 +85,7 @@ impl LogCore {
         self.options.buffer_bytes_max / 4
     }
 
-    /// Whether the oldest commit that is not durable has reached the age that the mode allows.
+    /// Returns whether the oldest commit that is not durable has reached the age that the mode allows.
     pub(super) fn is_too_old(&self, state: &LogState) -> bool {
         match (self.options.durability.interval(), state.oldest()) {
             (Some(interval), Some(oldest)) => rt::time::now().saturating_since(oldest) >= interval,

@@ -59,22 +59,22 @@ fn number(name: &str, prefix: &str, suffix: &str) -> Option<u64> {
     (digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
-/// The name of the segment that starts at `first`.
+/// Returns the name of the segment that starts at `first`.
 pub(crate) fn segment_name(first: Lsn) -> String {
     format!("wal-{:020}.log", first.get())
 }
 
-/// The name of the checkpoint with this number.
+/// Returns the name of the checkpoint with this number.
 pub(crate) fn checkpoint_name(number: u64) -> String {
     format!("checkpoint-{number:020}.ckpt")
 }
 
-/// The name that a file has until it is whole.
+/// Returns the name that a file has until it is whole.
 pub(crate) fn unfinished_name(name: &str) -> String {
     format!("{name}{UNFINISHED}")
 }
 
-/// The name under which a salvage quarantines a file.
+/// Returns the name under which a salvage quarantines a file.
 pub(crate) fn quarantine_name(name: &str) -> String {
     format!("{name}{QUARANTINED}")
 }

@@ -33,7 +33,7 @@ impl LogCore {
         self.flush_locked(&mut io)
     }
 
-    /// The protocol of a flush: take the group, make room, write, sync, announce.
+    /// Runs the protocol of a flush: take the group, make room, write, sync, announce.
     pub(super) fn flush_locked(&self, io: &mut LogIo) -> Result<()> {
         let LogIo { writer, group } = io;
         // Before anything is written: a group that goes into a directory which was removed would be acked,

@@ -39,7 +39,7 @@ impl HeaderWriter {
         self.bytes(&number.to_le_bytes())
     }
 
-    /// The header, with its checksum.
+    /// Returns the header, with its checksum.
     pub(crate) fn finish(self) -> Vec<u8> {
         let crc = crc32fast::hash(&self.0);
         self.bytes(&crc.to_le_bytes()).0

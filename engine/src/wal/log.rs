@@ -201,7 +201,7 @@ impl Log {
         Ok(())
     }
 
-    /// The newest version that is durable.
+    /// Returns the newest version that is durable.
     #[inline]
     pub(crate) fn durable_version(&self) -> Version {
         self.core.durable_version()

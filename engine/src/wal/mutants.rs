@@ -6,8 +6,8 @@ use super::writer::SegmentWriter;
 use crate::error::Result;
 use crate::types::Version;
 
-/// The version to announce after a sync: the last one of the group, or, as the bug has it, one that was
-/// appended while the sync ran.
+/// Returns the version to announce after a sync: the last one of the group, or, as the bug has it, one that
+/// was appended while the sync ran.
 #[inline(always)]
 pub(super) fn announced(group: Version, appended: Version) -> Version {
     if rt::mutant!(AckedByEarlierSync) { appended } else { group }
@@ -21,7 +21,7 @@ pub(super) fn ignore_failed_write(writer: &mut SegmentWriter, end: u64) {
     }
 }
 
-/// The result of a sync: taken for a success, or tried again, by the bugs about failed syncs.
+/// Returns the result of a sync: taken for a success, or tried again, by the bugs about failed syncs.
 #[inline(always)]
 pub(super) fn synced(
     synced: Result<(), IoFailure>,

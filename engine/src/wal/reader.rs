@@ -154,7 +154,7 @@ impl<'a> Block<'a> {
         self.frames.is_empty()
     }
 
-    /// The records, with their payloads.
+    /// Returns the records, with their payloads.
     pub(crate) fn records(&self) -> impl Iterator<Item = (Frame, &'a [u8])> {
         let bytes = self.bytes;
         self.frames

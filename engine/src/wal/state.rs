@@ -45,7 +45,7 @@ pub(super) struct LogState {
 }
 
 impl LogState {
-    /// The state of a log that goes on where recovery ended.
+    /// Creates the state of a log that goes on where recovery ended.
     pub(super) fn new(
         last_version: Version,
         durable_lsn: Lsn,

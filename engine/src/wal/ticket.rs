@@ -42,12 +42,13 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// The ticket of a commit; without a log it is in memory only, and never becomes more durable than it is.
+    /// Creates the ticket of a commit; without a log it is in memory only, and never becomes more durable
+    /// than it is.
     pub(crate) const fn new(log: Option<Arc<Log>>, version: Version) -> Self {
         Self { log, version }
     }
 
-    /// The version of the commit.
+    /// Returns the version of the commit.
     pub const fn version(&self) -> Version {
         self.version
     }
@@ -83,8 +84,8 @@ impl Ticket {
         log.wait_durable(self.version, Some(rt::time::now().saturating_add(timeout)))
     }
 
-    /// A future that resolves when the commit is durable, and does not make the log sync earlier than it
-    /// would.
+    /// Returns a future that resolves when the commit is durable, and does not make the log sync earlier than
+    /// it would.
     pub(crate) fn patiently(self) -> TicketFuture {
         TicketFuture { ticket: self, waiting: None, hurries: false }
     }

@@ -101,7 +101,7 @@ impl SegmentWriter {
         &self.header
     }
 
-    /// Where the next record goes.
+    /// Returns where the next record goes.
     pub(crate) const fn end_lsn(&self) -> Lsn {
         Lsn::new(self.header.first_lsn.get() + self.end)
     }

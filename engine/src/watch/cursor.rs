@@ -152,7 +152,7 @@ const fn raw(version: Version, txn: TxnId, run: RunNumber, writes: Vec<RawWrite>
     RawCommit { version, txn, run, writes }
 }
 
-/// The name of the segment that holds a place of the log.
+/// Returns the name of the segment that holds a place of the log.
 fn segment_of(log: &Log, lsn: Lsn) -> Result<String> {
     let names =
         log.disk().list().map_err(|error| Error::io("list the directory", log.disk().describe(), error))?;

@@ -53,8 +53,8 @@ impl WatchOptions {
         self
     }
 
-    /// How many bytes of commits are kept in memory for a reader that is slower than the writers: 1 KiB to 1
-    /// GiB. What does not fit is read from the log. Default: 4 MiB.
+    /// Sets how many bytes of commits are kept in memory for a reader that is slower than the writers: 1 KiB
+    /// to 1 GiB. What does not fit is read from the log. Default: 4 MiB.
     pub const fn bytes_max(mut self, bytes: usize) -> Self {
         self.bytes_max = bytes;
         self

@@ -45,7 +45,7 @@ pub(super) enum Taken {
 }
 
 impl WatchQueue {
-    /// A queue of the commits above `from`.
+    /// Creates a queue of the commits above `from`.
     pub(crate) const fn new(range: KeyRange, bytes_max: usize, from: Version) -> Self {
         let state =
             State { commits: VecDeque::new(), bytes: 0, from, missed: None, closed: false, waker: None };

@@ -214,7 +214,7 @@ impl Watch {
         Poll::Ready(found.transpose())
     }
 
-    /// The watch as a `Stream`, for tasks that use the combinators of the `futures` crate.
+    /// Returns the watch as a `Stream`, for tasks that use the combinators of the `futures` crate.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -234,7 +234,7 @@ impl Watch {
         WatchStream::new(self)
     }
 
-    /// The version up to which everything was handed out. A watch that is made
+    /// Returns the version up to which everything was handed out. A watch that is made
     /// [`after`](crate::WatchOptions::after) it goes on from here, also in another process.
     pub const fn position(&self) -> Version {
         self.seen
@@ -268,7 +268,7 @@ impl Watch {
         block_on_until(poll_fn(|context| self.poll_commit(context)), deadline).transpose()
     }
 
-    /// The next commit, durable if that is asked for; `None` when no more will come.
+    /// Returns the next commit, durable if that is asked for; `None` when no more will come.
     fn poll_commit(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<WatchedCommit>>> {
         if self.behind.is_some() {
             return Poll::Ready(Err(self.behind_error()));

@@ -28,7 +28,7 @@ impl WatchStream {
         Self(watch)
     }
 
-    /// The watch itself: its position, and [`Watch::skip_to`].
+    /// Returns the watch itself: its position, and [`Watch::skip_to`].
     pub const fn watch(&mut self) -> &mut Watch {
         &mut self.0
     }

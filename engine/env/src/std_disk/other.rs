@@ -88,7 +88,7 @@ impl Directory {
         fs::remove_file(self.path.join(name))
     }
 
-    /// The names of all entries that are UTF-8: no other is one of ours.
+    /// Returns the names of all entries that are UTF-8: no other is one of ours.
     pub(super) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.path)? {

@@ -93,7 +93,7 @@ impl Directory {
         Ok(rustix::fs::unlinkat(&self.handle, name, AtFlags::empty())?)
     }
 
-    /// The names of all entries that are UTF-8: no other is one of ours.
+    /// Returns the names of all entries that are UTF-8: no other is one of ours.
     pub(super) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.handle)? {
@@ -136,7 +136,7 @@ fn explained(synced: io::Result<()>) -> io::Result<()> {
     })
 }
 
-/// The number of a device, which some systems have as a signed one, as the standard library tells it.
+/// Returns the number of a device, which some systems have as a signed one, as the standard library tells it.
 fn device(number: impl TryInto<i64>) -> Option<u64> {
     number.try_into().ok().map(i64::cast_unsigned)
 }

@@ -12,7 +12,7 @@ use crate::recovery::{RecoveryOptions, Salvage};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
-/// A database with several segments and a checkpoint, and its content after each commit.
+/// Creates a database with several segments and a checkpoint, and its content after each commit.
 fn database(commits: i64) -> (Files, Vec<Content>) {
     let disk = sim_disk();
     let mut store = Store::open(disk.mount(), small()).unwrap();

@@ -138,8 +138,8 @@ fn flush_makes_everything_durable() {
     });
 }
 
-/// Whether everything was durable before the disk began to fail: in simulations the flusher's wait for its
-/// interval may end early. Then nothing fails, and if something did, the caller hears of it.
+/// Returns whether everything was durable before the disk began to fail: in simulations the flusher's wait
+/// for its interval may end early. Then nothing fails, and if something did, the caller hears of it.
 fn was_durable_before(disk: &SimDisk, outcome: &Result<()>) -> bool {
     assert_eq!(outcome.is_ok(), disk.fired().is_empty());
     if outcome.is_ok() {

@@ -131,7 +131,7 @@ impl Store {
     }
 }
 
-/// What a store with these options finds on the disk.
+/// Returns what a store with these options finds on the disk.
 pub(super) fn recovered(disk: &SimDisk, options: impl Into<RecoveryOptions>) -> Result<Store> {
     let store = Store::open(disk.mount(), options)?;
     store.opened.log.close()?;

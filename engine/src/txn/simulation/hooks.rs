@@ -81,7 +81,7 @@ impl Hooks {
         }
     }
 
-    /// A point in the order of events, before something begins.
+    /// Returns a point in the order of events, before something begins.
     pub(crate) fn now(&self) -> u64 {
         self.observer.as_ref().map_or(0, |observer| observer.now())
     }
@@ -101,7 +101,7 @@ impl Hooks {
         self.tell(txn, || Observed::Read { key, value: value.map(ValueRef::to_value), version });
     }
 
-    /// Who is told what an iterator of a transaction gives.
+    /// Returns who is told what an iterator of a transaction gives.
     pub(crate) fn seen(&self, txn: &Transaction) -> Seen<'static> {
         match &self.observer {
             Some(observer) if !txn.is_of_system() => {

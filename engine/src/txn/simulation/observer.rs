@@ -17,7 +17,7 @@ use crate::value::Value;
 ///
 /// It is called in the middle of transactions: it must not use the database, and must not wait.
 pub trait Observer: Debug + Send + Sync {
-    /// A point in the observer's own order of events, for what begins before it is known what it is.
+    /// Returns a point in the observer's own order of events, for what begins before it is known what it is.
     fn now(&self) -> u64;
 
     /// A database is open, and has these keys.
