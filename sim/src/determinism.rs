@@ -51,7 +51,8 @@ fn tell_draw(draw: Option<&Draw>) -> String {
     draw.map_or("missing".into(), |draw| format!("{} (no. {} of {})", draw.value, draw.nth, draw.stream))
 }
 
-/// The first draw at which two runs of one plan went different ways, in words: what was drawn, and where.
+/// Returns the first draw at which two runs of one plan went different ways, in words: what was drawn, and
+/// where.
 fn first_difference(first: &Run, second: &Run) -> Option<String> {
     for (number, (a, b)) in first.lives.iter().zip(&second.lives).enumerate() {
         let (mut ours, mut theirs) = (a.life.trail(), b.life.trail());

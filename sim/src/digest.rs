@@ -57,7 +57,7 @@ impl Digest {
         self.bytes(text.as_bytes());
     }
 
-    /// The digest so far; more may be mixed in afterwards.
+    /// Returns the digest so far; more may be mixed in afterwards.
     pub fn value(self) -> DigestValue {
         let mut value = self.0;
         value ^= value >> 33;
@@ -135,7 +135,7 @@ impl Hasher for Digest {
 pub struct DigestValue(pub u64);
 
 impl DigestValue {
-    /// The digest of some text.
+    /// Returns the digest of some text.
     pub fn of_text(text: &str) -> Self {
         let mut digest = Digest::default();
         digest.text(text);

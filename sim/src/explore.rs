@@ -108,7 +108,7 @@ pub fn explore(
     Ok(Explored { covered, plan, failed: None })
 }
 
-/// The plan with nothing left to chance in its lives.
+/// Returns the plan with nothing left to chance in its lives.
 fn tame(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     for life in &mut plan.lives {

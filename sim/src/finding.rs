@@ -38,7 +38,7 @@ impl From<Violation> for Finding {
 }
 
 impl Finding {
-    /// A violation that the simulated world sees: panics, liveness, opening and closing.
+    /// Returns a violation that the simulated world sees: panics, liveness, opening and closing.
     pub fn of_world(invariant: &'static str, class: &str, message: String) -> Self {
         Self {
             invariant: invariant.to_owned(),
@@ -50,13 +50,13 @@ impl Finding {
         }
     }
 
-    /// A violation that a workload found.
+    /// Returns a violation that a workload found.
     pub fn of_workload(name: &str, found: stormproof_workloads::Finding) -> Self {
         let class = format!("{name}: {}", found.rule);
         Self { txns: found.txns, ..Self::of_world(invariants::WORKLOAD, &class, found.message) }
     }
 
-    /// The kind of failure: two findings with the same invariant and class are the same failure.
+    /// Returns the kind of failure: two findings with the same invariant and class are the same failure.
     pub fn identity(&self) -> Identity {
         Identity { invariant: self.invariant.clone(), class: self.class.clone() }
     }

@@ -58,7 +58,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// The names that a history mentions.
+    /// Returns the names that a history mentions.
     pub fn of(events: &[Event]) -> Self {
         let mut names = Self::default();
         names.learn(events);
@@ -86,8 +86,8 @@ impl Names {
 }
 
 impl Names {
-    /// Whether what is under this key is read as a list below. A store without streams of its own keeps them
-    /// there too.
+    /// Returns whether what is under this key is read as a list below. A store without streams of its own
+    /// keeps them there too.
     fn is_list(&self, key: &Key) -> bool {
         let stream = || name(key, &stream_key("")).is_some_and(|stream| self.streams.contains(&stream));
         self.lists.contains(key) || stream()

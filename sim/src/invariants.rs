@@ -72,12 +72,12 @@ const OF_THE_WORLD: &[About] = &[
     },
 ];
 
-/// Whether a finding is the application's own fault: it broke what it promises, or waits for ever.
+/// Returns whether a finding is the application's own fault: it broke what it promises, or waits for ever.
 pub fn is_of_the_application(finding: &Finding) -> bool {
     [APPLICATION, LIVENESS].contains(&&*finding.invariant)
 }
 
-/// All of them: the oracle's first, in the order of the contract.
+/// Returns all of them: the oracle's first, in the order of the contract.
 pub fn all() -> Vec<About> {
     let judged = Invariant::ALL.map(|invariant| About {
         name: invariant.name(),

@@ -16,12 +16,12 @@ pub(crate) const ENGINE_WINDOWS: [&str; 3] = ["collect all", "group taken", "gro
 /// Where the engine's source lies, in paths that the compiler puts into panics.
 const ENGINE_SOURCE: &str = "engine/src/";
 
-/// Whether a place (`file:line:column`) is in the engine.
+/// Returns whether a place (`file:line:column`) is in the engine.
 pub(crate) fn is_in_engine(place: &str) -> bool {
     place.contains(ENGINE_SOURCE)
 }
 
-/// The file of a place, as the engine names it: lines move, files seldom do.
+/// Returns the file of a place, as the engine names it: lines move, files seldom do.
 pub(crate) fn file_of(place: &str) -> &str {
     let path = place.split(':').next().unwrap_or(place);
     path.rsplit_once(ENGINE_SOURCE).map_or(path, |(_, file)| file)

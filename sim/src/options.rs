@@ -101,7 +101,7 @@ pub enum IsolationKind {
 }
 
 impl Options {
-    /// The flags that give these options, each with a space before it; empty if nothing is set.
+    /// Returns the flags that give these options, each with a space before it; empty if nothing is set.
     pub fn to_flags(&self) -> String {
         let mut flags = String::new();
         let mut flag = |name: &str, value: &str| {
@@ -146,7 +146,7 @@ fn at_least_one(text: &str) -> Result<u32, String> {
     }
 }
 
-/// The name of a value, which files and flags have in common.
+/// Returns the name of a value, which files and flags have in common.
 fn name_of(value: &impl Serialize) -> String {
     let name = serde_json::to_value(value).ok();
     name.as_ref().and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()

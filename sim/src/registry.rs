@@ -25,7 +25,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The catalogue and `own`; a workload of `own` replaces the one with the same name.
+    /// Returns the catalogue and `own`; a workload of `own` replaces the one with the same name.
     pub fn new(own: Vec<Arc<dyn Workload>>) -> Self {
         Self { own, programs: BTreeMap::new() }
     }
@@ -37,12 +37,12 @@ impl Registry {
         self
     }
 
-    /// The program that takes the place of the clients of the workload of this name, if there is one.
+    /// Returns the program that takes the place of the clients of the workload of this name, if there is one.
     pub fn program(&self, workload: &str) -> Option<Arc<dyn Program>> {
         self.programs.get(workload).cloned()
     }
 
-    /// All of them, sorted by name.
+    /// Returns all of them, sorted by name.
     pub fn all(&self) -> Vec<Arc<dyn Workload>> {
         let mut all = self.own.clone();
         for workload in catalogue::all() {
@@ -54,8 +54,8 @@ impl Registry {
         all
     }
 
-    /// The workloads that options ask for, with their parameters, on a store that can do this: those that are
-    /// named, the one of a recording, or all that make sense there.
+    /// Returns the workloads that options ask for, with their parameters, on a store that can do this: those
+    /// that are named, the one of a recording, or all that make sense there.
     ///
     /// # Errors
     /// When something is named that is not there, or that does not fit.
@@ -90,7 +90,7 @@ impl Registry {
         Ok(chosen)
     }
 
-    /// The one that a plan names, with the plan's parameters.
+    /// Returns the one that a plan names, with the plan's parameters.
     pub fn find(&self, name: &str, parameters: &serde_json::Value) -> Option<Arc<dyn Workload>> {
         let own = self.own.iter().find(|own| own.name() == name).cloned();
         own.or_else(|| catalogue::by_name(name, parameters.clone()).map(Arc::from))

@@ -61,17 +61,17 @@ impl SeedRunner {
         Self { change: Some(Box::new(change)), ..self }
     }
 
-    /// The workloads that this binary knows.
+    /// Returns the workloads that this binary knows.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// The options.
+    /// Returns the options.
     pub fn options(&self) -> &Options {
         &self.options
     }
 
-    /// The plan of a seed, and every draw that made it.
+    /// Returns the plan of a seed, and every draw that made it.
     pub fn plan(&self, seed: Seed) -> (Plan, Vec<Draw>) {
         let streams = seed.streams();
         let workloads: Vec<&dyn Workload> = self.workloads.iter().map(|workload| &**workload).collect();

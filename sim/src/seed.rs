@@ -30,12 +30,12 @@ use crate::digest::{Digest, DigestValue};
 pub struct Seed(pub u64);
 
 impl Seed {
-    /// The streams of this seed.
+    /// Returns the streams of this seed.
     pub fn streams(self) -> Streams {
         Streams { seed: self, log: Rc::new(RefCell::new(DrawLog::default())) }
     }
 
-    /// A generator for a part that keeps it to itself; the same as the stream with this label.
+    /// Returns a generator for a part that keeps it to itself; the same as the stream with this label.
     pub fn generator(self, label: &str) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(self.0);
         rng.set_stream(DigestValue::of_text(label).0);
@@ -98,17 +98,17 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// The stream with this label, from its start.
+    /// Returns the stream with this label, from its start.
     pub fn stream(&self, label: &'static str) -> Stream {
         Stream { label, nth: 0, rng: self.seed.generator(label), log: Rc::clone(&self.log) }
     }
 
-    /// The digest of all draws so far.
+    /// Returns the digest of all draws so far.
     pub fn digest(&self) -> DigestValue {
         self.log.borrow().digest.value()
     }
 
-    /// All draws so far.
+    /// Returns all draws so far.
     pub fn draws(&self) -> Vec<Draw> {
         self.log.borrow().draws.clone()
     }
@@ -129,7 +129,7 @@ impl Stream {
         self.random_range(0..100) < percent
     }
 
-    /// One of `choices`, each as likely as its weight says.
+    /// Draws one of `choices`, each as likely as its weight says.
     ///
     /// # Panics
     /// When all weights are zero.
@@ -145,8 +145,8 @@ impl Stream {
         unreachable!("the weights add up to their sum")
     }
 
-    /// The generator itself, for parts that draw by themselves: what they draw is not on record, that they
-    /// began is.
+    /// Returns the generator itself, for parts that draw by themselves: what they draw is not on record, that
+    /// they began is.
     pub fn generator(&mut self) -> &mut ChaCha8Rng {
         let position = self.rng.get_word_pos();
         self.note(u64::try_from(position).unwrap_or(u64::MAX));

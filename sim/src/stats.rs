@@ -49,7 +49,7 @@ pub enum Count {
 }
 
 impl Count {
-    /// Its name, which is also its key on disk.
+    /// Returns its name, which is also its key on disk.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Transactions => "transactions",
@@ -140,7 +140,7 @@ impl Stats {
         add(&mut self.counts, count.name(), more);
     }
 
-    /// A figure; 0 if it was never counted.
+    /// Returns a figure; 0 if it was never counted.
     pub fn get(&self, count: Count) -> u64 {
         self.counts.get(count.name()).copied().unwrap_or(0)
     }

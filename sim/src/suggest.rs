@@ -3,7 +3,7 @@
 /// How alike two names have to be, from 0 to 1.
 const ALIKE: f64 = 0.8;
 
-/// What to do about an unknown name: the one that was likely meant, and all that there are.
+/// Returns what to do about an unknown name: the one that was likely meant, and all that there are.
 pub(crate) fn use_one_of(name: &str, known: &[String]) -> String {
     let all = known.join(", ");
     match nearest(name, known) {

@@ -58,7 +58,7 @@ fn count_transactions(run: &Run, stats: &mut Stats) {
     }
 }
 
-/// Whether a session is a client's, and not that of the setup, the audit or the inspector.
+/// Returns whether a session is a client's, and not that of the setup, the audit or the inspector.
 fn is_client(session: Session) -> bool {
     session >= FIRST_CLIENT && session != INSPECTOR
 }

@@ -8,13 +8,13 @@ pub const MAIN: &str = "main";
 /// How the names of clients begin.
 pub const CLIENT: &str = "client-";
 
-/// The task of a client.
+/// Returns the task of a client.
 pub fn client(session: Session) -> String {
     format!("{CLIENT}{session}")
 }
 
-/// The client whose task this is; `None` for the main task, and for tasks that a client or the engine has
-/// started.
+/// Returns the client whose task this is; `None` for the main task, and for tasks that a client or the engine
+/// has started.
 pub fn session_of(task: &str) -> Option<Session> {
     task.strip_prefix(CLIENT)?.parse().ok()
 }

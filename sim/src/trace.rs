@@ -107,7 +107,7 @@ pub struct Replayed {
 }
 
 impl Trace {
-    /// The trace of a run.
+    /// Returns the trace of a run.
     pub fn of(plan: &Plan, run: &Run, command: &str) -> Self {
         Self {
             stormproof_trace: FORMAT,
@@ -124,8 +124,8 @@ impl Trace {
         }
     }
 
-    /// The trace of a shrunk run, which failed with `finding`: without raw decisions, as the code will
-    /// change.
+    /// Returns the trace of a shrunk run, which failed with `finding`: without raw decisions, as the code
+    /// will change.
     pub fn shrunk(plan: &Plan, run: &Run, finding: &Finding, command: &str) -> Self {
         let mut trace = Self::of(plan, run, command);
         trace.decisions.clear();
@@ -231,7 +231,7 @@ impl Trace {
     }
 }
 
-/// The plan with everything in it that chance decided: faults one by one, switches by name.
+/// Returns the plan with everything in it that chance decided: faults one by one, switches by name.
 pub fn explicit(plan: &Plan, run: &Run) -> Plan {
     let mut plan = plan.clone();
     let fired = FaultPlan::replaying(&run.faults);

@@ -6,8 +6,8 @@ use stormproof_workloads::plan::Action;
 
 use crate::plan::Plan;
 
-/// What a shrunk plan still needs to fail, kind by kind: its steps, faults and crashes, each once and in
-/// order. Failures of one kind and one shape are likely one bug.
+/// Returns what a shrunk plan still needs to fail, kind by kind: its steps, faults and crashes, each once and
+/// in order. Failures of one kind and one shape are likely one bug.
 pub fn shape(plan: &Plan) -> String {
     let mut steps = BTreeSet::new();
     let clients = [&plan.workload.setup].into_iter().chain(&plan.workload.clients);
@@ -26,7 +26,7 @@ pub fn shape(plan: &Plan) -> String {
     parts.join(" ")
 }
 
-/// The name of a variant, as plans spell it.
+/// Returns the name of a variant, as plans spell it.
 fn variant(value: &impl serde::Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(name)) => name,
@@ -50,8 +50,8 @@ pub struct Rate {
 const Z: f64 = 1.959_964;
 
 impl Rate {
-    /// The interval of Wilson (Journal of the American Statistical Association 22, 1927): unlike the usual
-    /// one it stays within 0 and 1, and makes sense for counts of 1 or 2.
+    /// Returns the interval of Wilson (Journal of the American Statistical Association 22, 1927): unlike the
+    /// usual one it stays within 0 and 1, and makes sense for counts of 1 or 2.
     #[expect(clippy::cast_precision_loss, reason = "a statistic")]
     pub fn interval(self) -> (f64, f64) {
         if self.of == 0 {
@@ -65,8 +65,8 @@ impl Rate {
         (((middle - half) / scale).max(0.0), ((middle + half) / scale).min(1.0))
     }
 
-    /// How many seeds must hold until a failure as rare as the low end of the interval would have shown with
-    /// 99 %.
+    /// Returns how many seeds must hold until a failure as rare as the low end of the interval would have
+    /// shown with 99 %.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

@@ -33,7 +33,7 @@ pub enum ParamError {
     },
 }
 
-/// The same workloads, with other parameters.
+/// Returns the same workloads, with other parameters.
 ///
 /// # Errors
 /// When a setting is malformed, fits no workload, or is refused by one.
@@ -70,7 +70,7 @@ pub fn apply(
     workloads.into_iter().zip(parameters).map(set).collect()
 }
 
-/// The names of all parameters, with dots for those inside of others.
+/// Returns the names of all parameters, with dots for those inside of others.
 pub fn names(before: &str, parameters: &Value) -> Vec<String> {
     let Value::Object(fields) = parameters else { return Vec::new() };
     let named = |(name, value): (&String, &Value)| {

@@ -38,7 +38,7 @@ pub struct HistoryBuilder {
 pub struct TxnHandle(TxnIndex);
 
 impl HistoryBuilder {
-    /// A history without transactions.
+    /// Creates a history without transactions.
     pub fn new() -> Self {
         Self::default()
     }
@@ -116,7 +116,7 @@ impl HistoryBuilder {
         self.txns[txn.0 as usize].outcome = Outcome::Aborted { at: self.clock, conflicts: Vec::new() };
     }
 
-    /// The history, to be checked.
+    /// Builds the history, to be checked.
     pub fn build(self) -> Input {
         let origins = self.txns.iter().map(|txn| Origin { line: 0, index: txn.index }).collect();
         Input {

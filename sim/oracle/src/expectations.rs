@@ -52,7 +52,7 @@ pub struct Expectations {
 }
 
 impl Default for Expectations {
-    /// The whole contract: serializable, strict real time, strict durability.
+    /// Returns the whole contract: serializable, strict real time, strict durability.
     fn default() -> Self {
         Self {
             isolation: Isolation::Serializable,

@@ -135,7 +135,7 @@ impl Level {
         Self::StrictSerializable,
     ];
 
-    /// The name, as on the command line.
+    /// Returns the name, as on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::ReadUncommitted => "read-uncommitted",
@@ -161,7 +161,7 @@ impl Level {
         }
     }
 
-    /// The next weaker levels.
+    /// Returns the next weaker levels.
     pub const fn weaker(self) -> &'static [Self] {
         match self {
             Self::ReadUncommitted => &[],
@@ -191,12 +191,12 @@ impl Level {
         }
     }
 
-    /// Whether every history at this level is at `other` too.
+    /// Returns whether every history at this level is at `other` too.
     pub fn implies(self, other: Self) -> bool {
         IMPLIED[self as usize] >> other as usize & 1 == 1
     }
 
-    /// Whether it keeps real time, so that a history without times cannot be said to hold.
+    /// Returns whether it keeps real time, so that a history without times cannot be said to hold.
     pub fn needs_time(self) -> bool {
         matches!(
             self,
@@ -207,7 +207,7 @@ impl Level {
         )
     }
 
-    /// The level that a store promised.
+    /// Returns the level that a store promised.
     pub fn promised(expectations: &Expectations) -> Self {
         match (expectations.isolation, expectations.recency) {
             (Isolation::ReadCommitted, _) => Self::ReadCommitted,

@@ -50,7 +50,8 @@ pub fn check(history: &History, expectations: &Expectations) -> Verdict {
     findings.into_verdict(history)
 }
 
-/// How a history stands to `level` and to all levels that it implies, or to all levels, by values alone.
+/// Returns how a history stands to `level` and to all levels that it implies, or to all levels, by values
+/// alone.
 pub fn levels(history: &History, level: Option<Level>, search_steps_max: u64) -> Table {
     blackbox::judge(&view::View::new(history), level, &blackbox::Terms::plain(search_steps_max))
 }

@@ -20,8 +20,8 @@ pub(crate) struct Recovered {
     version: Option<Version>,
 }
 
-/// The history as `life` saw it: the transactions of other lives are emptied, and the last one before stands
-/// for the recovered state.
+/// Returns the history as `life` saw it: the transactions of other lives are emptied, and the last one before
+/// stands for the recovered state.
 pub(crate) fn slice(history: &History, life: Life, recovered: Recovered) -> History {
     let mut txns: Vec<Txn> =
         history.txns.iter().map(|txn| if txn.life == life { txn.clone() } else { shell(txn) }).collect();
@@ -57,7 +57,7 @@ impl<'h> Survived<'h> {
         Self { view, explanation, life: 0, version: 0, state: Map::default() }
     }
 
-    /// The state that `life` found; lives must be requested in order.
+    /// Returns the state that `life` found; lives must be requested in order.
     pub(crate) fn before(&mut self, life: Life) -> Recovered {
         while self.life < life {
             for (txn, version) in self.explanation.survivors(self.life) {
@@ -96,7 +96,7 @@ impl<'h> Survived<'h> {
     }
 }
 
-/// The values that `life` read and did not write, as writes.
+/// Returns the values that `life` read and did not write, as writes.
 pub(crate) fn by_values(history: &History, life: Life) -> Recovered {
     let mut earlier: Map<(&Key, &Bytes), ()> = Map::default();
     let mut here = earlier.clone();
@@ -147,7 +147,7 @@ pub(crate) fn by_values(history: &History, life: Life) -> Recovered {
     Recovered { ops: puts.chain(appends).collect(), version: None }
 }
 
-/// The lives in which transactions began.
+/// Returns the lives in which transactions began.
 pub(crate) fn lives(history: &History) -> Vec<Life> {
     let mut lives: Vec<Life> = history.txns.iter().map(|txn| txn.life).collect();
     lives.dedup();
@@ -156,7 +156,7 @@ pub(crate) fn lives(history: &History) -> Vec<Life> {
     lives
 }
 
-/// The last transaction before `life`, which stands for the recovered state in its slice.
+/// Returns the last transaction before `life`, which stands for the recovered state in its slice.
 pub(crate) fn stands_for_recovery(history: &History, life: Life) -> Option<TxnIndex> {
     history.txns.iter().rev().find(|txn| txn.life < life).map(|txn| txn.index)
 }

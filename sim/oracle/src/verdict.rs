@@ -54,7 +54,7 @@ impl Invariant {
         Self::BoundedLoss,
     ];
 
-    /// Its row in the contract.
+    /// Returns its row in the contract.
     pub fn row(self) -> &'static str {
         match self {
             Self::Snapshot => "V1",
@@ -71,7 +71,7 @@ impl Invariant {
         }
     }
 
-    /// Its name.
+    /// Returns its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Snapshot => "snapshot",
@@ -89,7 +89,7 @@ impl Invariant {
         }
     }
 
-    /// What it promises.
+    /// Returns what it promises.
     pub fn sentence(self) -> &'static str {
         match self {
             Self::Snapshot => "a transaction sees exactly what was committed at or before its start version",
@@ -224,7 +224,7 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// The signature by which two failures count as the same.
+    /// Returns the signature by which two failures count as the same.
     pub fn signature(&self) -> (Invariant, AnomalyClass) {
         (self.invariant, self.class)
     }
@@ -252,7 +252,7 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether no violation was found.
+    /// Returns whether no violation was found.
     pub fn holds(&self) -> bool {
         self.violations.is_empty()
     }
@@ -277,7 +277,7 @@ impl Findings {
         self.violations.is_empty()
     }
 
-    /// The total number of violations.
+    /// Returns the total number of violations.
     pub(crate) fn count(&self) -> u64 {
         self.violations.len() as u64 + self.more
     }
@@ -286,7 +286,7 @@ impl Findings {
         self.violations.first()
     }
 
-    /// The violations that are described.
+    /// Returns the violations that are described.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Violation> {
         self.violations.iter()
     }

@@ -33,7 +33,7 @@ where
     T: Clone + Eq + Hash + 'static,
     S: BuildHasher,
 {
-    /// An empty one, with room for `capacity`; `label` names it in simulations.
+    /// Creates an empty one, with room for `capacity`; `label` names it in simulations.
     pub fn new(label: &'static str, hasher: S, capacity: usize) -> Self {
         Self { label, items: parking_lot::Mutex::new(HashSet::with_capacity_and_hasher(capacity, hasher)) }
     }
@@ -81,7 +81,7 @@ impl<T, S: BuildHasher> fmt::Debug for Table<T, S> {
 pub struct Published<T>(Arc<T>);
 
 impl<T: 'static> Published<T> {
-    /// A value to be published through an [`AtomicRef`].
+    /// Creates a value to be published through an [`AtomicRef`].
     pub fn new(value: T) -> Self {
         Self(Arc::new(value))
     }
@@ -120,13 +120,13 @@ pub fn begin_epochs() -> bool {
 pub struct Loaded<'pin, T>(Guard<Option<Arc<T>>>, PhantomData<&'pin T>);
 
 impl<T> Loaded<'_, T> {
-    /// Whether both are one and the same value, and not only equal ones.
+    /// Returns whether both are one and the same value, and not only equal ones.
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(self.value(), other.value())
     }
 
-    /// A reference that is free to keep; in production `None` if the value has been replaced since it was
-    /// loaded.
+    /// Returns a reference that is free to keep; in production `None` if the value has been replaced since it
+    /// was loaded.
     pub fn keep(&self) -> Option<Published<T>> {
         Some(Published(Arc::clone(self.value())))
     }
@@ -204,7 +204,7 @@ impl<T> WriteOnce<T> {
         Self(OnceLock::new())
     }
 
-    /// The value, once it is there.
+    /// Returns the value, once it is there.
     pub fn get(&self) -> Option<&T> {
         self.0.get()
     }

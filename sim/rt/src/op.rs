@@ -64,7 +64,7 @@ pub enum OpKind {
 }
 
 impl OpKind {
-    /// The word that stands for it in labels.
+    /// Returns the word that stands for it in labels.
     pub const fn verb(self) -> &'static str {
         match self {
             Self::Start => "start",
@@ -93,7 +93,7 @@ impl OpKind {
         }
     }
 
-    /// Whether two operations of these kinds on one object commute.
+    /// Returns whether two operations of these kinds on one object commute.
     pub const fn commutes_with(self, other: Self) -> bool {
         matches!(
             (self, other),
@@ -120,7 +120,7 @@ impl Op {
         Self { kind, label, object }
     }
 
-    /// Whether this and `other` commute. Operations without an object commute with
+    /// Returns whether this and `other` commute. Operations without an object commute with
     /// all others.
     pub const fn commutes_with(&self, other: &Self) -> bool {
         self.object == 0 || self.object != other.object || self.kind.commutes_with(other.kind)
@@ -220,7 +220,7 @@ impl OpTable {
         text
     }
 
-    /// All names so far, by [`OpId`].
+    /// Returns all names so far, by [`OpId`].
     pub(crate) fn shared(&mut self) -> Arc<[OpName]> {
         if self.shared.len() < self.names.len() {
             self.shared = self.names.as_slice().into();

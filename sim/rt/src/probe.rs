@@ -3,9 +3,9 @@
 use crate::life;
 use crate::op::{Op, OpKind};
 
-/// Whether this is a simulation: inside of a life it is. What is promised must not depend on it: it chooses
-/// sizes and defaults, by which small simulations reach what takes large databases otherwise, and keeps out
-/// what is not simulated.
+/// Returns whether this is a simulation: inside of a life it is. What is promised must not depend on it: it
+/// chooses sizes and defaults, by which small simulations reach what takes large databases otherwise, and
+/// keeps out what is not simulated.
 pub fn is_simulated() -> bool {
     life::is_inside()
 }

@@ -39,7 +39,7 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    /// Whether the thread has ended, so that `join` would not wait.
+    /// Returns whether the thread has ended, so that `join` would not wait.
     pub fn is_finished(&self) -> bool {
         match &self.0 {
             Inner::Os(handle) => handle.is_finished(),
@@ -77,7 +77,7 @@ pub fn spawn<T: Send + 'static>(
     Ok(JoinHandle(Inner::Task { task, result }))
 }
 
-/// What a task runs: `body`, whose outcome goes into `slot` if a handle is left to ask for it.
+/// Returns what a task runs: `body`, whose outcome goes into `slot` if a handle is left to ask for it.
 fn body_of_task<T>(body: impl FnOnce() -> T, slot: Arc<Slot<T>>) -> impl FnOnce() {
     // A killed life drops the closures of tasks that never ran: what they own must not see that.
     let body = ManuallyDrop::new(body);
@@ -217,7 +217,7 @@ pub fn yield_now() {
 /// too.
 pub const STRIPES: usize = 2;
 
-/// The part of such a counter that this task changes.
+/// Returns the part of such a counter that this task changes.
 pub fn stripe() -> usize {
     life::current_task().map_or(0, |task| task.index() % STRIPES)
 }

@@ -29,7 +29,7 @@ impl Instant {
         self.0
     }
 
-    /// The time from `earlier` to this, zero if `earlier` is the later one.
+    /// Returns the time from `earlier` to this, zero if `earlier` is the later one.
     pub fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -41,13 +41,14 @@ impl Instant {
     }
 }
 
-/// The time now.
+/// Returns the time now.
 pub fn now() -> Instant {
     life::point(Op::new(OpKind::Now, "", 0));
     life::with_core(|core| Instant(core.now())).unwrap_or_else(outside_now)
 }
 
-/// The time now, for those that look on or take part without being what is tried out: no scheduling point.
+/// Returns the time now, for those that look on or take part without being what is tried out: no scheduling
+/// point.
 pub fn glance() -> Instant {
     life::with_core(|core| Instant(core.now())).unwrap_or_else(outside_now)
 }

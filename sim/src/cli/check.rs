@@ -223,7 +223,7 @@ fn refuse_nothing(arguments: &Arguments, terminal: &Terminal, why: &str, what_to
     refuse(arguments, terminal, failure, &error)
 }
 
-/// What happened, where, and what to do.
+/// Returns what happened, where, and what to do.
 fn unreadable(file: &Path, error: &FormatError) -> Failure {
     let file = file.display();
     let formats = Format::NAMES.map(|(name, _)| name).join(", ");

@@ -94,7 +94,7 @@ impl Start {
 }
 
 impl Line {
-    /// The line of an entry; `plain` leaves out who wrote it.
+    /// Returns the line of an entry; `plain` leaves out who wrote it.
     pub(super) fn of(entry: &DumpEntry, plain: bool) -> Self {
         let DumpEntry { key, value, expires_at, version, txn, run, .. } = entry;
         let name = std::str::from_utf8(key.user_key()).ok().map(str::to_owned);
@@ -117,7 +117,7 @@ impl Line {
 }
 
 impl Entry {
-    /// The entry of a line.
+    /// Returns the entry of a line.
     pub(super) fn into_entry(self) -> Result<DumpEntry, String> {
         let key = match (self.key_hex, self.key) {
             (Some(digits), _) => bytes_of(&digits).and_then(|bytes| Key::from_bytes(&bytes)),

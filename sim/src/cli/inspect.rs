@@ -34,7 +34,7 @@ pub(super) fn execute(arguments: &Arguments, terminal: &Terminal) -> Done {
     Ok(Exit::Held)
 }
 
-/// Whether no file there is one of ours, whole or not.
+/// Returns whether no file there is one of ours, whole or not.
 fn is_empty(inspection: &Inspection) -> bool {
     let Inspection { database, checkpoints, segments, unfinished, salvaged, problems, .. } = inspection;
     database.is_none()

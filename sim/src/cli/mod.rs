@@ -131,7 +131,7 @@ fn show_usage(error: &clap::Error) -> Exit {
 /// The version of every JSON document that commands print, whose schemas are in `sim/schemas`.
 const JSON_FORMAT: u32 = 2;
 
-/// The definition of the command line, for completions and manuals.
+/// Returns the definition of the command line, for completions and manuals.
 pub fn command() -> clap::Command {
     Arguments::command()
 }
@@ -214,7 +214,7 @@ enum Exit {
 }
 
 impl Exit {
-    /// The verdict of a JSON document.
+    /// Returns the verdict of a JSON document.
     const fn word(self) -> &'static str {
         match self {
             Self::Held => "held",

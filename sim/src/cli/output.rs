@@ -15,12 +15,13 @@ use crate::stats::Count;
 use crate::summary;
 use crate::trace::Trace;
 
-/// The command that repeats a seed.
+/// Returns the command that repeats a seed.
 pub(super) fn reproduce(seed: u64, options: &Options) -> String {
     format!("stormproof run --seed {seed}{}", options.to_flags())
 }
 
-/// A run as a JSON document. `wall_seconds` is the only field that differs between two runs of the same.
+/// Returns a run as a JSON document. `wall_seconds` is the only field that differs between two runs of the
+/// same.
 pub(super) fn run_document(
     plan: &Plan,
     run: &Run,
@@ -71,7 +72,7 @@ pub(super) fn run_document(
     })
 }
 
-/// A run in words.
+/// Returns a run in words.
 pub(super) fn run_text(plan: &Plan, run: &Run) -> String {
     let stats = summary::stats(plan, run);
     let mut text = format!(
@@ -155,7 +156,7 @@ pub(super) fn violations_in(findings: &[Finding], history: Option<&History>, ter
 const FINDINGS_MAX: usize = 8;
 const LINES_MAX: usize = 40;
 
-/// One transaction on one line.
+/// Returns one transaction on one line.
 fn transaction(txn: &stormproof_workloads::history::Txn) -> String {
     use stormproof_workloads::history::{Op, Outcome};
     let show = stormproof_reports::show_bytes;
@@ -265,7 +266,7 @@ pub(super) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(path, text).map_err(|error| unwritable(path, &error))
 }
 
-/// The exit code that follows from a run.
+/// Returns the exit code that follows from a run.
 pub(super) fn exit_of(run: &Run) -> Exit {
     if run.findings().is_empty() { Exit::Held } else { Exit::Violated }
 }

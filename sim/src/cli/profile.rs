@@ -79,7 +79,7 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(format!("{PREFIX}{name}")).ok().filter(|value| !value.is_empty())
 }
 
-/// The options of a command that have a value, or are switches, by their long names.
+/// Returns the options of a command that have a value, or are switches, by their long names.
 fn long_options(command: &Command) -> impl Iterator<Item = &Arg> {
     let is_option = |arg: &&Arg| {
         let action = arg.get_action();
@@ -96,7 +96,7 @@ fn is_typed(matches: &ArgMatches, arg: &Arg) -> bool {
     matches.try_contains_id(id).unwrap_or(false) && matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
-/// The options of a profile for a command.
+/// Returns the options of a profile for a command.
 fn configured(
     command: &Command,
     sub: &Command,
@@ -185,7 +185,7 @@ fn values(value: &Value) -> Vec<String> {
     }
 }
 
-/// An option as it would be typed.
+/// Returns an option as it would be typed.
 fn flags(arg: &Arg, values: &[String]) -> Vec<OsString> {
     let flag = OsString::from(format!("--{}", arg.get_long().unwrap_or_default()));
     if matches!(arg.get_action(), ArgAction::SetTrue) {

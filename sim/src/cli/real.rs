@@ -52,12 +52,12 @@ const TRANSACTIONS: u32 = 60;
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 impl Arguments {
-    /// Whether the run is a real one.
+    /// Returns whether the run is a real one.
     pub(super) fn is_real(&self) -> bool {
         self.real.is_some() || self.store.is_some() || self.kill
     }
 
-    /// What makes the run a real one, as flags.
+    /// Returns what makes the run a real one, as flags.
     fn flags(&self) -> String {
         let folder = self.real.clone().unwrap_or_else(|| "real".into());
         let store = self.store.as_ref().map(|store| format!(" --store {store}")).unwrap_or_default();

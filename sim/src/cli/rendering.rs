@@ -23,8 +23,8 @@ impl Rendering {
         self.report.is_some()
     }
 
-    /// The format that was asked for; `None` if no report was. Refuses what can't be written, before there is
-    /// a report.
+    /// Returns the format that was asked for; `None` if no report was. Refuses what can't be written, before
+    /// there is a report.
     pub(super) fn check(&self) -> Result<Option<Format>, Failure> {
         let format = self.format()?;
         if let Some(path) = &self.report {
@@ -33,7 +33,7 @@ impl Rendering {
         Ok(format)
     }
 
-    /// The same for campaigns, which have no timeline and no anomaly to draw.
+    /// Returns the same for campaigns, which have no timeline and no anomaly to draw.
     pub(super) fn check_campaign(&self) -> Result<Option<Format>, Failure> {
         let format = self.check()?;
         match format {
@@ -44,7 +44,7 @@ impl Rendering {
         }
     }
 
-    /// The format that was asked for; `None` if no report was.
+    /// Returns the format that was asked for; `None` if no report was.
     fn format(&self) -> Result<Option<Format>, Failure> {
         self.report.as_deref().map(|path| format_of(path, self.format)).transpose()
     }
@@ -58,7 +58,7 @@ impl Rendering {
     }
 }
 
-/// The format that was named, or the one that the file's ending says.
+/// Returns the format that was named, or the one that the file's ending says.
 pub(super) fn format_of(path: &Path, named: Option<Format>) -> Result<Format, Failure> {
     named.map_or_else(|| Format::of_file(&path.to_string_lossy()).map_err(Failure::usage), Ok)
 }

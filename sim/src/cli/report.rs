@@ -64,7 +64,7 @@ pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Termi
     Ok(exit)
 }
 
-/// The verdict in words: without them, a newcomer would wonder about exit code 1.
+/// Returns the verdict in words: without them, a newcomer would wonder about exit code 1.
 fn verdict_words(document: &Document) -> &'static str {
     match verdict_of(document) {
         Verdict::Held => "it says: held",
@@ -116,7 +116,7 @@ fn of_seed(seed: Seed, arguments: &Arguments, registry: Registry) -> Result<(Doc
     Ok((report(&plan, &run, &watched, origin).into(), super::output::exit_of(&run)))
 }
 
-/// A trace, or a report that was written as JSON.
+/// Returns a trace, or a report that was written as JSON.
 fn of_json(path: &Path, registry: &Registry) -> Result<(Document, Exit), Failure> {
     let text = read(path)?;
     if let Ok(document) = Document::from_json(&text) {
@@ -160,7 +160,7 @@ fn of_trend(files: &[String]) -> Result<(Document, Exit), Failure> {
     Ok((document, exit))
 }
 
-/// Whether a file is one JSON document over many lines. Those of sweeps have a document on each line.
+/// Returns whether a file is one JSON document over many lines. Those of sweeps have a document on each line.
 fn is_start_of_json(line: &str) -> bool {
     line.trim_end() == "{"
 }

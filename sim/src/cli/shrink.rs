@@ -162,7 +162,7 @@ fn start(
 /// Lines of the shrunk plan that are printed.
 const LINES_MAX: usize = 200;
 
-/// The shrunk plan in words, as far as it can be read.
+/// Returns the shrunk plan in words, as far as it can be read.
 fn shown_schedule(plan: &Plan) -> String {
     let text = schedule(plan);
     let more = text.lines().count().saturating_sub(LINES_MAX);
@@ -174,7 +174,7 @@ fn shown_schedule(plan: &Plan) -> String {
     shown
 }
 
-/// The shrunk plan in words: actions, power cuts and switches.
+/// Returns the shrunk plan in words: actions, power cuts and switches.
 fn schedule(plan: &Plan) -> String {
     use crate::plan::StrategyPlan;
     let mut text = String::new();
@@ -196,7 +196,7 @@ fn schedule(plan: &Plan) -> String {
     text
 }
 
-/// An action on one line: `get key=a, put key=b value=…`.
+/// Returns an action on one line: `get key=a, put key=b value=…`.
 fn action_text(action: &Action) -> String {
     let Action::Transaction(transaction) = action else {
         return serde_json::to_value(action).map(|value| named(&value)).unwrap_or_default();
@@ -221,7 +221,7 @@ fn action_text(action: &Action) -> String {
     text
 }
 
-/// A variant and its fields, as plans spell them.
+/// Returns a variant and its fields, as plans spell them.
 fn named(value: &serde_json::Value) -> String {
     use serde_json::Value;
     let plain = |value: &Value| match value {

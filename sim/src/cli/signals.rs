@@ -35,22 +35,23 @@ impl Signals {
         system::ignore();
     }
 
-    /// The flag, for those who run something.
+    /// Returns the flag, for those who run something.
     pub(super) fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.is_raised)
     }
 
-    /// Whether a signal has come.
+    /// Returns whether a signal has come.
     pub(super) fn is_raised(&self) -> bool {
         self.is_raised.load(Ordering::SeqCst)
     }
 
-    /// How a command ends that would have ended like this without the signal: what was found stays found.
+    /// Returns how a command ends that would have ended like this without the signal: what was found stays
+    /// found.
     pub(super) fn exit(&self, exit: Exit) -> Exit {
         if self.is_raised() && exit != Exit::Violated { self.interrupted() } else { exit }
     }
 
-    /// How a command ends that a signal has ended.
+    /// Returns how a command ends that a signal has ended.
     pub(super) fn interrupted(&self) -> Exit {
         Exit::Interrupted(u8::try_from(self.number.load(Ordering::SeqCst)).unwrap_or(0))
     }

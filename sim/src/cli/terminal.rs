@@ -108,12 +108,12 @@ impl Terminal {
         }
     }
 
-    /// The same, for this command.
+    /// Returns the same, for this command.
     pub(super) fn of_command(self, command: String) -> Self {
         Self { command, ..self }
     }
 
-    /// The command of this process, with its options from wherever they came.
+    /// Returns the command of this process, with its options from wherever they came.
     pub(super) fn command(&self) -> &str {
         &self.command
     }
@@ -123,22 +123,22 @@ impl Terminal {
         self.width
     }
 
-    /// Whether only violations and errors are wanted.
+    /// Returns whether only violations and errors are wanted.
     pub(super) fn is_quiet(&self) -> bool {
         self.is_quiet
     }
 
-    /// Whether everything is wanted.
+    /// Returns whether everything is wanted.
     pub(super) fn is_verbose(&self) -> bool {
         self.is_verbose
     }
 
-    /// Whether a progress bar can be drawn.
+    /// Returns whether a progress bar can be drawn.
     pub(super) fn has_bar(&self) -> bool {
         !self.is_quiet && io::stderr().is_terminal()
     }
 
-    /// Whether progress is told line by line.
+    /// Returns whether progress is told line by line.
     pub(super) fn has_progress_lines(&self) -> bool {
         !self.is_quiet && !io::stderr().is_terminal()
     }
@@ -184,7 +184,7 @@ impl Terminal {
         Ok(())
     }
 
-    /// The text in the colour of what it stands for, where colours are printed.
+    /// Returns the text in the colour of what it stands for, where colours are printed.
     pub(super) fn paint(&self, paint: Paint, text: &str) -> String {
         if !self.has_colors {
             return text.to_owned();
@@ -220,7 +220,7 @@ impl Terminal {
         }
     }
 
-    /// How the process ends, if standard output could be written.
+    /// Returns how the process ends, if standard output could be written.
     pub(super) fn finish(&self, exit: Exit) -> Exit {
         let Some(error) = self.out.lock().error.clone() else { return exit };
         self.warn(&format!(
@@ -265,7 +265,7 @@ pub(super) fn wrap(text: &str, width: usize, indent: usize) -> String {
     wrapped.replace(STICKY, " ")
 }
 
-/// A name and its value, wrapped below itself: `name    value`.
+/// Returns a name and its value, wrapped below itself: `name    value`.
 pub(super) fn row(name: &str, value: &str, names: usize, width: usize) -> String {
     let mut text = wrap(&format!("{name:<names$} {value}"), width, names + 1);
     text.push('\n');

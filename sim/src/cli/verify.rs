@@ -44,7 +44,7 @@ pub(super) fn execute(arguments: &Arguments, terminal: &Terminal) -> Done {
     }
 }
 
-/// The directory as the engine sees it.
+/// Returns the directory as the engine sees it.
 pub(super) fn disk(dir: &Path) -> Result<StdDisk, Failure> {
     StdDisk::open(dir).map_err(|error| {
         Failure::usage(format!("no database in {}: {error}: give the directory of one", dir.display()))
@@ -58,7 +58,7 @@ pub(super) fn no_database(dir: &Path) -> Failure {
     ))
 }
 
-/// Whether the files are to blame, and not this binary or the way to them.
+/// Returns whether the files are to blame, and not this binary or the way to them.
 fn is_damage(error: &Error) -> bool {
     matches!(error, Error::Corruption { .. } | Error::Missing { .. } | Error::BrokenChain { .. })
 }

@@ -252,7 +252,7 @@ fn write_trace(folder: &Path, report: &MutantReport, shrunk: &Shrunk) -> Result<
     trace.write(&folder.join(format!("{}.trace", report.name))).map_err(Failure::own)
 }
 
-/// The first seed at which the engine without mutants fails.
+/// Returns the first seed at which the engine without mutants fails.
 fn first_failure(runner: &SeedRunner, first: u64, seeds: u64, signals: &Signals) -> Option<(u64, String)> {
     (0..seeds).take_while(|_| !signals.is_raised()).find_map(|tried| {
         let seed = Seed(first.wrapping_add(tried));
@@ -271,7 +271,7 @@ fn size(size: &PlanSize) -> String {
     )
 }
 
-/// A mutant's report on one line, printed as soon as its searches are over.
+/// Returns a mutant's report on one line, printed as soon as its searches are over.
 fn line(report: &MutantReport) -> String {
     let seeds = seeds(report);
     let shrunk = report.shrunk.map_or(String::new(), |shrunk| format!("; shrunk to {}", size(&shrunk)));
@@ -285,7 +285,7 @@ fn line(report: &MutantReport) -> String {
     )
 }
 
-/// The median of seeds to detection, or its lower bound.
+/// Returns the median of seeds to detection, or its lower bound.
 fn seeds(report: &MutantReport) -> String {
     report.median_seeds().map_or_else(|| format!("> {}", report.median_searched()), |seeds| seeds.to_string())
 }

@@ -125,7 +125,7 @@ impl Coverage {
         self.duplicates = self.ended.duplicates;
     }
 
-    /// Whether no state before left the same on the disk.
+    /// Returns whether no state before left the same on the disk.
     pub(super) fn is_new_image(&mut self, disk: &DiskSnapshot) -> bool {
         let is_new = self.seen.insert(disk.digest());
         self.images += usize::from(is_new);

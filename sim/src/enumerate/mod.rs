@@ -88,8 +88,8 @@ pub enum EnumerationError {
     },
 }
 
-/// What is left of a plan for an enumeration: its clients, its disk without faults, and its lives, of which a
-/// single one is both stormy and calm.
+/// Returns what is left of a plan for an enumeration: its clients, its disk without faults, and its lives, of
+/// which a single one is both stormy and calm.
 ///
 /// # Errors
 /// [`EnumerationError::InMemory`], [`EnumerationError::NoLives`].
@@ -210,7 +210,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The lives up to the one that is enumerated, as the plan has them; that one without its crash.
+    /// Returns the lives up to the one that is enumerated, as the plan has them; that one without its crash.
     fn before(&self, life: usize) -> Vec<ScriptedLife> {
         let storm = |plan: &LifePlan| ScriptedLife { plan: plan.clone(), role: Role::Storm, cut: None };
         let mut lives: Vec<_> = self.plan.lives[..=life].iter().map(storm).collect();
@@ -249,7 +249,7 @@ impl Search<'_> {
         Ok(true)
     }
 
-    /// What an opening does to the disk after a cut.
+    /// Returns what an opening does to the disk after a cut.
     fn recovery(
         &self,
         before: &[ScriptedLife],

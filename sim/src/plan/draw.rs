@@ -71,7 +71,7 @@ fn draw_isolation(options: &Options, stream: &mut Stream) -> Isolation {
     }
 }
 
-/// A hundred transactions or so, among few clients more often than among many.
+/// Draws a hundred transactions or so, among few clients more often than among many.
 fn draw_scale(options: &Options, isolation: Isolation, stream: &mut Stream) -> Scale {
     let (least, most) =
         stream.weighted(&[(5, (1, 1)), (30, (2, 2)), (25, (3, 3)), (30, (4, 8)), (10, (9, 16))]);
@@ -248,7 +248,7 @@ enum Nature {
     Decay,
 }
 
-/// One fault and no other: beside a second one, what a store owes its user can't be decided.
+/// Draws one fault and no other: beside a second one, what a store owes its user can't be decided.
 fn single(seed: u64, rule: FaultRule) -> FaultPlan {
     FaultPlan { budget: Some(1), ..FaultPlan::random(seed, vec![rule.at_most(1)]) }
 }
@@ -258,8 +258,8 @@ fn draw_lie(stream: &mut Stream) -> FaultRule {
     FaultRule::new(kind, odds)
 }
 
-/// What happens to synced data when they are read, which recovery does: most often to the log, whose last
-/// segment is read after many others.
+/// Draws what happens to synced data when they are read, which recovery does: most often to the log, whose
+/// last segment is read after many others.
 fn draw_decay(stream: &mut Stream) -> FaultRule {
     let kind = stream.weighted(&[(3, FaultKind::BitRot), (1, FaultKind::BadSector)]);
     let class =
@@ -321,7 +321,7 @@ const FAULTS: &[(FaultKind, Odds)] = &[
 const DISPLACEMENTS: &[(FaultKind, Odds)] =
     &[(FaultKind::DirectoryMoved, Odds::percent(5)), (FaultKind::LockRemoved, Odds::percent(5))];
 
-/// The kinds of faults that seeds may draw.
+/// Returns the kinds of faults that seeds may draw.
 pub fn fault_kinds() -> impl Iterator<Item = FaultKind> {
     FAULTS.iter().chain(DISPLACEMENTS).map(|(kind, _)| *kind)
 }

@@ -98,17 +98,17 @@ const fn one() -> usize {
     1
 }
 
-/// What traces from before it could be drawn run with.
+/// Returns what traces from before it could be drawn run with.
 const fn page_entries() -> usize {
     8
 }
 
-/// What traces from before it could be drawn run with.
+/// Returns what traces from before it could be drawn run with.
 const fn journal_records() -> usize {
     2
 }
 
-/// What traces from before it could be drawn ran with.
+/// Returns what traces from before it could be drawn ran with.
 const fn collect_every() -> u64 {
     32
 }
@@ -146,7 +146,7 @@ pub enum DurabilityPlan {
 }
 
 impl DurabilityPlan {
-    /// What a store that is opened so promises.
+    /// Returns what a store that is opened so promises.
     pub fn promise(self) -> Durability {
         match self {
             Self::Strict => Durability::Strict,
@@ -197,7 +197,7 @@ pub struct LifePlan {
 }
 
 impl LifePlan {
-    /// A life in which nothing bad happens.
+    /// Creates a life in which nothing bad happens.
     pub fn calm(schedule_seed: u64) -> Self {
         Self {
             strategy: StrategyPlan::round_robin(16),
@@ -218,7 +218,7 @@ impl LifePlan {
 }
 
 impl LifePlan {
-    /// How many switches and injected events it lists.
+    /// Returns how many switches and injected events it lists.
     pub(crate) fn switches(&self) -> usize {
         let injected_events = match &self.injected_events {
             InjectedEvents::Random => 0,
@@ -279,12 +279,12 @@ pub enum Ending {
 pub(crate) const TIMEOUTS_AT_WILL: u16 = 1_000;
 
 impl Plan {
-    /// Which plan it is: equal digests, equal plans.
+    /// Returns which plan it is: equal digests, equal plans.
     pub fn digest(&self) -> DigestValue {
         DigestValue::of_text(&serde_json::to_string(self).unwrap_or_default())
     }
 
-    /// The plan with its `attempt`th other schedule, drawn among strategies that differ much.
+    /// Returns the plan with its `attempt`th other schedule, drawn among strategies that differ much.
     pub fn rescheduled(&self, attempt: u64) -> Self {
         let mut plan = self.clone();
         for (number, life) in (1..).zip(&mut plan.lives) {
@@ -295,7 +295,7 @@ impl Plan {
         plan
     }
 
-    /// How large a plan is: what shrinking makes smaller.
+    /// Returns how large a plan is: what shrinking makes smaller.
     pub fn size(&self) -> PlanSize {
         use stormproof_workloads::plan::Action;
         let clients = &self.workload.clients;

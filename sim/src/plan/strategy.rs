@@ -29,7 +29,7 @@ pub enum StrategyPlan {
 const STEPS: u64 = 4_000;
 
 impl StrategyPlan {
-    /// The strategies that seeds draw, by the name that users type, each with its weight.
+    /// Returns the strategies that seeds draw, by the name that users type, each with its weight.
     pub fn weights() -> Vec<(u32, &'static str)> {
         Kind::DEFAULT_WEIGHTS.into_iter().zip(Kind::NAMES).collect()
     }
@@ -45,12 +45,12 @@ impl StrategyPlan {
         Self::Drawn(Kind::draw(&weights, STEPS, stream.generator()))
     }
 
-    /// One that switches after `quantum` scheduling points.
+    /// Creates one that switches after `quantum` scheduling points.
     pub const fn round_robin(quantum: u32) -> Self {
         Self::Drawn(Kind::RoundRobin { quantum })
     }
 
-    /// One of several strategies that differ much: for searching a schedule that fails.
+    /// Draws one of several strategies that differ much: for searching a schedule that fails.
     pub fn for_search(attempt: u64) -> Self {
         Self::Drawn(match attempt % 6 {
             0 => Kind::Windows { labels: Vec::new() },
@@ -62,7 +62,7 @@ impl StrategyPlan {
         })
     }
 
-    /// One of several strategies that seldom switch.
+    /// Draws one of several strategies that seldom switch.
     pub(crate) fn with_few_switches(attempt: u64) -> Self {
         Self::Drawn(match attempt % 4 {
             0 => Kind::Pct { depth: 2, steps: 200 },
@@ -72,7 +72,7 @@ impl StrategyPlan {
         })
     }
 
-    /// The strategy itself.
+    /// Builds the strategy itself.
     pub fn build(&self) -> Box<dyn Strategy> {
         match self {
             Self::Drawn(kind) => kind.build(),
@@ -81,7 +81,7 @@ impl StrategyPlan {
         }
     }
 
-    /// Its name.
+    /// Returns its name.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Drawn(kind) => kind.name(),
@@ -90,7 +90,7 @@ impl StrategyPlan {
         }
     }
 
-    /// The switches that it forces, by name; none if it does not know them by name.
+    /// Returns the switches that it forces, by name; none if it does not know them by name.
     pub fn forced_switches(&self) -> &[ForcedSwitch] {
         match self {
             Self::Directed { forced_switches } => forced_switches,
@@ -98,7 +98,7 @@ impl StrategyPlan {
         }
     }
 
-    /// How many switches it forces; 0 for one that draws them.
+    /// Returns how many switches it forces; 0 for one that draws them.
     pub fn preemptions(&self) -> usize {
         match self {
             Self::Drawn(_) => 0,

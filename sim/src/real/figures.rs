@@ -87,7 +87,7 @@ impl Figures {
         self.worst_micros = self.worst_micros.max(other.worst_micros);
     }
 
-    /// How many of 1,000 attempts to commit met a conflict.
+    /// Returns how many of 1,000 attempts to commit met a conflict.
     pub fn conflicts_per_mille(&self) -> u64 {
         (self.conflicted * 1_000).checked_div(self.commits + self.conflicted).unwrap_or(0)
     }

@@ -40,7 +40,7 @@ mod with {
         find(name).map(|peer| peer.isolation)
     }
 
-    /// Whether it can be opened so that every ack is durable.
+    /// Returns whether it can be opened so that every ack is durable.
     pub(in super::super) fn is_durable(name: &str) -> std::result::Result<bool, UnknownStore> {
         find(name).map(|peer| peer.durable.is_some())
     }

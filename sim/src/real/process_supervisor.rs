@@ -258,7 +258,7 @@ impl<'a> ProcessSupervisor<'a> {
     }
 }
 
-/// The lines of a process, as they come; a torn last one is left out.
+/// Returns the lines of a process, as they come; a torn last one is left out.
 fn listen(stdout: ChildStdout) -> io::Result<Receiver<Vec<u8>>> {
     let (sender, receiver) = channel();
     rt::thread::spawn("listener", move || {

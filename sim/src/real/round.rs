@@ -163,7 +163,7 @@ pub struct Host {
 /// The hidden command by which a life is started in a process of its own.
 pub const LIFE: &str = "__life";
 
-/// One to five kills, spread over the plan: most in the midst of commits, some in recovery.
+/// Draws one to five kills, spread over the plan: most in the midst of commits, some in recovery.
 fn draw_kills(seed: Seed, plan: &stormproof_workloads::Plan) -> Vec<Kill> {
     let mut rng = seed.generator("kills");
     let count = rng.random_range(1..=5_u64);
@@ -188,7 +188,7 @@ pub(super) fn close_failed(life: u32, error: &str) -> Finding {
     Finding::of_world(invariants::CLOSES, "close-failed", message)
 }
 
-/// What speaks against a store on which work did not come to its end.
+/// Returns what speaks against a store on which work did not come to its end.
 pub(super) fn unfinished(life: u32, work: &Work) -> Option<Finding> {
     let (invariant, class, message) = match work {
         Work::Done => return None,

@@ -57,13 +57,13 @@ impl Target {
     /// The name of the engine.
     pub const ENGINE: &'static str = "stormproof";
 
-    /// All stores that this binary has.
+    /// Returns all stores that this binary has.
     pub fn names() -> Vec<&'static str> {
         [Self::ENGINE].into_iter().chain(peer::names()).collect()
     }
 
-    /// The store with this name, opened as `engine` says; other databases only know whether each ack is
-    /// durable.
+    /// Returns the store with this name, opened as `engine` says; other databases only know whether each ack
+    /// is durable.
     ///
     /// # Errors
     /// When there is none.
@@ -75,7 +75,7 @@ impl Target {
         Ok(Self::Peer { name: name.into(), per_commit })
     }
 
-    /// Its name.
+    /// Returns its name.
     pub fn name(&self) -> &str {
         match self {
             Self::Engine(_) => Self::ENGINE,
@@ -83,7 +83,7 @@ impl Target {
         }
     }
 
-    /// What the store with this name can do.
+    /// Returns what the store with this name can do.
     ///
     /// # Errors
     /// When there is none.
@@ -94,7 +94,7 @@ impl Target {
         Ok(Capabilities { isolation_max: peer::isolation(name)?, ..Capabilities::default() })
     }
 
-    /// What it promises.
+    /// Returns what it promises.
     pub fn promise(&self) -> Promise {
         match self {
             Self::Engine(plan) => {
@@ -152,7 +152,7 @@ impl Promise {
     }
 }
 
-/// The engine, and small databases in folders beside it.
+/// Returns the engine, and small databases in folders beside it.
 fn engine(plan: &EnginePlan, folder: &Path) -> stormproof::Result<EngineStore> {
     let database = builder(plan).dir(folder.join("main")).open()?;
     let (plan, folder) = (plan.clone(), folder.to_owned());

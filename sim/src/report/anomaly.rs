@@ -21,7 +21,7 @@ use crate::finding::Finding;
 /// More transactions than these make no picture.
 const NODES_MAX: usize = 12;
 
-/// The anomalies of all findings. What two checkers have found is drawn once.
+/// Returns the anomalies of all findings. What two checkers have found is drawn once.
 pub(super) fn anomalies(findings: &[Finding], history: &History) -> Vec<Anomaly> {
     let mut distinct: Vec<Anomaly> = Vec::new();
     for anomaly in findings.iter().filter_map(|finding| anomaly(finding, history)) {
@@ -32,7 +32,7 @@ pub(super) fn anomalies(findings: &[Finding], history: &History) -> Vec<Anomaly>
     distinct
 }
 
-/// The graph of a finding; `None` if its transactions have nothing to do with each other.
+/// Returns the graph of a finding; `None` if its transactions have nothing to do with each other.
 fn anomaly(finding: &Finding, history: &History) -> Option<Anomaly> {
     let mut txns: Vec<&Txn> = Vec::new();
     for &index in finding.txns.iter().take(NODES_MAX) {
@@ -145,8 +145,8 @@ fn edge(from: &Txn, to: &Txn, kind: EdgeKind, key: &[u8], explanation: String) -
     Edge { from: from.index, to: to.index, kind, key: show_bytes(key), explanation }
 }
 
-/// The shortest cycle, through the transaction that is named first if there are several. Dependencies through
-/// data are tried before those through time, which say less.
+/// Returns the shortest cycle, through the transaction that is named first if there are several. Dependencies
+/// through data are tried before those through time, which say less.
 fn shortest_cycle(txns: &[&Txn], edges: &[Edge]) -> Option<Vec<Edge>> {
     let mut best: Option<Vec<Edge>> = None;
     for only_data in [true, false] {
@@ -166,7 +166,7 @@ fn shortest_cycle(txns: &[&Txn], edges: &[Edge]) -> Option<Vec<Edge>> {
     best
 }
 
-/// The shortest way from a transaction back to itself: breadth first.
+/// Returns the shortest way from a transaction back to itself: breadth first.
 fn cycle_through(start: TxnIndex, edges: &[&Edge]) -> Option<Vec<Edge>> {
     let mut reached: Vec<(TxnIndex, &Edge)> = Vec::new();
     let mut queue = VecDeque::from([start]);

@@ -11,7 +11,7 @@ use crate::sweep::{CampaignResult, FailureGroup};
 use crate::triage::Rate;
 use crate::{invariants, marks};
 
-/// The report of a campaign; `doubts` say why it proves nothing, if it does not.
+/// Returns the report of a campaign; `doubts` say why it proves nothing, if it does not.
 pub fn campaign(result: &CampaignResult, doubts: &[String]) -> Campaign {
     let stats = &result.stats;
     let (start, end) = (result.start.as_ref(), result.end.as_ref());
@@ -84,7 +84,7 @@ pub fn campaign(result: &CampaignResult, doubts: &[String]) -> Campaign {
     }
 }
 
-/// What [`CampaignResult`] counts without keeping it.
+/// Returns what [`CampaignResult`] counts without keeping it.
 fn omitted(result: &CampaignResult) -> Vec<String> {
     let kept = |group: &FailureGroup| group.examples.len() as u64;
     let more = |(identity, group): (&Identity, &FailureGroup)| {
@@ -156,7 +156,7 @@ fn failures(result: &CampaignResult) -> Vec<Failure> {
     failures
 }
 
-/// The total of the kind of conflict with this word; `None` if there is no such kind.
+/// Returns the total of the kind of conflict with this word; `None` if there is no such kind.
 pub(super) fn conflicts(word: &str, count: u64) -> Option<ConflictTotal> {
     Some(ConflictTotal { kind: ConflictKind::of_word(word)?, count })
 }

@@ -26,8 +26,8 @@ pub struct Rounds<'a> {
     pub took: Duration,
 }
 
-/// The report of real rounds: a seed each. Threads and kills are as they come, so what a command of a failure
-/// plays again is its plan; what happened is in its history.
+/// Returns the report of real rounds: a seed each. Threads and kills are as they come, so what a command of a
+/// failure plays again is its plan; what happened is in its history.
 pub fn rounds(about: &Rounds<'_>, reports: &[RoundReport]) -> Campaign {
     let mut sum = Figures::default();
     reports.iter().for_each(|round| sum.add(&round.figures));

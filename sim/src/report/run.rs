@@ -24,8 +24,8 @@ pub struct Origin<'a> {
     pub trace_file: Option<&'a Path>,
 }
 
-/// The report of a run. What `watched` saw gives it the interleaving and the frontier; without, it has
-/// neither.
+/// Returns the report of a run. What `watched` saw gives it the interleaving and the frontier; without, it
+/// has neither.
 pub fn report(plan: &Plan, run: &Run, watched: &Watched, origin: Origin<'_>) -> Report {
     let writers = Writers::new(&run.history);
     let timeline = Timeline::new(run, watched);
@@ -67,7 +67,7 @@ pub fn report(plan: &Plan, run: &Run, watched: &Watched, origin: Origin<'_>) -> 
     report
 }
 
-/// What a workload does, in a sentence.
+/// Returns what a workload does, in a sentence.
 fn about_words(about: About) -> String {
     if about.stresses.is_empty() {
         return String::new();
@@ -75,7 +75,7 @@ fn about_words(about: About) -> String {
     format!("stresses {}; what must hold: {}", about.stresses, about.invariant)
 }
 
-/// The verdict in one sentence.
+/// Returns the verdict in one sentence.
 fn sentence(run: &Run) -> String {
     let crashes = run.lives.iter().filter(|life| life.crashed()).count();
     let went = format!(
@@ -104,7 +104,7 @@ fn sentence(run: &Run) -> String {
     }
 }
 
-/// What of a plan made the failure: the switches that were forced, and the power cuts.
+/// Returns what of a plan made the failure: the switches that were forced, and the power cuts.
 fn what_mattered(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for (number, life) in plan.lives.iter().enumerate() {
@@ -232,7 +232,7 @@ fn life_words(life: &LifePlan) -> String {
     format!("{strategy}{crash}, then {}", format!("{:?}", life.ending).to_lowercase())
 }
 
-/// A power cut in words.
+/// Returns a power cut in words.
 pub fn crash_words(crash: &CrashAt) -> String {
     match crash {
         CrashAt::Step(step) => format!("power cut at step {step}"),

@@ -37,7 +37,7 @@ impl<'a> Timeline<'a> {
         Self { run, watched, lanes }
     }
 
-    /// The lanes: clients by number, then the engine's tasks, then the world.
+    /// Returns the lanes: clients by number, then the engine's tasks, then the world.
     pub(super) fn lanes(&self) -> Vec<Lane> {
         let mut lanes = vec![Lane::default(); self.lanes.len()];
         for (name, &lane) in &self.lanes {
@@ -89,7 +89,7 @@ impl<'a> Timeline<'a> {
         }
     }
 
-    /// The last step of a life, or its last event if that came later.
+    /// Returns the last step of a life, or its last event if that came later.
     fn end_of_life(&self, number: usize) -> Time {
         let steps = &self.watched.steps;
         let behind = self.watched.lives.get(number + 1).copied().unwrap_or(steps.len());
@@ -124,7 +124,7 @@ impl<'a> Timeline<'a> {
         txns
     }
 
-    /// A transaction without its operations.
+    /// Returns a transaction without its operations.
     fn txn(&self, txn: &history::Txn, writers: &Writers) -> Txn {
         let time = |at| self.watched.time_of_event(at);
         let cut_off = self.end_of_life(txn.life as usize);
@@ -206,7 +206,7 @@ impl<'a> Timeline<'a> {
         }
     }
 
-    /// What was published and what was durable. A store in memory has nothing durable.
+    /// Returns what was published and what was durable. A store in memory has nothing durable.
     pub(super) fn frontier(&self, lives: &[Life]) -> Vec<FrontierPoint> {
         let mut points = Vec::new();
         for (number, life) in lives.iter().enumerate() {
@@ -238,7 +238,7 @@ impl<'a> Timeline<'a> {
     }
 }
 
-/// The task that runs a session.
+/// Returns the task that runs a session.
 fn task_of(run: &Run, session: Session) -> String {
     if let Some(task) = run.others.get(&session) {
         return task.clone();
@@ -343,7 +343,7 @@ fn value_words(value: &[u8]) -> String {
     }
 }
 
-/// The kind of a store's conflict, as reports name it.
+/// Returns the kind of a store's conflict, as reports name it.
 pub fn conflict_kind(kind: store::ConflictKind) -> ConflictKind {
     match kind {
         store::ConflictKind::Write => ConflictKind::Write,
@@ -362,7 +362,7 @@ fn conflict(lost: &store::Conflict, writers: &Writers) -> Conflict {
     }
 }
 
-/// What a power cut left, in words.
+/// Returns what a power cut left, in words.
 fn survival(cut: &CrashReport) -> String {
     let counts = [
         (cut.pieces_kept, "unsynced pieces survived"),

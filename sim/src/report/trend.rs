@@ -8,7 +8,7 @@ use super::campaign::{campaign, groups};
 use crate::sweep::Merged;
 use crate::triage::Rate;
 
-/// The trend of campaigns, each with why it proves nothing, if it does not.
+/// Returns the trend of campaigns, each with why it proves nothing, if it does not.
 pub fn trend(mut campaigns: Vec<(Merged, Vec<String>)>) -> Trend {
     campaigns.sort_by_key(|(merged, _)| begun(merged));
     let points: Vec<TrendPoint> = campaigns.iter().map(|(merged, doubts)| point(merged, doubts)).collect();

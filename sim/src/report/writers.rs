@@ -25,13 +25,13 @@ impl Writers {
         Self { by_version }
     }
 
-    /// The transaction that committed at a version.
+    /// Returns the transaction that committed at a version.
     pub(super) fn of(&self, version: Option<Version>) -> Option<TxnIndex> {
         self.by_version.get(&version?).copied()
     }
 }
 
-/// The version at which a transaction committed, if its ack has one.
+/// Returns the version at which a transaction committed, if its ack has one.
 pub(super) fn commit_version(txn: &Txn) -> Option<Version> {
     match txn.outcome {
         Outcome::Committed { version, .. } => version,
@@ -39,7 +39,7 @@ pub(super) fn commit_version(txn: &Txn) -> Option<Version> {
     }
 }
 
-/// The key that an operation writes.
+/// Returns the key that an operation writes.
 pub(super) fn written(op: &Op) -> Option<&Key> {
     match op {
         Op::Put { key, .. }
@@ -60,8 +60,8 @@ pub(super) enum Saw {
     Nothing,
 }
 
-/// Everything that a transaction saw of the store, its own writes left out. `keys` are those that matter:
-/// what a scan did not find can't be listed otherwise.
+/// Returns everything that a transaction saw of the store, its own writes left out. `keys` are those that
+/// matter: what a scan did not find can't be listed otherwise.
 pub(super) fn seen(txn: &Txn, keys: &[Key]) -> Vec<(Key, Saw)> {
     let mut seen = Vec::new();
     let mut own: Vec<&Key> = Vec::new();
@@ -95,7 +95,7 @@ pub(super) fn seen(txn: &Txn, keys: &[Key]) -> Vec<(Key, Saw)> {
     seen
 }
 
-/// A range in words.
+/// Returns a range in words.
 pub(super) fn range_words(range: &Range) -> String {
     match range.end.as_deref().filter(|end| *end != [OTHER_KEYS]) {
         Some(end) => format!("{} ‥ {}", key_words(&range.start), key_words(end)),
@@ -107,7 +107,7 @@ pub(super) fn range_words(range: &Range) -> String {
 /// The first byte of an application's keys that are no plain ones; no text has it.
 const OTHER_KEYS: u8 = 254;
 
-/// A key in words.
+/// Returns a key in words.
 pub(super) fn key_words(key: &[u8]) -> String {
     stormproof_reports::show_bytes(key.strip_prefix(&[OTHER_KEYS]).unwrap_or(key))
 }

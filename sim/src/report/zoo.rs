@@ -4,7 +4,7 @@ use stormproof_reports::{Campaign, MutantTotal};
 
 use crate::zoo::MutantReport;
 
-/// The report of a zoo; `command` ran it, and took `seconds`.
+/// Returns the report of a zoo; `command` ran it, and took `seconds`.
 pub fn zoo(reports: &[MutantReport], command: &str, seconds: f64) -> Campaign {
     Campaign {
         title: format!("zoo of {} deliberate bugs", reports.len()),

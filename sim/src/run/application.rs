@@ -54,7 +54,7 @@ impl ProgramLife {
         }
     }
 
-    /// The client with this number, from 0; `None` if shrinking has taken it away.
+    /// Returns the client with this number, from 0; `None` if shrinking has taken it away.
     pub fn client(&self, number: u32) -> Option<Session> {
         let session = FIRST_CLIENT + number;
         self.world.application.note_client(session);
@@ -62,7 +62,7 @@ impl ProgramLife {
         allowed.then_some(session)
     }
 
-    /// The first item of a client's list that it may do and has not done; `None` behind the last one.
+    /// Returns the first item of a client's list that it may do and has not done; `None` behind the last one.
     pub fn next_item(&self, session: Session, items: u32) -> Option<u32> {
         let done = self.world.application.done(session);
         let may = |item: &u32| match self.program_of(session) {
@@ -112,12 +112,12 @@ impl Application {
         self.0.lock().promises.push(text);
     }
 
-    /// All that was told to the outside, oldest first.
+    /// Returns all that was told to the outside, oldest first.
     pub fn promises(&self) -> Vec<String> {
         self.0.lock().promises.clone()
     }
 
-    /// The session of a task, in which the history has its transactions.
+    /// Returns the session of a task, in which the history has its transactions.
     pub fn session_of(&self, task: &'static str) -> Session {
         if let Some(session) = task_names::session_of(task) {
             return session;
@@ -134,7 +134,7 @@ impl Application {
         FIRST_OTHER + u32::try_from(index).unwrap_or_default()
     }
 
-    /// The tasks of sessions that are no clients'.
+    /// Returns the tasks of sessions that are no clients'.
     pub(super) fn others(&self) -> BTreeMap<Session, String> {
         let state = self.0.lock();
         (FIRST_OTHER..).zip(state.others.iter().map(|task| (*task).to_owned())).collect()
@@ -165,7 +165,7 @@ impl Application {
         self.0.lock().open == 0
     }
 
-    /// The plan as the application has changed it: it may open its database as it likes.
+    /// Returns the plan as the application has changed it: it may open its database as it likes.
     pub(super) fn changed(&self, plan: &Plan) -> Plan {
         let mut plan = plan.clone();
         if let Some(durability) = self.0.lock().durability {
@@ -195,7 +195,7 @@ impl Application {
         self.0.lock().items.entry(session).or_default();
     }
 
-    /// The clients that there were, with all items that any of them came to.
+    /// Returns the clients that there were, with all items that any of them came to.
     pub(super) fn clients(&self) -> Vec<Client> {
         let client = |(&session, &(_, items)): (&Session, &(u32, u32))| Client {
             session,
@@ -207,7 +207,7 @@ impl Application {
     }
 }
 
-/// Whether a plan lists the clients and items that a program may have.
+/// Returns whether a plan lists the clients and items that a program may have.
 fn is_limited(plan: &Plan) -> bool {
     plan.workload.parameters == limits()
 }
@@ -243,7 +243,7 @@ pub(super) fn live(program: &dyn Program, life: &ProgramLife) {
     }
 }
 
-/// What tells one failure of an application from another: its words without the numbers in them.
+/// Returns what tells one failure of an application from another: its words without the numbers in them.
 pub(super) fn class_of(message: &str) -> String {
     let mut class = String::new();
     for letter in message.lines().next().unwrap_or_default().chars().take(120) {

@@ -46,7 +46,7 @@ struct Log {
 }
 
 impl Log {
-    /// Whether this is a sync of a log file that has grown since the last one.
+    /// Returns whether this is a sync of a log file that has grown since the last one.
     fn grows(&mut self, operation: &Operation) -> bool {
         let (file, end) = (operation.file.to_string(), operation.offset + operation.len);
         if operation.class != "wal" {
@@ -94,7 +94,8 @@ impl WorldHook {
         self.log.lock().cut_after = Some(operation);
     }
 
-    /// Whether an operation of this life has met a fault, on whatever disk; also one that is still under way.
+    /// Returns whether an operation of this life has met a fault, on whatever disk; also one that is still
+    /// under way.
     pub fn disturbed(&self) -> bool {
         self.log.lock().disturbed
     }
@@ -123,22 +124,22 @@ impl WorldHook {
         self.log.lock().stalled -= 1;
     }
 
-    /// How many operations this life has had.
+    /// Returns how many operations this life has had.
     pub fn operations(&self) -> u64 {
         self.log.lock().operations
     }
 
-    /// How many syncs this life has had.
+    /// Returns how many syncs this life has had.
     pub fn syncs(&self) -> u64 {
         self.log.lock().syncs
     }
 
-    /// How many operations there were in all lives.
+    /// Returns how many operations there were in all lives.
     pub fn total(&self) -> u64 {
         self.log.lock().total
     }
 
-    /// The operation at which this life was cut, if it was at one.
+    /// Returns the operation at which this life was cut, if it was at one.
     pub fn crashed_at(&self) -> Option<String> {
         self.log.lock().crashed_at.clone()
     }

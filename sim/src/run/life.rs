@@ -76,7 +76,7 @@ pub(super) fn live(
     }
 }
 
-/// Whether a sleep gives others the time to work that it lasts.
+/// Returns whether a sleep gives others the time to work that it lasts.
 fn time_passes(life_plan: &LifePlan) -> bool {
     life_plan.early_timeouts_per_mille < TIMEOUTS_AT_WILL
 }
@@ -131,7 +131,7 @@ pub(super) fn builder(world: &SimWorld, engine: &EnginePlan, disk: &SimDisk) -> 
     builder
 }
 
-/// What recovery did, in words.
+/// Returns what recovery did, in words.
 fn recovery(report: &RecoveryReport) -> Vec<String> {
     let mut words = Vec::new();
     if report.created {
@@ -232,7 +232,7 @@ fn cramp(world: &Arc<SimWorld>, life_plan: &LifePlan) {
     thread::spawn("janitor", clean_up).expect("simulated threads always start");
 }
 
-/// A task that makes checkpoints beside the clients, as the plan says.
+/// Starts a task that makes checkpoints beside the clients, as the plan says.
 fn start_checkpointer(
     store: &Arc<EngineStore>,
     life_plan: &LifePlan,
@@ -253,7 +253,7 @@ fn start_checkpointer(
     thread::spawn("checkpointer", body).ok()
 }
 
-/// A task that closes the store beside the clients, as the plan says.
+/// Starts a task that closes the store beside the clients, as the plan says.
 fn start_closer(store: &Arc<EngineStore>, life_plan: &LifePlan) -> Option<thread::JoinHandle<()>> {
     let pause = std::time::Duration::from_micros(life_plan.close_after_micros?);
     let store = Arc::clone(store);

@@ -99,29 +99,29 @@ pub struct LifeRun {
 }
 
 impl LifeRun {
-    /// Whether the power went out.
+    /// Returns whether the power went out.
     pub fn crashed(&self) -> bool {
         matches!(self.life.end, LifeEnd::Killed)
     }
 
-    /// Whether the store could be opened.
+    /// Returns whether the store could be opened.
     pub fn opened(&self) -> bool {
         self.now.open_error.is_none() && self.now.phase > Phase::Recovery
     }
 }
 
 impl Run {
-    /// What the run holds against the engine.
+    /// Returns what the run holds against the engine.
     pub fn findings(&self) -> &[Finding] {
         &self.verdict.findings
     }
 
-    /// The switches that made the lives what they were, by name.
+    /// Returns the switches that made the lives what they were, by name.
     pub fn forced_switches(&self) -> Vec<Vec<ForcedSwitch>> {
         self.lives.iter().map(|run| run.life.schedule.forced_switches()).collect()
     }
 
-    /// Where lives first differed from what was to be replayed.
+    /// Returns where lives first differed from what was to be replayed.
     pub fn divergences(&self) -> Vec<String> {
         let tell = |(number, run): (usize, &LifeRun)| {
             let report = &run.life.report;
@@ -429,7 +429,7 @@ impl Stage {
         if self.program.is_some() { PROGRAM_POINTS_MAX } else { IDLE_POINTS_MAX }
     }
 
-    /// The observers of the next life: of the program, and of the world.
+    /// Returns the observers of the next life: of the program, and of the world.
     fn watch(&self) -> Option<Watch> {
         let program = self.program.as_ref().and_then(|program| program.watcher());
         match (program, self.world.watch()) {
@@ -497,7 +497,7 @@ impl Stage {
     }
 }
 
-/// How often each mark was reached in a run.
+/// Returns how often each mark was reached in a run.
 pub fn marks(run: &Run) -> BTreeMap<&'static str, u64> {
     let mut marks = BTreeMap::new();
     for &(name, hits) in run.lives.iter().flat_map(|run| &run.life.reached) {

@@ -216,9 +216,9 @@ impl Case<'_> {
     }
 }
 
-/// The history by which a run is judged in which something has decayed. Rot in the last group of the log
-/// can't be told from a tear, so no single ack is known to be durable, and only the number of lost ones is
-/// bounded.
+/// Returns the history by which a run is judged in which something has decayed. Rot in the last group of the
+/// log can't be told from a tear, so no single ack is known to be durable, and only the number of lost ones
+/// is bounded.
 pub(crate) fn without_durable_acks(history: &History) -> History {
     let mut history = history.clone();
     for txn in &mut history.txns {
@@ -241,7 +241,7 @@ impl Verdict {
     }
 }
 
-/// What the engine promises the clients of a plan, on a disk that these doubts are known of.
+/// Returns what the engine promises the clients of a plan, on a disk that these doubts are known of.
 pub fn expectations(plan: &Plan, doubts: &[Doubt]) -> Expectations {
     let excused = doubts.iter().any(Doubt::excuses_silent_loss);
     let decayed = !doubts.is_empty();
@@ -270,13 +270,13 @@ pub fn expectations(plan: &Plan, doubts: &[Doubt]) -> Expectations {
 /// How far the black box looks for an order that neither values nor versions tell.
 const SEARCH_STEPS_MAX: u64 = 100_000;
 
-/// Whether a place is in a package that the application depends on, and not in its own: cargo names files of
-/// the latter relative to their workspace.
+/// Returns whether a place is in a package that the application depends on, and not in its own: cargo names
+/// files of the latter relative to their workspace.
 fn is_of_a_dependency(place: &str) -> bool {
     std::path::Path::new(file_of(place)).is_absolute() || is_in_engine(place)
 }
 
-/// The first key in which two states differ, in words.
+/// Returns the first key in which two states differ, in words.
 fn difference(old: &Contents, new: &Contents) -> String {
     let show = stormproof_reports::show_bytes;
     let find = |state: &'_ Contents, key: &[u8]| state.iter().find(|entry| entry.key == key).cloned();

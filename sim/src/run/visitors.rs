@@ -47,7 +47,7 @@ pub(super) fn look_after_files(world: &SimWorld) {
     }
 }
 
-/// A task that opens the store once more while it is open.
+/// Starts a task that opens the store once more while it is open.
 pub(super) fn start_second_opener(
     world: &Arc<SimWorld>,
     plan: &Arc<Plan>,

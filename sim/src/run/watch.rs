@@ -135,12 +135,12 @@ impl Watcher for Both {
 }
 
 impl Watched {
-    /// The time of a step, by its number from 0.
+    /// Returns the time of a step, by its number from 0.
     pub fn time_of_step(&self, step: usize) -> Time {
         self.steps.get(step).map_or(0, |seen| step as Time + 1 + seen.after)
     }
 
-    /// The time of a point in the order of the history.
+    /// Returns the time of a point in the order of the history.
     pub fn time_of_event(&self, at: Time) -> Time {
         at + self.steps.partition_point(|step| step.after < at) as Time
     }

@@ -67,7 +67,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// Its name in reports.
+    /// Returns its name in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Recovery => "recovery",
@@ -144,7 +144,7 @@ pub struct Visitors {
 pub type Contents = Vec<stormproof_workloads::store::Entry>;
 
 impl SimWorld {
-    /// The world of a plan, before anything has happened.
+    /// Creates the world of a plan, before anything has happened.
     pub fn new(plan: &Plan) -> Arc<Self> {
         Self::with(plan, Recorder::new(), None)
     }
@@ -185,7 +185,7 @@ impl SimWorld {
         })
     }
 
-    /// The disk of the small database of that name.
+    /// Returns the disk of the small database of that name.
     pub fn sibling(&self, name: &str) -> SimDisk {
         let mut siblings = self.siblings.lock();
         if let Some(disk) = siblings.disks.get(name) {
@@ -219,12 +219,12 @@ impl SimWorld {
         }
     }
 
-    /// The observer, for the next life.
+    /// Returns the observer, for the next life.
     pub fn watch(&self) -> Option<Watch> {
         self.onlooker.clone().map(|onlooker| Watch(onlooker as _))
     }
 
-    /// What was seen since the last call; nothing if it is not observed.
+    /// Returns what was seen since the last call; nothing if it is not observed.
     pub fn watched_so_far(&self) -> Watched {
         self.onlooker.as_ref().map(|onlooker| onlooker.take()).unwrap_or_default()
     }

@@ -112,7 +112,7 @@ const LARGE: usize = 400;
 /// Schedules that are tried for such a beginning.
 const BEGINNINGS: u64 = 12;
 
-/// The actions of the client that does most.
+/// Returns the actions of the client that does most.
 fn longest(plan: &Plan) -> usize {
     plan.workload.clients.iter().map(|client| client.actions.len()).max().unwrap_or(0)
 }
@@ -177,7 +177,7 @@ impl Search<'_> {
         false
     }
 
-    /// The smallest plan so far.
+    /// Returns the smallest plan so far.
     fn plan(&self) -> &Plan {
         &self.best.as_ref().expect("the search has started").0
     }
@@ -261,8 +261,8 @@ impl Search<'_> {
         (same && self.holds_without_its_bug(plan)).then_some(failed)
     }
 
-    /// Whether a plan with deliberate bugs fails for them alone: leaving steps out can make nonsense of what
-    /// a workload says of its numbers.
+    /// Returns whether a plan with deliberate bugs fails for them alone: leaving steps out can make nonsense
+    /// of what a workload says of its numbers.
     fn holds_without_its_bug(&mut self, plan: &Plan) -> bool {
         if plan.mutants.is_empty() {
             return true;
@@ -274,7 +274,7 @@ impl Search<'_> {
     }
 }
 
-/// What a person has to read: structure weighs more than switches.
+/// Returns what a person has to read: structure weighs more than switches.
 fn cost(plan: &Plan) -> u64 {
     let size = plan.size();
     let random =

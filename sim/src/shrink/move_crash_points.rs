@@ -6,7 +6,7 @@
 
 use crate::plan::{CrashAt, Plan};
 
-/// The plan with its `attempt`-th other crash points; nothing if it has no crash.
+/// Returns the plan with its `attempt`-th other crash points; nothing if it has no crash.
 pub(super) fn moved(plan: &Plan, attempt: u64) -> Option<Plan> {
     plan.lives.iter().find(|life| life.crash.is_some())?;
     let mut plan = plan.clone();
@@ -24,7 +24,7 @@ pub(super) fn moved(plan: &Plan, attempt: u64) -> Option<Plan> {
     Some(plan)
 }
 
-/// One less, two, four; half of it, a quarter, and so on.
+/// Returns one less, two, four; half of it, a quarter, and so on.
 fn earlier(count: u64, attempt: u64) -> u64 {
     let step = attempt / 2;
     let moved = if attempt.is_multiple_of(2) {

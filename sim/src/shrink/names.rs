@@ -55,7 +55,7 @@ fn clients_in_order(plan: &Plan) -> Option<Plan> {
 /// Fields of steps that hold a whole key, or the name of a list, stream or machine.
 const KEY_FIELDS: &[&str] = &["key", "from", "to", "list", "stream", "machine", "accounts"];
 
-/// All names, in the order in which the programs come to them.
+/// Returns all names, in the order in which the programs come to them.
 fn keys_of(plan: &Plan) -> Vec<String> {
     let mut keys = Vec::new();
     let mut known = BTreeSet::new();
@@ -85,7 +85,8 @@ fn with_keys(plan: &Plan, keys: &[String], which: std::ops::Range<usize>) -> Opt
     Some(renamed)
 }
 
-/// The plan with every text for which `change` gives another one. It is told the field that holds the text.
+/// Returns the plan with every text for which `change` gives another one. It is told the field that holds the
+/// text.
 fn rewritten(plan: &Plan, mut change: impl FnMut(&str, &str) -> Option<String>) -> Option<Plan> {
     let mut value = serde_json::to_value(plan).ok()?;
     rewrite(&mut value, "", &mut change);

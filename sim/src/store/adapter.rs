@@ -27,7 +27,7 @@ use super::engine::{
 };
 use crate::plan::{DurabilityPlan, Edge, EnginePlan};
 
-/// How a plan has the engine opened, but for where.
+/// Returns how a plan has the engine opened, but for where.
 pub fn builder(plan: &EnginePlan) -> DatabaseBuilder {
     let micros = Duration::from_micros;
     let durability = match plan.durability {
@@ -118,7 +118,7 @@ impl EngineStore {
         Self { siblings: Some(siblings), ..self }
     }
 
-    /// What such a store can do, if it has siblings.
+    /// Returns what such a store can do, if it has siblings.
     pub fn can() -> Capabilities {
         Capabilities {
             versions: true,
@@ -134,7 +134,7 @@ impl EngineStore {
         }
     }
 
-    /// The database.
+    /// Returns the database.
     pub fn database(&self) -> &Database {
         &self.database
     }
@@ -516,7 +516,7 @@ fn machines(from: &str, to: Option<&str>) -> engine::Result<StateMachine<String>
 /// The kind of all machines.
 const MACHINES: &str = "machine";
 
-/// What is stored for the bytes of a workload.
+/// Returns what is stored for the bytes of a workload.
 fn stored(bytes: &[u8]) -> Value {
     if bytes.is_empty() { Value::Null } else { Value::from(bytes) }
 }
@@ -562,7 +562,7 @@ fn conflict(info: &ConflictInfo) -> Conflict {
     Conflict { kind, key: recorded(key), winner: Some(winner.get()) }
 }
 
-/// The key under which histories have what is stored there.
+/// Returns the key under which histories have what is stored there.
 fn recorded(key: &Key) -> Vec<u8> {
     let user = key.user_key();
     match key.tag() {

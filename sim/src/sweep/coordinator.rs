@@ -375,7 +375,7 @@ impl Coordinator {
     }
 }
 
-/// The number of seeds with which the next batch takes about [`BATCH_TARGET`].
+/// Returns the number of seeds with which the next batch takes about [`BATCH_TARGET`].
 fn next_size(size: usize, took: Duration) -> usize {
     let each = (took.as_micros() / size.max(1) as u128).max(1);
     usize::try_from(BATCH_TARGET.as_micros() / each).unwrap_or(BATCH_MAX).clamp(1, BATCH_MAX)

@@ -44,12 +44,12 @@ impl Expected {
         Ok(Self(digests))
     }
 
-    /// How many seeds it knows.
+    /// Returns how many seeds it knows.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether it knows none.
+    /// Returns whether it knows none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

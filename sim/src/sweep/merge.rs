@@ -155,7 +155,7 @@ impl Merged {
     }
 }
 
-/// What makes two shards parts of different campaigns, in words.
+/// Returns what makes two shards parts of different campaigns, in words.
 fn difference(first: &StartLine, other: &StartLine) -> Option<String> {
     let is = |what: &str, this: &dyn std::fmt::Display, that: &dyn std::fmt::Display| {
         Some(format!("its {what} {this}, the first file's {that}"))
@@ -179,7 +179,7 @@ fn difference(first: &StartLine, other: &StartLine) -> Option<String> {
     None
 }
 
-/// What is missing at the end of a file, in words.
+/// Returns what is missing at the end of a file, in words.
 fn cut_off(file: &str, start: &StartLine, frame: &Frame) -> Option<String> {
     let planned = start.planned.map(|planned| format!(" of {planned}")).unwrap_or_default();
     let run = format!("{}{planned} seeds", frame.seeds + frame.failed);

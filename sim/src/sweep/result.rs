@@ -35,7 +35,7 @@ pub struct FailedSeed {
 }
 
 impl FailureGroup {
-    /// The failure with the lowest seed.
+    /// Returns the failure with the lowest seed.
     pub fn first(&self) -> Option<&FailedSeed> {
         self.examples.first()
     }
@@ -91,23 +91,23 @@ impl CampaignResult {
         }
     }
 
-    /// How many interleavings were distinct.
+    /// Returns how many interleavings were distinct.
     pub fn interleavings(&self) -> u64 {
         self.interleavings.len() as u64
     }
 
-    /// How many interleavings of seeds under this strategy were distinct.
+    /// Returns how many interleavings of seeds under this strategy were distinct.
     pub fn interleavings_of(&self, strategy: &str) -> u64 {
         let Some(bit) = self.strategies.iter().position(|known| known == strategy) else { return 0 };
         self.interleavings.values().filter(|strategies| *strategies & (1 << bit) != 0).count() as u64
     }
 
-    /// The files of the example of a kind of failure.
+    /// Returns the files of the example of a kind of failure.
     pub fn example(&self, identity: &Identity) -> Option<&ExampleLine> {
         self.examples.iter().find(|example| example.identity == *identity)
     }
 
-    /// The flags with which a seed of this campaign is run again.
+    /// Returns the flags with which a seed of this campaign is run again.
     pub fn flags(&self) -> String {
         self.start.as_ref().map(|start| start.options.to_flags()).unwrap_or_default()
     }
@@ -138,7 +138,8 @@ impl CampaignResult {
         }
     }
 
-    /// The bit of a strategy; none for a run that had none, and for more strategies than there are bits.
+    /// Returns the bit of a strategy; none for a run that had none, and for more strategies than there are
+    /// bits.
     fn strategy_bit(&mut self, strategy: &str) -> u16 {
         if strategy.is_empty() {
             return 0;

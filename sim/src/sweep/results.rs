@@ -66,7 +66,7 @@ impl ResultsWriter {
         }
     }
 
-    /// Why it writes no more, if it does not.
+    /// Returns why it writes no more, if it does not.
     pub fn error(&self) -> Option<String> {
         self.0.lock().error.clone()
     }

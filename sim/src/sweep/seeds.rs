@@ -22,12 +22,12 @@ pub struct SeedRange {
 pub struct SeedSet(Vec<SeedRange>);
 
 impl SeedSet {
-    /// How many seeds there are.
+    /// Returns how many seeds there are.
     pub fn len(&self) -> u64 {
         self.0.iter().map(|range| range.end - range.start).sum()
     }
 
-    /// Whether there is none; sets that were parsed have at least one.
+    /// Returns whether there is none; sets that were parsed have at least one.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -168,13 +168,13 @@ pub struct SeedSource {
 }
 
 impl SeedSource {
-    /// The shard's part of a set of seeds.
+    /// Returns the shard's part of a set of seeds.
     pub fn of(seeds: &SeedSet, shard: Shard) -> Self {
         let ranges = seeds.0.iter().rev().copied().collect();
         Self { ranges, skip: shard.index, step: shard.count, is_endless: false, returned: Vec::new() }
     }
 
-    /// The shard's part of `start..end`.
+    /// Returns the shard's part of `start..end`.
     pub fn of_range(start: u64, end: u64, shard: Shard) -> Self {
         Self {
             ranges: vec![SeedRange { start, end }],
@@ -207,7 +207,7 @@ impl SeedSource {
         self.returned.extend(seeds.iter().rev());
     }
 
-    /// How many seeds are left in all; `None` without end.
+    /// Returns how many seeds are left in all; `None` without end.
     pub fn total(&self) -> Option<u64> {
         let left: u64 = self.ranges.iter().map(|range| range.end - range.start).sum();
         let own = left.saturating_sub(self.skip).div_ceil(self.step);

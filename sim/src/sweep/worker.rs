@@ -67,7 +67,7 @@ pub fn seed_line(runner: &SeedRunner, seed: Seed, twice: bool) -> (SeedLine, Sta
     (line, stats)
 }
 
-/// Whether a seed is in the one per cent that is run twice.
+/// Returns whether a seed is in the one per cent that is run twice.
 fn is_sampled(seed: Seed) -> bool {
     let mut digest = Digest::default();
     digest.number(seed.0);

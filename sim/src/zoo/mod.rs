@@ -56,26 +56,26 @@ pub struct MutantReport {
 }
 
 impl MutantReport {
-    /// Whether every search found it.
+    /// Returns whether every search found it.
     pub fn is_found(&self) -> bool {
         self.found_after.len() as u64 == self.trials
     }
 
-    /// The median of seeds to detection, searches without success counted as more than the budget.
+    /// Returns the median of seeds to detection, searches without success counted as more than the budget.
     pub fn median_seeds(&self) -> Option<u64> {
         let mut sorted = self.found_after.clone();
         sorted.sort_unstable();
         sorted.get(usize::try_from(self.trials / 2).unwrap_or(usize::MAX)).copied()
     }
 
-    /// A lower bound of the median of seeds to detection: the median over what all searches have run.
+    /// Returns a lower bound of the median of seeds to detection: the median over what all searches have run.
     pub fn median_searched(&self) -> u64 {
         let mut sorted: Vec<u64> = self.found_after.iter().chain(&self.missed_after).copied().collect();
         sorted.sort_unstable();
         sorted.get(sorted.len() / 2).copied().unwrap_or_default()
     }
 
-    /// The median of seconds to detection, likewise.
+    /// Returns the median of seconds to detection, likewise.
     pub fn median_seconds(&self) -> Option<f64> {
         let mut sorted = self.found_seconds.clone();
         sorted.sort_by(f64::total_cmp);

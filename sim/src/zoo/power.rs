@@ -31,8 +31,8 @@ pub struct Power {
 }
 
 impl Power {
-    /// The weights, which add up to 1, under which the mean logarithm of the chance of detection is largest.
-    /// Mutants that were never found have no weight.
+    /// Returns the weights, which add up to 1, under which the mean logarithm of the chance of detection is
+    /// largest. Mutants that were never found have no weight.
     pub fn weights(&self) -> Vec<f64> {
         let count = self.strategies.len();
         let mut weights = vec![1.0 / count.max(1) as f64; count];

@@ -19,7 +19,7 @@ impl Client {
         Self { world, session, name: task_of(session) }
     }
 
-    /// Its name, the same in every life: that of its thread in traces and pages.
+    /// Returns its name, the same in every life: that of its thread in traces and pages.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -53,7 +53,7 @@ impl Client {
         self.world.random(&self.name)
     }
 
-    /// The world that it lives in.
+    /// Returns the world that it lives in.
     pub fn world(&self) -> &World {
         &self.world
     }

@@ -117,7 +117,7 @@ impl Failure<'_> {
 /// How many forced switches of a life are told.
 const SWITCHES_SHOWN: usize = 8;
 
-/// Whether the application or the store is to blame.
+/// Returns whether the application or the store is to blame.
 fn whose(findings: &[Finding]) -> &'static str {
     if findings.iter().all(invariants::is_of_the_application) {
         "the store kept its contract: this is the application's"

@@ -51,7 +51,7 @@ impl Historian {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The session of the task that runs; none when the life is over, and tasks are only unwound.
+    /// Returns the session of the task that runs; none when the life is over, and tasks are only unwound.
     fn session(&self) -> Option<Session> {
         Some(self.life.world.application.session_of(life::task()?))
     }
@@ -228,7 +228,7 @@ fn recorded_entry(entry: &Entry) -> Option<store::Entry> {
     Some(store::Entry { key, value: bytes(&entry.to_value()), version: entry.version().map(Version::get) })
 }
 
-/// The events of a log, without what chains them.
+/// Returns the events of a log, without what chains them.
 fn elements(entries: &[Entry]) -> Vec<Bytes> {
     let element = |entry: &Entry| match entry.to_value() {
         Value::Array(parts) if parts.len() == 2 => bytes(&parts[1]),
@@ -237,7 +237,7 @@ fn elements(entries: &[Entry]) -> Vec<Bytes> {
     entries.iter().map(element).collect()
 }
 
-/// A value as it is shown: two values that differ are shown differently.
+/// Returns a value as it is shown: two values that differ are shown differently.
 fn bytes(value: &Value) -> Bytes {
     value.to_string().into_bytes()
 }

@@ -48,18 +48,18 @@ impl Options {
         }
     }
 
-    /// The folder of the crate, in which failures are kept, under `simulation-regressions/`. Nothing is kept
-    /// without it.
+    /// Sets the folder of the crate, in which failures are kept, under `simulation-regressions/`. Nothing is
+    /// kept without it.
     pub fn manifest_dir(self, dir: &str) -> Self {
         Self { manifest_dir: Some(dir.into()), ..self }
     }
 
-    /// The number of seeds. If it is not set, as many as three seconds allow, and at least 50.
+    /// Sets the number of seeds. If it is not set, as many as three seconds allow, and at least 50.
     pub fn seeds(self, seeds: u64) -> Self {
         Self { seeds: Some(seeds), ..self }
     }
 
-    /// The first seed; 0 if it is not set.
+    /// Sets the first seed; 0 if it is not set.
     pub fn first(self, first: u64) -> Self {
         Self { first, ..self }
     }
@@ -69,20 +69,20 @@ impl Options {
         Self { seconds: Some(seconds), ..self }
     }
 
-    /// Whether the power goes out; it does, if it is not set.
+    /// Sets whether the power goes out; it does, if it is not set.
     pub fn crashes(self, crashes: bool) -> Self {
         Self { crashes, ..self }
     }
 
-    /// Whether the disk fails as well: writes, syncs and reads that return errors, stalls, a full disk,
+    /// Sets whether the disk fails as well: writes, syncs and reads that return errors, stalls, a full disk,
     /// decay. A function that returns an error in a life in which the disk failed has not failed; one that
     /// panics has.
     pub fn faults(self, faults: bool) -> Self {
         Self { faults, ..self }
     }
 
-    /// Which faults of the disk there are, by name, with commas between them, as in `"no-space,write-fails"`;
-    /// all if it is not set. Switches on [`faults`](Self::faults).
+    /// Sets which faults of the disk there are, by name, with commas between them, as in
+    /// `"no-space,write-fails"`; all if it is not set. Switches on [`faults`](Self::faults).
     ///
     /// # Panics
     /// When there is no fault of that name; the message has all that there are.
@@ -91,26 +91,26 @@ impl Options {
         Self { faults: true, fault_kinds, ..self }
     }
 
-    /// How many clients [`World::clients`](crate::World::clients) runs, in the place of the number that it is
-    /// called with.
+    /// Sets how many clients [`World::clients`](crate::World::clients) runs, in the place of the number that
+    /// it is called with.
     pub fn clients(self, clients: u32) -> Self {
         Self { clients: Some(clients), ..self }
     }
 
-    /// The scheduling strategies, by name, with commas between them; all if it is not set.
+    /// Sets the scheduling strategies, by name, with commas between them; all if it is not set.
     pub fn strategies(self, names: &str) -> Self {
         let names = names.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
         Self { strategies: names.collect(), ..self }
     }
 
-    /// Whether databases of the world are opened in any durability mode, and not in `Strict` alone.
+    /// Sets whether databases of the world are opened in any durability mode, and not in `Strict` alone.
     pub fn any_durability(self, any: bool) -> Self {
         let durability = (!any).then_some(DurabilityKind::Strict);
         Self { durability, ..self }
     }
 
-    /// The durability mode in which databases of the world are opened: `strict`, which it is if it is not
-    /// set, `pipelined`, `batched` or `async`. A database whose builder says another is opened in that.
+    /// Sets the durability mode in which databases of the world are opened: `strict`, which it is if it is
+    /// not set, `pipelined`, `batched` or `async`. A database whose builder says another is opened in that.
     ///
     /// # Panics
     /// When there is no mode of that name.
@@ -133,7 +133,7 @@ impl Options {
         Self { store_bug: Some(name.to_owned()), ..self }
     }
 
-    /// Whether every seed runs twice and both runs must be the same; if not set, one in fifty does.
+    /// Sets whether every seed runs twice and both runs must be the same; if not set, one in fifty does.
     pub fn check(self, check: bool) -> Self {
         Self { check, ..self }
     }
@@ -144,7 +144,7 @@ impl Options {
         Self { hang: Duration::from_secs(seconds.max(1)), ..self }
     }
 
-    /// What the simulator draws plans by.
+    /// Returns what the simulator draws plans by.
     pub(crate) fn for_plans(&self) -> SimOptions {
         SimOptions {
             workload: vec![self.name.clone()],
@@ -161,7 +161,7 @@ impl Options {
         }
     }
 
-    /// What plans have that the test does not want.
+    /// Returns what plans have that the test does not want.
     pub(crate) fn change(&self) -> impl Fn(&mut Plan) + 'static {
         let kinds = self.fault_kinds.clone();
         move |plan| {
@@ -174,7 +174,7 @@ impl Options {
         }
     }
 
-    /// The name without the crate and modules before it: what `cargo test` is asked for.
+    /// Returns the name without the crate and modules before it: what `cargo test` is asked for.
     pub(crate) fn short_name(&self) -> &str {
         self.name.rsplit("::").next().unwrap_or(&self.name)
     }

@@ -21,13 +21,13 @@ const END: &[u8] = &[0, 1];
 /// Bytes of an event's number, behind the name of its log.
 const NUMBER_BYTES: usize = 8;
 
-/// Whether it is a plain key of the shared namespace.
+/// Returns whether it is a plain key of the shared namespace.
 pub(crate) fn is_kv(key: &Key) -> bool {
     key.as_bytes().starts_with(&kv())
 }
 
-/// The key as the history has it; `None` for one that it has no place for, for events, which it has by log,
-/// and for what the database keeps for itself.
+/// Returns the key as the history has it; `None` for one that it has no place for, for events, which it has
+/// by log, and for what the database keeps for itself.
 pub(crate) fn recorded(key: &Key) -> Option<store::Key> {
     if let Some(user) = key.as_bytes().strip_prefix(&*kv()) {
         return user.first().is_none_or(|first| *first < OTHER).then(|| user.to_vec());
@@ -40,7 +40,7 @@ pub(crate) fn recorded(key: &Key) -> Option<store::Key> {
     }
 }
 
-/// The log that a key of it belongs to.
+/// Returns the log that a key of it belongs to.
 pub(crate) fn stream_of(key: &Key) -> Option<store::Key> {
     (key.tag() == Some(TypeTag::Event)).then_some(())?;
     let user = key.user_key();
@@ -50,7 +50,7 @@ pub(crate) fn stream_of(key: &Key) -> Option<store::Key> {
     Some(named("stream/", name))
 }
 
-/// The log that a range is the whole of.
+/// Returns the log that a range is the whole of.
 pub(crate) fn whole_stream(range: &KeyRange) -> Option<store::Key> {
     let (start, stream) = (range.start(), stream_of(range.start())?);
     let log = match start.as_bytes().strip_suffix(&[0; NUMBER_BYTES]) {
@@ -62,7 +62,7 @@ pub(crate) fn whole_stream(range: &KeyRange) -> Option<store::Key> {
     (log.ends_with(END) && end.split_last() == Some((&(last + 1), rest))).then_some(stream)
 }
 
-/// A range of plain keys as the history has it; `None` for one that has none.
+/// Returns a range of plain keys as the history has it; `None` for one that has none.
 pub(crate) fn scanned(range: &KeyRange) -> Option<Range> {
     let kv = kv();
     let start = range.start().as_bytes();
@@ -79,7 +79,7 @@ pub(crate) fn scanned(range: &KeyRange) -> Option<Range> {
     Some(Range { start, end: Some(end.min(KV_END).to_vec()) })
 }
 
-/// What plain keys of the shared namespace begin with.
+/// Returns what plain keys of the shared namespace begin with.
 fn kv() -> Vec<u8> {
     Namespace::shared().key("").as_bytes().to_vec()
 }

@@ -22,7 +22,7 @@ impl Regressions {
         Self { folder, name: file_name(&options.name) }
     }
 
-    /// All that are kept, by the names of their files.
+    /// Returns all that are kept, by the names of their files.
     pub(crate) fn all(&self) -> Vec<(PathBuf, Trace)> {
         let Some(folder) = &self.folder else { return Vec::new() };
         let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
@@ -55,7 +55,7 @@ impl Regressions {
         }
     }
 
-    /// Where the page of a failure belongs: among what cargo builds, beside the binary of the test.
+    /// Returns where the page of a failure belongs: among what cargo builds, beside the binary of the test.
     pub(crate) fn page(&self, seed: u64) -> PathBuf {
         let binary = std::env::current_exe().unwrap_or_default();
         let target = binary.ancestors().find(|folder| folder.ends_with("target"));
@@ -64,7 +64,7 @@ impl Regressions {
     }
 }
 
-/// A name of a test as the name of a file.
+/// Returns a name of a test as the name of a file.
 fn file_name(name: &str) -> String {
     name.replace("::", ".")
 }

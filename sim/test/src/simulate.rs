@@ -174,7 +174,7 @@ impl Campaign {
         totals.failed.entry(finding.class.clone()).or_default().push(seed);
     }
 
-    /// How many seeds failed, and which were the first, if any were counted.
+    /// Returns how many seeds failed, and which were the first, if any were counted.
     fn counted(&self) -> Option<String> {
         let totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = totals.failed.values().map(Vec::len).sum();

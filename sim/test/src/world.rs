@@ -69,8 +69,8 @@ impl World {
         real::builder(&self.life.plan.engine).clock(Arc::new(world.clock.clone())).entropy(entropy)
     }
 
-    /// The directory of the database, for files of the application's own beside it: crashes and faults meet
-    /// them as they meet the store's.
+    /// Returns the directory of the database, for files of the application's own beside it: crashes and
+    /// faults meet them as they meet the store's.
     pub fn disk(&self) -> Arc<dyn Disk> {
         self.life.world.disk.mount()
     }
@@ -112,7 +112,7 @@ impl World {
         failures.into_iter().flatten().next().map_or(Ok(()), Err)
     }
 
-    /// All that clients have promised so far, in all lives, oldest first; see [`Client::promise`].
+    /// Returns all that clients have promised so far, in all lives, oldest first; see [`Client::promise`].
     pub fn promised(&self) -> Vec<String> {
         self.life.world.application.promises()
     }
@@ -123,13 +123,13 @@ impl World {
         Random(Seed(self.life.plan.seed.0).generator(&label))
     }
 
-    /// The wall clock, since 1970: it may be wrong, and jump, as those of machines do.
+    /// Returns the wall clock, since 1970: it may be wrong, and jump, as those of machines do.
     pub fn now(&self) -> Duration {
         let UnixMillis(millis) = self.life.world.clock.now();
         Duration::from_millis(millis)
     }
 
-    /// The clock itself, for an application that takes one.
+    /// Returns the clock itself, for an application that takes one.
     pub fn clock(&self) -> Arc<dyn Clock> {
         Arc::new(self.life.world.clock.clone())
     }
@@ -139,12 +139,14 @@ impl World {
         time::sleep(duration);
     }
 
-    /// The number of this life, from 0: how often the power has gone out, or the function returned, before.
+    /// Returns the number of this life, from 0: how often the power has gone out, or the function returned,
+    /// before.
     pub fn life(&self) -> u32 {
         self.life.number
     }
 
-    /// Whether this is the last life, in which nothing goes wrong: what was to happen has to happen now.
+    /// Returns whether this is the last life, in which nothing goes wrong: what was to happen has to happen
+    /// now.
     pub fn is_calm(&self) -> bool {
         self.life.role == Role::Last
     }
@@ -173,7 +175,7 @@ impl Random {
         self.0.next_u64()
     }
 
-    /// A number below `bound`, which must not be 0.
+    /// Draws a number below `bound`, which must not be 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.0.next_u64() % bound
     }
@@ -184,7 +186,7 @@ impl Random {
     }
 }
 
-/// The name of the task of a session.
+/// Returns the name of the task of a session.
 pub(crate) fn task_of(session: u32) -> String {
     task_names::client(session)
 }

@@ -4,7 +4,8 @@ use crate::level::Level;
 use crate::verdict::AnomalyClass;
 
 impl AnomalyClass {
-    /// The name that Elle gives it, where it has one. Cycles have longer names ([`crate::Anomaly::name`]).
+    /// Returns the name that Elle gives it, where it has one. Cycles have longer names
+    /// ([`crate::Anomaly::name`]).
     pub fn elle(self) -> &'static str {
         match self {
             Self::GarbageRead => "garbage-read",
@@ -31,7 +32,7 @@ impl AnomalyClass {
         }
     }
 
-    /// The weakest level that forbids it, for anomalies that are no cycle.
+    /// Returns the weakest level that forbids it, for anomalies that are no cycle.
     pub(super) fn weakest_level(self) -> Level {
         match self {
             Self::NonRepeatableRead => Level::ReadAtomic,

@@ -70,7 +70,7 @@ fn cycles(problem: &Problem<'_, '_>, events: &Events, level: Level) -> Vec<Anoma
     steps.iter().map(|steps| classify_cycle::anomaly(problem.view, events, steps, level)).collect()
 }
 
-/// The graphs, each with the level whose cycles it has, or for real time that of the strongest.
+/// Returns the graphs, each with the level whose cycles it has, or for real time that of the strongest.
 fn rules() -> impl Iterator<Item = (Rule, Level)> {
     let level = |level| (Rule::of(level), level);
     let single = Rule { time: true, ..Rule::of(Level::ParallelSnapshotIsolation) };

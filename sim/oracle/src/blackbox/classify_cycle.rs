@@ -19,7 +19,7 @@ struct Link {
     kind: Kind,
 }
 
-/// The simplest cycle in a component: fewest anti-dependencies first, then fewest edges.
+/// Returns the simplest cycle in a component: fewest anti-dependencies first, then fewest edges.
 pub(super) fn simplest(graph: &Graph, component: &[u32]) -> Option<Vec<Step>> {
     let halves = Kinds::PASS.and(Kinds(Kind::Within as u16));
     let order = Kinds(Kind::Session as u16 | Kind::Time as u16 | Kind::Forced as u16 | Kind::KeyOrder as u16);
@@ -34,7 +34,7 @@ pub(super) fn simplest(graph: &Graph, component: &[u32]) -> Option<Vec<Step>> {
         .or_else(|| shortest_cycle(graph, component, Kinds::ALL, None))
 }
 
-/// The cycle as an anomaly at `level`.
+/// Returns the cycle as an anomaly at `level`.
 pub(super) fn anomaly(view: &View<'_>, events: &Events, steps: &[Step], level: Level) -> Anomaly {
     let links = links(events, steps);
     let cycle: Vec<CycleEdge> = links.iter().map(|link| explain(view, link)).collect();
@@ -48,7 +48,7 @@ pub(super) fn anomaly(view: &View<'_>, events: &Events, steps: &[Step], level: L
     Anomaly { class, name, level, txns, keys, message: format!("{message}: a cycle"), cycle }
 }
 
-/// The cycle from transaction to transaction.
+/// Returns the cycle from transaction to transaction.
 fn links(events: &Events, steps: &[Step]) -> Vec<Link> {
     let Some(first) = steps.iter().position(|step| events.txn(step.from).is_some()) else {
         return Vec::new();
@@ -134,7 +134,7 @@ fn is_long_fork(links: &[Link]) -> bool {
         && !has_adjacent_anti(links)
 }
 
-/// Whether the reader of an anti-dependency saw the key by scans only (a predicate anti-dependency).
+/// Returns whether the reader of an anti-dependency saw the key by scans only (a predicate anti-dependency).
 fn is_predicate(view: &View<'_>, link: &Link) -> bool {
     let mut reads = view.reads(link.from).iter().filter(|read| read.key == link.key);
     reads.all(|read| read.how == How::Scan)

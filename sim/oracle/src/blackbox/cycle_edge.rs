@@ -24,7 +24,7 @@ pub enum Dependency {
 }
 
 impl Dependency {
-    /// Its short name: ww, wr, rw, session, time, inferred, key-order.
+    /// Returns its short name: ww, wr, rw, session, time, inferred, key-order.
     pub fn short(self) -> &'static str {
         match self {
             Self::WriteWrite => "ww",

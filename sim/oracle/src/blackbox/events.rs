@@ -79,7 +79,7 @@ impl Events {
         &self.antis
     }
 
-    /// The graph with the anti-dependencies that stand apart.
+    /// Returns the graph with the anti-dependencies that stand apart.
     pub(super) fn complete(&self) -> Graph {
         let antis = self.antis.iter();
         let antis: Vec<(u32, Edge)> = antis
@@ -88,22 +88,22 @@ impl Events {
         self.graph.with(&antis)
     }
 
-    /// The event at which what a transaction wrote is there.
+    /// Returns the event at which what a transaction wrote is there.
     pub(super) fn commit(&self, txn: TxnIndex) -> u32 {
         if self.rule.split { txn * 2 + 1 } else { txn }
     }
 
-    /// The event at which a transaction reads.
+    /// Returns the event at which a transaction reads.
     pub(super) fn start(&self, txn: TxnIndex) -> u32 {
         if self.rule.split { txn * 2 } else { txn }
     }
 
-    /// Whether start and commit are apart.
+    /// Returns whether start and commit are apart.
     pub(super) fn split(&self) -> bool {
         self.rule.split
     }
 
-    /// The transaction of an event; none for a hub.
+    /// Returns the transaction of an event; none for a hub.
     pub(super) fn txn(&self, event: u32) -> Option<TxnIndex> {
         let txn = if self.rule.split { event / 2 } else { event };
         (txn < self.txns).then_some(txn)

@@ -31,7 +31,7 @@ struct Access {
     ended: Time,
 }
 
-/// The edges that follow of the assumptions.
+/// Returns the edges that follow of the assumptions.
 pub(super) fn edges(
     problem: &Problem<'_, '_>,
     assigned: &Assigned,

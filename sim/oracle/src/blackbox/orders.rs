@@ -31,7 +31,7 @@ pub(super) enum Guess {
 impl Guess {
     pub(super) const ALL: [Self; 3] = [Self::Version, Self::Acked, Self::Begun];
 
-    /// A rank that rises in the guessed order.
+    /// Returns a rank that rises in the guessed order.
     pub(super) fn rank(self, problem: &Problem<'_, '_>, txn: TxnIndex) -> (u64, u64) {
         let record = problem.view.txn(txn);
         let acked = problem.likely(txn);
@@ -77,7 +77,7 @@ impl Guess {
     }
 }
 
-/// One order of all writers of each key: the order that lists show, then by rank.
+/// Returns one order of all writers of each key: the order that lists show, then by rank.
 pub(super) fn orders_by<R: Ord>(
     problem: &Problem<'_, '_>,
     by_key: &ByKey,
@@ -107,7 +107,7 @@ fn order_by<R: Ord>(
     writers
 }
 
-/// The keys whose writers are not ordered by reads alone.
+/// Returns the keys whose writers are not ordered by reads alone.
 pub(super) fn undecided_keys(problem: &Problem<'_, '_>, rule: Rule, by_key: &ByKey) -> Vec<KeyId> {
     let keys = u32::try_from(problem.view.keys.len()).unwrap_or(u32::MAX);
     (0..keys).filter(|&key| is_undecided(problem, rule, by_key, key)).collect()

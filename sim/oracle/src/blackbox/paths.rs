@@ -52,7 +52,7 @@ impl<'p, 'v, 'h> Paths<'p, 'v, 'h> {
         self.place[event as usize] as usize
     }
 
-    /// How far apart two events may be for a path between them to be seen.
+    /// Returns how far apart two events may be for a path between them to be seen.
     pub(super) fn reach(&self) -> usize {
         match self.known {
             Known::All { .. } => self.place.len(),

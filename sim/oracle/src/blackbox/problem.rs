@@ -67,8 +67,8 @@ impl<'v, 'h> Problem<'v, 'h> {
         }
     }
 
-    /// The problem with the open reads explained as `chosen` says. Unanswered commits whose writes are
-    /// thereby read are included, and so on with their reads.
+    /// Returns the problem with the open reads explained as `chosen` says. Unanswered commits whose writes
+    /// are thereby read are included, and so on with their reads.
     pub(super) fn with_choices(&self, chosen: &[Source]) -> Assigned {
         let mut assigned = self.without_choices();
         for (choice, &source) in self.choices.iter().zip(chosen) {
@@ -96,23 +96,23 @@ impl<'v, 'h> Problem<'v, 'h> {
         assigned
     }
 
-    /// The problem without the open reads.
+    /// Returns the problem without the open reads.
     pub(super) fn without_choices(&self) -> Assigned {
         let (sources, included) = (self.sources.clone(), self.included.clone());
         Assigned { sources, included, broken: false, unsure: false }
     }
 
-    /// The problem as if it had no open reads: an explanation of them is part of the graph already.
+    /// Returns the problem as if it had no open reads: an explanation of them is part of the graph already.
     pub(super) fn without_open_reads(&self) -> Self {
         Self { choices: Vec::new(), ..self.clone() }
     }
 
-    /// Whether writers of this key need not see each other.
+    /// Returns whether writers of this key need not see each other.
     pub(super) fn commutes(&self, rule: Rule, key: KeyId) -> bool {
         rule.commuting || self.appends_commute && self.lists.contains_key(&key)
     }
 
-    /// Whether anti-dependencies of a reader on a key count.
+    /// Returns whether anti-dependencies of a reader on a key count.
     pub(super) fn anti_counts(&self, rule: Rule, reader: TxnIndex, key: KeyId) -> bool {
         let counts = match rule.anti {
             Anti::None => false,
@@ -122,29 +122,29 @@ impl<'v, 'h> Problem<'v, 'h> {
         counts && !self.weak[reader as usize]
     }
 
-    /// Whether the anti-dependencies of a read count, if those of its reader do.
+    /// Returns whether the anti-dependencies of a read count, if those of its reader do.
     pub(super) fn is_item(&self, rule: Rule, read: &KeyRead) -> bool {
         !rule.anti.only_items() || !read.missed
     }
 
-    /// The writers of a list in the order that transactions saw that certainly committed.
+    /// Returns the writers of a list in the order that transactions saw that certainly committed.
     pub(super) fn certain_order(&self, key: KeyId) -> &[TxnIndex] {
         let shown = self.lists.get(&key).map_or(&[][..], Vec::as_slice);
         &shown[..self.certain.get(&key).copied().unwrap_or(shown.len())]
     }
 
-    /// Whether a transaction appended to a list an element that others appended too, so that its place is
-    /// unknown.
+    /// Returns whether a transaction appended to a list an element that others appended too, so that its
+    /// place is unknown.
     pub(super) fn is_repeated(&self, txn: TxnIndex, key: KeyId) -> bool {
         self.repeated.contains_key(&(txn, key))
     }
 
-    /// Whether any list was appended one element twice.
+    /// Returns whether any list was appended one element twice.
     pub(super) fn has_repeated(&self) -> bool {
         !self.repeated.is_empty()
     }
 
-    /// The reported version of a commit, or the one that it may have had.
+    /// Returns the reported version of a commit, or the one that it may have had.
     pub(super) fn version(&self, txn: TxnIndex) -> Option<Version> {
         match self.view.txn(txn).outcome {
             Outcome::Committed { version, .. } => version,
@@ -160,13 +160,13 @@ impl<'v, 'h> Problem<'v, 'h> {
         }
     }
 
-    /// The time by which a transaction likely took effect, for guesses: its ack, or its place in its session
-    /// in histories without times.
+    /// Returns the time by which a transaction likely took effect, for guesses: its ack, or its place in its
+    /// session in histories without times.
     pub(super) fn likely(&self, txn: TxnIndex) -> Time {
         self.places.get(txn as usize).copied().unwrap_or_else(|| self.acked(txn))
     }
 
-    /// The time before which likely took effect what a transaction read.
+    /// Returns the time before which likely took effect what a transaction read.
     pub(super) fn likely_begun(&self, txn: TxnIndex) -> Time {
         self.places.get(txn as usize).copied().unwrap_or_else(|| self.view.txn(txn).begun)
     }

@@ -14,7 +14,7 @@ pub(super) enum Anti {
 }
 
 impl Anti {
-    /// Whether what a scan did not find may be written by others.
+    /// Returns whether what a scan did not find may be written by others.
     pub(super) fn only_items(self) -> bool {
         matches!(self, Self::Updates | Self::Items)
     }
@@ -75,7 +75,7 @@ impl Rule {
         }
     }
 
-    /// Whether the order of unobserved writes matters.
+    /// Returns whether the order of unobserved writes matters.
     pub(super) fn orders_writes(self) -> bool {
         self.anti != Anti::None
     }

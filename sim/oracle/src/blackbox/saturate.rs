@@ -22,7 +22,7 @@ use crate::view::{KeyId, Map};
 /// Maximum number of rounds in which new edges imply further edges.
 const PASSES_MAX: usize = 64;
 
-/// The edges that follow; `open` are the keys whose order is not known.
+/// Returns the edges that follow; `open` are the keys whose order is not known.
 pub(super) fn saturate(
     problem: &Problem<'_, '_>,
     events: &Events,

@@ -43,7 +43,7 @@ pub struct Anomaly {
 }
 
 impl Anomaly {
-    /// An anomaly that is no cycle.
+    /// Creates an anomaly that is no cycle.
     pub(super) fn direct(
         class: AnomalyClass,
         level: Level,
@@ -54,7 +54,7 @@ impl Anomaly {
         Self { class, name: class.elle().to_owned(), level, txns, keys, message, cycle: Vec::new() }
     }
 
-    /// The row of the contract that it violates.
+    /// Returns the row of the contract that it violates.
     pub fn invariant(&self) -> Invariant {
         match (self.class, self.level) {
             (
@@ -93,31 +93,31 @@ pub struct Table {
 }
 
 impl Table {
-    /// The answer for a level, if it was asked for.
+    /// Returns the answer for a level, if it was asked for.
     pub fn standing(&self, level: Level) -> Option<&Standing> {
         self.levels.iter().find(|(other, _)| *other == level).map(|(_, standing)| standing)
     }
 
-    /// The weakest level that is violated.
+    /// Returns the weakest level that is violated.
     pub fn weakest_violated(&self) -> Option<Level> {
         self.minimal_violated().first().copied()
     }
 
-    /// The weakest levels that are violated: those that imply no other violated level.
+    /// Returns the weakest levels that are violated: those that imply no other violated level.
     pub fn minimal_violated(&self) -> Vec<Level> {
         let violated = self.of(|standing| *standing == Standing::Violated);
         let above = |level: Level| violated.iter().any(|other| *other != level && level.implies(*other));
         violated.iter().copied().filter(|level| !above(*level)).collect()
     }
 
-    /// The strongest levels that hold: those that no other level that holds implies.
+    /// Returns the strongest levels that hold: those that no other level that holds implies.
     pub fn strongest_satisfied(&self) -> Vec<Level> {
         let holds = self.of(|standing| *standing == Standing::Holds);
         let beaten = |level: Level| holds.iter().any(|other| *other != level && other.implies(level));
         holds.iter().copied().filter(|level| !beaten(*level)).collect()
     }
 
-    /// The levels that are neither known to hold nor to be violated.
+    /// Returns the levels that are neither known to hold nor to be violated.
     pub fn undecided(&self) -> Vec<Level> {
         self.of(|standing| matches!(standing, Standing::Unknown(_)))
     }

@@ -29,7 +29,7 @@ pub(crate) struct Terms {
 pub(crate) const MEMORY_MAX: u64 = 2 << 30;
 
 impl Terms {
-    /// The terms of a history by itself: no mix of levels, no conflicts waived.
+    /// Returns the terms of a history by itself: no mix of levels, no conflicts waived.
     pub(crate) fn plain(steps_max: u64) -> Self {
         let (memory_max, hints) = (MEMORY_MAX, Map::default());
         let orders = VersionOrders::default();

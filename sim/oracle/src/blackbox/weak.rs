@@ -26,7 +26,7 @@ fn before(earlier: TxnIndex, source: Source, reader: TxnIndex, key: KeyId) -> (u
     }
 }
 
-/// The transactions that a transaction read from.
+/// Returns the transactions that a transaction read from.
 fn sources_of(problem: &Problem<'_, '_>, assigned: &Assigned, txn: TxnIndex) -> Vec<TxnIndex> {
     let places = problem.view.read_places(txn);
     let mut sources: Vec<_> = assigned.sources[places]
@@ -160,7 +160,7 @@ fn by_session(
     (0..keys).map(sorted).collect()
 }
 
-/// An order that keeps sessions and reads-from, if there is one.
+/// Returns an order that keeps sessions and reads-from, if there is one.
 fn topological(
     problem: &Problem<'_, '_>,
     assigned: &Assigned,

@@ -144,7 +144,8 @@ impl Bincode<'_> {
         }
     }
 
-    /// A number of items of at least `size` bytes: more than are left is an error, and allocates nothing.
+    /// Reads a number of items of at least `size` bytes: more than are left is an error, and allocates
+    /// nothing.
     fn length(&mut self, size: usize) -> Result<usize, FormatError> {
         let number = self.number()?;
         let left = (self.bytes.len() - self.at) / size;

@@ -7,7 +7,7 @@ use super::Format;
 /// The number of bytes that are looked at.
 pub(super) const HEAD: usize = 64 * 1024;
 
-/// The format by ending and beginning, or none if neither tells.
+/// Returns the format by ending and beginning, or none if neither tells.
 pub(super) fn detect(path: &Path, head: &[u8]) -> Option<Format> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
     let name = name.strip_suffix(".gz").unwrap_or(name);
@@ -44,7 +44,7 @@ pub(super) fn is_binary(head: &[u8]) -> bool {
     head[..head.len().min(256)].contains(&0)
 }
 
-/// A JSON object, by the names of its fields.
+/// Detects a JSON object, by the names of its fields.
 fn by_fields(text: &[u8]) -> Format {
     let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
     let has = |field: &[u8]| text[..end].windows(field.len()).any(|window| window == field);

@@ -27,7 +27,7 @@ pub(crate) enum Edn<'t> {
 }
 
 impl<'t> Edn<'t> {
-    /// The value under a keyword of a map (in JSON, a string).
+    /// Returns the value under a keyword of a map (in JSON, a string).
     pub(crate) fn get(&self, keyword: &str) -> Option<&Self> {
         let pairs = self.pairs()?;
         let found = pairs.iter().find(|(key, _)| match key {
@@ -37,7 +37,7 @@ impl<'t> Edn<'t> {
         found.map(|(_, value)| value)
     }
 
-    /// The pairs of a map, below any tag: a record like `#jepsen.history.Op{…}` is a map.
+    /// Returns the pairs of a map, below any tag: a record like `#jepsen.history.Op{…}` is a map.
     pub(crate) fn pairs(&self) -> Option<&[(Self, Self)]> {
         match self {
             Self::Map(pairs) => Some(pairs),
@@ -46,7 +46,7 @@ impl<'t> Edn<'t> {
         }
     }
 
-    /// The items of a vector or list, below any tag.
+    /// Returns the items of a vector or list, below any tag.
     pub(crate) fn items(&self) -> Option<&[Self]> {
         match self {
             Self::Sequence(items) => Some(items),
@@ -55,7 +55,7 @@ impl<'t> Edn<'t> {
         }
     }
 
-    /// The name of a keyword, symbol or string: `ok` for `:ok` and for JSON's `"ok"`.
+    /// Returns the name of a keyword, symbol or string: `ok` for `:ok` and for JSON's `"ok"`.
     pub(crate) fn name(&self) -> Option<&str> {
         match self {
             Self::Atom(text) | Self::Keyword(text) | Self::Text(text) => Some(text),
@@ -63,7 +63,7 @@ impl<'t> Edn<'t> {
         }
     }
 
-    /// An integer.
+    /// Returns an integer.
     pub(crate) fn integer(&self) -> Option<i64> {
         match self {
             Self::Atom(text) => text.parse().ok(),
@@ -71,7 +71,8 @@ impl<'t> Edn<'t> {
         }
     }
 
-    /// The canonical text of the value: equal values have equal texts, different ones have different texts.
+    /// Returns the canonical text of the value: equal values have equal texts, different ones have different
+    /// texts.
     pub(crate) fn canonical(&self) -> String {
         let mut text = String::new();
         self.write(&mut text);
@@ -128,7 +129,8 @@ fn join(text: &mut String, open: char, items: impl Iterator<Item = String>, clos
     text.push(close);
 }
 
-/// A number in its canonical text: without a plus sign, leading zeros or a suffix; other tokens as they are.
+/// Returns a number in its canonical text: without a plus sign, leading zeros or a suffix; other tokens as
+/// they are.
 pub(super) fn atom(token: &str) -> Cow<'_, str> {
     let digits = token.strip_prefix(['+', '-']).unwrap_or(token);
     let digits = digits.strip_suffix('N').unwrap_or(digits);

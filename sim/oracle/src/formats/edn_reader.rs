@@ -29,8 +29,8 @@ impl<'t> Reader<'t> {
         Self { text, at: 0, counted: (0, 1), enclosing: None, values: 0 }
     }
 
-    /// The next operation and its place, or none at the end of the text. A history may stand in a vector or
-    /// list, and a file may hold several.
+    /// Returns the next operation and its place, or none at the end of the text. A history may stand in a
+    /// vector or list, and a file may hold several.
     ///
     /// # Errors
     /// When the text is no EDN, with its place.
@@ -59,7 +59,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The line of a place, which must not lie before the last one asked for.
+    /// Returns the line of a place, which must not lie before the last one asked for.
     pub(super) fn line(&mut self, at: usize) -> usize {
         let (from, line) = self.counted;
         let lines = self.text.as_bytes()[from..at].iter().filter(|byte| **byte == b'\n').count();
@@ -67,7 +67,7 @@ impl<'t> Reader<'t> {
         line + lines
     }
 
-    /// An error at a byte.
+    /// Returns an error at a byte.
     pub(super) fn error_at(&self, at: usize, message: impl Into<String>) -> FormatError {
         let before = &self.text.as_bytes()[..at.min(self.text.len())];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;

@@ -146,7 +146,7 @@ impl Builder {
         index
     }
 
-    /// The operations of a transaction; reads only if they were `answered`.
+    /// Returns the operations of a transaction; reads only if they were `answered`.
     fn ops(&mut self, list: &[Edn<'_>], answered: bool) -> Result<Vec<Op>, String> {
         let mut ops = Vec::with_capacity(list.len());
         for op in list {
@@ -172,7 +172,7 @@ impl Builder {
         Ok(ops)
     }
 
-    /// A read; whether of a list or a register is settled when the whole file was read.
+    /// Returns a read; whether of a list or a register is settled when the whole file was read.
     fn answer(&mut self, key: Bytes, value: &Edn<'_>) -> Op {
         match value {
             Edn::Sequence(items) => {
@@ -215,7 +215,7 @@ impl Builder {
     }
 }
 
-/// Whether an operation is a transaction: by its name, or without that name by its shape.
+/// Returns whether an operation is a transaction: by its name, or without that name by its shape.
 fn is_transaction(function: Option<&str>, ops: &[Edn<'_>]) -> bool {
     let shaped = |op: &Edn<'_>| {
         let function = op.items().filter(|parts| parts.len() > 1).and_then(|parts| parts[0].name());

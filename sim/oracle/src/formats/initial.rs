@@ -41,7 +41,7 @@ impl Initial {
     }
 }
 
-/// What is ever written: everything, or only this value.
+/// Returns what is ever written: everything, or only this value.
 fn written(txns: &[Txn], only: Option<&[u8]>) -> Map<(Key, Bytes), ()> {
     let mut written = Map::default();
     for op in txns.iter().flat_map(|txn| &txn.ops) {

@@ -33,7 +33,7 @@ pub(crate) struct Operation<'o> {
 }
 
 impl Operation<'_> {
-    /// Whether it was done by the nemesis, which injects faults and reads nothing.
+    /// Returns whether it was done by the nemesis, which injects faults and reads nothing.
     pub(crate) fn by_nemesis(&self) -> bool {
         self.process.trim_matches(['"', ':']) == "nemesis"
     }

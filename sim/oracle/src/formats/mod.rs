@@ -56,7 +56,8 @@ impl Format {
         ("script", Self::Script),
     ];
 
-    /// The format by the file's ending and the structure of its first bytes, or none if neither tells.
+    /// Returns the format by the file's ending and the structure of its first bytes, or none if neither
+    /// tells.
     pub fn detect(path: &Path, bytes: &[u8]) -> Option<Self> {
         detect::detect(path, bytes)
     }
@@ -160,7 +161,7 @@ pub struct Input {
 }
 
 impl Input {
-    /// A history that did not come from a file.
+    /// Creates a history that did not come from a file.
     pub fn of(history: History) -> Self {
         let (origins, processes, left_out) = (Vec::new(), Vec::new(), Vec::new());
         Self { history, timed: true, notation: Notation::Bytes, origins, processes, left_out }
@@ -193,7 +194,7 @@ pub fn read_file_with(path: &Path, format: Option<Format>, initial: &Initial) ->
     Ok(input)
 }
 
-/// The bytes of a file, decompressed, and its format.
+/// Returns the bytes of a file, decompressed, and its format.
 pub(crate) fn content(path: &Path, format: Option<Format>) -> Result<(Vec<u8>, Format), FormatError> {
     with_content(path, format, |format, reader| Ok((whole(reader)?, format)))
 }
@@ -311,7 +312,7 @@ fn jsonl(error: &JsonlError) -> FormatError {
     }
 }
 
-/// A transaction whose times say nothing: it began before all were answered.
+/// Returns a transaction whose times say nothing: it began before all were answered.
 fn untimed(index: usize, session: Session, ops: Vec<Op>, committed: bool) -> Txn {
     let outcome = match committed {
         true => Outcome::Committed { invoked: Time::MAX, acked: Time::MAX, version: None, durable: None },

@@ -79,7 +79,7 @@ impl Graph {
         Self { heads, edges }
     }
 
-    /// The graph with more edges.
+    /// Returns the graph with more edges.
     pub(crate) fn with(&self, more: &[(u32, Edge)]) -> Self {
         let nodes = 0..u32::try_from(self.nodes()).unwrap_or(u32::MAX);
         let own = nodes.flat_map(|from| self.from(from).iter().map(move |edge| (from, *edge)));

@@ -14,8 +14,8 @@ pub(crate) struct Step {
 /// Maximum number of starting points in a component: the shortest cycle through one of them is short enough.
 const STARTS_MAX: usize = 64;
 
-/// A shortest cycle within `component` over edges of `kinds`, that takes `first` as one of its edges if
-/// given. Of equally short ones the one that begins at the least node.
+/// Returns a shortest cycle within `component` over edges of `kinds`, that takes `first` as one of its edges
+/// if given. Of equally short ones the one that begins at the least node.
 pub(crate) fn shortest_cycle(
     graph: &Graph,
     component: &[u32],
@@ -49,7 +49,7 @@ pub(crate) fn shortest_cycle(
     best
 }
 
-/// A shortest path within a sorted component, over edges of `kinds`.
+/// Returns a shortest path within a sorted component, over edges of `kinds`.
 pub(crate) fn path_within(
     graph: &Graph,
     component: &[u32],
@@ -64,7 +64,7 @@ fn places(component: &[u32]) -> HashMap<u32, u32, foldhash::fast::FixedState> {
     component.iter().enumerate().map(|(at, &node)| (node, u32::try_from(at).unwrap_or(0))).collect()
 }
 
-/// A shortest path of at most `steps_max` steps.
+/// Returns a shortest path of at most `steps_max` steps.
 fn path(
     graph: &Graph,
     inside: &HashMap<u32, u32, foldhash::fast::FixedState>,

@@ -4,7 +4,7 @@
 
 use super::csr::{Graph, Kinds};
 
-/// The components of more than one node, over edges of the given kinds. Sorted by their least node.
+/// Returns the components of more than one node, over edges of the given kinds. Sorted by their least node.
 pub(crate) fn components(graph: &Graph, kinds: Kinds) -> Vec<Vec<u32>> {
     let nodes = graph.nodes();
     let mut search = Search {

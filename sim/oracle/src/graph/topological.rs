@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::csr::{Edge, Graph};
 
-/// The number of edges that lead to each node.
+/// Returns the number of edges that lead to each node.
 pub(crate) fn waits(graph: &Graph) -> Vec<u32> {
     let mut waits = vec![0; graph.nodes()];
     for node in nodes(graph) {
@@ -15,12 +15,12 @@ pub(crate) fn waits(graph: &Graph) -> Vec<u32> {
     waits
 }
 
-/// All nodes.
+/// Returns all nodes.
 pub(crate) fn nodes(graph: &Graph) -> Range<u32> {
     0..u32::try_from(graph.nodes()).unwrap_or(u32::MAX)
 }
 
-/// An order of all nodes along the edges, or none if there is a cycle.
+/// Returns an order of all nodes along the edges, or none if there is a cycle.
 pub(crate) fn topological(graph: &Graph) -> Option<Vec<u32>> {
     let mut waits = waits(graph);
     let mut order: Vec<u32> = nodes(graph).filter(|&node| waits[node as usize] == 0).collect();
@@ -38,7 +38,7 @@ pub(crate) fn topological(graph: &Graph) -> Option<Vec<u32>> {
     (order.len() == graph.nodes()).then_some(order)
 }
 
-/// The graph with all edges turned around.
+/// Returns the graph with all edges turned around.
 pub(crate) fn reversed(graph: &Graph) -> Graph {
     let turned = |from: u32| graph.from(from).iter().map(move |edge| (edge.to, Edge { to: from, ..*edge }));
     let list: Vec<(u32, Edge)> = nodes(graph).flat_map(turned).collect();

@@ -25,13 +25,13 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// Where it stands in the file.
+    /// Returns where it stands in the file.
     pub(super) fn place(&self) -> String {
         let line = if self.line > 0 { format!("line {}, ", self.line) } else { String::new() };
         format!("{line}index {}, process {}", self.index, self.process)
     }
 
-    /// The call as written, with its place.
+    /// Returns the call as written, with its place.
     pub(super) fn show(&self) -> String {
         const LENGTH_MAX: usize = 200;
         let mut value = self.value.canonical();
@@ -42,7 +42,7 @@ impl Call {
         format!(":{} {value} ({})", self.function, self.place())
     }
 
-    /// An error about its value.
+    /// Returns an error about its value.
     pub(super) fn unexpected(&self, expected: &str) -> FormatError {
         FormatError::new(
             self.line.max(1) as usize,
@@ -105,23 +105,23 @@ impl Calls {
         Ok(calls)
     }
 
-    /// The calls of a function that took effect or may have.
+    /// Returns the calls of a function that took effect or may have.
     pub(super) fn of<'c>(&'c self, function: &'c str) -> impl Iterator<Item = &'c Call> {
         self.list.iter().filter(move |call| call.function == function && !call.failed)
     }
 
-    /// The calls of a function that ended well.
+    /// Returns the calls of a function that ended well.
     pub(super) fn ok<'c>(&'c self, function: &'c str) -> impl Iterator<Item = &'c Call> {
         self.of(function).filter(|call| call.returned.is_some())
     }
 
-    /// The number of calls of other functions.
+    /// Returns the number of calls of other functions.
     pub(super) fn others(&self, functions: &[&str]) -> u64 {
         self.list.iter().filter(|call| !functions.contains(&call.function.as_str())).count() as u64
     }
 }
 
-/// The value without its file. Tags are dropped: a map entry of `jepsen.independent` is a pair.
+/// Returns the value without its file. Tags are dropped: a map entry of `jepsen.independent` is a pair.
 fn owned(value: &Edn<'_>) -> Edn<'static> {
     let all = |items: &[Edn<'_>]| items.iter().map(owned).collect();
     match value {

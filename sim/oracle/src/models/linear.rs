@@ -16,7 +16,7 @@ pub(super) trait Object {
 
     fn initial(&self) -> Self::State;
 
-    /// The state after an operation that ended as it did; none if it cannot have ended so.
+    /// Returns the state after an operation that ended as it did; none if it cannot have ended so.
     fn step(&self, state: &Self::State, operation: &Self::Operation) -> Option<Self::State>;
 }
 

@@ -69,7 +69,7 @@ impl Model {
         ("fifo-queue", Self::FifoQueue),
     ];
 
-    /// The name, as on the command line.
+    /// Returns the name, as on the command line.
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(_, model)| *model == self).map_or("", |(name, _)| name)
     }
@@ -192,7 +192,7 @@ impl ModelReport {
         }
     }
 
-    /// What follows.
+    /// Returns what follows.
     pub fn conclusion(&self) -> Conclusion {
         match &self.undecided {
             _ if self.judged == 0 => {
@@ -206,7 +206,7 @@ impl ModelReport {
         }
     }
 
-    /// The report as text.
+    /// Returns the report as text.
     pub fn text(&self) -> String {
         let mut text =
             format!("{}: {} operations judged, {} left out\n", self.model, self.judged, self.left_out);

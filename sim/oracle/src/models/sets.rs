@@ -6,7 +6,7 @@ use crate::formats::FormatError;
 use crate::formats::edn::Edn;
 use crate::view::Map;
 
-/// The elements of a read, as text.
+/// Returns the elements of a read, as text.
 fn elements(read: &Call) -> Result<Vec<String>, FormatError> {
     match &read.value {
         Edn::Sequence(items) | Edn::Set(items) => Ok(items.iter().map(Edn::canonical).collect()),

@@ -31,14 +31,14 @@ pub struct TxnEvidence {
 }
 
 impl TxnEvidence {
-    /// Where it stands and what it did, in one line.
+    /// Returns where it stands and what it did, in one line.
     pub fn sentence(&self) -> String {
         let line = if self.line > 0 { format!("line {}, ", self.line) } else { String::new() };
         format!("{line}index {}, process {}, {}: {}", self.index, self.process, self.outcome, self.ops)
     }
 }
 
-/// The transactions that the anomalies of a table name.
+/// Returns the transactions that the anomalies of a table name.
 pub(super) fn of(input: &Input, table: &Table) -> BTreeMap<TxnIndex, TxnEvidence> {
     let named = table.anomalies.iter().flat_map(|anomaly| anomaly.txns.iter().take(TXNS_MAX));
     let mut evidence = BTreeMap::new();

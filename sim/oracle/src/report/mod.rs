@@ -143,7 +143,8 @@ pub fn check_input(input: &Input, options: &CheckOptions) -> CheckReport {
     }
 }
 
-/// Whether an anomaly has one of these names: its own or its kind's, or `G1` for all of G1a, G1b and G1c.
+/// Returns whether an anomaly has one of these names: its own or its kind's, or `G1` for all of G1a, G1b and
+/// G1c.
 fn is_wanted(wanted: &[String], anomaly: &Anomaly) -> bool {
     let class = anomaly.class.to_string();
     wanted.iter().any(|name| covers(name, &anomaly.name) || *name == class)
@@ -154,8 +155,8 @@ fn covers(wanted: &str, name: &str) -> bool {
 }
 
 impl CheckReport {
-    /// What follows for the level or the anomalies that were asked for, or else for the strongest level that
-    /// the file can decide.
+    /// Returns what follows for the level or the anomalies that were asked for, or else for the strongest
+    /// level that the file can decide.
     pub fn conclusion(&self) -> Conclusion {
         if self.judged == 0 {
             return Conclusion::NothingJudged(self.nothing());
@@ -203,32 +204,32 @@ impl CheckReport {
         }
     }
 
-    /// The report as text.
+    /// Returns the report as text.
     pub fn text(&self) -> String {
         text::text(self)
     }
 
-    /// The report as JSON.
+    /// Returns the report as JSON.
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
     }
 
-    /// The cycles, for Graphviz.
+    /// Returns the cycles, for Graphviz.
     pub fn dot(&self) -> String {
         dot::dot(self)
     }
 
-    /// The cycles as a picture.
+    /// Returns the cycles as a picture.
     pub fn svg(&self) -> String {
         svg::svg(self)
     }
 
-    /// The whole report as one page, which refers to no other file.
+    /// Returns the whole report as one page, which refers to no other file.
     pub fn html(&self, title: &str) -> String {
         html::html(self, title)
     }
 
-    /// A key, as the file writes it.
+    /// Returns a key, as the file writes it.
     fn key(&self, key: &[u8]) -> String {
         show_in(self.notation, key)
     }

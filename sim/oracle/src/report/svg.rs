@@ -12,7 +12,7 @@ const SIDE: usize = 360;
 const WIDTH: usize = 1100;
 const RADIUS: f64 = 110.0;
 
-/// All cycles of a report, one below the other.
+/// Renders all cycles of a report, one below the other.
 pub(super) fn svg(report: &CheckReport) -> String {
     let cycles: Vec<&Anomaly> = report.cycles().collect();
     let mut svg = open(cycles.len().max(1) * SIDE);
@@ -26,7 +26,7 @@ pub(super) fn svg(report: &CheckReport) -> String {
     svg
 }
 
-/// One cycle.
+/// Renders one cycle.
 pub(super) fn one(report: &CheckReport, anomaly: &Anomaly) -> String {
     let mut svg = open(SIDE);
     draw(&mut svg, report, anomaly, 0);
@@ -43,7 +43,7 @@ fn open(height: usize) -> String {
     )
 }
 
-/// The kind of an edge and its key, as the file writes it.
+/// Returns the kind of an edge and its key, as the file writes it.
 pub(super) fn label(report: &CheckReport, edge: &CycleEdge) -> String {
     match &edge.key {
         Some(key) => format!("{} {}", edge.why.short(), report.key(key)),

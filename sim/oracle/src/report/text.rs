@@ -6,7 +6,7 @@ use super::CheckReport;
 use crate::blackbox::{Anomaly, Standing};
 use crate::level::Level;
 
-/// The standing of a level in a few words.
+/// Returns the standing of a level in a few words.
 pub(super) fn word(standing: &Standing) -> String {
     match standing {
         Standing::Holds => "holds".to_owned(),
@@ -35,7 +35,7 @@ pub(super) fn text(report: &CheckReport) -> String {
     text
 }
 
-/// What is violated, what follows of it, and what is left.
+/// Returns what is violated, what follows of it, and what is left.
 pub(super) fn lattice(report: &CheckReport) -> String {
     let table = &report.table;
     let Some(weakest) = table.weakest_violated() else { return String::new() };

@@ -117,17 +117,17 @@ impl<'h> View<'h> {
         &self.history.txns[index as usize]
     }
 
-    /// The external reads of a transaction, in order.
+    /// Returns the external reads of a transaction, in order.
     pub(crate) fn reads(&self, txn: TxnIndex) -> &[Observed<'h>] {
         &self.reads[self.spans[txn as usize].0.clone()]
     }
 
-    /// The places of those reads among all reads.
+    /// Returns the places of those reads among all reads.
     pub(crate) fn read_places(&self, txn: TxnIndex) -> Span<usize> {
         self.spans[txn as usize].0.clone()
     }
 
-    /// The total number of external reads.
+    /// Returns the total number of external reads.
     pub(crate) fn read_count(&self) -> usize {
         self.reads.len()
     }
@@ -140,12 +140,12 @@ impl<'h> View<'h> {
         &self.internal
     }
 
-    /// The final write to each key that the transaction wrote.
+    /// Returns the final write to each key that the transaction wrote.
     pub(crate) fn writes(&self, txn: TxnIndex) -> &[Written<'h>] {
         &self.writes[self.spans[txn as usize].1.clone()]
     }
 
-    /// The elements of an append.
+    /// Returns the elements of an append.
     pub(crate) fn appended(&self, content: Content<'h>) -> &[&'h [u8]] {
         match content {
             Content::Appended { first, count } => &self.elements[first as usize..(first + count) as usize],
@@ -157,12 +157,12 @@ impl<'h> View<'h> {
         self.show(self.keys[key as usize])
     }
 
-    /// A key or an element as text, as its file writes it.
+    /// Returns a key or an element as text, as its file writes it.
     pub(crate) fn show(&self, bytes: &[u8]) -> String {
         show_in(self.notation, bytes)
     }
 
-    /// A value as text: quoted, unless its file writes it in a notation of its own.
+    /// Returns a value as text: quoted, unless its file writes it in a notation of its own.
     pub(crate) fn show_value(&self, bytes: &[u8]) -> String {
         match self.notation {
             Notation::Edn => self.show(bytes),
@@ -170,7 +170,7 @@ impl<'h> View<'h> {
         }
     }
 
-    /// What was seen, as text.
+    /// Returns what was seen, as text.
     pub(crate) fn show_seen(&self, seen: Seen<'_>) -> String {
         match seen {
             Seen::Absent => "nothing".to_owned(),
@@ -210,7 +210,8 @@ pub(crate) fn show(bytes: &[u8]) -> String {
 /// assigned twice.
 const EPOCH_BITS: u32 = 40;
 
-/// A version as people can read it: `7`, and from the second epoch on `e2.7`, the seventh of the epoch.
+/// Returns a version as people can read it: `7`, and from the second epoch on `e2.7`, the seventh of the
+/// epoch.
 pub(crate) fn show_version(version: Version) -> String {
     match version >> EPOCH_BITS {
         0 => version.to_string(),
@@ -228,7 +229,7 @@ pub(crate) fn show_in(notation: Notation, bytes: &[u8]) -> String {
     if bytes.len() > LENGTH_MAX { format!("{text}… ({} bytes)", bytes.len()) } else { text }
 }
 
-/// Whether a transaction is known to be committed.
+/// Returns whether a transaction is known to be committed.
 pub(crate) fn is_committed(txn: &Txn) -> bool {
     matches!(txn.outcome, Outcome::Committed { .. })
 }

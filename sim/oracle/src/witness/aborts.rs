@@ -66,7 +66,7 @@ impl<'h> Witness<'_, 'h> {
         })
     }
 
-    /// The evidence of acked commits for a conflict.
+    /// Returns the evidence of acked commits for a conflict.
     fn winner(&self, loser: &Loser<'_>, conflict: &Conflict) -> Cause {
         let Some(version) = conflict.winner else { return Cause::None };
         if version <= loser.start {

@@ -46,12 +46,12 @@ impl<'h> Chain<'h> {
         });
     }
 
-    /// The place of the latest version at or before `version`.
+    /// Returns the place of the latest version at or before `version`.
     pub(super) fn latest(&self, version: Version) -> Option<usize> {
         self.entries.partition_point(|entry| entry.version <= version).checked_sub(1)
     }
 
-    /// The first version inside `(after, before)` that is not a delete of an absent key.
+    /// Returns the first version inside `(after, before)` that is not a delete of an absent key.
     pub(super) fn first_between(&self, after: Version, before: Version) -> Option<&Entry<'h>> {
         let from = self.entries.partition_point(|entry| entry.version <= after);
         self.entries[from..].iter().take_while(|entry| entry.version < before).find(|entry| !entry.empty)
@@ -100,7 +100,7 @@ impl<'h> Chains<'h> {
     }
 }
 
-/// Whether a read fits the version at `at` of the chain or, without one, an absent key.
+/// Returns whether a read fits the version at `at` of the chain or, without one, an absent key.
 pub(super) fn matches(chain: &Chain<'_>, at: Option<usize>, read: &Observed<'_>) -> bool {
     let right_version = |version: Version| read.version.is_none_or(|seen| seen == version);
     let Some(at) = at else {
@@ -127,8 +127,9 @@ pub(super) fn matches(chain: &Chain<'_>, at: Option<usize>, read: &Observed<'_>)
     }
 }
 
-/// Whether `version` may be reported for a key that has been absent since: the version of a delete, of a
-/// value that had expired before it was deleted, or of its sweep. Deletes of absent keys may leave no trace.
+/// Returns whether `version` may be reported for a key that has been absent since: the version of a delete,
+/// of a value that had expired before it was deleted, or of its sweep. Deletes of absent keys may leave no
+/// trace.
 fn in_run_of_deletes(chain: &Chain<'_>, at: usize, version: Option<Version>) -> bool {
     let Some(version) = version else { return true };
     for entry in chain.entries[..=at].iter().rev() {

@@ -47,7 +47,7 @@ impl Witness<'_, '_> {
         format!("T{} {what} at version {}", entry.txn, show_version(entry.version))
     }
 
-    /// The violated promise, the kind of anomaly, the other transaction, and the reason.
+    /// Returns the violated promise, the kind of anomaly, the other transaction, and the reason.
     fn reason(
         &self,
         chain: &Chain<'_>,
@@ -96,7 +96,7 @@ impl Witness<'_, '_> {
         (Invariant::Snapshot, class, other, why.to_owned())
     }
 
-    /// The version that the read saw, as its value tells, or else as it was reported.
+    /// Returns the version that the read saw, as its value tells, or else as it was reported.
     fn found(&self, chain: &Chain<'_>, read: &Observed<'_>) -> Option<Version> {
         let fits = |at: usize| super::chain::matches(chain, Some(at), &Observed { version: None, ..*read });
         let reported = read.version.filter(|version| *version == 0 || self.commits.at(*version).is_some());
@@ -112,7 +112,7 @@ impl Witness<'_, '_> {
         }
     }
 
-    /// Whether what was seen comes from a transaction that must have no effect, or from none at all.
+    /// Returns whether what was seen comes from a transaction that must have no effect, or from none at all.
     fn uncommitted(
         &self,
         reader: TxnIndex,
@@ -159,7 +159,7 @@ impl Witness<'_, '_> {
         (!inside).then(|| (AnomalyClass::GarbageRead, None, "no transaction wrote that value".to_owned()))
     }
 
-    /// A key by which the reader saw the commit of `entry`.
+    /// Returns a key by which the reader saw the commit of `entry`.
     fn other_part_seen(&self, reader: TxnIndex, entry: &Entry<'_>) -> Option<u32> {
         let reads = self.view.reads(reader);
         reads.iter().find(|read| read.version == Some(entry.version)).map(|read| read.key)

@@ -35,7 +35,7 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    /// The commits of `list`, given in any order.
+    /// Returns the commits of `list`, given in any order.
     pub(super) fn new(view: &View<'_>, mut list: Vec<Commit>) -> Self {
         let history = view.history;
         let lives = history.txns.iter().map(|txn| txn.life as usize + 1).max().unwrap_or(1);
@@ -80,7 +80,7 @@ impl Commits {
     }
 }
 
-/// The answered commits.
+/// Returns the answered commits.
 pub(super) fn acked(view: &View<'_>, findings: &mut Findings) -> Vec<Commit> {
     let mut list = Vec::new();
     for txn in &view.history.txns {

@@ -14,7 +14,7 @@ pub(super) struct Witness<'v, 'h> {
 }
 
 impl Witness<'_, '_> {
-    /// What a transaction was promised.
+    /// Returns what a transaction was promised.
     pub(super) fn isolation(&self, txn: u32) -> Isolation {
         self.view.txn(txn).isolation.min(self.expectations.isolation)
     }

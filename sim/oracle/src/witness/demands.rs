@@ -41,7 +41,7 @@ enum Test<'v, 'h> {
 }
 
 impl Test<'_, '_> {
-    /// Whether the version at `at`, or none, passes.
+    /// Returns whether the version at `at`, or none, passes.
     fn holds(&self, chain: &Chain<'_>, at: Option<usize>) -> bool {
         match self {
             Test::Read(read) => matches(chain, at, read),
@@ -60,7 +60,7 @@ impl Test<'_, '_> {
         }
     }
 
-    /// Whether it proves that an entry is lost, even if no cut meets the demand.
+    /// Returns whether it proves that an entry is lost, even if no cut meets the demand.
     fn misses(&self, entry: &Entry<'_>, elements: &[&[u8]]) -> bool {
         let lacks = |seen: &[Bytes]| {
             !elements.iter().all(|element| seen.iter().any(|other| other.as_slice() == *element))
@@ -79,7 +79,8 @@ impl Test<'_, '_> {
     }
 }
 
-/// What a life itself had written to a key up to a version: nothing, a number of elements, or something else.
+/// Returns what a life itself had written to a key up to a version: nothing, a number of elements, or
+/// something else.
 fn own(all: &AllVersions<'_>, life: Life, key: KeyId, at: Version) -> Option<Option<usize>> {
     let versions = &all[key as usize];
     let end = versions.partition_point(|one| (one.commit.life, one.commit.version) <= (life, at));
@@ -111,7 +112,7 @@ impl<'v, 'h> Witness<'v, 'h> {
         }
     }
 
-    /// All demands, grouped by life and key.
+    /// Returns all demands, grouped by life and key.
     fn all_demands(&self, all: &AllVersions<'h>) -> Vec<Demand<'v, 'h>> {
         let mut demands = Vec::new();
         for txn in self.view.history.txns.iter().filter(|txn| txn.life > 0) {
@@ -148,7 +149,7 @@ impl<'v, 'h> Witness<'v, 'h> {
         demands
     }
 
-    /// The versions of a key that are left when the life of `demand` opens, under the current cuts.
+    /// Returns the versions of a key that are left when the life of `demand` opens, under the current cuts.
     fn inherited(&self, all: &AllVersions<'h>, demand: &Demand<'_, '_>, evidence: &[Evidence]) -> Chain<'h> {
         let mut chain = Chain::default();
         let before = all[demand.key as usize].iter().take_while(|one| one.commit.life < demand.life);

@@ -44,9 +44,9 @@ impl<'h> Witness<'_, 'h> {
 }
 
 impl<'h> Witness<'_, 'h> {
-    /// Whether a deleted key was reported as one that never existed (version 0) while a transaction from
-    /// before the delete was running: the tombstone must be kept as long as a snapshot may see the deleted
-    /// value. Returns the deleter and the running transaction.
+    /// Returns whether a deleted key was reported as one that never existed (version 0) while a transaction
+    /// from before the delete was running: the tombstone must be kept as long as a snapshot may see the
+    /// deleted value. Returns the deleter and the running transaction.
     fn forgotten_too_early(
         &self,
         chain: &Chain<'h>,

@@ -19,7 +19,7 @@ pub(crate) struct Explanation {
 }
 
 impl Explanation {
-    /// The transactions of `life` that took effect and survived its end, in commit order, with their
+    /// Returns the transactions of `life` that took effect and survived its end, in commit order, with their
     /// versions.
     pub(crate) fn survivors(&self, life: Life) -> impl Iterator<Item = (TxnIndex, Version)> {
         let commits = if life < self.commits.lives() { self.commits.of_life(life) } else { 0..0 };
@@ -29,7 +29,7 @@ impl Explanation {
             .map(|one| (one.txn, one.version))
     }
 
-    /// The unanswered commits that took effect, and at which versions.
+    /// Returns the unanswered commits that took effect, and at which versions.
     pub(crate) fn unanswered(&self) -> impl Iterator<Item = (TxnIndex, Version)> {
         let unanswered = self.commits.list.iter().filter(|commit| commit.acked.is_none());
         unanswered.map(|commit| (commit.txn, commit.version))

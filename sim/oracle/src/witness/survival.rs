@@ -120,7 +120,7 @@ impl<'h> Witness<'_, 'h> {
         }
     }
 
-    /// The version of the reader's own life that a read without a version must have seen.
+    /// Returns the version of the reader's own life that a read without a version must have seen.
     fn own_version(
         &self,
         all: &AllVersions<'h>,
@@ -165,7 +165,7 @@ impl<'h> Witness<'_, 'h> {
         }
     }
 
-    /// Whether the commit must survive every crash.
+    /// Returns whether the commit must survive every crash.
     fn is_durable(&self, commit: &Commit) -> bool {
         let Outcome::Committed { durable, .. } = self.view.txn(commit.txn).outcome else { return false };
         let closed = matches!(self.commits.ends[commit.life as usize], Some((_, LifeEnd::Closed)));

@@ -89,8 +89,8 @@ impl Core {
         };
     }
 
-    /// A draw that depends on the seed and on where in its own work the task is, and on nothing else: other
-    /// draws, and what other tasks do, leave it as it is.
+    /// Returns a draw that depends on the seed and on where in its own work the task is, and on nothing else:
+    /// other draws, and what other tasks do, leave it as it is.
     pub(super) fn keyed(&self, purpose: u64) -> u64 {
         mix(mix(self.settings.seed, purpose), self.point_hash(false))
     }

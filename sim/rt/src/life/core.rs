@@ -199,12 +199,12 @@ impl Core {
         self.pick(true, yields, false)
     }
 
-    /// A scheduling operation on a task as its object.
+    /// Returns a scheduling operation on a task as its object.
     pub(crate) fn task_op(&self, kind: OpKind, task: TaskId) -> Op {
         Op::new(kind, self.tasks[task.index()].path, task.object())
     }
 
-    /// A text as a label.
+    /// Returns a text as a label.
     pub(crate) fn intern(&mut self, text: &str) -> &'static str {
         self.ops.intern(text)
     }
@@ -395,18 +395,18 @@ impl Core {
     }
 }
 
-/// The task behind `task` in the circle of those that can run.
+/// Returns the task behind `task` in the circle of those that can run.
 pub(crate) fn next_after(runnable: &[TaskId], task: TaskId) -> TaskId {
     let index = runnable.partition_point(|other| *other <= task);
     runnable[index % runnable.len()]
 }
 
-/// A number below `bound`, uniform but for a bias that no schedule can feel.
+/// Draws a number below `bound`, uniform but for a bias that no schedule can feel.
 pub(crate) fn below(rng: &mut ChaCha8Rng, bound: u64) -> u64 {
     ((u128::from(rng.next_u64()) * u128::from(bound)) >> 64) as u64
 }
 
-/// The sub-stream of `seed` that is called `label`.
+/// Returns the sub-stream of `seed` that is called `label`.
 pub fn stream(seed: u64, label: &str) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(stable_hash(FNV_START, label.as_bytes()));

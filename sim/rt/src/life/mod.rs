@@ -75,42 +75,43 @@ impl Drop for Runs {
     }
 }
 
-/// Whether no life runs on any OS thread.
+/// Returns whether no life runs on any OS thread.
 #[inline]
 fn is_quiet() -> bool {
     RUNNING.load(Ordering::Relaxed) == 0
 }
 
-/// Whether a life runs on this OS thread.
+/// Returns whether a life runs on this OS thread.
 #[inline]
 pub fn is_inside() -> bool {
     !is_quiet() && CORE.with_borrow(Option::is_some)
 }
 
-/// Whether the current life is over, and this is its afterlife (see [`Remains::Unwind`]).
+/// Returns whether the current life is over, and this is its afterlife (see [`Remains::Unwind`]).
 #[inline]
 pub fn is_over() -> bool {
     with_core(|core| core.is_over()).unwrap_or(false)
 }
 
-/// The number of the life that runs on this OS thread, which no other life of the process has; `None` outside
-/// of one.
+/// Returns the number of the life that runs on this OS thread, which no other life of the process has; `None`
+/// outside of one.
 #[inline]
 pub fn id() -> Option<u64> {
     with_core(|core| core.id)
 }
 
-/// The path of the task that runs, by which traces name it; `None` outside of a life, and when it is over.
+/// Returns the path of the task that runs, by which traces name it; `None` outside of a life, and when it is
+/// over.
 pub fn task() -> Option<&'static str> {
     with_core(|core| (!core.is_over()).then(|| core.tasks[core.current.index()].path)).flatten()
 }
 
-/// The task that runs; `None` outside of a life.
+/// Returns the task that runs; `None` outside of a life.
 pub(crate) fn current_task() -> Option<TaskId> {
     with_core(|core| core.current)
 }
 
-/// The current life; `None` outside of one.
+/// Returns the current life; `None` outside of one.
 #[inline]
 pub(crate) fn with_core<T>(f: impl FnOnce(&mut Core) -> T) -> Option<T> {
     if is_quiet() {
@@ -181,7 +182,7 @@ pub(crate) fn block_on_lock(op: Op) {
     }
 }
 
-/// Whether a writer waits for the read-write lock of `op`, so that readers have to queue behind it.
+/// Returns whether a writer waits for the read-write lock of `op`, so that readers have to queue behind it.
 pub(crate) fn writer_waits(op: Op) -> bool {
     with_core(|core| core.writer_waits(&op)).unwrap_or(false)
 }
@@ -236,7 +237,7 @@ pub(crate) fn join(task: TaskId) {
     }
 }
 
-/// Whether a task has ended.
+/// Returns whether a task has ended.
 pub(crate) fn is_finished(task: TaskId) -> bool {
     task_point(OpKind::IsFinished, task);
     with_core(|core| core.is_finished(task)).unwrap_or(true)

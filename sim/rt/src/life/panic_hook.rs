@@ -33,14 +33,15 @@ pub(crate) fn install() {
     });
 }
 
-/// The newest panic of this OS thread, whose payload is `payload`; the task is filled in by the caller.
+/// Returns the newest panic of this OS thread, whose payload is `payload`; the task is filled in by the
+/// caller.
 pub(crate) fn last(payload: &(dyn Any + Send)) -> Panic {
     let message = message(payload);
     let remembered = LAST.take().filter(|(known, _)| *known == message);
     Panic { message, task: String::new(), place: remembered.map(|(_, place)| place).unwrap_or_default() }
 }
 
-/// Whether this is a life that is not over; not if the panic came out of the life's own code.
+/// Returns whether this is a life that is not over; not if the panic came out of the life's own code.
 fn is_alive() -> bool {
     CORE.with(|core| core.try_borrow().is_ok_and(|core| core.as_ref().is_some_and(|core| !core.is_over())))
 }

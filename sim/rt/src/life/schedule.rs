@@ -122,23 +122,23 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The decisions that differ from the default, by name. With the injected events and the same settings,
-    /// whatever their seed, they determine the life.
+    /// Returns the decisions that differ from the default, by name. With the injected events and the same
+    /// settings, whatever their seed, they determine the life.
     pub fn forced_switches(&self) -> Vec<ForcedSwitch> {
         self.forced_switches.iter().map(|raw| self.force(raw)).collect()
     }
 
-    /// How many decisions differ from the default.
+    /// Returns how many decisions differ from the default.
     pub fn forced_switches_len(&self) -> usize {
         self.forced_switches.len()
     }
 
-    /// The paths of all tasks, in the order in which they were started.
+    /// Returns the paths of all tasks, in the order in which they were started.
     pub fn tasks(&self) -> &[&'static str] {
         &self.tasks
     }
 
-    /// What happened by chance, by name.
+    /// Returns what happened by chance, by name.
     pub fn injected_events(&self) -> Vec<InjectedEvent> {
         let named = |raw: &RawInjectedEvent| {
             raw.what.named(self.key(raw.task, raw.op, raw.nth, raw.blocked), |task| self.path(task))
@@ -170,7 +170,7 @@ pub(crate) struct RawForcedSwitch {
     pub(crate) to: TaskId,
 }
 
-/// An operation as in [`PointKey::op`].
+/// Returns an operation as in [`PointKey::op`].
 pub(crate) fn op_text(kind: OpKind, label: &str, blocked: bool) -> String {
     let mut text = String::from(if blocked { "blocked " } else { "" });
     write_op(&mut text, kind, label).expect("writing to a string does not fail");

@@ -134,7 +134,7 @@ impl fmt::Debug for OnEnd {
 pub struct Cancel(pub Arc<dyn Fn() -> bool + Send + Sync>);
 
 impl Cancel {
-    /// Whether to give up.
+    /// Returns whether to give up.
     pub fn is_wanted(&self) -> bool {
         (self.0)()
     }

@@ -20,7 +20,7 @@ impl TaskId {
         self.0 as usize
     }
 
-    /// What identifies the task as the object of an operation: too low for an address.
+    /// Returns what identifies the task as the object of an operation: too low for an address.
     pub(crate) const fn object(self) -> usize {
         self.0 as usize + 1
     }
@@ -113,7 +113,7 @@ impl Task {
         count(&mut self.blocked_counts, id)
     }
 
-    /// How often the task has come to its pending operation, or has been `blocked` there.
+    /// Returns how often the task has come to its pending operation, or has been `blocked` there.
     pub(crate) fn nth(&self, blocked: bool) -> u32 {
         let counts = if blocked { &self.blocked_counts } else { &self.counts };
         counts.get(usize::from(self.pending_id.0)).copied().unwrap_or(0)
@@ -126,8 +126,8 @@ impl Task {
         }
     }
 
-    /// The path of a new child: its name, behind the path of a parent that is not the main task, and numbered
-    /// if there are several of that name.
+    /// Returns the path of a new child: its name, behind the path of a parent that is not the main task, and
+    /// numbered if there are several of that name.
     pub(crate) fn child_path(&mut self, name: &str, is_main: bool) -> String {
         let mut path = if is_main { name.to_owned() } else { format!("{}/{name}", self.path) };
         if let Some((_, count)) = self.children.iter_mut().find(|(known, _)| known == name) {

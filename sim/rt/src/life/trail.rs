@@ -22,8 +22,9 @@ pub(crate) enum Draw {
 }
 
 impl LifeOutcome {
-    /// What the life did, draw by draw, in words: points, choices of the strategy, injected events, draws of
-    /// the world. Empty unless `Settings::trail` was set. Two lives differ first where their trails do.
+    /// Returns what the life did, draw by draw, in words: points, choices of the strategy, injected events,
+    /// draws of the world. Empty unless `Settings::trail` was set. Two lives differ first where their trails
+    /// do.
     pub fn trail(&self) -> impl Iterator<Item = String> {
         self.trail.iter().map(|step| tell(&self.schedule, step))
     }

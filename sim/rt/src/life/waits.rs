@@ -91,7 +91,7 @@ impl Core {
         self.wait(op, Some(deadline))
     }
 
-    /// Whether the current task's last wait ended because the time was up.
+    /// Returns whether the current task's last wait ended because the time was up.
     pub(crate) fn timed_out(&self) -> bool {
         self.tasks[self.current.index()].timed_out
     }

@@ -50,12 +50,12 @@ impl Bounded {
         true
     }
 
-    /// Where the program did not do the same under the same decisions.
+    /// Returns where the program did not do the same under the same decisions.
     pub fn diverged(&self) -> Option<&str> {
         self.diverged.as_deref()
     }
 
-    /// The tasks to choose from, the one that needs no preemption first; empty if there is no choice.
+    /// Returns the tasks to choose from, the one that needs no preemption first; empty if there is no choice.
     fn options(&self, choice: &Choice<'_>) -> Vec<TaskId> {
         let free = !choice.can_stay || choice.yields;
         let mut options = Vec::new();

@@ -32,12 +32,12 @@ impl Exhaustive {
         Some(life)
     }
 
-    /// How many interleavings have been run.
+    /// Returns how many interleavings have been run.
     pub const fn lives(&self) -> u64 {
         self.lives
     }
 
-    /// Whether there is none left.
+    /// Returns whether there is none left.
     pub fn is_exhausted(&self) -> bool {
         self.exhausted && self.search.diverged().is_none()
     }

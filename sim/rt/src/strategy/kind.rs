@@ -74,7 +74,7 @@ impl Kind {
         Self::Uniform
     }
 
-    /// Its name.
+    /// Returns its name.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Uniform => "uniform",
@@ -87,7 +87,7 @@ impl Kind {
         }
     }
 
-    /// The strategy.
+    /// Returns the strategy.
     pub fn build(&self) -> Box<dyn Strategy> {
         match self {
             Self::Uniform => Box::new(Uniform),

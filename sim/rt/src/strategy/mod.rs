@@ -47,14 +47,15 @@ pub trait Strategy: Any + Debug + Send {
     /// A new life begins.
     fn begin(&mut self, rng: &mut ChaCha8Rng);
 
-    /// Who runs next: one of [`Choice::runnable`]. For anything else the life takes [`Choice::default`].
+    /// Decides who runs next: one of [`Choice::runnable`]. For anything else the life takes
+    /// [`Choice::default`].
     fn choose(&mut self, choice: &Choice<'_>, rng: &mut ChaCha8Rng) -> TaskId;
 
     /// The life has ended; `tasks` are all that there were.
     #[expect(private_interfaces, reason = "only strategies of this crate learn from lives")]
     fn end(&mut self, _tasks: &[Task]) {}
 
-    /// What there is to say about the life that has ended.
+    /// Returns what there is to say about the life that has ended.
     fn report(&self) -> Report {
         Report::default()
     }
@@ -89,22 +90,22 @@ pub struct Choice<'a> {
 }
 
 impl Choice<'_> {
-    /// What a task will do when it runs; for the current task, what it is about to do.
+    /// Returns what a task will do when it runs; for the current task, what it is about to do.
     pub fn pending(&self, task: TaskId) -> Op {
         self.tasks[task.index()].pending
     }
 
-    /// How many scheduling points a task has come to.
+    /// Returns how many scheduling points a task has come to.
     pub fn steps_of(&self, task: TaskId) -> u64 {
         self.tasks[task.index()].steps
     }
 
-    /// A task's path (see [`PointKey::task`]).
+    /// Returns a task's path (see [`PointKey::task`]).
     pub fn path(&self, task: TaskId) -> &str {
         self.tasks[task.index()].path
     }
 
-    /// Where the current task is.
+    /// Returns where the current task is.
     pub fn point(&self) -> PointKey {
         let me = &self.tasks[self.current.index()];
         let name = self.ops.name(me.pending_id);
@@ -112,13 +113,13 @@ impl Choice<'_> {
         PointKey { task: me.path.to_string(), op, nth: me.nth(self.blocked) }
     }
 
-    /// The choice without preemption: the current task, or the one behind it in order if it can't or would
-    /// rather not go on.
+    /// Returns the choice without preemption: the current task, or the one behind it in order if it can't or
+    /// would rather not go on.
     pub fn default(&self) -> TaskId {
         if self.can_stay && !self.yields { self.current } else { self.next() }
     }
 
-    /// The next one behind the current task in the circle of those that can run.
+    /// Returns the next one behind the current task in the circle of those that can run.
     pub fn next(&self) -> TaskId {
         crate::life::next_after(self.runnable, self.current)
     }
@@ -135,7 +136,7 @@ impl Choice<'_> {
         }
     }
 
-    /// The task of a path, if it can run.
+    /// Returns the task of a path, if it can run.
     pub(crate) fn runnable_by_hash(&self, path_hash: u64) -> Option<TaskId> {
         self.runnable.iter().copied().find(|task| self.tasks[task.index()].path_hash == path_hash)
     }

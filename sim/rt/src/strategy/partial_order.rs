@@ -18,7 +18,7 @@ pub struct PartialOrder {
 }
 
 impl PartialOrder {
-    /// A sampler; there is nothing to set.
+    /// Creates a sampler; there is nothing to set.
     pub fn new() -> Self {
         Self::default()
     }

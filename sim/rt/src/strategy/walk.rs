@@ -26,7 +26,7 @@ pub struct Walk {
 const UNKNOWN: u64 = 100;
 
 impl Walk {
-    /// A walk that has seen no life yet.
+    /// Creates a walk that has seen no life yet.
     pub fn new() -> Self {
         Self::default()
     }

@@ -77,7 +77,7 @@ impl Windows {
         waits && step < self.off_until[task.index()]
     }
 
-    /// A task that is not kept off and is not the current one; any other if there is none.
+    /// Returns a task that is not kept off and is not the current one; any other if there is none.
     fn another(&self, choice: &Choice<'_>, rng: &mut ChaCha8Rng) -> TaskId {
         let free = |task: &&TaskId| **task != choice.current && !self.is_kept_off(**task, choice.step);
         match choice.runnable.iter().filter(free).count() as u64 {

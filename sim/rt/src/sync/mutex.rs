@@ -47,7 +47,7 @@ impl<T: ?Sized> Mutex<T> {
         Some(MutexGuard { mutex: self, data: Some(data) })
     }
 
-    /// The value, without locking: the exclusive borrow proves that the lock is free.
+    /// Returns the value, without locking: the exclusive borrow proves that the lock is free.
     pub fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
     }
@@ -102,7 +102,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
         self.data = Some(self.mutex.acquire(self.mutex.op(OpKind::Lock)));
     }
 
-    /// The production lock's guard, for use outside of a life.
+    /// Returns the production lock's guard, for use outside of a life.
     pub(super) fn production(&mut self) -> &mut parking_lot::MutexGuard<'a, T> {
         self.data.as_mut().expect(HELD)
     }

@@ -62,7 +62,7 @@ impl<T: ?Sized> RwLock<T> {
         RwLockWriteGuard { lock: self, data: Some(data) }
     }
 
-    /// The value, without locking: the exclusive borrow proves that the lock is free.
+    /// Returns the value, without locking: the exclusive borrow proves that the lock is free.
     pub fn get_mut(&mut self) -> &mut T {
         self.data.get_mut()
     }

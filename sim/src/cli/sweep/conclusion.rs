@@ -72,7 +72,7 @@ pub(super) fn conclude(
     Ok(signals.exit(exit))
 }
 
-/// How a campaign ends: what was violated is violated, whatever else is to be said of it.
+/// Returns how a campaign ends: what was violated is violated, whatever else is to be said of it.
 fn exit_of(result: &CampaignResult, doubts: &[String]) -> Exit {
     match () {
         () if result.failing > 0 => Exit::Violated,
@@ -187,7 +187,7 @@ fn document(
     })
 }
 
-/// Why a campaign proves nothing, if too little happened in it, or too little of it is there.
+/// Returns why a campaign proves nothing, if too little happened in it, or too little of it is there.
 pub(in crate::cli) fn doubts(result: &CampaignResult, options: &Options) -> Vec<String> {
     let mut doubts = Vec::new();
     if let Some(canary) = result.canary.as_ref().filter(|canary| !canary.found) {
@@ -200,7 +200,7 @@ pub(in crate::cli) fn doubts(result: &CampaignResult, options: &Options) -> Vec<
     doubts
 }
 
-/// Why too little happened.
+/// Returns why too little happened.
 fn hollow(result: &CampaignResult, options: &Options) -> Option<String> {
     let stats = &result.stats;
     let was_interrupted = result.end.as_ref().is_some_and(|end| end.ended == Ended::Interrupted);
@@ -230,7 +230,7 @@ fn hollow(result: &CampaignResult, options: &Options) -> Option<String> {
     None
 }
 
-/// The kinds of faults that could have happened, and never did.
+/// Returns the kinds of faults that could have happened, and never did.
 fn never_fired(result: &CampaignResult, options: &Options) -> Vec<&'static str> {
     if options.faults != Faults::All {
         return Vec::new();
@@ -239,7 +239,7 @@ fn never_fired(result: &CampaignResult, options: &Options) -> Vec<&'static str> 
     names.filter(|name| !result.stats.faults.contains_key(*name)).collect()
 }
 
-/// The marks that were never reached.
+/// Returns the marks that were never reached.
 pub(super) fn unseen(result: &CampaignResult) -> Vec<&'static str> {
     marks::ALL.iter().copied().filter(|name| !result.stats.marks.contains_key(*name)).collect()
 }

@@ -138,8 +138,8 @@ impl Example<'_> {
         Ok(())
     }
 
-    /// The file of a shrunk trace. One run can fail in several ways, and each of them is shrunk to a file of
-    /// its own.
+    /// Returns the file of a shrunk trace. One run can fail in several ways, and each of them is shrunk to a
+    /// file of its own.
     fn shrunk_path(&self, trace: &Path) -> PathBuf {
         let path = trace.with_extension("min.trace");
         if !self.known.iter().any(|example| example.shrunk.as_ref() == Some(&path)) {
@@ -151,8 +151,8 @@ impl Example<'_> {
     }
 }
 
-/// An example with its files as a file of results names them: relative to its own folder, if they lie in
-/// there, so that both can be moved together.
+/// Returns an example with its files as a file of results names them: relative to its own folder, if they lie
+/// in there, so that both can be moved together.
 fn recorded(example: &ExampleLine, out: Option<&Path>) -> ExampleLine {
     let Some(out) = out else { return example.clone() };
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());

@@ -10,7 +10,7 @@ use crate::sweep::message::Ended;
 /// Columns of the names of figures.
 const NAMES: usize = 14;
 
-/// The figures that fit on one screen; all of them if the terminal wants everything.
+/// Returns the figures that fit on one screen; all of them if the terminal wants everything.
 pub(super) fn summary(result: &CampaignResult, lists: &Lists, verdict: &str, terminal: &Terminal) -> String {
     let mut text = headline(result, verdict, terminal);
     let mut line = |name: &str, value: &str| text += &row(name, value, NAMES, terminal.width());
@@ -91,7 +91,7 @@ pub(super) struct Lists {
     pub(super) unseen: Vec<&'static str>,
 }
 
-/// The first lines: how many seeds, how fast, how it ended.
+/// Returns the first lines: how many seeds, how fast, how it ended.
 fn headline(result: &CampaignResult, verdict: &str, terminal: &Terminal) -> String {
     let (seconds, jobs) = result.end.as_ref().map_or((0.0, 1), |end| (end.seconds, end.jobs));
     let rate = |count: u64| if seconds > 0.0 { rounded(count, seconds) } else { 0 };
@@ -118,7 +118,7 @@ fn headline(result: &CampaignResult, verdict: &str, terminal: &Terminal) -> Stri
 }
 
 impl Ended {
-    /// Why it ended, in words.
+    /// Returns why it ended, in words.
     pub(super) const fn words(self) -> &'static str {
         match self {
             Self::Done => "all were run",
@@ -129,7 +129,7 @@ impl Ended {
     }
 }
 
-/// A verdict in its colour.
+/// Returns a verdict in its colour.
 pub(super) fn verdict(exit_is_good: bool, words: &str, terminal: &Terminal) -> String {
     terminal.paint(if exit_is_good { Paint::Good } else { Paint::Bad }, words)
 }
@@ -149,7 +149,7 @@ fn join(parts: &[String]) -> String {
 
 const STICKY_TEXT: &str = "\u{a0}";
 
-/// A figure with a comma between thousands.
+/// Returns a figure with a comma between thousands.
 pub(super) fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);

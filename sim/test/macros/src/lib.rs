@@ -54,7 +54,7 @@ fn expand(settings: TokenStream, function: TokenStream) -> Result<TokenStream, S
     Ok([test, outside, head, TokenStream::from(TokenTree::Group(block))].into_iter().collect())
 }
 
-/// The settings as calls of methods.
+/// Returns the settings as calls of methods.
 fn calls(settings: TokenStream) -> Result<String, String> {
     let mut calls = String::new();
     let mut tokens = settings.into_iter().peekable();

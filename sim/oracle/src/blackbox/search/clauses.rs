@@ -84,7 +84,7 @@ impl Clauses {
         number
     }
 
-    /// The next literal whose consequences have not been looked at.
+    /// Returns the next literal whose consequences have not been looked at.
     pub(super) fn next(&mut self) -> Option<Literal> {
         let literal = self.trail.get(self.propagated).copied()?;
         self.propagated += 1;
@@ -141,13 +141,13 @@ impl Clauses {
         }
     }
 
-    /// The highest level of a clause's literals, which are all false.
+    /// Returns the highest level of a clause's literals, which are all false.
     pub(super) fn highest(&self, clause: &[Literal]) -> usize {
         clause.iter().map(|literal| self.levels[literal.variable()] as usize).max().unwrap_or(0)
     }
 
-    /// What a conflict at the current level teaches: a clause with one literal of that level, which comes
-    /// first, and the level at which that one follows.
+    /// Returns what a conflict at the current level teaches: a clause with one literal of that level, which
+    /// comes first, and the level at which that one follows.
     pub(super) fn learn(&mut self, conflict: &[Literal]) -> (Vec<Literal>, usize) {
         let current = self.level();
         let mut learned = Vec::new();
@@ -197,8 +197,8 @@ impl Clauses {
         (learned, level)
     }
 
-    /// Whether a false literal is a consequence of others that are seen, so that a clause with those says as
-    /// much without it.
+    /// Returns whether a false literal is a consequence of others that are seen, so that a clause with those
+    /// says as much without it.
     fn follows_of_seen(&self, literal: Literal) -> bool {
         let reason = self.reasons[literal.variable()];
         let known = |other: &Literal| {

@@ -94,7 +94,7 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
         encoding
     }
 
-    /// Whether anti-dependencies of a reader on a key count.
+    /// Returns whether anti-dependencies of a reader on a key count.
     fn counts(&self, reader: TxnIndex, key: KeyId) -> bool {
         self.problem.anti_counts(self.events.rule(), reader, key)
     }
@@ -126,15 +126,15 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
         moved
     }
 
-    /// The writer that stands behind `source`.
+    /// Returns the writer that stands behind `source`.
     pub(super) fn next_writer(&self, slot: u32, source: Source) -> Option<TxnIndex> {
         let writers = &self.writers[slot as usize];
         let at = writers.iter().position(|&writer| writer == source)?;
         writers.get(at + 1).copied()
     }
 
-    /// Whether nothing has to be decided about two neighbouring writers: known edges say all about them, or
-    /// what neither of them wrote was read, and any order of them will do.
+    /// Returns whether nothing has to be decided about two neighbouring writers: known edges say all about
+    /// them, or what neither of them wrote was read, and any order of them will do.
     pub(super) fn is_settled(&self, slot: u32, first: TxnIndex, second: TxnIndex) -> bool {
         let rule = self.events.rule();
         let is_read = |writer: TxnIndex| self.readers(slot, writer).next().is_some();
@@ -197,14 +197,15 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
         candidates.into_iter().map(|source| self.reads(choice, source, clauses)).collect()
     }
 
-    /// Whether the known edges say all about these two as neighbours: lists show them, or one read the other.
+    /// Returns whether the known edges say all about these two as neighbours: lists show them, or one read
+    /// the other.
     pub(super) fn is_known(&self, slot: u32, first: TxnIndex, second: TxnIndex) -> bool {
         let shown = &self.shown[slot as usize];
         let listed = shown.get(&first).zip(shown.get(&second)).is_some_and(|(first, second)| first < second);
         listed || self.reads[slot as usize].binary_search(&(first, second)).is_ok()
     }
 
-    /// The best source of an open read that has none: the latest before it in the order.
+    /// Returns the best source of an open read that has none: the latest before it in the order.
     pub(super) fn open_candidate(
         &mut self,
         choice: usize,

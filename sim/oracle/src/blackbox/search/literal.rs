@@ -21,7 +21,7 @@ impl Literal {
         Self(self.0 ^ 1)
     }
 
-    /// Its place in an array over all literals.
+    /// Returns its place in an array over all literals.
     pub(super) fn index(self) -> usize {
         self.0 as usize
     }

@@ -55,7 +55,7 @@ impl<'g> Order<'g> {
         self.place[node as usize]
     }
 
-    /// The number of edges that literals stand for.
+    /// Returns the number of edges that literals stand for.
     pub(super) fn length(&self) -> usize {
         self.added.len()
     }
@@ -83,8 +83,8 @@ impl<'g> Order<'g> {
         Ok(())
     }
 
-    /// The literals of a shortest path, if there is one. Leaves all nodes visited that can be reached from
-    /// `from` and stand no later than `to`.
+    /// Returns the literals of a shortest path, if there is one. Leaves all nodes visited that can be reached
+    /// from `from` and stand no later than `to`.
     pub(super) fn path(&mut self, from: u32, to: u32) -> Option<Vec<Literal>> {
         self.searches += 1;
         let last = self.place[to as usize];

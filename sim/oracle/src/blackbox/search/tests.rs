@@ -30,7 +30,8 @@ const LEVELS: [Level; 10] = [
     Level::StrictSerializable,
 ];
 
-/// What the search finds with every key of several writers open; none if it is not asked in such a history.
+/// Returns what the search finds with every key of several writers open; none if it is not asked in such a
+/// history.
 fn found(problem: &Problem<'_, '_>, level: Level, terms: &Terms) -> Option<Found> {
     let known = problem.without_choices();
     let by_key = ByKey::new(problem, &known);

@@ -13,7 +13,7 @@ use crate::witness::commits::Commit;
 /// Maximum size of a domain.
 const VERSIONS_MAX: usize = 64;
 
-/// All unanswered commits with their domains.
+/// Returns all unanswered commits with their domains.
 pub(super) fn domains(view: &View<'_>, expectations: &Expectations, acked: &[Commit]) -> Vec<Unanswered> {
     let open: Vec<TxnIndex> = view
         .history
@@ -143,8 +143,8 @@ impl<'v, 'h> Surroundings<'v, 'h> {
         (start.max(floor.unwrap_or(0)), before)
     }
 
-    /// The versions at which reads saw its writes. Inherited versions are older than all snapshots of a later
-    /// life.
+    /// Returns the versions at which reads saw its writes. Inherited versions are older than all snapshots of
+    /// a later life.
     fn versions_read(&self, txn: TxnIndex) -> BTreeSet<Version> {
         let life = self.view.txn(txn).life;
         let inherited = |reader: &Life, version: Option<Version>| {
@@ -160,8 +160,8 @@ impl<'v, 'h> Surroundings<'v, 'h> {
         versions
     }
 
-    /// Whether it may be revealed by something other than its version: an absent key, an element with later
-    /// ones behind it, a value that was read without a version.
+    /// Returns whether it may be revealed by something other than its version: an absent key, an element with
+    /// later ones behind it, a value that was read without a version.
     fn may_be_seen_without_version(&self, txn: TxnIndex) -> bool {
         self.view.writes(txn).iter().any(|write| match write.content {
             Content::Absent | Content::Expiring(_) | Content::Appended { .. } => true,

@@ -13,7 +13,7 @@ use super::{Choice, Unanswered, commit_at, fits};
 use crate::view::{Content, Map, Observed, Seen, View};
 use crate::witness::commits::Commit;
 
-/// The versions of the unanswered commits, as far as reads reveal them.
+/// Returns the versions of the unanswered commits, as far as reads reveal them.
 pub(super) fn guess(view: &View<'_>, acked: &[Commit], unanswered: &[Unanswered]) -> Choice {
     let mut guess = Guess::new(view, acked, unanswered);
     if !unanswered.is_empty() {

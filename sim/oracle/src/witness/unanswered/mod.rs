@@ -45,13 +45,13 @@ struct Unanswered {
 /// An assignment: the version at which each unanswered commit took effect, or none.
 type Choice = Vec<Option<Version>>;
 
-/// The commit record of an unanswered commit at this version.
+/// Returns the commit record of an unanswered commit at this version.
 fn commit_at(view: &View<'_>, txn: TxnIndex, version: Version) -> Option<Commit> {
     let Outcome::Unknown { invoked } = view.txn(txn).outcome else { return None };
     Some(Commit { txn, life: view.txn(txn).life, version, invoked, acked: None })
 }
 
-/// Whether a read may have seen this write.
+/// Returns whether a read may have seen this write.
 fn fits(view: &View<'_>, content: Content<'_>, read: &Observed<'_>) -> bool {
     match (content, read.seen) {
         (Content::Absent | Content::Expiring(_), Seen::Absent) => true,

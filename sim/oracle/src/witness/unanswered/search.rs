@@ -163,8 +163,8 @@ impl Solver<'_, '_> {
         None
     }
 
-    /// The unanswered commits that this violation depends on: the ones involved, and the writers of its keys
-    /// and of keys that decided a cut.
+    /// Returns the unanswered commits that this violation depends on: the ones involved, and the writers of
+    /// its keys and of keys that decided a cut.
     fn blamed(&self, violation: &Violation, decided_by: &[KeyId]) -> BTreeSet<usize> {
         let about = |key: KeyId| {
             let name = self.view.keys[key as usize];
@@ -195,7 +195,7 @@ mod tests {
     use crate::formats::script::parse;
     use crate::view::View;
 
-    /// The number of violations and of undecided points within a number of attempts.
+    /// Returns the number of violations and of undecided points within a number of attempts.
     fn judged(text: &str, attempts: usize) -> (u64, usize) {
         let script = parse(text).expect("parses");
         let mut findings = Findings::new(8);

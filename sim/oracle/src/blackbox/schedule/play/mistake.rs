@@ -66,7 +66,7 @@ impl Play<'_, '_, '_> {
         Some(node)
     }
 
-    /// The event that was scheduled too early, and the one that had to come before it.
+    /// Returns the event that was scheduled too early, and the one that had to come before it.
     fn mistake(&mut self) -> Option<(u32, u32)> {
         let mut node = *self.waiting().iter().min_by_key(|&&node| (self.due[node as usize], node))?;
         let mut path: Vec<(u32, Option<(u32, u32)>)> = Vec::new();
@@ -83,8 +83,8 @@ impl Play<'_, '_, '_> {
         }
     }
 
-    /// The event that this one waits for and, if the cause is the order of two writers, the writer that went
-    /// first and the one that should have.
+    /// Returns the event that this one waits for and, if the cause is the order of two writers, the writer
+    /// that went first and the one that should have.
     fn blocker(&mut self, node: u32) -> Option<(u32, Option<(u32, u32)>)> {
         if self.waits[node as usize] > 0 {
             return Some((self.missing(node)?, None));
@@ -114,7 +114,7 @@ impl Play<'_, '_, '_> {
         }
     }
 
-    /// A predecessor that is not yet scheduled.
+    /// Returns a predecessor that is not yet scheduled.
     fn missing(&mut self, node: u32) -> Option<u32> {
         let events = self.events;
         let backwards = self.backwards.get_or_insert_with(|| reversed(&events.graph));

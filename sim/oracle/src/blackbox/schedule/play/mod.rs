@@ -210,7 +210,7 @@ impl<'p, 'v, 'h> Play<'p, 'v, 'h> {
         }
     }
 
-    /// The transaction that an event starts and the one that it commits; both may be the same.
+    /// Returns the transaction that an event starts and the one that it commits; both may be the same.
     fn halves(&self, node: u32) -> (Option<TxnIndex>, Option<TxnIndex>) {
         let Some(txn) = self.events.txn(node) else { return (None, None) };
         let half = |is: bool| is.then_some(txn);
