@@ -73,12 +73,12 @@ enum Elapsed {
 }
 
 impl SimClock {
-    /// A clock that only [`Self::advance`] moves.
+    /// Creates a clock that only [`Self::advance`] moves.
     pub fn new(plan: ClockPlan) -> Self {
         Self::with(plan, Elapsed::ByHand(Arc::default()))
     }
 
-    /// A clock that moves with `elapsed_ns`: virtual nanoseconds since the beginning.
+    /// Creates a clock that moves with `elapsed_ns`: virtual nanoseconds since the beginning.
     pub fn following(plan: ClockPlan, elapsed_ns: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
         Self::with(plan, Elapsed::Source(Arc::new(elapsed_ns)))
     }
@@ -131,15 +131,15 @@ impl SimClock {
         self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The latest that a store may have taken for the time in this life or an earlier one.
+    /// Returns the latest that a store may have taken for the time in this life or an earlier one.
     pub fn store_time_ever(&self) -> UnixMillis {
         let [_, latest] = self.store_time();
         latest.max(self.life().before)
     }
 
-    /// What the store of this life may take for the time now, at least and at most: it believes its clock
-    /// when it is opened, follows small steps, believes one that is ahead for long, and otherwise goes by the
-    /// monotonic clock.
+    /// Returns what the store of this life may take for the time now, at least and at most: it believes its
+    /// clock when it is opened, follows small steps, believes one that is ahead for long, and otherwise goes
+    /// by the monotonic clock.
     pub fn store_time(&self) -> [UnixMillis; 2] {
         let elapsed_ns = self.elapsed_ns();
         let Life { begun, opened, .. } = *self.life();
@@ -184,7 +184,7 @@ impl SimClock {
         i128::from(elapsed_ns) * i128::from(self.plan.skew_ppm) / 1_000_000 / 1_000_000
     }
 
-    /// How far the clock has jumped after one moment, up to and with another.
+    /// Returns how far the clock has jumped after one moment, up to and with another.
     fn jumped(&self, after: u64, until: u64) -> i128 {
         let jumps = self.plan.jumps.iter().filter(|jump| after < jump.at_ns && jump.at_ns <= until);
         jumps.map(|jump| i128::from(jump.by_ms)).sum()
@@ -195,7 +195,7 @@ impl SimClock {
         UnixMillis(u64::try_from(self.millis_at(elapsed_ns).max(0)).unwrap_or(u64::MAX))
     }
 
-    /// What it would show if there was a time before the epoch.
+    /// Returns what it would show if there was a time before the epoch.
     fn millis_at(&self, elapsed_ns: u64) -> i128 {
         let elapsed = i128::from(elapsed_ns);
         let drift = elapsed * i128::from(self.plan.skew_ppm) / 1_000_000;

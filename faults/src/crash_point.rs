@@ -95,8 +95,8 @@ impl CrashTrigger {
         Self { point, seen: 0 }
     }
 
-    /// Whether the power goes out before this operation. To be called for every operation of the life, from
-    /// [`crate::DiskHook::before`].
+    /// Returns whether the power goes out before this operation. To be called for every operation of the
+    /// life, from [`crate::DiskHook::before`].
     pub fn before(&mut self, operation: &Operation) -> bool {
         if !self.point.matches(operation) {
             return false;
@@ -105,8 +105,8 @@ impl CrashTrigger {
         self.point.side == Side::Before && self.seen == self.point.nth
     }
 
-    /// Whether the power goes out after this operation. To be called for every operation of the life, from
-    /// [`crate::DiskHook::after`].
+    /// Returns whether the power goes out after this operation. To be called for every operation of the life,
+    /// from [`crate::DiskHook::after`].
     pub fn after(&self, operation: &Operation) -> bool {
         // Operations of several threads overlap: those that began in between count, so this may fire on a
         // later one that ended first. It fires, and repeats.

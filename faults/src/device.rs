@@ -314,7 +314,7 @@ impl Effect<'_> {
         failure.map_or(Ok(len), Err)
     }
 
-    /// How many of `len` bytes fit the capacity.
+    /// Returns how many of `len` bytes fit the capacity.
     fn room(&self, id: InodeId, offset: u64, len: usize) -> io::Result<usize> {
         let Some(capacity) = self.device.capacity else { return Ok(len) };
         let allocated = self.device.volume.inode(id).cached.allocated();
@@ -484,8 +484,8 @@ impl Effect<'_> {
         Ok(())
     }
 
-    /// The particulars of the fault that is to fire, if it is of this kind. It has not fired until it is
-    /// noted.
+    /// Returns the particulars of the fault that is to fire, if it is of this kind. It has not fired until it
+    /// is noted.
     fn fault_is(&self, kind: FaultKind) -> Option<u64> {
         self.fault.as_ref().filter(|fault| fault.key.kind == kind).map(|fault| fault.detail)
     }
@@ -524,7 +524,7 @@ impl Effect<'_> {
 /// A read of fewer sectors with content than this is less likely to meet decay, in proportion.
 const DECAY_SECTORS: u64 = 8;
 
-/// The end of the content, zeros at the end not counted.
+/// Returns the end of the content, zeros at the end not counted.
 fn last_content(inode: &crate::volume::inode::Inode) -> u64 {
     let last = inode.durable.iter().filter_map(|(index, page)| {
         let end = page.iter().rposition(|byte| *byte != 0)?;

@@ -54,18 +54,18 @@ impl Default for SimDisk {
 }
 
 impl SimDisk {
-    /// An empty disk with the power on.
+    /// Creates an empty disk with the power on.
     pub fn new(options: DiskOptions) -> Self {
         Self::with_volume(Volume::default(), options)
     }
 
-    /// A disk that holds these files, durably.
+    /// Creates a disk that holds these files, durably.
     pub fn load(files: &BTreeMap<String, Vec<u8>>, options: DiskOptions) -> Self {
         let files = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
         Self::with_volume(Volume::load(files), options)
     }
 
-    /// A disk in the state of a snapshot: unsynced changes are still unsynced; nothing is open.
+    /// Creates a disk in the state of a snapshot: unsynced changes are still unsynced; nothing is open.
     pub fn from_snapshot(snapshot: &DiskSnapshot, options: DiskOptions) -> Self {
         Self::with_volume(snapshot.volume().closed(), options)
     }
@@ -79,7 +79,7 @@ impl SimDisk {
         self.owner.shared.with(body)
     }
 
-    /// The disk as a store sees it in this life.
+    /// Returns the disk as a store sees it in this life.
     pub fn mount(&self) -> Arc<dyn Disk> {
         Arc::new(Mount::new(Arc::clone(&self.owner.shared), self.life()))
     }
@@ -101,7 +101,7 @@ impl SimDisk {
         self.with(|device| device.powered = false);
     }
 
-    /// Whether the power is on.
+    /// Returns whether the power is on.
     pub fn is_powered(&self) -> bool {
         self.with(|device| device.powered)
     }
@@ -145,12 +145,12 @@ impl SimDisk {
         });
     }
 
-    /// Which life the disk is in; counts from 1, each crash begins another.
+    /// Returns which life the disk is in; counts from 1, each crash begins another.
     pub fn life(&self) -> u64 {
         self.with(|device| device.life)
     }
 
-    /// How many operations there were, over all lives.
+    /// Returns how many operations there were, over all lives.
     pub fn operations(&self) -> u64 {
         self.with(|device| device.operations)
     }
@@ -160,7 +160,7 @@ impl SimDisk {
         self.with(|device| device.injector.replace(plan));
     }
 
-    /// The plan that is followed.
+    /// Returns the plan that is followed.
     pub fn faults(&self) -> FaultPlan {
         self.with(|device| device.injector.plan().clone())
     }
@@ -183,12 +183,12 @@ impl SimDisk {
         });
     }
 
-    /// The faults that fired, oldest first, over all lives.
+    /// Returns the faults that fired, oldest first, over all lives.
     pub fn fired(&self) -> Vec<FiredFault> {
         self.with(|device| device.fired.clone())
     }
 
-    /// What the power cuts did, oldest first.
+    /// Returns what the power cuts did, oldest first.
     pub fn crashes(&self) -> Vec<CrashReport> {
         self.with(|device| device.crashes.clone())
     }
@@ -198,9 +198,9 @@ impl SimDisk {
         self.with(|device| device.statistics.clone())
     }
 
-    /// Which outcomes the faults so far have put beyond judgement. A sector that is written anew is sound
-    /// again, but what a store concluded from its damage stays in doubt: a recovery that took rot for a torn
-    /// tail has cut it off.
+    /// Returns which outcomes the faults so far have put beyond judgement. A sector that is written anew is
+    /// sound again, but what a store concluded from its damage stays in doubt: a recovery that took rot for a
+    /// torn tail has cut it off.
     pub fn doubts(&self) -> Vec<Doubt> {
         self.with(|device| {
             let decayed: Vec<_> = (device.decayed.iter())
@@ -210,12 +210,12 @@ impl SimDisk {
         })
     }
 
-    /// The state now, unsynced changes included; cheap.
+    /// Returns the state now, unsynced changes included; cheap.
     pub fn snapshot(&self) -> DiskSnapshot {
         self.with(|device| DiskSnapshot::new(device.volume.clone()))
     }
 
-    /// The content of every file as a store would read it, without damage.
+    /// Returns the content of every file as a store would read it, without damage.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
         self.with(|device| device.volume.files())
     }

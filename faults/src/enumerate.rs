@@ -78,7 +78,7 @@ pub struct EnumerationSummary {
 }
 
 impl DiskRecording {
-    /// Every state that a power cut may leave, boundary by boundary.
+    /// Returns every state that a power cut may leave, boundary by boundary.
     pub fn crash_states(&self, limits: EnumerationLimits) -> CrashStates<'_> {
         CrashStates {
             recording: self,
@@ -197,7 +197,7 @@ fn describe(name: &str, inode: &Inode, survival: &FileSurvival) -> String {
     format!("{name}: {kept}, length {}{fill}", survival.len)
 }
 
-/// What may survive of a file.
+/// Returns what may survive of a file.
 fn file_choices(inode: &Inode, limits: EnumerationLimits) -> Vec<FileSurvival> {
     let everything = whole(&inode.dirty);
     let all_growth = length(inode, &everything, Growth::All);
@@ -245,7 +245,7 @@ fn subsets_of_changes(inode: &Inode, everything: &[Kept], limits: EnumerationLim
     sets
 }
 
-/// Every subset, or the families that stand for them.
+/// Returns every subset, or the families that stand for them.
 fn subsets<T: Clone>(items: &[T], limits: EnumerationLimits) -> Vec<Vec<T>> {
     if items.len() <= limits.subset_max as usize {
         let chosen = |mask: u32| {
@@ -261,7 +261,7 @@ fn subsets<T: Clone>(items: &[T], limits: EnumerationLimits) -> Vec<Vec<T>> {
     prefixes.chain(drop_one).chain(only_one).collect()
 }
 
-/// Each write torn within, everything before it whole.
+/// Returns each write torn within, everything before it whole.
 fn tears(everything: &[Kept], inode: &Inode) -> Vec<Vec<Kept>> {
     let mut sets = Vec::new();
     for (index, kept) in everything.iter().enumerate() {
@@ -292,7 +292,7 @@ enum Growth {
     All,
 }
 
-/// The length of a file of which these pieces survive.
+/// Returns the length of a file of which these pieces survive.
 fn length(inode: &Inode, kept: &[Kept], growth: Growth) -> u64 {
     let mut len = inode.durable.len();
     for (index, change) in inode.dirty.iter().enumerate() {
@@ -314,7 +314,7 @@ fn length(inode: &Inode, kept: &[Kept], growth: Growth) -> u64 {
     len
 }
 
-/// What may survive of the names.
+/// Returns what may survive of the names.
 fn entry_choices(pending: &[EntryChange], limits: EnumerationLimits) -> Vec<Vec<KeptEntry>> {
     let all: Vec<KeptEntry> = (0..pending.len()).map(|change| KeptEntry { change, half: false }).collect();
     if all.is_empty() {

@@ -97,7 +97,7 @@ impl FaultKind {
         Self::LockRemoved,
     ];
 
-    /// The name in messages, plans and traces.
+    /// Returns the name in messages, plans and traces.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SyncDropsPages => "sync-drops-pages",
@@ -127,7 +127,7 @@ impl FaultKind {
         }
     }
 
-    /// Whether the fault can happen to such a call.
+    /// Returns whether the fault can happen to such a call.
     pub const fn applies_to(self, operation: OperationKind) -> bool {
         use OperationKind as Op;
         match self {
@@ -156,12 +156,12 @@ impl FaultKind {
         }
     }
 
-    /// Whether the device breaks its word, so that no store without redundancy keeps what it acked.
+    /// Returns whether the device breaks its word, so that no store without redundancy keeps what it acked.
     pub const fn is_lie(self) -> bool {
         matches!(self, Self::SyncLies | Self::LostWrite | Self::MisdirectedWrite)
     }
 
-    /// Whether synced content is damaged on the medium.
+    /// Returns whether synced content is damaged on the medium.
     pub const fn is_decay(self) -> bool {
         matches!(self, Self::BitRot | Self::BadSector)
     }

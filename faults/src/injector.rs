@@ -74,7 +74,7 @@ impl Injector {
         *count
     }
 
-    /// What `operation` meets.
+    /// Returns what `operation` meets.
     pub(crate) fn meet(&mut self, operation: &Operation) -> Met {
         let mut met = Met::default();
         for fault in &self.plan.exact {
@@ -100,7 +100,7 @@ impl Injector {
         }
     }
 
-    /// What one rule does to `operation`. Takes two words of the stream whether it fires or not.
+    /// Returns what one rule does to `operation`. Takes two words of the stream whether it fires or not.
     fn draw(&mut self, index: usize, operation: &Operation) -> Option<ExactFault> {
         let rule = &self.plan.rules[index];
         if !rule.kind.applies_to(operation.kind)

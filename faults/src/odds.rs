@@ -34,7 +34,7 @@ impl Odds {
         self.0
     }
 
-    /// Whether a word drawn uniformly from all of `u64` hits.
+    /// Returns whether a word drawn uniformly from all of `u64` hits.
     pub(crate) fn hit(self, word: u64) -> bool {
         // Multiply-shift: maps the word to 0..1,000,000 without a division.
         let scaled = (u128::from(word) * u128::from(Self::ALWAYS.0)) >> 64;

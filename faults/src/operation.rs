@@ -55,7 +55,7 @@ impl OperationKind {
         Self::Lock,
     ];
 
-    /// The name in messages and traces.
+    /// Returns the name in messages and traces.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -74,12 +74,12 @@ impl OperationKind {
         }
     }
 
-    /// Whether it can change what a power cut leaves.
+    /// Returns whether it can change what a power cut leaves.
     pub const fn changes(self) -> bool {
         !matches!(self, Self::Open | Self::Read | Self::Len | Self::List)
     }
 
-    /// Whether it makes something durable.
+    /// Returns whether it makes something durable.
     pub const fn is_sync(self) -> bool {
         matches!(self, Self::SyncData | Self::SyncAll | Self::SyncDir)
     }
@@ -115,7 +115,7 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// A label for a scheduling point, like `disk.write wal`.
+    /// Returns a label for a scheduling point, like `disk.write wal`.
     pub fn label(&self) -> &'static str {
         label(self.kind, self.class)
     }
@@ -140,8 +140,8 @@ impl fmt::Display for Operation {
     }
 }
 
-/// Which sort of file a name belongs to: what a fault plan names, as it stays the same from run to run while
-/// names carry numbers.
+/// Returns which sort of file a name belongs to: what a fault plan names, as it stays the same from run to
+/// run while names carry numbers.
 ///
 /// A name that ends in `.tmp` is a `temporary`; else the letters that it starts with decide, if they are one
 /// of `wal`, `checkpoint`, `manifest` or `lock`; everything else is `other`.

@@ -48,13 +48,13 @@ impl FaultPlan {
         Self::exactly(fired.into_iter().map(|fired| fired.fault.clone()))
     }
 
-    /// The kinds that may fire: those that a campaign must have seen.
+    /// Returns the kinds that may fire: those that a campaign must have seen.
     pub fn enabled_kinds(&self) -> BTreeSet<FaultKind> {
         let by_rule = self.rules.iter().filter(|rule| rule.odds > Odds::NEVER && rule.budget > 0);
         by_rule.map(|rule| rule.kind).chain(self.exact.iter().map(|fault| fault.key.kind)).collect()
     }
 
-    /// Whether the plan lets the device break its word.
+    /// Returns whether the plan lets the device break its word.
     pub fn allows_lies(&self) -> bool {
         self.enabled_kinds().into_iter().any(FaultKind::is_lie)
     }
@@ -79,7 +79,7 @@ pub struct FaultRule {
 }
 
 impl FaultRule {
-    /// A rule for all files, without a limit of its own.
+    /// Creates a rule for all files, without a limit of its own.
     pub fn new(kind: FaultKind, odds: Odds) -> Self {
         Self { kind, class: None, odds, budget: u32::MAX, skip: 0 }
     }

@@ -27,27 +27,27 @@ impl DiskRecording {
         self.steps.push(Step { operation: operation.clone(), volume: volume.clone() });
     }
 
-    /// The operations that changed something, oldest first.
+    /// Returns the operations that changed something, oldest first.
     pub fn operations(&self) -> impl Iterator<Item = &Operation> {
         self.steps.iter().map(|step| &step.operation)
     }
 
-    /// The disk after the first `boundary` operations that changed something.
+    /// Returns the disk after the first `boundary` operations that changed something.
     pub fn snapshot(&self, boundary: usize) -> Option<DiskSnapshot> {
         self.volume(boundary).map(|volume| DiskSnapshot::new(volume.clone()))
     }
 
-    /// How many operations there are.
+    /// Returns how many operations there are.
     pub fn len(&self) -> usize {
         self.steps.len()
     }
 
-    /// Whether nothing changed.
+    /// Returns whether nothing changed.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// The operation that reached this boundary; `None` for the first one.
+    /// Returns the operation that reached this boundary; `None` for the first one.
     pub(crate) fn operation(&self, boundary: usize) -> Option<&Operation> {
         boundary.checked_sub(1).and_then(|step| self.steps.get(step)).map(|step| &step.operation)
     }

@@ -64,7 +64,7 @@ impl DiskStatistics {
         self.reordered += other.reordered;
     }
 
-    /// The kinds that a plan enables and that never fired: such a campaign has not tested them.
+    /// Returns the kinds that a plan enables and that never fired: such a campaign has not tested them.
     pub fn never_fired(&self, plan: &FaultPlan) -> BTreeSet<FaultKind> {
         let mut kinds = plan.enabled_kinds();
         kinds.retain(|kind| !self.faults.contains_key(kind));
@@ -115,7 +115,7 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    /// Whether losing acked data without a word is excused by it.
+    /// Returns whether losing acked data without a word is excused by it.
     pub fn excuses_silent_loss(&self) -> bool {
         !matches!(self, Self::Decay { .. })
     }
@@ -138,8 +138,8 @@ impl fmt::Display for Doubt {
     }
 }
 
-/// The doubts that faults and crashes leave together. `decayed` tells of each damaged sector: file, sector,
-/// bytes behind.
+/// Returns the doubts that faults and crashes leave together. `decayed` tells of each damaged sector: file,
+/// sector, bytes behind.
 pub(crate) fn doubts(
     fired: &[FiredFault],
     crashes: &[CrashReport],

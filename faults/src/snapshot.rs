@@ -24,17 +24,17 @@ impl DiskSnapshot {
         &self.volume
     }
 
-    /// A hash of what is durable: names, lengths, contents, damage. The same on every machine.
+    /// Returns a hash of what is durable: names, lengths, contents, damage. The same on every machine.
     pub fn digest(&self) -> u128 {
         self.volume.durable_digest()
     }
 
-    /// The content of every file as a store would read it, without damage.
+    /// Returns the content of every file as a store would read it, without damage.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
         self.volume.files()
     }
 
-    /// The content of every file if nothing unsynced survived.
+    /// Returns the content of every file if nothing unsynced survived.
     pub fn durable_files(&self) -> BTreeMap<String, Vec<u8>> {
         self.volume.durable_files()
     }

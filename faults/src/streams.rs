@@ -8,14 +8,15 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// The stream of `seed` that is called `label`.
+/// Returns the stream of `seed` that is called `label`.
 pub(crate) fn stream(seed: u64, label: &str) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(fnv1a(label.as_bytes()));
     rng
 }
 
-/// The FNV-1a hash, 64 bits: stable over versions and machines, which is all that is asked of it here.
+/// Returns the FNV-1a hash, 64 bits: stable over versions and machines, which is all that is asked of it
+/// here.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)

@@ -321,7 +321,7 @@ impl Campaign {
         );
     }
 
-    /// What came out. What was violated is violated, whatever else is to be said of the campaign.
+    /// Returns what came out. What was violated is violated, whatever else is to be said of the campaign.
     pub fn verdict(&self) -> Verdict {
         let violated = self.failing_seeds > 0
             || !self.failures.is_empty()
@@ -333,7 +333,7 @@ impl Campaign {
         }
     }
 
-    /// Whether nothing was violated, every run counted, and the whole is there.
+    /// Returns whether nothing was violated, every run counted, and the whole is there.
     pub fn held(&self) -> bool {
         self.verdict() == Verdict::Held
     }
@@ -361,7 +361,8 @@ impl MutantTotal {
     }
 }
 
-/// Where the median of `trials` sorted trials stands, those that found nothing counting as the slowest.
+/// Returns where the median of `trials` sorted trials stands, those that found nothing counting as the
+/// slowest.
 fn median_index(trials: u64) -> Option<usize> {
     usize::try_from(trials.checked_sub(1)? / 2).ok()
 }

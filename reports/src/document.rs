@@ -108,7 +108,7 @@ impl Format {
     pub const ALL: [Self; 8] =
         [Self::Text, Self::Json, Self::Junit, Self::Markdown, Self::Html, Self::Trace, Self::Dot, Self::Svg];
 
-    /// Its name, as [`FromStr`] reads it.
+    /// Returns its name, as [`FromStr`] reads it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -122,12 +122,12 @@ impl Format {
         }
     }
 
-    /// Whether campaigns have this form, and not only runs.
+    /// Returns whether campaigns have this form, and not only runs.
     pub const fn is_of_campaigns(self) -> bool {
         !matches!(self, Self::Trace | Self::Dot | Self::Svg)
     }
 
-    /// The format that a file of this name holds, by its ending.
+    /// Returns the format that a file of this name holds, by its ending.
     ///
     /// # Errors
     /// When the ending is that of none.
@@ -140,7 +140,7 @@ impl Format {
         Self::ALL.into_iter().find(fits).ok_or_else(|| RenderError::UnknownEnding { name: name.to_owned() })
     }
 
-    /// The ending of its files, without the dot.
+    /// Returns the ending of its files, without the dot.
     pub const fn extension(self) -> &'static str {
         match self {
             Self::Text => "txt",

@@ -10,7 +10,8 @@ use std::fmt::{self, Write as _};
 use askama::filters::Escaper;
 use serde::Serialize;
 
-/// Whether `c` looks like itself: no control, nothing that turns the writing direction, nothing invisible.
+/// Returns whether `c` looks like itself: no control, nothing that turns the writing direction, nothing
+/// invisible.
 pub(crate) fn is_visible(c: char) -> bool {
     let invisible = matches!(
         c,

@@ -19,7 +19,7 @@ pub(crate) struct Picture {
     pub(crate) svg: String,
 }
 
-/// All anomalies of a run in one SVG file.
+/// Renders all anomalies of a run in one SVG file.
 pub(crate) fn svg(report: &Report) -> askama::Result<String> {
     let mut graphs = Vec::new();
     let (mut width, mut height) = (1, 1);
@@ -32,7 +32,7 @@ pub(crate) fn svg(report: &Report) -> askama::Result<String> {
     Anomalies { width, height, graphs }.render()
 }
 
-/// One anomaly; `index` tells the pictures of one page apart.
+/// Renders one anomaly; `index` tells the pictures of one page apart.
 pub(crate) fn picture(anomaly: &Anomaly, index: usize) -> askama::Result<Picture> {
     let order = nodes(anomaly);
     let radius = (order.len() as f64 * 150.0 / TAU).max(120.0);
@@ -76,7 +76,7 @@ pub(crate) fn picture(anomaly: &Anomaly, index: usize) -> askama::Result<Picture
     Ok(Picture { width, height, svg: graph.render()? })
 }
 
-/// All anomalies of a run in Graphviz's language, one cluster each.
+/// Renders all anomalies of a run in Graphviz's language, one cluster each.
 pub(crate) fn dot(report: &Report) -> String {
     let mut out = String::from("digraph anomalies {\n  rankdir=LR;\n  node [shape=box, style=rounded];\n");
     for (index, anomaly) in report.anomalies.iter().enumerate() {
@@ -103,7 +103,7 @@ pub(crate) fn dot(report: &Report) -> String {
     out
 }
 
-/// The transactions in the order in which the edges name them.
+/// Returns the transactions in the order in which the edges name them.
 fn nodes(anomaly: &Anomaly) -> Vec<TxnId> {
     let mut order = Vec::new();
     for txn in anomaly.edges.iter().flat_map(|edge| [edge.from, edge.to]) {
@@ -169,14 +169,15 @@ fn arc(edge: &Edge, from: (f64, f64), to: (f64, f64), nth: u32) -> Arc {
     }
 }
 
-/// Where the line from the middle of a node's box towards `target` leaves the box.
+/// Returns where the line from the middle of a node's box towards `target` leaves the box.
 fn edge_of_box(middle: (f64, f64), target: (f64, f64)) -> (f64, f64) {
     let (dx, dy) = (target.0 - middle.0, target.1 - middle.1);
     let scale = (38.0 / dx.abs()).min(21.0 / dy.abs()).min(1.0);
     (middle.0 + dx * scale, middle.1 + dy * scale)
 }
 
-/// A DOT string: quotes and backslashes escaped, line ends as `\n`, the rest of what is invisible shown.
+/// Returns a DOT string: quotes and backslashes escaped, line ends as `\n`, the rest of what is invisible
+/// shown.
 fn quoted(text: &str) -> String {
     let lines: Vec<String> =
         text.split('\n').map(|line| plain(line).replace('\\', "\\\\").replace('"', "\\\"")).collect();

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::{Report, Txn, TxnId};
 
-/// The transactions that a violation or an anomaly names, in the order in which they began; how many more are
-/// named but not recorded.
+/// Returns the transactions that a violation or an anomaly names, in the order in which they began; how many
+/// more are named but not recorded.
 pub(crate) fn involved(report: &Report) -> (Vec<&Txn>, usize) {
     let named: BTreeSet<TxnId> = report
         .violations

@@ -7,7 +7,7 @@ use askama::Template;
 
 use crate::{Campaign, CheckResult, Report, Verdict, Violation};
 
-/// One run.
+/// Renders one run.
 pub(crate) fn run(report: &Report) -> askama::Result<String> {
     let mut cases: Vec<Case> = report
         .checks
@@ -44,7 +44,7 @@ pub(crate) fn run(report: &Report) -> askama::Result<String> {
     Suite::new(&report.title, 0.0, properties, cases).render()
 }
 
-/// A campaign.
+/// Renders a campaign.
 pub(crate) fn campaign(campaign: &Campaign) -> askama::Result<String> {
     let told = |name: &str| {
         let mut lines = Vec::new();

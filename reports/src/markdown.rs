@@ -6,13 +6,13 @@ use crate::escape::markdown_code;
 use crate::involved::involved;
 use crate::{Campaign, MutantTotal, Report, Trend, TrendPoint, Txn, Verdict, words};
 
-/// One run.
+/// Renders one run.
 pub(crate) fn run(report: &Report) -> askama::Result<String> {
     let (txns, missing) = involved(report);
     RunPage { report, txns, missing: &missing }.render()
 }
 
-/// A campaign.
+/// Renders a campaign.
 pub(crate) fn campaign(campaign: &Campaign) -> askama::Result<String> {
     CampaignPage {
         campaign,

@@ -70,7 +70,7 @@ impl Plot<'_> {
     }
 }
 
-/// A bar of `part` of the whole, for a table cell.
+/// Renders a bar of `part` of the whole, for a table cell.
 pub(crate) fn bar(part: f64) -> String {
     let width = if part > 0.0 { (part.min(1.0) * 200.0).max(1.0) } else { 0.0 };
     format!(
@@ -79,7 +79,7 @@ pub(crate) fn bar(part: f64) -> String {
     )
 }
 
-/// A step curve from 0 to 1 over a logarithmic axis up to `x_max`, for a table cell.
+/// Renders a step curve from 0 to 1 over a logarithmic axis up to `x_max`, for a table cell.
 pub(crate) fn curve(points: &[(f64, f64)], x_max: f64) -> String {
     let x = |value: f64| value.max(1.0).ln() / x_max.max(std::f64::consts::E).ln() * 200.0;
     let mut path = String::from("M0 32");
@@ -92,7 +92,7 @@ pub(crate) fn curve(points: &[(f64, f64)], x_max: f64) -> String {
     )
 }
 
-/// The next figure up that reads well: 1, 2, 2.5, 5 or 10 times a power of ten.
+/// Returns the next figure up that reads well: 1, 2, 2.5, 5 or 10 times a power of ten.
 fn nice(max: f64) -> f64 {
     if max <= 0.0 {
         return 1.0;

@@ -21,7 +21,7 @@ const FAILURES_MAX: usize = 100;
 /// Columns of a terminal report.
 const WIDTH: u16 = 110;
 
-/// One run.
+/// Renders one run.
 pub(crate) fn run(report: &Report) -> String {
     let mut out = String::new();
     let sign = report.verdict.sign();
@@ -92,7 +92,7 @@ pub(crate) fn run(report: &Report) -> String {
     out
 }
 
-/// A campaign.
+/// Renders a campaign.
 pub(crate) fn campaign(campaign: &Campaign) -> String {
     let mut out = String::new();
     let verdict = campaign.verdict();

@@ -11,7 +11,7 @@ use crate::{LaneId, LaneKind, LifeEnd, Report, TxnId, words};
 /// The thread of the world under which lives, faults and counters stand.
 const STORE_PID: u32 = 1;
 
-/// One run.
+/// Renders one run.
 pub(crate) fn run(report: &Report) -> Result<String, serde_json::Error> {
     let mut events = Vec::new();
     name_processes(&mut events);

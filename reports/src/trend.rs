@@ -48,7 +48,7 @@ pub struct TrendPoint {
 }
 
 impl Trend {
-    /// What came out of the newest campaign: older ones are why somebody looks at a trend.
+    /// Returns what came out of the newest campaign: older ones are why somebody looks at a trend.
     pub fn verdict(&self) -> Verdict {
         self.campaigns.last().map_or(Verdict::Failed, |campaign| campaign.verdict)
     }

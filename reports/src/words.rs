@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl Verdict {
-    /// One word for it.
+    /// Returns one word for it.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Held => "held",
@@ -17,7 +17,7 @@ impl Verdict {
         }
     }
 
-    /// One letter for it.
+    /// Returns one letter for it.
     pub const fn sign(self) -> &'static str {
         match self {
             Self::Held => "✓",
@@ -28,7 +28,7 @@ impl Verdict {
 }
 
 impl CheckResult {
-    /// One word for it.
+    /// Returns one word for it.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Held => "held",
@@ -52,7 +52,7 @@ impl Outcome {
 }
 
 impl LifeEnd {
-    /// One word for it.
+    /// Returns one word for it.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -63,7 +63,7 @@ impl LifeEnd {
 }
 
 impl LaneKind {
-    /// One word for it.
+    /// Returns one word for it.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Client => "client",
@@ -74,7 +74,7 @@ impl LaneKind {
 }
 
 impl AccessKind {
-    /// One word for it.
+    /// Returns one word for it.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -89,7 +89,7 @@ impl AccessKind {
 }
 
 impl ConflictKind {
-    /// One word for it.
+    /// Returns one word for it.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Write => "write",
@@ -99,7 +99,7 @@ impl ConflictKind {
         }
     }
 
-    /// The kind with this word.
+    /// Returns the kind with this word.
     pub fn of_word(word: &str) -> Option<Self> {
         [Self::Write, Self::Cas, Self::Read, Self::Range].into_iter().find(|kind| kind.word() == word)
     }
@@ -110,7 +110,7 @@ impl EdgeKind {
     pub const ALL: [Self; 5] =
         [Self::WriteWrite, Self::WriteRead, Self::ReadWrite, Self::RealTime, Self::Session];
 
-    /// What it says of the two transactions.
+    /// Returns what it says of the two transactions.
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::WriteWrite => {
@@ -126,7 +126,7 @@ impl EdgeKind {
         }
     }
 
-    /// The usual two letters, or a word.
+    /// Returns the usual two letters, or a word.
     pub const fn word(self) -> &'static str {
         match self {
             Self::WriteWrite => "ww",
@@ -142,7 +142,8 @@ impl EdgeKind {
 /// version is ever assigned twice.
 const EPOCH_BITS: u32 = 40;
 
-/// A version as people can read it: `7`, and from the second epoch on `e2.7`, the seventh of the epoch.
+/// Returns a version as people can read it: `7`, and from the second epoch on `e2.7`, the seventh of the
+/// epoch.
 pub fn version(version: impl Borrow<u64>) -> String {
     let version = *version.borrow();
     match version >> EPOCH_BITS {
@@ -151,7 +152,7 @@ pub fn version(version: impl Borrow<u64>) -> String {
     }
 }
 
-/// An operation in a few words: `read a = 7 @3`.
+/// Returns an operation in a few words: `read a = 7 @3`.
 pub(crate) fn access(access: &Access) -> String {
     let mut words = format!("{} {}", access.kind.word(), access.key);
     match (&access.value, access.kind) {
@@ -171,14 +172,14 @@ pub(crate) fn access(access: &Access) -> String {
     words
 }
 
-/// A share and its interval: `0.5 % (0.2 to 1.3 %)`.
+/// Returns a share and its interval: `0.5 % (0.2 to 1.3 %)`.
 #[expect(clippy::cast_precision_loss, reason = "a share for people")]
 pub(crate) fn rate(group: &FailureTotal) -> String {
     let share = group.count as f64 / group.of.max(1) as f64;
     format!("{} ({} to {})", percent(share), percent(group.low), percent(group.high))
 }
 
-/// A share with as many digits as it takes to tell it from nothing.
+/// Returns a share with as many digits as it takes to tell it from nothing.
 fn percent(share: f64) -> String {
     let percent = share * 100.0;
     if percent == 0.0 {
@@ -190,12 +191,12 @@ fn percent(share: f64) -> String {
     format!("{percent:.digits$} %")
 }
 
-/// How many seeds must hold, or a dash.
+/// Returns how many seeds must hold, or a dash.
 pub(crate) fn until_gone(group: &FailureTotal) -> String {
     group.seeds_until_gone.map_or_else(|| "–".to_owned(), figure)
 }
 
-/// A day and an hour, as in `2026-11-30 03:17` (UTC); a dash for an unknown time.
+/// Returns a day and an hour, as in `2026-11-30 03:17` (UTC); a dash for an unknown time.
 ///
 /// Source: days to date by Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
 pub(crate) fn date(unix_seconds: impl Borrow<u64>) -> String {
@@ -215,7 +216,7 @@ pub(crate) fn date(unix_seconds: impl Borrow<u64>) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", second / 3_600, second / 60 % 60)
 }
 
-/// A conflict in a few words: `write conflict on a: T3 won at version 5`.
+/// Returns a conflict in a few words: `write conflict on a: T3 won at version 5`.
 pub(crate) fn conflict(conflict: &Conflict) -> String {
     let mut words = format!("{} conflict on {}", conflict.kind.word(), conflict.key);
     match (conflict.winner, conflict.winner_version) {
@@ -227,13 +228,13 @@ pub(crate) fn conflict(conflict: &Conflict) -> String {
     words
 }
 
-/// The versions of a transaction: `3 → 5`.
+/// Returns the versions of a transaction: `3 → 5`.
 pub(crate) fn versions(txn: &Txn) -> String {
     let show = |seen: Option<u64>| seen.map_or_else(|| "–".to_owned(), version);
     format!("{} → {}", show(txn.start_version), show(txn.commit_version))
 }
 
-/// How it ended, in a few words: `aborted (write conflict on a)`.
+/// Returns how it ended, in a few words: `aborted (write conflict on a)`.
 pub(crate) fn ending(txn: &Txn) -> String {
     let why: Vec<_> = txn.conflicts.iter().map(conflict).collect();
     if why.is_empty() {
@@ -243,7 +244,7 @@ pub(crate) fn ending(txn: &Txn) -> String {
     }
 }
 
-/// A figure with a thin space between thousands: `1 234 567`.
+/// Returns a figure with a thin space between thousands: `1 234 567`.
 pub(crate) fn figure(n: impl Borrow<u64>) -> String {
     let digits = n.borrow().to_string();
     let mut shown = String::with_capacity(digits.len() + digits.len() / 3 * 3);

@@ -54,7 +54,7 @@ impl<S> fmt::Debug for CrashingStore<S> {
 }
 
 impl CallLimit {
-    /// One more call.
+    /// Counts one more call.
     fn call(&self) -> Result<()> {
         let number = self.count();
         if number < self.calls_max { Ok(()) } else { Err(StoreError::Closed("the process has ended".into())) }

@@ -14,19 +14,19 @@ pub trait Environment {
     /// Waits.
     fn sleep(&self, duration: Duration);
 
-    /// The clock by which the store lets keys expire. It may jump.
+    /// Returns the clock by which the store lets keys expire. It may jump.
     fn wall(&self) -> Duration {
         self.now()
     }
 
-    /// What the store may take for the time, at least and at most: where that clock has jumped it is not what
-    /// the clock shows.
+    /// Returns what the store may take for the time, at least and at most: where that clock has jumped it is
+    /// not what the clock shows.
     fn store_time(&self) -> [Duration; 2] {
         [self.wall(); 2]
     }
 
-    /// The latest that it may ever have taken for the time, in earlier lives too: what has expired then and
-    /// was deleted stays deleted.
+    /// Returns the latest that it may ever have taken for the time, in earlier lives too: what has expired
+    /// then and was deleted stays deleted.
     fn store_time_ever(&self) -> Duration {
         self.store_time()[1]
     }

@@ -35,7 +35,7 @@ pub enum Fate {
 }
 
 impl<'a> Evidence<'a> {
-    /// Whether the effects of `txn` must, may or must not be in the final state.
+    /// Returns whether the effects of `txn` must, may or must not be in the final state.
     pub fn fate(&self, txn: &Txn) -> Fate {
         match &txn.outcome {
             Outcome::Unknown { .. } => Fate::May,
@@ -48,7 +48,7 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    /// Whether `txn` was acked.
+    /// Returns whether `txn` was acked.
     pub fn acked(&self, txn: &Txn) -> bool {
         matches!(txn.outcome, Outcome::Committed { .. })
     }
@@ -70,13 +70,13 @@ impl<'a> Evidence<'a> {
         self.history.txns.iter().filter(|txn| txn.isolation >= Isolation::Snapshot)
     }
 
-    /// What the audit read, if it was acked: the final state, as far as the audit looked.
+    /// Returns what the audit read, if it was acked: the final state, as far as the audit looked.
     pub fn audit(&self) -> impl Iterator<Item = &'a Op> + use<'a> {
         let audits = self.history.txns.iter().filter(|txn| txn.session == AUDIT);
         audits.filter(|txn| matches!(txn.outcome, Outcome::Committed { .. })).flat_map(|txn| &txn.ops)
     }
 
-    /// The final value of `key`: `None` if the audit did not read it, `Some(None)` if it is absent.
+    /// Returns the final value of `key`: `None` if the audit did not read it, `Some(None)` if it is absent.
     pub fn final_value(&self, key: &[u8]) -> Option<Option<&'a Bytes>> {
         self.audit().find_map(|op| match op {
             Op::Get { key: read_key, read } if read_key == key => Some(read.value.as_ref()),
@@ -87,7 +87,7 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    /// The final entries of the keys that start with `prefix`, if the audit scanned exactly them.
+    /// Returns the final entries of the keys that start with `prefix`, if the audit scanned exactly them.
     pub fn final_entries(&self, prefix: &str) -> Option<&'a [Entry]> {
         let wanted = Range::prefix(prefix.as_bytes());
         self.audit().find_map(|op| match op {
@@ -96,7 +96,7 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    /// The final elements of a list, if the audit read it.
+    /// Returns the final elements of a list, if the audit read it.
     pub fn final_list(&self, list: &[u8]) -> Option<&'a [Bytes]> {
         self.audit().find_map(|op| match op {
             Op::List { key, elements, .. } if key == list => Some(elements.as_slice()),
@@ -104,13 +104,14 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    /// Whether two transactions ran at the same time, at least in part. Those that never ended run for ever.
+    /// Returns whether two transactions ran at the same time, at least in part. Those that never ended run
+    /// for ever.
     pub fn overlap(&self, a: &Txn, b: &Txn) -> bool {
         let end = |txn: &Txn| ended(txn).unwrap_or(Time::MAX);
         a.begun <= end(b) && b.begun <= end(a)
     }
 
-    /// What clients themselves saw to be broken.
+    /// Returns what clients themselves saw to be broken.
     pub fn broken_assertions(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         for note in self.notes {
@@ -145,7 +146,7 @@ impl<'a> Evidence<'a> {
     }
 }
 
-/// What a transaction wrote to a key, if `op` is such a write; `Some(None)` is a delete.
+/// Returns what a transaction wrote to a key, if `op` is such a write; `Some(None)` is a delete.
 pub fn written<'a>(op: &'a Op, key: &[u8]) -> Option<Option<&'a Bytes>> {
     match op {
         Op::Put { key: written, value }
@@ -160,7 +161,7 @@ pub fn written<'a>(op: &'a Op, key: &[u8]) -> Option<Option<&'a Bytes>> {
     }
 }
 
-/// What a conditional write by value replaced, and with what.
+/// Returns what a conditional write by value replaced, and with what.
 pub(crate) fn replaced<'a>(op: &'a Op, key: &[u8]) -> Option<(&'a Bytes, &'a Bytes)> {
     match op {
         Op::Cas { key: written, expected: Expected::Value(from), value } if written == key => {

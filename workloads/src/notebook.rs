@@ -58,7 +58,7 @@ pub enum Page {
 }
 
 impl Notebook {
-    /// An empty one.
+    /// Creates an empty one.
     pub fn new() -> Self {
         Self::default()
     }
@@ -70,7 +70,7 @@ impl Notebook {
         Self { pages: Arc::new(Mutex::new(pages)) }
     }
 
-    /// All notes so far.
+    /// Returns all notes so far.
     pub fn notes(&self) -> Vec<Note> {
         self.pages().notes.clone()
     }
@@ -80,7 +80,7 @@ impl Notebook {
         std::mem::take(&mut self.pages().notes)
     }
 
-    /// How far a client has come, in this life or an earlier one.
+    /// Returns how far a client has come, in this life or an earlier one.
     pub fn progress(&self, session: Session) -> Progress {
         self.pages().progress.get(&session).cloned().unwrap_or_default()
     }
@@ -103,15 +103,15 @@ impl Notebook {
         self.pages().truncated.insert((stream.to_owned(), before), events);
     }
 
-    /// Whether a client ever was about to truncate a stream.
+    /// Returns whether a client ever was about to truncate a stream.
     pub(crate) fn is_truncated(&self, stream: &str) -> bool {
         let from = (stream.to_owned(), 0);
         let next = self.pages().truncated.range(from..).next().map(|((known, _), _)| known == stream);
         next.unwrap_or(false)
     }
 
-    /// A whole stream of which the first events may have been truncated: histories have streams from their
-    /// beginning. `None` if it begins where no client has truncated it.
+    /// Returns a whole stream of which the first events may have been truncated: histories have streams from
+    /// their beginning. `None` if it begins where no client has truncated it.
     pub fn whole_stream(&self, stream: &str, events: &[StreamEvent]) -> Option<Vec<Bytes>> {
         let kept = events.iter().map(|event| event.payload.clone());
         let first = events.first().map_or(0, |event| event.sequence);

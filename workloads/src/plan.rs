@@ -453,7 +453,7 @@ pub enum Payload {
 }
 
 impl Plan {
-    /// An empty plan for `workload`.
+    /// Creates an empty plan for `workload`.
     pub fn new(workload: &str, parameters: serde_json::Value) -> Self {
         let alone = |session| Client { session, seed: 0, actions: Vec::new() };
         Self {
@@ -465,7 +465,7 @@ impl Plan {
         }
     }
 
-    /// How many transactions there are, setup and audit included.
+    /// Returns how many transactions there are, setup and audit included.
     pub fn transactions(&self) -> usize {
         let count = |client: &Client| {
             client.actions.iter().filter(|action| matches!(action, Action::Transaction(_))).count()
@@ -484,12 +484,12 @@ impl Plan {
 }
 
 impl Transaction {
-    /// A serializable transaction of these steps.
+    /// Creates a serializable transaction of these steps.
     pub fn of(steps: impl IntoIterator<Item = Step>) -> Self {
         Self { steps: steps.into_iter().collect(), ..Self::default() }
     }
 
-    /// A transaction that only reads.
+    /// Creates a transaction that only reads.
     pub fn reading(steps: impl IntoIterator<Item = Step>) -> Self {
         Self { read_only: true, ..Self::of(steps) }
     }

@@ -159,12 +159,12 @@ impl Recorded {
         if runs.is_empty() { Err(RecordingError::Empty) } else { Ok(Self { runs }) }
     }
 
-    /// How many runs, and how many transactions, there are.
+    /// Returns how many runs, and how many transactions, there are.
     pub fn len(&self) -> (usize, usize) {
         (self.runs.len(), self.runs.iter().map(Vec::len).sum())
     }
 
-    /// Whether there is nothing to play.
+    /// Returns whether there is nothing to play.
     pub fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }

@@ -201,7 +201,7 @@ impl<'a> Tx<'a> {
         self.record("create machine", answer, op)
     }
 
-    /// The state of a machine: in the history, the value of [`machine_key`].
+    /// Returns the state of a machine: in the history, the value of [`machine_key`].
     pub fn machine(&mut self, machine: &str) -> Result<Option<String>> {
         let answer = self.inner.machine(machine);
         let op = |read: &Read| Op::Get { key: machine_key(machine), read: read.clone() };
@@ -239,7 +239,7 @@ impl<'a> Tx<'a> {
         Ok(self.get(key)?.value)
     }
 
-    /// The number under a key, written as decimal text.
+    /// Returns the number under a key, written as decimal text.
     pub fn number(&mut self, key: impl AsRef<[u8]>) -> Result<Option<i64>> {
         let key = key.as_ref();
         match self.get(key)?.value {
@@ -248,7 +248,7 @@ impl<'a> Tx<'a> {
         }
     }
 
-    /// The number that `value`, read from `key`, stands for.
+    /// Returns the number that `value`, read from `key`, stands for.
     pub fn parse(&self, key: &[u8], value: &[u8]) -> Result<i64> {
         parse(value).ok_or_else(|| {
             let key = String::from_utf8_lossy(key);
@@ -268,12 +268,12 @@ impl<'a> Tx<'a> {
         self.runner.environment.sleep(duration);
     }
 
-    /// The time at which the transaction began.
+    /// Returns the time at which the transaction began.
     pub fn begun(&self) -> Duration {
         self.begun
     }
 
-    /// The time now.
+    /// Returns the time now.
     pub fn now(&self) -> Duration {
         self.runner.environment.now()
     }
@@ -287,7 +287,7 @@ impl<'a> Tx<'a> {
         self.rng = ChaCha8Rng::seed_from_u64(seed);
     }
 
-    /// The index of the transaction in the history.
+    /// Returns the index of the transaction in the history.
     pub fn index(&self) -> TxnIndex {
         self.index
     }
@@ -350,7 +350,7 @@ impl<'a> Tx<'a> {
     }
 }
 
-/// The number that a value stands for: decimal text.
+/// Returns the number that a value stands for: decimal text.
 pub(crate) fn parse(value: &[u8]) -> Option<i64> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }

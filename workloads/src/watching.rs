@@ -84,7 +84,7 @@ pub(crate) fn watch(
     Ok(())
 }
 
-/// The version of a snapshot that is taken now.
+/// Returns the version of a snapshot that is taken now.
 fn shown(runner: &Runner<'_>) -> Result<Version> {
     let txn = runner.store.begin(&TxnOptions { read_only: true, ..TxnOptions::default() })?;
     txn.start_version().ok_or_else(|| StoreError::Refused("a store that is watched tells versions".into()))

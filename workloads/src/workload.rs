@@ -55,18 +55,18 @@ use crate::tx::Tx;
 
 /// A workload: plans what clients do, and checks what came of it.
 pub trait Workload: Send + Sync {
-    /// Its name, as users type it.
+    /// Returns its name, as users type it.
     fn name(&self) -> &str;
 
-    /// What it is good for.
+    /// Returns what it is good for.
     fn about(&self) -> About;
 
-    /// Its parameters with their values, for reports and traces.
+    /// Returns its parameters with their values, for reports and traces.
     fn parameters(&self) -> serde_json::Value {
         serde_json::Value::Null
     }
 
-    /// Whether it makes sense on a store that can do this.
+    /// Returns whether it makes sense on a store that can do this.
     fn runs_on(&self, capabilities: &Capabilities) -> bool {
         let _ = capabilities;
         true
@@ -98,8 +98,8 @@ pub trait Workload: Send + Sync {
         Err(StoreError::Refused(format!("the workload has no step of its own named {step}")))
     }
 
-    /// What the evidence has against the store. Broken assertions, refusals that were not expected and reads
-    /// that changed within a transaction need no check here: [`verdict`] adds them.
+    /// Returns what the evidence has against the store. Broken assertions, refusals that were not expected
+    /// and reads that changed within a transaction need no check here: [`verdict`] adds them.
     fn check(&self, evidence: &Evidence<'_>) -> Vec<Finding>;
 }
 
@@ -130,7 +130,7 @@ impl Default for Scale {
 }
 
 impl Scale {
-    /// The sessions of the clients.
+    /// Returns the sessions of the clients.
     pub fn sessions(&self) -> impl Iterator<Item = u32> + use<> {
         (0..self.clients).map(|client| FIRST_CLIENT + client)
     }
@@ -162,7 +162,7 @@ impl Finding {
     }
 }
 
-/// All findings: those of the workload, and those that every workload shares.
+/// Returns all findings: those of the workload, and those that every workload shares.
 pub fn verdict(workload: &dyn Workload, evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut findings = evidence.broken_assertions();
     findings.extend(evidence.refusals());

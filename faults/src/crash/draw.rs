@@ -56,7 +56,7 @@ struct Draw<'a> {
 }
 
 impl Draw<'_> {
-    /// A point between any two pending changes.
+    /// Draws a point between any two pending changes.
     fn prefix_end(&mut self, volume: &Volume) -> u64 {
         let changes = volume.inodes.values().flat_map(|inode| &inode.dirty).map(|change| change.operation);
         let entries = volume.directory.pending.iter().map(|change| change.operation);
@@ -211,7 +211,7 @@ impl Draw<'_> {
         }
     }
 
-    /// The length that is found: each growth survives or not, truncations as decided.
+    /// Draws the length that is found: each growth survives or not, truncations as decided.
     fn len(&mut self, inode: &Inode, kept: &[Kept]) -> u64 {
         let mut len = inode.durable.len();
         for (index, change) in inode.dirty.iter().enumerate() {
@@ -289,7 +289,7 @@ impl Draw<'_> {
     }
 }
 
-/// All of these changes, whole.
+/// Returns all of these changes, whole.
 pub(crate) fn whole(changes: &[Change]) -> Vec<Kept> {
     (changes.iter().enumerate())
         .filter_map(|(change, what)| what.range().map(|range| Kept { change, range }))
@@ -300,8 +300,8 @@ fn is_write(change: &Change) -> bool {
     matches!(change.what, ChangeKind::Write { .. })
 }
 
-/// Whether a change writes zeros over nothing, as preallocation does: then its pieces need no draws of their
-/// own.
+/// Returns whether a change writes zeros over nothing, as preallocation does: then its pieces need no draws
+/// of their own.
 fn is_void(inode: &Inode, index: usize) -> bool {
     let Change { what: ChangeKind::Write { offset, data: Data::Zeros(len), .. }, .. } = &inode.dirty[index]
     else {

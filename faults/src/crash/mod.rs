@@ -102,7 +102,7 @@ impl CrashOdds {
         Self::only(CrashStyle::KeepAll)
     }
 
-    /// The default odds, in one style.
+    /// Returns the default odds, in one style.
     pub fn only(style: CrashStyle) -> Self {
         let styles = CrashStyle::ALL.map(|other| u32::from(other == style));
         Self { styles, ..Self::default() }

@@ -93,13 +93,13 @@ impl Directory {
         self.pending.clear();
     }
 
-    /// All files that some name means, or may mean after a power cut.
+    /// Returns all files that some name means, or may mean after a power cut.
     pub(crate) fn known(&self) -> BTreeSet<InodeId> {
         let named = self.current.values().chain(self.durable.values()).copied();
         named.chain(self.pending.iter().map(|change| change.inode)).collect()
     }
 
-    /// Whether any name means this file, or may after a power cut.
+    /// Returns whether any name means this file, or may after a power cut.
     pub(crate) fn knows(&self, inode: InodeId) -> bool {
         self.current.values().chain(self.durable.values()).any(|known| *known == inode)
             || self.pending.iter().any(|change| change.inode == inode)

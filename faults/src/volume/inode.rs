@@ -89,7 +89,7 @@ impl Inode {
         }
     }
 
-    /// A file whose content is on the medium.
+    /// Creates a file whose content is on the medium.
     pub(crate) fn durable(name: Arc<str>, content: Pages) -> Self {
         Self { cached: content.clone(), durable: content, ..Self::new(name) }
     }
@@ -141,7 +141,7 @@ impl Inode {
         Ok(read)
     }
 
-    /// The sectors of a range that hold synced content and nothing newer, so that they can decay.
+    /// Returns the sectors of a range that hold synced content and nothing newer, so that they can decay.
     pub(crate) fn settled_sectors(&self, range: Range<u64>) -> Vec<u64> {
         let end = range.end.min(self.durable.len());
         if range.start >= end {
@@ -206,7 +206,7 @@ impl Inode {
         }
     }
 
-    /// The medium's bytes, zeros where it has none.
+    /// Returns the medium's bytes, zeros where it has none.
     fn durable_at(&self, offset: u64, len: u64) -> Vec<u8> {
         let mut bytes = self.durable.bytes(offset..offset + len);
         bytes.resize(super::pages::to_usize(len), 0);
@@ -215,7 +215,7 @@ impl Inode {
 }
 
 impl Change {
-    /// The bytes that the change touched.
+    /// Returns the bytes that the change touched.
     pub(crate) fn range(&self) -> Option<Range<u64>> {
         match &self.what {
             ChangeKind::Write { offset, data, .. } => Some(*offset..offset + data.len()),

@@ -80,7 +80,7 @@ impl Volume {
         self.directory.change(EntryChange { operation, inode: id, what });
     }
 
-    /// The same, with nothing open.
+    /// Returns the same, with nothing open.
     pub(crate) fn closed(&self) -> Self {
         let mut volume = self.clone();
         for inode in volume.inodes.values_mut().filter(|inode| inode.handles > 0) {
@@ -139,12 +139,12 @@ impl Volume {
             .sum()
     }
 
-    /// The content of every file as calls see it, damage not applied.
+    /// Returns the content of every file as calls see it, damage not applied.
     pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
         self.contents(&self.directory.current, |inode| &inode.cached)
     }
 
-    /// The content of every file if nothing unsynced survived.
+    /// Returns the content of every file if nothing unsynced survived.
     pub(crate) fn durable_files(&self) -> BTreeMap<String, Vec<u8>> {
         self.contents(&self.directory.durable, |inode| &inode.durable)
     }
@@ -158,7 +158,7 @@ impl Volume {
             .collect()
     }
 
-    /// A hash of what the medium has: names, lengths, contents. The same on every machine.
+    /// Returns a hash of what the medium has: names, lengths, contents. The same on every machine.
     pub(crate) fn durable_digest(&self) -> u128 {
         let mut hasher = Hasher::new();
         for (name, id) in &self.directory.durable {

@@ -66,7 +66,7 @@ impl Pages {
         len
     }
 
-    /// The bytes of a range; shorter if the file ends before.
+    /// Returns the bytes of a range; shorter if the file ends before.
     pub(crate) fn bytes(&self, range: Range<u64>) -> Vec<u8> {
         let end = range.end.min(self.len).max(range.start);
         let mut bytes = vec![0; to_usize(end - range.start)];
@@ -135,18 +135,18 @@ impl Pages {
         }
     }
 
-    /// The pages that hold anything, in order.
+    /// Returns the pages that hold anything, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, &Arc<Page>)> {
         self.pages.iter().map(|(index, page)| (*index, page))
     }
 
-    /// Whether no page is kept for this range, so that it is all zeros.
+    /// Returns whether no page is kept for this range, so that it is all zeros.
     pub(crate) fn is_hole(&self, range: Range<u64>) -> bool {
         let first = range.start / PAGE;
         self.pages.range(first..range.end.div_ceil(PAGE).max(first)).next().is_none()
     }
 
-    /// Whether this range is all zeros.
+    /// Returns whether this range is all zeros.
     pub(crate) fn is_zero(&self, range: Range<u64>) -> bool {
         pages_of(range.start, range.end - range.start)
             .all(|(index, within, _)| self.pages.get(&index).is_none_or(|page| is_zero(&page[within])))

@@ -58,7 +58,8 @@ pub(crate) enum Fill {
 }
 
 impl Volume {
-    /// The disk after a power cut that left exactly this: everything on it is durable, nothing is open.
+    /// Returns the disk after a power cut that left exactly this: everything on it is durable, nothing is
+    /// open.
     pub(crate) fn after_power_cut(&self, survival: &Survival) -> Self {
         let mut entries = self.directory.durable.clone();
         for kept in &survival.entries {

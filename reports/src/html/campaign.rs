@@ -8,7 +8,7 @@ use crate::document::RenderError;
 use crate::plot::{Plot, bar, curve};
 use crate::{Campaign, MutantTotal, Verdict, words};
 
-/// A campaign.
+/// Renders a campaign.
 pub(crate) fn campaign(campaign: &Campaign) -> Result<String, RenderError> {
     let page = Page {
         frame: Frame::new(&campaign.title, include_str!("../../templates/campaign.js")),
@@ -260,7 +260,7 @@ fn plots(campaign: &Campaign) -> askama::Result<Vec<String>> {
     Ok(plots)
 }
 
-/// The share of trials that had found a bug, over seeds.
+/// Returns the share of trials that had found a bug, over seeds.
 fn detection(mutant: &MutantTotal) -> Vec<(f64, f64)> {
     let mut found = mutant.found_after.clone();
     found.sort_unstable();

@@ -16,7 +16,7 @@ use crate::{
     Anomaly, EdgeKind, Fault, FrontierPoint, Lane, LaneId, Life, Report, Time, Txn, TxnId, Verdict, words,
 };
 
-/// One run.
+/// Renders one run.
 pub(crate) fn run(report: &Report) -> Result<String, RenderError> {
     let mut anomalies = Vec::new();
     for (index, anomaly) in report.anomalies.iter().enumerate() {
@@ -37,7 +37,7 @@ pub(crate) fn run(report: &Report) -> Result<String, RenderError> {
     Ok(page.render()?)
 }
 
-/// The words that a page of this run uses, and what they mean.
+/// Returns the words that a page of this run uses, and what they mean.
 fn glossary(report: &Report) -> Vec<(String, &'static str)> {
     let mut rows: Vec<&str> = report.violations.iter().map(|violation| violation.contract.as_str()).collect();
     rows.sort_unstable();
@@ -123,7 +123,7 @@ struct Data<'a> {
     blamed: Vec<TxnId>,
 }
 
-/// Each time less the one before it.
+/// Returns each time less the one before it.
 fn differences(times: impl Iterator<Item = Time>) -> Vec<Time> {
     let mut before = 0;
     times.map(|at| at.saturating_sub(std::mem::replace(&mut before, at))).collect()

@@ -111,7 +111,7 @@ pub fn play(seed: u64, aim: Aim) -> Found {
     Found::Held
 }
 
-/// The first cut before a sync, when the header has been written; the second one around a sync of the
+/// Returns the first cut before a sync, when the header has been written; the second one around a sync of the
 /// recovery.
 fn at_header(cut: u32, rng: &mut ChaCha8Rng) -> CrashPoint {
     let (nth, side) = if cut == 0 {
@@ -139,7 +139,7 @@ struct Model {
     payloads: Vec<(u64, Vec<u8>, Option<u64>)>,
 }
 
-/// One life: open, compare, commit until the power goes out or enough was done.
+/// Runs one life: open, compare, commit until the power goes out or enough was done.
 fn live(disk: &SimDisk, model: &mut Model, rng: &mut ChaCha8Rng, aim: Aim) -> Result<(), Found> {
     let database = match open(disk) {
         Ok(database) => database,
@@ -208,7 +208,7 @@ fn commit(database: &Database, number: u64, payload: &[u8], victim: Option<u64>)
 }
 
 impl Model {
-    /// The number of the commit whose state the database holds.
+    /// Returns the number of the commit whose state the database holds.
     fn compare(&self, database: &Database) -> Result<u64, Found> {
         let torn = |error: &dyn std::fmt::Display| Found::Torn(format!("a read failed: {error}"));
         let txn = database.begin_read().map_err(|error| torn(&error))?;

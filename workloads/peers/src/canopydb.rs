@@ -56,7 +56,7 @@ impl CanopyStore {
         Ok(Self { database, durability })
     }
 
-    /// The database.
+    /// Returns the database.
     pub fn database(&self) -> &Database {
         &self.database
     }

@@ -56,12 +56,12 @@ impl FjallStore {
         Ok(Self { database, keyspace, durability })
     }
 
-    /// The database.
+    /// Returns the database.
     pub fn database(&self) -> &OptimisticTxDatabase {
         &self.database
     }
 
-    /// Where the keys are.
+    /// Returns where the keys are.
     pub fn keyspace(&self) -> &OptimisticTxKeyspace {
         &self.keyspace
     }

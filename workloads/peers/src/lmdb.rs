@@ -67,12 +67,12 @@ impl LmdbStore {
         Ok(Self { environment, database, durability })
     }
 
-    /// The environment.
+    /// Returns the environment.
     pub fn environment(&self) -> &Environment {
         &self.environment
     }
 
-    /// Where the keys are.
+    /// Returns where the keys are.
     pub fn database(&self) -> Database {
         self.database
     }
@@ -187,7 +187,7 @@ fn scan(
 
 type Place<'a> = Option<(&'a [u8], &'a [u8])>;
 
-/// The last key before `end`.
+/// Returns the last key before `end`.
 fn place_before<'a>(cursor: &impl Cursor<'a>, end: Option<&[u8]>) -> Result<Place<'a>> {
     let behind = match end {
         Some(end) => seek(cursor, Some(end), op::SET_RANGE)?,

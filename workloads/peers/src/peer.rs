@@ -40,7 +40,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// All that were compiled in.
+    /// Returns all that were compiled in.
     pub fn all() -> Vec<Self> {
         vec![
             #[cfg(feature = "canopydb")]
@@ -64,7 +64,7 @@ impl Peer {
         ]
     }
 
-    /// The one of this name, if it was compiled in.
+    /// Returns the one of this name, if it was compiled in.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::all().into_iter().find(|peer| peer.name == name)
     }

@@ -57,7 +57,7 @@ impl RedbStore {
         Ok(Self { database, durability })
     }
 
-    /// The database.
+    /// Returns the database.
     pub fn database(&self) -> &Database {
         &self.database
     }

@@ -53,7 +53,7 @@ impl RocksStore {
         Ok(Self { database, durability })
     }
 
-    /// The database.
+    /// Returns the database.
     pub fn database(&self) -> &OptimisticTransactionDB {
         &self.database
     }

@@ -51,7 +51,7 @@ impl SkipStore {
         }
     }
 
-    /// The database.
+    /// Returns the database.
     pub fn database(&self) -> &SerializableDb<Slice, Slice> {
         &self.database
     }

@@ -50,7 +50,7 @@ impl SledStore {
         Ok(Self { database, durability })
     }
 
-    /// The database, whose default tree holds the keys.
+    /// Returns the database, whose default tree holds the keys.
     pub fn database(&self) -> &Db {
         &self.database
     }

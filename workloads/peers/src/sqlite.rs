@@ -72,7 +72,7 @@ impl SqliteStore {
         connect(&self.file, self.durability)
     }
 
-    /// The connection that writes, for as long as the guard is held.
+    /// Returns the connection that writes, for as long as the guard is held.
     pub fn writer(&self) -> MutexGuard<'_, Connection> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }

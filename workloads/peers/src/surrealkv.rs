@@ -53,7 +53,7 @@ impl SurrealStore {
         Ok(Self { tree, runtime, durability })
     }
 
-    /// The tree.
+    /// Returns the tree.
     pub fn tree(&self) -> &Tree {
         &self.tree
     }

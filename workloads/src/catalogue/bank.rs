@@ -115,7 +115,7 @@ fn key(account: u32) -> String {
     format!("{ACCOUNTS}{account:04}")
 }
 
-/// What the setup deposited, as its last transaction that may have counted says.
+/// Returns what the setup deposited, as its last transaction that may have counted says.
 fn opening_total(evidence: &Evidence<'_>) -> Option<i64> {
     let opened = |txn: &&Txn| {
         txn.session == SETUP && matches!(txn.outcome, Outcome::Committed { .. } | Outcome::Unknown { .. })
@@ -124,8 +124,8 @@ fn opening_total(evidence: &Evidence<'_>) -> Option<i64> {
     setup.ops.iter().map(|op| if let Op::Put { value, .. } = op { parse(value) } else { Some(0) }).sum()
 }
 
-/// The total of a scan over all accounts: `Some(None)` if one of them is no number. A database without
-/// accounts has no total: the setup may not be there yet, or be lost in a mode that allows it.
+/// Returns the total of a scan over all accounts: `Some(None)` if one of them is no number. A database
+/// without accounts has no total: the setup may not be there yet, or be lost in a mode that allows it.
 fn scanned_total(op: &Op) -> Option<Option<i64>> {
     match op {
         Op::Scan { range, limit: None, entries, .. }

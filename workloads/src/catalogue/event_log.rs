@@ -103,7 +103,7 @@ fn name(stream: u32) -> String {
     format!("stream-{stream}")
 }
 
-/// Two neighbours in the stream whose commits came in the other order.
+/// Finds two neighbours in the stream whose commits came in the other order.
 fn disorder(evidence: &Evidence<'_>, stream: &[u8]) -> Option<Finding> {
     let last = evidence.final_list(stream)?;
     let version = |event| -> Option<(Version, u32)> {
@@ -121,7 +121,7 @@ fn disorder(evidence: &Evidence<'_>, stream: &[u8]) -> Option<Finding> {
     Some(Finding::violation("events are in commit order", message, [swapped[0].1, swapped[1].1]))
 }
 
-/// A stream that begins before where it must have been truncated.
+/// Finds a stream that begins before where it must have been truncated.
 fn come_back(evidence: &Evidence<'_>, stream: &str) -> Option<Finding> {
     let txn_of = |note: &Note| evidence.history.txns.get(note.txn? as usize);
     let truncated = evidence.notes.iter().filter_map(|note| match &note.what {

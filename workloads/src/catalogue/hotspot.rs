@@ -87,7 +87,7 @@ pub(super) fn audit_counters(plan: &mut Plan, keys: impl Iterator<Item = String>
     plan.audit.actions.push(Transaction::reading(keys.map(|key| Step::Get { key })).into());
 }
 
-/// What speaks against counters that transactions raise by 1 with [`Step::Add`].
+/// Returns what speaks against counters that transactions raise by 1 with [`Step::Add`].
 pub(super) fn check_counters(evidence: &Evidence<'_>, keys: impl Iterator<Item = String>) -> Vec<Finding> {
     let check = |key: String| {
         let mut findings = lost_updates(evidence, key.as_bytes());
@@ -97,7 +97,7 @@ pub(super) fn check_counters(evidence: &Evidence<'_>, keys: impl Iterator<Item =
     keys.flat_map(check).collect()
 }
 
-/// Two increments that were acked in one life and wrote the same number: one of them is lost.
+/// Finds two increments that were acked in one life and wrote the same number: one of them is lost.
 fn lost_updates(evidence: &Evidence<'_>, key: &[u8]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut wrote: BTreeMap<(u32, &Bytes), &Txn> = BTreeMap::new();

@@ -123,7 +123,7 @@ fn torn(txn: &Txn, wanted: &Range) -> Option<String> {
     None
 }
 
-/// The mark of a value, and how many keys carry it.
+/// Returns the mark of a value, and how many keys carry it.
 fn mark(value: &Bytes) -> Option<(&[u8], usize)> {
     let mut parts = value.split(|byte| *byte == b'/');
     let mark = parts.next()?;

@@ -56,13 +56,13 @@ use crate::recorded::{self, Recorded};
 use crate::store::{Isolation, Range};
 use crate::workload::{Finding, Scale, Workload};
 
-/// All of them, with their default parameters.
+/// Returns all of them, with their default parameters.
 pub fn all() -> Vec<Box<dyn Workload>> {
     CATALOGUE.iter().filter_map(|(_, make)| make(serde_json::Value::Null)).collect()
 }
 
-/// The one with this name. `parameters` replaces those it names; `Null` replaces none. A recording is judged
-/// without its file, so it is known here too.
+/// Returns the one with this name. `parameters` replaces those it names; `Null` replaces none. A recording is
+/// judged without its file, so it is known here too.
 pub fn by_name(name: &str, parameters: serde_json::Value) -> Option<Box<dyn Workload>> {
     if name == recorded::NAME {
         return Some(Box::new(Recorded::default()));
@@ -103,7 +103,7 @@ fn make<W: Workload + Default + DeserializeOwned + 'static>(
     Some(Box::new(workload))
 }
 
-/// The parameters of a workload as a value.
+/// Returns the parameters of a workload as a value.
 fn parameters_of(workload: &impl Serialize) -> serde_json::Value {
     serde_json::to_value(workload).unwrap_or_default()
 }

@@ -126,7 +126,8 @@ pub(super) fn without_winner(evidence: &Evidence<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whether the writes of a transaction can be the cause of a conflict. Of a range only the start is known.
+/// Returns whether the writes of a transaction can be the cause of a conflict. Of a range only the start is
+/// known.
 fn wins(txn: &Txn, conflict: &Conflict) -> bool {
     txn.ops.iter().any(|op| match op {
         Op::Put { key, .. }

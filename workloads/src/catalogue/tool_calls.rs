@@ -144,7 +144,7 @@ fn torn(txn: &Txn, agent: &str) -> Option<Finding> {
     Some(Finding::violation(rule, message, [txn.index]))
 }
 
-/// A step that was acked, and has left nothing.
+/// Finds a step that was acked, and has left nothing.
 fn missing(evidence: &Evidence<'_>, agent: &str) -> Vec<Finding> {
     let prefix = results(agent);
     let Some(last) = evidence.final_entries(&prefix) else { return Vec::new() };

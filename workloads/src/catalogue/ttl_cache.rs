@@ -107,7 +107,7 @@ fn begun(evidence: &Evidence<'_>, txn: &Txn) -> Option<[u64; 2]> {
     })
 }
 
-/// The latest that the store's clock can have shown at the ack of a transaction.
+/// Returns the latest that the store's clock can have shown at the ack of a transaction.
 fn acked(evidence: &Evidence<'_>, txn: &Txn) -> Option<u64> {
     evidence.notes.iter().filter(|note| note.txn == Some(txn.index)).find_map(|note| match note.what {
         NoteKind::Acked { wall } => Some(wall),
@@ -115,7 +115,7 @@ fn acked(evidence: &Evidence<'_>, txn: &Txn) -> Option<u64> {
     })
 }
 
-/// A value that was read though its time was over before the transaction began.
+/// Finds a value that was read though its time was over before the transaction began.
 fn too_late(evidence: &Evidence<'_>, txn: &Txn, key: &[u8], value: &Bytes) -> Option<Finding> {
     let (writer, ttl_ms) = evidence.effective().find_map(|writer| {
         writer.ops.iter().find_map(|op| match op {
@@ -139,7 +139,7 @@ fn too_late(evidence: &Evidence<'_>, txn: &Txn, key: &[u8], value: &Bytes) -> Op
     })
 }
 
-/// A key that was missing though its last writer gave it more time. Only if it is sure who was last.
+/// Finds a key that was missing though its last writer gave it more time. Only if it is sure who was last.
 fn too_early(evidence: &Evidence<'_>, txn: &Txn, key: &[u8]) -> Option<Finding> {
     if txn.ops.iter().any(|op| written(op, key).is_some()) {
         return None;

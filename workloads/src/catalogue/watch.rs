@@ -149,7 +149,7 @@ struct Span<'a> {
     behind: Option<(Version, Version)>,
 }
 
-/// All spans, in the order in which clients wrote them down.
+/// Returns all spans, in the order in which clients wrote them down.
 fn spans<'a>(evidence: &Evidence<'a>) -> Vec<Span<'a>> {
     let mut open: BTreeMap<Session, Span<'a>> = BTreeMap::new();
     let mut spans = Vec::new();
@@ -234,8 +234,8 @@ impl<'a> Facts<'a> {
         None
     }
 
-    /// A commit that is not all that one transaction wrote, or that has another version than it was acked
-    /// with.
+    /// Finds a commit that is not all that one transaction wrote, or that has another version than it was
+    /// acked with.
     fn not_what_was_written(&self, span: &Span<'_>) -> Option<Finding> {
         span.told.iter().find_map(|commit| {
             let index = self.by(commit)?;
@@ -267,7 +267,8 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// A commit that is not there: of no transaction, of one that was aborted, or told as durable and lost.
+    /// Finds a commit that is not there: of no transaction, of one that was aborted, or told as durable and
+    /// lost.
     fn ghost(&self, span: &Span<'_>) -> Option<Finding> {
         span.told.iter().find_map(|commit| {
             let rule = "no ghost is told";
@@ -286,7 +287,8 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// A commit that should have been told between two that were, or before it was said that there is none.
+    /// Finds a commit that should have been told between two that were, or before it was said that there is
+    /// none.
     fn hole(&self, span: &Span<'_>) -> Option<Finding> {
         let told: BTreeSet<_> = span.told.iter().filter_map(|commit| self.by(commit)).collect();
         let last = span.told.last().map_or(span.after, |commit| commit.version);
@@ -311,13 +313,14 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// Whether a transaction had its effects in the life of a span, if it had them at all when it was told.
+    /// Returns whether a transaction had its effects in the life of a span, if it had them at all when it was
+    /// told.
     fn was_there(&self, txn: &Txn, span: &Span<'_>) -> bool {
         let survived = || self.survivors.as_ref().is_some_and(|survivors| survivors.contains(&txn.index));
         txn.life == span.life || (txn.life < span.life && survived())
     }
 
-    /// Whether a watch that was asked at `called` had to tell it.
+    /// Returns whether a watch that was asked at `called` had to tell it.
     fn was_to_be_told(&self, txn: &Txn, span: &Span<'_>, called: Time) -> bool {
         let Outcome::Committed { acked, durable, .. } = txn.outcome else { return false };
         txn.life < span.life
@@ -325,8 +328,8 @@ impl<'a> Facts<'a> {
             || (span.keeps_up && !span.durable && acked < called)
     }
 
-    /// The transaction of a commit, by the first value in it. One that only deletes holds no name: then by
-    /// the version that it was acked with, or, if it never was, by what it did.
+    /// Returns the transaction of a commit, by the first value in it. One that only deletes holds no name:
+    /// then by the version that it was acked with, or, if it never was, by what it did.
     fn by(&self, commit: &WatchedCommit) -> Option<TxnIndex> {
         let named = commit.writes.iter().find_map(|(_, value)| writer(value.as_deref()?));
         let deletes_only = commit.writes.iter().all(|(_, value)| value.is_none());
@@ -362,7 +365,7 @@ fn fell_behind(span: &Span<'_>) -> Option<Finding> {
     })
 }
 
-/// The last writes of a transaction below the prefix.
+/// Returns the last writes of a transaction below the prefix.
 fn watched(txn: &Txn) -> BTreeMap<&Key, Option<&Bytes>> {
     let mut writes = BTreeMap::new();
     for op in &txn.ops {
@@ -376,7 +379,7 @@ fn watched(txn: &Txn) -> BTreeMap<&Key, Option<&Bytes>> {
     writes
 }
 
-/// The transaction that wrote a value: it is in its text.
+/// Returns the transaction that wrote a value: it is in its text.
 fn writer(value: &[u8]) -> Option<TxnIndex> {
     let text = std::str::from_utf8(value).ok()?.strip_prefix('t')?;
     text.split('.').next()?.parse().ok()

@@ -112,7 +112,7 @@ fn in_two_places(txn: &Txn) -> Option<Finding> {
     None
 }
 
-/// A job that was acked into the queue, and is nowhere.
+/// Finds a job that was acked into the queue, and is nowhere.
 fn lost(evidence: &Evidence<'_>) -> Vec<Finding> {
     let Some(last) = evidence.final_entries(&prefix()) else { return Vec::new() };
     let mut findings = Vec::new();
@@ -127,7 +127,7 @@ fn lost(evidence: &Evidence<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Two that completed one job, and both were acked in one life, or must both have survived.
+/// Finds two that completed one job, and both were acked in one life, or must both have survived.
 fn done_twice(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut done: BTreeMap<&Key, Vec<&Txn>> = BTreeMap::new();

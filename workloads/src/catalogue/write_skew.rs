@@ -102,7 +102,7 @@ fn pair(pair: u32) -> [String; 2] {
     [format!("pair/{pair}/left"), format!("pair/{pair}/right")]
 }
 
-/// What a transaction read both accounts to hold, before it wrote any of them.
+/// Returns what a transaction read both accounts to hold, before it wrote any of them.
 fn total(txn: &Txn, left: &str, right: &str) -> Option<i64> {
     let before = txn.ops.iter().take_while(|op| matches!(op, Op::Get { .. }));
     let reads: Vec<_> = before.collect();

@@ -174,7 +174,7 @@ mod tests {
         fn sleep(&self, _duration: Duration) {}
     }
 
-    /// What became of the attempts at one transaction, and what the client wrote down of it.
+    /// Returns what became of the attempts at one transaction, and what the client wrote down of it.
     fn outcomes(rivals: u32, attempts_max: u32) -> (Vec<Outcome>, (u32, Ending)) {
         let store = Rivalry { inner: MemoryStore::new(), rivals };
         let workload = catalogue::by_name("retry-storm", serde_json::Value::Null).expect("it exists");

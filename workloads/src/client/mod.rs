@@ -161,7 +161,7 @@ impl Runner<'_> {
         self.answered(session, index, plan, progress, did, answer)
     }
 
-    /// How a transaction runs, by its plan.
+    /// Returns how a transaction runs, by its plan.
     fn options(&self, plan: &Transaction, progress: &Progress) -> TxnOptions {
         let run = plan.run.and_then(|slot| held(progress, slot));
         TxnOptions {

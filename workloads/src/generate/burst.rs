@@ -17,7 +17,7 @@ impl Burst {
     /// Never pauses.
     pub const NONE: Self = Self { length: 0, pause_micros_max: 0 };
 
-    /// The pause after action number `done` (from 1), if there is one.
+    /// Returns the pause after action number `done` (from 1), if there is one.
     pub fn pause(&self, done: u32, rng: &mut ChaCha8Rng) -> Option<u64> {
         let due = self.length > 0 && self.pause_micros_max > 0 && done.is_multiple_of(self.length);
         due.then(|| rng.random_range(1..=self.pause_micros_max))

@@ -67,12 +67,12 @@ impl Recorder {
         recorder
     }
 
-    /// The next point in the global order.
+    /// Returns the next point in the global order.
     pub fn tick(&self) -> Time {
         self.log().tick()
     }
 
-    /// The last point in the global order that was given out.
+    /// Returns the last point in the global order that was given out.
     pub fn now(&self) -> Time {
         self.log().clock
     }
@@ -195,22 +195,22 @@ impl Recorder {
         self.log().promises += 1;
     }
 
-    /// How often a client was told that something is durable: by a commit, a ticket or a flush.
+    /// Returns how often a client was told that something is durable: by a commit, a ticket or a flush.
     pub fn promises(&self) -> u64 {
         self.log().promises
     }
 
-    /// How many events were recorded so far.
+    /// Returns how many events were recorded so far.
     pub fn len(&self) -> usize {
         self.log().events.len()
     }
 
-    /// Whether nothing was recorded yet.
+    /// Returns whether nothing was recorded yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// A copy of the events so far.
+    /// Returns a copy of the events so far.
     pub fn events(&self) -> Vec<Event> {
         self.log().events.clone()
     }
@@ -220,7 +220,7 @@ impl Recorder {
         look(&self.log().events)
     }
 
-    /// The history so far.
+    /// Returns the history so far.
     ///
     /// # Errors
     /// When a client recorded events of a transaction that it never began.

@@ -61,17 +61,17 @@ struct Data {
 }
 
 impl MemoryStore {
-    /// An empty store in which no key expires: its clock stands still.
+    /// Creates an empty store in which no key expires: its clock stands still.
     pub fn new() -> Self {
         Self::with(Arc::new(|| Duration::ZERO), None)
     }
 
-    /// An empty store with a clock.
+    /// Creates an empty store with a clock.
     pub fn with_clock(clock: Clock) -> Self {
         Self::with(clock, None)
     }
 
-    /// An empty store that is wrong in one way.
+    /// Creates an empty store that is wrong in one way.
     pub fn broken(flaw: Flaw, clock: Clock) -> Self {
         Self::with(clock, Some(flaw))
     }

@@ -6,7 +6,7 @@ use super::txn::MemoryTxn;
 use crate::store::{Bytes, Expected, Result, StoreError, StoreTxn, StreamEvent, list_codec, machine_key};
 
 impl MemoryTxn<'_> {
-    /// The list with one element more, or with two, or with the element in the wrong place.
+    /// Returns the list with one element more, or with two, or with the element in the wrong place.
     pub(super) fn appended(&self, list: Bytes, element: &[u8]) -> Result<Bytes> {
         let mut elements = list_codec::elements(&list)
             .ok_or_else(|| StoreError::Refused("the value under this key is not a list".into()))?;
@@ -28,7 +28,7 @@ impl MemoryTxn<'_> {
         (0..).zip(elements).map(event).collect()
     }
 
-    /// How many events the stream proves to have.
+    /// Returns how many events the stream proves to have.
     pub(super) fn proven(&self, events: usize) -> u64 {
         let events = events as u64;
         if self.has(Flaw::BrokenChain) { events.saturating_sub(1) } else { events }

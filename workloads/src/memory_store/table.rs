@@ -13,7 +13,7 @@ pub(super) struct Value {
 }
 
 impl Value {
-    /// The bytes, unless they are deleted or have expired.
+    /// Returns the bytes, unless they are deleted or have expired.
     pub(super) fn at(&self, now: Duration) -> Option<&Bytes> {
         self.bytes.as_ref().filter(|_| self.expires.is_none_or(|expires| now < expires))
     }
@@ -32,23 +32,23 @@ impl Table {
         versions.insert(at, (version, value));
     }
 
-    /// The newest version of a key up to `bound`.
+    /// Returns the newest version of a key up to `bound`.
     pub(super) fn get(&self, key: &[u8], bound: Version) -> Option<&(Version, Value)> {
         self.keys.get(key)?.iter().rfind(|(version, _)| *version <= bound)
     }
 
-    /// The version of a key up to `bound`, 0 if it never existed.
+    /// Returns the version of a key up to `bound`, 0 if it never existed.
     pub(super) fn version(&self, key: &[u8], bound: Version) -> Version {
         self.get(key, bound).map_or(0, |(version, _)| *version)
     }
 
-    /// All versions of the keys in `range`, tombstones included, key by key.
+    /// Returns all versions of the keys in `range`, tombstones included, key by key.
     pub(super) fn versions(&self, range: &Range) -> impl Iterator<Item = (&Key, Version, &Value)> {
         let keys = self.keys.range(range.start.clone()..).take_while(|(key, _)| range.contains(key));
         keys.flat_map(|(key, versions)| versions.iter().map(move |(version, value)| (key, *version, value)))
     }
 
-    /// The newest versions of the keys in `range` up to `bound`, tombstones included.
+    /// Returns the newest versions of the keys in `range` up to `bound`, tombstones included.
     pub(super) fn range(
         &self,
         range: &Range,

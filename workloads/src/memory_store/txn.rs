@@ -45,7 +45,7 @@ impl<'a> MemoryTxn<'a> {
         if self.store.has(Flaw::MovingSnapshot) { Version::MAX } else { self.start }
     }
 
-    /// The time by which keys expire.
+    /// Returns the time by which keys expire.
     fn time(&self) -> Duration {
         if self.store.has(Flaw::RestlessExpiry) { self.store.now() } else { self.now }
     }
@@ -68,7 +68,7 @@ impl<'a> MemoryTxn<'a> {
         Ok(())
     }
 
-    /// Every conflict with the newest committed state.
+    /// Returns every conflict with the newest committed state.
     fn validate(&self, state: &Data) -> Vec<Conflict> {
         let mut conflicts = Vec::new();
         let table = &state.table;

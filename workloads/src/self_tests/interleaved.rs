@@ -115,7 +115,7 @@ struct Clients {
 }
 
 impl Clients {
-    /// One life: setup, clients, audit. False if it was cut.
+    /// Runs one life: setup, clients, audit. False if it was cut.
     fn live(&self, plan: &Plan) -> bool {
         if self.run(&plan.setup) != Stop::Finished {
             return false;

@@ -44,7 +44,7 @@ impl Iterated {
         Ok(given)
     }
 
-    /// All entries, in key order.
+    /// Returns all entries, in key order.
     pub fn into_entries(mut self) -> Vec<Entry> {
         self.front.extend(self.back.into_iter().rev());
         self.front

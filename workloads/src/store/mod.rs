@@ -152,7 +152,7 @@ pub struct Range {
 }
 
 impl Range {
-    /// All keys that start with `prefix`.
+    /// Returns all keys that start with `prefix`.
     pub fn prefix(prefix: &[u8]) -> Self {
         let mut end = prefix.to_vec();
         while end.last() == Some(&u8::MAX) {
@@ -164,7 +164,7 @@ impl Range {
         Self { start: prefix.to_vec(), end: (!end.is_empty()).then_some(end) }
     }
 
-    /// The part behind a key, or before it if `reverse`; all of it without one.
+    /// Returns the part behind a key, or before it if `reverse`; all of it without one.
     #[must_use]
     pub fn from_cursor(&self, cursor: Option<&[u8]>, reverse: bool) -> Self {
         let mut rest = self.clone();
@@ -176,7 +176,7 @@ impl Range {
         rest
     }
 
-    /// Whether `key` lies in the range.
+    /// Returns whether `key` lies in the range.
     pub fn contains(&self, key: &[u8]) -> bool {
         self.start.as_slice() <= key && self.end.as_ref().is_none_or(|end| key < end.as_slice())
     }
@@ -238,10 +238,10 @@ pub trait Store: Send + Sync {
     /// When it could not: nothing more is known of what was not durable before.
     fn flush(&self) -> Result<()>;
 
-    /// Its name, for reports.
+    /// Returns its name, for reports.
     fn name(&self) -> String;
 
-    /// What it can do beyond the methods without a default.
+    /// Returns what it can do beyond the methods without a default.
     fn capabilities(&self) -> Capabilities {
         Capabilities::default()
     }
@@ -324,7 +324,7 @@ pub(crate) fn run_again(
 
 /// A transaction. After an error of kind [`StoreError::Conflict`] only dropping it makes sense.
 pub trait StoreTxn {
-    /// The snapshot that it reads, where the store has versions.
+    /// Returns the snapshot that it reads, where the store has versions.
     fn start_version(&self) -> Option<Version>;
 
     /// Reads a key.
@@ -426,7 +426,7 @@ pub trait StoreTxn {
         self.put(&machine_key(machine), state.as_bytes())
     }
 
-    /// The state of a machine.
+    /// Returns the state of a machine.
     fn machine(&mut self, machine: &str) -> Result<Read> {
         self.get(&machine_key(machine))
     }
@@ -444,12 +444,12 @@ pub trait StoreTxn {
     fn abort(self: Box<Self>);
 }
 
-/// The key under which histories, and stores without event streams, keep a stream.
+/// Returns the key under which histories, and stores without event streams, keep a stream.
 pub fn stream_key(stream: &str) -> Key {
     format!("stream/{stream}").into_bytes()
 }
 
-/// The key under which histories, and stores without state machines, keep a machine.
+/// Returns the key under which histories, and stores without state machines, keep a machine.
 pub fn machine_key(machine: &str) -> Key {
     format!("machine/{machine}").into_bytes()
 }

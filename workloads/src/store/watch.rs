@@ -59,6 +59,6 @@ pub trait StoreWatch {
     /// When the version is older than the one at which to read anew.
     fn skip_to(&mut self, version: Version) -> Result<()>;
 
-    /// The version up to which all was answered.
+    /// Returns the version up to which all was answered.
     fn position(&self) -> Version;
 }
