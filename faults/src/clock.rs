@@ -12,7 +12,7 @@ use stormproof_env::{Clock, UnixMillis};
 pub struct ClockPlan {
     /// What the clock shows at first, in milliseconds since the Unix epoch.
     pub start_ms: u64,
-    /// How much too fast it goes, in millionths; negative for too slow.
+    /// How much too fast it runs, in parts per million; negative for too slow.
     pub skew_ppm: i64,
     /// Jumps, by administrators and time services.
     pub jumps: Vec<ClockJump>,
@@ -45,13 +45,13 @@ pub struct SimClock {
     life: Arc<std::sync::Mutex<Life>>,
 }
 
-/// What a clock knows of the life of the store that looks at it.
+/// What a clock knows of the life of the store that reads it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Life {
-    /// Since when it is being opened, and is open, in nanoseconds.
+    /// When its opening began, and when it was open, in nanoseconds.
     begun: u64,
     opened: u64,
-    /// The latest time of the lives before.
+    /// The latest time that an earlier life may have seen.
     before: UnixMillis,
 }
 
@@ -116,13 +116,13 @@ impl SimClock {
 }
 
 impl SimClock {
-    /// A life begins: a store is going to be opened.
+    /// Begins a life, in which a store is going to be opened.
     pub fn begin_life(&self) {
         let before = self.store_time_ever();
         *self.life() = Life { begun: self.elapsed_ns(), opened: u64::MAX, before };
     }
 
-    /// The store of this life is open.
+    /// Notes that the store of this life is open.
     pub fn opened(&self) {
         self.life().opened = self.elapsed_ns();
     }
@@ -151,7 +151,7 @@ impl SimClock {
         for (number, jump) in jumps.iter().enumerate() {
             let off_by = self.jumped(begun, jump.at_ns);
             let until = jumps.get(number + 1).map_or(elapsed_ns, |next| next.at_ns);
-            // Between two looks it may have been elsewhere.
+            // Between two readings of the clock it may have jumped away and back.
             let as_far =
                 |jump: &&&ClockJump| (self.jumped(begun, jump.at_ns) - off_by).abs() <= 2 * FOLLOWED_MS;
             let since = jumps[..=number].iter().find(as_far).map_or(until, |first| first.at_ns);
@@ -166,7 +166,7 @@ impl SimClock {
                 offsets.push(off_by);
             }
         }
-        // The clock drifts away from the monotonic one when it is not followed, or looked at rarely.
+        // The clock drifts away from the monotonic one when it is not followed, or rarely read.
         let since = jumps.first().map_or(elapsed_ns, |jump| jump.at_ns);
         let drifted = self.drift_ms(elapsed_ns) - self.drift_ms(since);
         let rarely = self.drift_ms(elapsed_ns) - self.drift_ms(begun.min(elapsed_ns));

@@ -1,5 +1,4 @@
-//! Where a crash is worth trying: named by what happens there, so that it stays meaningful when the code
-//! changes.
+//! Places to crash at, named by the operation there, so that they stay meaningful when the code changes.
 
 use std::fmt;
 
@@ -35,12 +34,12 @@ pub struct CrashPoint {
 }
 
 impl CrashPoint {
-    /// A place drawn among the first `horizon` operations of a life, biased to where bugs are: half of them
+    /// Draws a place among the first `horizon` operations of a life, biased to where bugs are: half of them
     /// just before or after a sync, most of the rest at changes of names, lengths and data, some anywhere,
     /// and early ones more often than late ones, as recovery comes first.
     pub fn draw(rng: &mut impl Rng, horizon: u64) -> Self {
         use OperationKind as Op;
-        const SORTS: [(u32, Option<OperationKind>); 10] = [
+        const WEIGHTED: [(u32, Option<OperationKind>); 10] = [
             (25, Some(Op::SyncData)),
             (10, Some(Op::SyncAll)),
             (15, Some(Op::SyncDir)),
@@ -52,7 +51,7 @@ impl CrashPoint {
             (2, Some(Op::Read)),
             (8, None),
         ];
-        let operation = SORTS[pick(rng, &SORTS.map(|(weight, _)| weight))].1;
+        let operation = WEIGHTED[pick(rng, &WEIGHTED.map(|(weight, _)| weight))].1;
         // Rare calls come a few times in a life, so a far one would never be reached.
         let reach = match operation {
             None | Some(Op::Read) => horizon,
@@ -109,7 +108,7 @@ impl CrashTrigger {
     /// from [`crate::DiskHook::after`].
     pub fn after(&self, operation: &Operation) -> bool {
         // Operations of several threads overlap: those that began in between count, so this may fire on a
-        // later one that ended first. It fires, and repeats.
+        // later operation that ended first. That is as good, and repeats exactly.
         self.point.side == Side::After && self.seen >= self.point.nth && self.point.matches(operation)
     }
 }

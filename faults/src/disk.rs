@@ -27,8 +27,8 @@ use crate::volume::Volume;
 /// is bound to one *life*, and after a crash every call on it, its files and its locks fails and changes
 /// nothing.
 ///
-/// Clones are the same disk. When the last of them goes, the content goes, also if mounts are left: killed
-/// tasks never drop theirs.
+/// Clones are the same disk. When the last clone is dropped, so is the content, even if mounts are left:
+/// killed tasks never drop theirs.
 ///
 /// No lock is held while a [hook](DiskHook) runs.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ pub struct SimDisk {
     owner: Arc<Owner>,
 }
 
-/// Ends the disk when the simulator has no more use of it.
+/// Clears the disk when the last clone of the simulator's end is dropped.
 struct Owner {
     shared: Arc<Shared>,
 }
@@ -95,7 +95,7 @@ impl SimDisk {
         drop(hook);
     }
 
-    /// The power goes out: handles and locks are dead at once, and nothing changes until
+    /// Cuts the power: handles and locks are dead at once, and nothing changes until
     /// [`Self::restore_power`] decides what survived.
     pub fn cut_power(&self) {
         self.with(|device| device.powered = false);
@@ -106,8 +106,7 @@ impl SimDisk {
         self.with(|device| device.powered)
     }
 
-    /// The power comes back, and a new life begins: what was not synced has survived as `odds` and `seed`
-    /// say.
+    /// Restores the power and begins a new life: what was not synced has survived as `odds` and `seed` say.
     pub fn restore_power(&self, odds: &CrashOdds, seed: u64) -> CrashReport {
         self.with(|device| {
             let (survival, mut report) = draw_survival(&device.volume, odds, seed);
@@ -121,7 +120,7 @@ impl SimDisk {
         })
     }
 
-    /// The power comes back, and a new life begins on exactly what `left` holds: a state that a recording of
+    /// Restores the power and begins a new life on exactly what `left` holds: a state that a recording of
     /// this life gave ([`crate::CrashState`]), in the place of one that is drawn.
     pub fn restore_power_to(&self, left: &DiskSnapshot) {
         self.with(|device| {
@@ -130,13 +129,13 @@ impl SimDisk {
         });
     }
 
-    /// A power cut and what follows: [`Self::cut_power`] and [`Self::restore_power`].
+    /// Cuts the power and restores it: [`Self::cut_power`] and [`Self::restore_power`].
     pub fn crash(&self, odds: &CrashOdds, seed: u64) -> CrashReport {
         self.cut_power();
         self.restore_power(odds, seed)
     }
 
-    /// The process ends and the machine goes on: handles are dead and locks free, the cache stays, and what
+    /// Ends the process while the machine goes on: handles are dead and locks free, the cache stays, and what
     /// was not synced is still not durable.
     pub fn end_process(&self) {
         self.with(|device| {
@@ -193,7 +192,7 @@ impl SimDisk {
         self.with(|device| device.crashes.clone())
     }
 
-    /// Counts over all lives.
+    /// Returns counts over all lives.
     pub fn statistics(&self) -> DiskStatistics {
         self.with(|device| device.statistics.clone())
     }

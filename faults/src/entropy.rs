@@ -1,4 +1,4 @@
-//! Random bits that repeat.
+//! Random bits from a seed, the same in every run.
 
 use std::sync::PoisonError;
 
@@ -8,8 +8,8 @@ use stormproof_env::Entropy;
 
 use crate::streams::stream;
 
-/// Random bits from a seed: ChaCha8, stream `entropy`. The order of calls decides who gets what, so under a
-/// simulated scheduler it repeats.
+/// Random bits from a seed: ChaCha8, stream `entropy`. The order of calls decides which caller gets which
+/// bits, so runs repeat under a simulated scheduler.
 #[derive(Debug)]
 pub struct SimEntropy {
     #[expect(
@@ -20,7 +20,7 @@ pub struct SimEntropy {
 }
 
 impl SimEntropy {
-    /// The bits of this seed.
+    /// Creates the source of the bits of this seed.
     pub fn new(seed: u64) -> Self {
         Self { rng: stream(seed, "entropy").into() }
     }

@@ -114,7 +114,7 @@ struct Choices {
 }
 
 impl CrashStates<'_> {
-    /// Counts so far.
+    /// Returns the counts so far.
     pub fn summary(&self) -> EnumerationSummary {
         self.summary
     }
@@ -341,7 +341,7 @@ fn full_product(sizes: &[usize]) -> VecDeque<Vec<usize>> {
     product
 }
 
-/// One dimension varies while the others keep nothing, or everything.
+/// Returns the picks in which one dimension varies while the others keep nothing, or everything.
 fn one_varies(sizes: &[usize]) -> VecDeque<Vec<usize>> {
     let mut all = VecDeque::new();
     for others in 0..2 {

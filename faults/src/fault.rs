@@ -1,4 +1,4 @@
-//! What a device can do wrong while the power is on, and the name by which each single wrong is known.
+//! What a device can do wrong while the power is on, and the name of each single fault.
 
 use std::fmt;
 use std::str::FromStr;
@@ -195,7 +195,7 @@ impl fmt::Display for FaultKey {
     }
 }
 
-/// The text is not the name of a fault.
+/// An error: the text is not the name of a fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "\"{0}\" is not a fault: write it as `sync-drops-pages wal sync-data 3` (kind, class of file, call, its number)"
@@ -220,7 +220,8 @@ impl FromStr for FaultKey {
     }
 }
 
-/// A fault together with the word from which its particulars follow: which bit rots, how long a stall takes.
+/// A fault together with the number from which its particulars follow: which bit rots, how long a stall
+/// takes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ExactFault {
     /// Which fault.

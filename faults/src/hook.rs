@@ -1,4 +1,4 @@
-//! Where a simulator looks in: before and after every operation.
+//! The simulator's callbacks before and after every operation.
 
 use std::fmt::Debug;
 use std::io;

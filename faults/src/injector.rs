@@ -2,7 +2,7 @@
 //!
 //! INV-INJECT-1: whether a rule fires on the n-th call of a class depends on the plan's seed, the rule's
 //! place in the plan, the class and n, and on nothing else but budgets: neither on other rules nor on other
-//! classes. INV-INJECT-2: what met a call that it could not do anything to costs no budget.
+//! classes. INV-INJECT-2: a fault that met a call to which it could do nothing costs no budget.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ use crate::operation::{Operation, OperationKind};
 use crate::plan::FaultPlan;
 use crate::streams::stream;
 
-/// The state of a plan that is under way.
+/// The state of a fault plan during a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Injector {
     plan: FaultPlan,
-    /// What is left of the whole budget.
+    /// What is left of the budget over all rules.
     budget: u32,
     rules: Vec<RuleState>,
     /// Calls so far.
@@ -67,7 +67,7 @@ impl Injector {
         &self.plan
     }
 
-    /// Counts a call; returns its number among its like.
+    /// Counts a call; returns its number among those of its kind and class.
     pub(crate) fn count(&mut self, kind: OperationKind, class: &'static str) -> u64 {
         let count = self.counts.entry((class, kind)).or_default();
         *count += 1;
@@ -92,8 +92,8 @@ impl Injector {
         met
     }
 
-    /// A fault that this rule brought did nothing.
-    pub(crate) fn spare(&mut self, Rule(index): Rule) {
+    /// Gives the budget for a fault of this rule back, as it did nothing.
+    pub(crate) fn refund(&mut self, Rule(index): Rule) {
         if let Some(state) = self.rules.get_mut(index) {
             state.budget = state.budget.saturating_add(1);
             self.budget = self.budget.saturating_add(1);

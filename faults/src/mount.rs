@@ -34,8 +34,8 @@ impl Mount {
         Self { shared, life }
     }
 
-    /// One call: number it, ask the hook, let it take effect, tell the hook. The lock is free whenever the
-    /// hook runs, so the disk may be in another life after each of its calls.
+    /// Performs one call: numbers it, asks the hook, lets it take effect, tells the hook. The lock is free
+    /// whenever the hook runs, so the disk may be in another life after each of its calls: hence the checks.
     fn perform<T>(
         &self,
         request: Request,

@@ -1,4 +1,4 @@
-//! What is asked of a disk: every call of [`stormproof_env::Disk`] and [`stormproof_env::File`], numbered.
+//! The calls of [`stormproof_env::Disk`] and [`stormproof_env::File`], numbered.
 
 use std::fmt;
 use std::sync::Arc;
@@ -96,7 +96,7 @@ impl fmt::Display for OperationKind {
 pub struct Operation {
     /// Counts from 1, over all lives of the disk.
     pub number: u64,
-    /// Which power-on this belongs to; counts from 1.
+    /// Which life of the disk it belongs to; counts from 1.
     pub life: u64,
     /// Which call.
     pub kind: OperationKind,
@@ -104,7 +104,7 @@ pub struct Operation {
     pub file: Arc<str>,
     /// New name, in renames.
     pub to: Option<Arc<str>>,
-    /// Which sort of file, see [`class_of`]; `"dir"` for calls about the directory itself.
+    /// Which class of file, see [`class_of`]; `"dir"` for calls about the directory itself.
     pub class: &'static str,
     /// How many operations of this kind there were on files of this class, this one included.
     pub nth: u64,
@@ -140,8 +140,8 @@ impl fmt::Display for Operation {
     }
 }
 
-/// Returns which sort of file a name belongs to: what a fault plan names, as it stays the same from run to
-/// run while names carry numbers.
+/// Returns the class of a file by its name: what a fault plan names, as it stays the same from run to run
+/// while names carry numbers.
 ///
 /// A name that ends in `.tmp` is a `temporary`; else the letters that it starts with decide, if they are one
 /// of `wal`, `checkpoint`, `manifest` or `lock`; everything else is `other`.
@@ -160,8 +160,7 @@ pub fn class_of(name: &str) -> &'static str {
     }
 }
 
-/// A table of all labels: schedulers want `&'static str`, and leaking strings at run time would grow without
-/// end.
+/// A table of all labels: schedulers want `&'static str`, and strings leaked at run time would pile up.
 macro_rules! labels {
     ($($kind:ident $name:literal),* $(,)?) => {
         fn label(kind: OperationKind, class: &'static str) -> &'static str {

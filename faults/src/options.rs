@@ -1,4 +1,4 @@
-//! How a disk is made.
+//! Options of a simulated disk.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub enum EntryPolicy {
     FileSync,
 }
 
-/// How a disk is made.
+/// Options of a simulated disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DiskOptions {

@@ -28,22 +28,23 @@ pub struct FaultPlan {
 }
 
 impl FaultPlan {
-    /// No faults at all.
+    /// Returns a plan without faults.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Only these rules, drawn by `seed`.
+    /// Returns a plan of these rules alone, drawn by `seed`.
     pub fn random(seed: u64, rules: impl Into<Vec<FaultRule>>) -> Self {
         Self { seed, rules: rules.into(), ..Self::default() }
     }
 
-    /// Exactly these faults: what replays a log of fired faults, and what shrinks by leaving some out.
+    /// Returns a plan of exactly these faults: it replays a log of fired faults, and shrinks by leaving some
+    /// out.
     pub fn exactly(faults: impl IntoIterator<Item = ExactFault>) -> Self {
         Self { exact: faults.into_iter().collect(), ..Self::default() }
     }
 
-    /// Exactly the faults that fired in a run, without its rules.
+    /// Returns a plan of exactly the faults that fired in a run, without its rules.
     pub fn replaying<'a>(fired: impl IntoIterator<Item = &'a FiredFault>) -> Self {
         Self::exactly(fired.into_iter().map(|fired| fired.fault.clone()))
     }
@@ -71,9 +72,9 @@ pub struct FaultRule {
     pub class: Option<String>,
     /// The chance, per operation that the kind applies to.
     pub odds: Odds,
-    /// At most so often in the run.
+    /// How often it may fire in the run.
     pub budget: u32,
-    /// The number of operations (of a class) that it leaves alone first.
+    /// The number of operations (of a class) that it lets pass first.
     #[serde(default)]
     pub skip: u64,
 }

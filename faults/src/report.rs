@@ -1,4 +1,4 @@
-//! What a disk tells about its past: counts, and which questions its faults have made unanswerable.
+//! The record of a disk: counts, and the outcomes that its faults have made impossible to judge.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -115,7 +115,7 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    /// Returns whether losing acked data without a word is excused by it.
+    /// Returns whether it excuses the silent loss of acked data.
     pub fn excuses_silent_loss(&self) -> bool {
         !matches!(self, Self::Decay { .. })
     }
@@ -138,8 +138,8 @@ impl fmt::Display for Doubt {
     }
 }
 
-/// Returns the doubts that faults and crashes leave together. `decayed` tells of each damaged sector: file,
-/// sector, bytes behind.
+/// Returns the doubts that faults and crashes leave together. `decayed` has for each damaged sector the file,
+/// the sector, and the bytes behind.
 pub(crate) fn doubts(
     fired: &[FiredFault],
     crashes: &[CrashReport],

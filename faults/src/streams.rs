@@ -1,9 +1,10 @@
 //! Random streams: one per purpose, all from one seed.
 //!
 //! A stream is ChaCha8 keyed with the seed, on the stream number that its label hashes to. So drawing more
-//! for one purpose leaves what the others draw alone. Labels in use: `fault/<kind>/<class>` (one per kind of
-//! fault and class of file, two words per operation that the kind applies to), `crash` (what survives a power
-//! cut), `entropy` ([`crate::SimEntropy`]).
+//! for one purpose leaves what the others draw alone. Labels in use: `fault/<rule>/<kind>/<class>` (one per
+//! rule of a plan and class of file, two words per operation that its kind applies to), `dropped pages` (what
+//! a failed sync wrote nevertheless), `crash` (what survives a power cut), `garbage` (noise where a file grew
+//! without its data), `entropy` ([`crate::SimEntropy`]).
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;

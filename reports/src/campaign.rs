@@ -321,7 +321,7 @@ impl Campaign {
         );
     }
 
-    /// Returns what came out. What was violated is violated, whatever else is to be said of the campaign.
+    /// Returns the verdict. A violation stands, whatever doubts there are about the campaign.
     pub fn verdict(&self) -> Verdict {
         let violated = self.failing_seeds > 0
             || !self.failures.is_empty()
@@ -338,7 +338,7 @@ impl Campaign {
         self.verdict() == Verdict::Held
     }
 
-    /// Seeds per second over the whole campaign; 0 if it took no time.
+    /// Returns the seeds per second over the whole campaign; 0 if it took no time.
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     pub fn seeds_per_second(&self) -> f64 {
         if self.seconds > 0.0 { self.seeds as f64 / self.seconds } else { 0.0 }
@@ -346,14 +346,15 @@ impl Campaign {
 }
 
 impl MutantTotal {
-    /// After how many seeds half of all trials had found it; `None` if fewer than half did.
+    /// Returns after how many seeds half of all trials had found it; `None` if fewer than half did.
     pub fn median_seeds(&self) -> Option<u64> {
         let mut found = self.found_after.clone();
         found.sort_unstable();
         found.get(median_index(self.trials)?).copied()
     }
 
-    /// After how many wall-clock seconds half of all trials had found it; `None` if fewer than half did.
+    /// Returns after how many wall-clock seconds half of all trials had found it; `None` if fewer than half
+    /// did.
     pub fn median_seconds(&self) -> Option<f64> {
         let mut found = self.found_seconds.clone();
         found.sort_by(f64::total_cmp);
@@ -361,8 +362,7 @@ impl MutantTotal {
     }
 }
 
-/// Returns where the median of `trials` sorted trials stands, those that found nothing counting as the
-/// slowest.
+/// Returns the index of the median of `trials` sorted trials; those that found nothing count as the slowest.
 fn median_index(trials: u64) -> Option<usize> {
     usize::try_from(trials.checked_sub(1)? / 2).ok()
 }

@@ -22,7 +22,7 @@ pub(crate) fn is_visible(c: char) -> bool {
     !(c.is_control() || invisible)
 }
 
-/// `text` with everything that can't be seen written as `\xNN`: safe on a terminal, allowed in XML.
+/// Returns `text` with everything invisible written as `\xNN`: safe on a terminal, allowed in XML.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     if text.chars().all(is_visible) {
         return Cow::Borrowed(text);
@@ -86,7 +86,7 @@ impl Escaper for Markdown {
     }
 }
 
-/// `text` in a Markdown code span, whatever backticks it has.
+/// Returns `text` in a Markdown code span, whatever backticks it has.
 ///
 /// In a table cell a pipe ends the cell even in a code span, so it is escaped there, and only there.
 pub(crate) fn markdown_code(text: &str, in_table: bool) -> String {
@@ -97,7 +97,8 @@ pub(crate) fn markdown_code(text: &str, in_table: bool) -> String {
     format!("{fence} {body} {fence}")
 }
 
-/// `value` as JSON for a `<script type="application/json">`: no `<`, so nothing in it ends the element.
+/// Returns `value` as JSON for a `<script type="application/json">`: no `<`, so nothing in it ends the
+/// element.
 pub(crate) fn script_json(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let json = serde_json::to_string(value)?;
     let mut safe = String::with_capacity(json.len() + json.len() / 16);

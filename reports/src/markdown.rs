@@ -44,7 +44,7 @@ impl RunPage<'_> {
     }
 }
 
-/// Campaigns over time.
+/// Renders campaigns over time.
 pub(crate) fn trend(trend: &Trend) -> askama::Result<String> {
     TrendPage { trend }.render()
 }

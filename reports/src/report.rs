@@ -29,7 +29,7 @@ pub struct Report {
     pub verdict: Verdict,
     /// The verdict in one sentence, for people.
     pub summary: String,
-    /// The command that reproduces it, to the letter.
+    /// The command that reproduces it exactly.
     pub reproduce: String,
     /// The seed that decided everything; `None` outside of simulations.
     pub seed: Option<u64>,
@@ -133,7 +133,7 @@ pub struct Violation {
     pub at: Option<Time>,
 }
 
-/// Somebody who acts: a client or a task of the engine.
+/// A row of the timeline: a client or a task of the engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Lane {
@@ -316,7 +316,7 @@ pub struct Fault {
     pub kind: String,
     /// What exactly, in words: the file, the offset, the error.
     pub detail: String,
-    /// Whom it hit.
+    /// The lane that it hit.
     pub lane: Option<LaneId>,
     /// Whether it was the power cut that ended a life.
     pub crash: bool,

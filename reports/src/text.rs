@@ -9,7 +9,7 @@ use crate::escape::plain;
 use crate::involved::involved;
 use crate::{Anomaly, Campaign, CheckResult, FailureTotal, Report, Trend, Violation, words};
 
-/// What is shown of a run: more than that is not read in a terminal.
+/// How much is shown of a run: more would not be read in a terminal.
 const VIOLATIONS_MAX: usize = 20;
 const EXPLANATION_MAX: usize = 60;
 const TXNS_MAX: usize = 60;
@@ -197,7 +197,7 @@ pub(crate) fn campaign(campaign: &Campaign) -> String {
     out
 }
 
-/// Campaigns over time.
+/// Renders campaigns over time.
 pub(crate) fn trend(trend: &Trend) -> String {
     let mut out = String::new();
     let verdict = trend.verdict();
@@ -233,7 +233,7 @@ pub(crate) fn trend(trend: &Trend) -> String {
     out
 }
 
-/// Failures by kind.
+/// Writes failures by kind.
 fn groups(out: &mut String, groups: &[FailureTotal]) {
     for group in groups {
         line(

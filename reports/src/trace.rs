@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{LaneId, LaneKind, LifeEnd, Report, TxnId, words};
 
-/// The thread of the world under which lives, faults and counters stand.
+/// The process under which viewers show lives, faults and counters.
 const STORE_PID: u32 = 1;
 
 /// Renders one run.

@@ -48,7 +48,7 @@ pub struct TrendPoint {
 }
 
 impl Trend {
-    /// Returns what came out of the newest campaign: older ones are why somebody looks at a trend.
+    /// Returns the verdict of the newest campaign; the older ones are there for comparison.
     pub fn verdict(&self) -> Verdict {
         self.campaigns.last().map_or(Verdict::Failed, |campaign| campaign.verdict)
     }

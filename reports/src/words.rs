@@ -39,7 +39,7 @@ impl CheckResult {
 }
 
 impl Outcome {
-    /// Words for it.
+    /// Returns a word or two for it.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Committed => "committed",

@@ -20,7 +20,7 @@ pub enum OpenMode {
 pub enum EntryKind {
     /// A file.
     File,
-    /// A symbolic link, to whatever.
+    /// A symbolic link, whatever it points to.
     Link,
     /// A directory, a pipe, or another thing that holds no bytes of its own.
     Other,
@@ -73,7 +73,7 @@ pub trait Disk: Send + Sync + Debug {
     /// Removes a file.
     fn remove(&self, name: &str) -> io::Result<()>;
 
-    /// Returns the names of all entries, sorted: files, and whatever else there is.
+    /// Returns the names of all entries of any kind, sorted.
     fn list(&self) -> io::Result<Vec<String>>;
 
     /// Returns the kind of an entry. Links are not followed.
@@ -92,8 +92,8 @@ pub trait Disk: Send + Sync + Debug {
     /// [`io::ErrorKind::WouldBlock`] when another process, or another handle of this one, holds it.
     fn lock(&self, name: &str) -> io::Result<Arc<dyn DiskLock>>;
 
-    /// Takes the lock together with others that only read, against those that write. Creates nothing: `None`
-    /// when there is no lock file, or no way to lock it so.
+    /// Takes the lock in shared mode: readers hold it together, and exclude writers. Creates nothing: `None`
+    /// when there is no lock file, or it can't be locked in this mode.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when a writer holds the lock.
@@ -112,7 +112,7 @@ pub trait DiskLock: Send + Sync + Debug {
     /// [`Displaced`], by [`displaced`], if not. Any other error says nothing about it.
     fn check(&self) -> io::Result<()>;
 
-    /// Gives the lock up. Does nothing in a process that was forked from the one that took it, and nothing
+    /// Releases the lock. Does nothing in a process that was forked from the one that took it, and nothing
     /// the second time.
     fn unlock(&self);
 }
@@ -123,7 +123,7 @@ pub trait File: Send + Sync + Debug {
     /// are.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Writes up to `bytes.len()` bytes at `offset`, extending the file with zeros if `offset` lies behind
+    /// Writes up to `bytes.len()` bytes at `offset`, extending the file with zeros if `offset` lies beyond
     /// its end. May write fewer than asked.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<usize>;
 

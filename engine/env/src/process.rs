@@ -1,6 +1,6 @@
-//! The process, told from one that was forked from it.
+//! The identity of a process, which tells it from one that was forked from it.
 
-/// The process that runs.
+/// A process of the operating system.
 ///
 /// A forked child has the memory of its parent, but none of its threads, and shares its open files and their
 /// locks: a database that was opened before the fork is the parent's.

@@ -7,8 +7,8 @@
 //! created with a name, by which a simulation tells operations apart. Here they cost nothing, and probes
 //! compile to nothing.
 //!
-//! What the two runtimes share is written down by what they are called: whatever compiles here compiles
-//! there.
+//! The two crates share no trait: their interface is the set of names and signatures that both export, and
+//! code that compiles against one must compile against the other.
 
 pub mod lockfree;
 pub mod probe;

@@ -14,8 +14,8 @@ pub use scc::Equivalent;
 use scc::HashIndex;
 use sdd::{AtomicShared, Guard, Ptr, Shared, Tag};
 
-/// Calls `work` with epochs held: reads through references and tables cost less in it than one by one.
-/// `work` must be short: nothing that is removed meanwhile, wherever, is freed.
+/// Calls `work` with the epoch pinned, so that its reads through references and tables need not pin it one by
+/// one. `work` must be short: until it ends, nothing that any thread removes is freed.
 #[inline]
 pub fn pinned<R>(work: impl FnOnce() -> R) -> R {
     let _guard = Guard::new();
@@ -30,13 +30,13 @@ where
     T: Clone + Eq + Hash + 'static,
     S: BuildHasher,
 {
-    /// Creates an empty one, with room for `capacity`; `label` names it in simulations.
+    /// Creates an empty table with room for `capacity` items; `label` names it in simulations.
     pub fn new(_label: &'static str, hasher: S, capacity: usize) -> Self {
         Self(HashIndex::with_capacity_and_hasher(capacity, hasher))
     }
 
-    /// Calls `read` with what is there under `key`. `read` must be short: nothing that is taken
-    /// out meanwhile, wherever, is freed.
+    /// Calls `read` with the item under `key`, if there is one. `read` must be short: until it ends, nothing
+    /// that any thread removes is freed.
     #[inline]
     pub fn with<Q, R>(&self, key: &Q, read: impl FnOnce(&T) -> R) -> Option<R>
     where
@@ -45,12 +45,12 @@ where
         self.0.peek_with(key, |found, ()| read(found))
     }
 
-    /// Adds what is not there yet; returns whether it was not.
+    /// Adds an item unless an equal one is present; returns whether it was added.
     pub fn insert(&self, item: T) -> bool {
         self.0.insert_sync(item, ()).is_ok()
     }
 
-    /// Takes out what is there under `key`; returns whether there was something.
+    /// Removes the item under `key`; returns whether there was one.
     pub fn remove<Q>(&self, key: &Q) -> bool
     where
         Q: Equivalent<T> + Hash + ?Sized,
@@ -93,12 +93,12 @@ impl<T> Deref for Published<T> {
     }
 }
 
-/// Protects what was loaded from being freed. Short-lived: as long as it exists, nothing that is replaced,
-/// wherever, is freed.
+/// Protects what was loaded from being freed. Short-lived: as long as it exists, nothing that any thread
+/// replaces is freed.
 #[derive(Debug)]
 pub struct Pin(Guard);
 
-/// Protects what is loaded from now on.
+/// Pins the epoch: protects what is loaded from now on.
 #[inline]
 pub fn pin() -> Pin {
     Pin(Guard::new())
@@ -170,7 +170,7 @@ impl<T: 'static> AtomicRef<T> {
         Self(AtomicShared::null())
     }
 
-    /// Calls `read` with the value. `read` must be short: nothing that is replaced meanwhile, wherever, is
+    /// Calls `read` with the value. `read` must be short: until it ends, nothing that any thread replaces is
     /// freed.
     #[inline]
     pub fn with<R>(&self, read: impl FnOnce(Option<&T>) -> R) -> R {

@@ -12,7 +12,7 @@ mod lock {
 
     /// How often [`Mutex::lock_soon`] tries before it sleeps, and how many pauses of the processor, of about
     /// 15 ns, lie between two tries.
-    const LOOKS: usize = 40;
+    const TRIES: usize = 40;
     const PAUSES: usize = 8;
 
     /// Mutual exclusion. Not fair, not reentrant, never poisoned.
@@ -40,16 +40,16 @@ mod lock {
             self.0.lock()
         }
 
-        /// Locks what others hold for a microsecond or so: spins for about as long before it sleeps, as
-        /// falling asleep and being woken takes many times longer.
+        /// Locks a mutex that others hold for a microsecond or so: spins for about as long before it sleeps,
+        /// as falling asleep and being woken takes many times longer.
         #[inline]
         pub fn lock_soon(&self) -> MutexGuard<'_, T> {
-            self.0.try_lock().unwrap_or_else(|| self.lock_eagerly())
+            self.0.try_lock().unwrap_or_else(|| self.spin_and_lock())
         }
 
         #[cold]
-        fn lock_eagerly(&self) -> MutexGuard<'_, T> {
-            for _ in 0..LOOKS {
+        fn spin_and_lock(&self) -> MutexGuard<'_, T> {
+            for _ in 0..TRIES {
                 for _ in 0..PAUSES {
                     std::hint::spin_loop();
                 }
@@ -111,7 +111,7 @@ mod lock {
         }
     }
 
-    /// A condition variable. Waits may end for no reason: always wait in a loop that checks the condition.
+    /// A condition variable. Wake-ups may be spurious: always wait in a loop that checks the condition.
     #[derive(Debug, Default)]
     pub struct Condvar(parking_lot::Condvar);
 

@@ -85,10 +85,11 @@ pub fn yield_now() {
     std::thread::yield_now();
 }
 
-/// Into how many parts counters are split that many threads change at once.
+/// The number of stripes of a counter that many threads change at once: each stripe has a cache line of its
+/// own.
 pub const STRIPES: usize = 8;
 
-/// Returns the part of such a counter that this thread changes: threads that work at once mostly have
+/// Returns the stripe of such a counter that this thread changes: threads that work at once mostly have
 /// different ones.
 #[inline]
 pub fn stripe() -> usize {

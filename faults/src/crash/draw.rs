@@ -114,7 +114,7 @@ impl Draw<'_> {
         kept
     }
 
-    /// Each piece of each change survives or not.
+    /// Draws for each piece of each change whether it survives.
     fn pieces(&mut self, inode: &Inode, cut: impl Fn(Range<u64>) -> Vec<Range<u64>>) -> Vec<Kept> {
         let newest = inode.dirty.len() - 1;
         let mut kept = Vec::with_capacity(inode.dirty.len());
@@ -132,7 +132,7 @@ impl Draw<'_> {
         kept
     }
 
-    /// Each unit shows the state after one of the changes that touched it.
+    /// Draws for each unit the change after which it stands, among those that touched it.
     fn sectors(&mut self, inode: &Inode) -> Vec<Kept> {
         let newest = inode.dirty.len() - 1;
         let mut pieces: Vec<(u64, usize, Range<u64>)> = Vec::new();
@@ -240,7 +240,8 @@ impl Draw<'_> {
                 CrashStyle::LoseAll => None,
                 CrashStyle::KeepAll => Some(grows_to),
                 CrashStyle::Prefix if change.operation <= self.last_operation => Some(grows_to),
-                // The one that was under way: the length came with the data, before them, or not at all.
+                // The operation that was under way: its new length reached the medium with the data, before
+                // them, or not at all.
                 CrashStyle::Prefix => (kept.iter().any(|kept| kept.change == index)
                     && self.odds.growth_survives.draw(&mut self.rng))
                 .then(|| if self.rng.random_bool(0.5) { in_part } else { grows_to }),

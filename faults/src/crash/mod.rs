@@ -92,12 +92,12 @@ impl Default for CrashOdds {
 }
 
 impl CrashOdds {
-    /// Nothing unsynced survives.
+    /// Returns odds by which nothing unsynced survives.
     pub fn lose_all() -> Self {
         Self::only(CrashStyle::LoseAll)
     }
 
-    /// Everything survives, as when only the process ends.
+    /// Returns odds by which everything survives, as when only the process ends.
     pub fn keep_all() -> Self {
         Self::only(CrashStyle::KeepAll)
     }
@@ -108,8 +108,8 @@ impl CrashOdds {
         Self { styles, ..Self::default() }
     }
 
-    /// Odds for one run of a campaign: each run leans to another side, so that together they reach corners
-    /// that no middle way reaches.
+    /// Draws odds for one run of a campaign: each run is extreme in another respect, so that together they
+    /// reach corners that average odds never reach (swarm testing).
     pub fn swarm(rng: &mut impl Rng) -> Self {
         const LEVELS: [u32; 5] = [3, 20, 50, 80, 97];
         let mut level = || Odds::percent(LEVELS[rng.random_range(0..LEVELS.len())]);
@@ -138,15 +138,15 @@ impl CrashOdds {
         odds
     }
 
-    /// Files have grown, and show what other files had there before.
+    /// Returns odds by which files have grown and show what other files had there before.
     pub fn stale() -> Self {
         let mut odds = Self { fills: [0, 0, 1], ..Self::default() };
         odds.hollow();
         odds
     }
 
-    /// As file systems do that bring lengths to the medium before data: files have grown, and show what was
-    /// there before.
+    /// Makes files grow without their data, as on file systems that write lengths to the medium first: the
+    /// rest shows what was there before.
     fn hollow(&mut self) {
         self.growth_survives = Odds::percent(97);
         self.write_survives = self.write_survives.min(Odds::percent(20));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::pages::{Data, PAGE, Pages, SECTOR};
 
-/// Names a file whatever its name; never used again.
+/// The identity of a file, independent of its name; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct InodeId(pub(crate) u64);
 
@@ -120,7 +120,7 @@ impl Inode {
         self.dirty.push(Change { operation, what: ChangeKind::SetLen { from, to } });
     }
 
-    /// Reads with the damage applied: the bytes read, or the first sector that can't be.
+    /// Reads with the damage applied; returns the number of bytes read, or the first unreadable sector.
     pub(crate) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, u64> {
         let read = self.cached.read(offset, buffer);
         if self.decay.is_empty() {
@@ -178,7 +178,8 @@ impl Inode {
             }
         }
         let whole = matches!(persist, Persist::All);
-        // The length is metadata: journals bring it to the medium also when data blocks fail.
+        // The length is metadata, which a journal writes to the medium even when data blocks fail. The
+        // shortest length comes first, so that what a truncation cut off reads as zeros afterwards.
         self.durable.set_len(shortest);
         self.durable.set_len(self.cached.len());
         for page in dirty {
@@ -198,7 +199,7 @@ impl Inode {
                 self.durable.put(to, &bytes[..super::pages::to_usize(room)]);
             }
         }
-        // What was put at the very end may stand out.
+        // What was put at the very end may reach beyond the length, and INV-PAGES-1 wants zeros there.
         self.durable.set_len(self.durable.len());
         if let Persist::Some { revert: true, .. } = persist {
             debug_assert!(!whole, "a whole sync has nothing to take back");

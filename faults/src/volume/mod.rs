@@ -29,7 +29,7 @@ pub(crate) struct Volume {
 }
 
 impl Volume {
-    /// Everything given is durable.
+    /// Creates a volume of these files, all of them durable.
     pub(crate) fn load<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
         let mut volume = Self::default();
         for (name, bytes) in files {
@@ -80,7 +80,7 @@ impl Volume {
         self.directory.change(EntryChange { operation, inode: id, what });
     }
 
-    /// Returns the same, with nothing open.
+    /// Returns the same volume with nothing open.
     pub(crate) fn closed(&self) -> Self {
         let mut volume = self.clone();
         for inode in volume.inodes.values_mut().filter(|inode| inode.handles > 0) {
@@ -107,7 +107,7 @@ impl Volume {
         dead.into_iter().for_each(|id| self.forget(id));
     }
 
-    /// The same for one file, which has just lost its last handle.
+    /// Forgets a file that has just lost its last handle, if it has no name either.
     pub(crate) fn collect_one(&mut self, id: InodeId) {
         if self.inode(id).handles == 0 && !self.directory.knows(id) {
             self.forget(id);

@@ -154,7 +154,7 @@ fn fill_unwritten(
     }
 }
 
-/// Puts a piece of a page of a file that is gone, at the place that it had: if need be, of another page.
+/// Puts a piece of a removed file's page there, preferably of the page that had the same place in its file.
 fn put_stale(content: &mut Pages, piece: Range<u64>, recycled: &[(u64, Arc<Page>)]) {
     let index = piece.start / PAGE;
     let same_place = recycled.iter().rev().find(|(recycled, _)| *recycled == index);

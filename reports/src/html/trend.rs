@@ -7,7 +7,7 @@ use crate::document::RenderError;
 use crate::plot::Plot;
 use crate::{Trend, TrendPoint, Verdict, words};
 
-/// Campaigns over time.
+/// Renders campaigns over time.
 pub(crate) fn trend(trend: &Trend) -> Result<String, RenderError> {
     let page = Page {
         frame: Frame::new(&trend.title, include_str!("../../templates/campaign.js")),

@@ -142,7 +142,8 @@ impl Disk for StdDisk {
 fn try_lock(file: &fs::File) -> io::Result<()> {
     file.try_lock().map_err(|error| match error {
         fs::TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
-        // Unlike a lock that is held, this tells that there are none: ENOLCK, ENOSYS and their like.
+        // Not a lock that another process holds, but a file system without locks: ENOLCK, ENOSYS and the
+        // like.
         fs::TryLockError::Error(error) => io::Error::new(
             error.kind(),
             format!("this file system can't lock files ({error}), so keep the database on another"),
@@ -193,8 +194,8 @@ struct StdFile {
 
 /// What the standard library calls to sync a file: `fsync` and `fdatasync`; on Apple's systems
 /// `fcntl(F_FULLFSYNC)` for both, as `fsync` leaves data in the drive's cache there; on Windows
-/// `FlushFileBuffers`. Renames are `renameat` and `MoveFileEx`, locks `flock` and `LockFileEx`. What each of
-/// them gives is told in the design of the engine.
+/// `FlushFileBuffers`. Renames are `renameat` and `MoveFileEx`, locks `flock` and `LockFileEx`. The design of
+/// the engine says what each of them guarantees.
 impl File for StdFile {
     #[cfg(unix)]
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {

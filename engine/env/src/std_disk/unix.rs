@@ -136,7 +136,7 @@ fn explained(synced: io::Result<()>) -> io::Result<()> {
     })
 }
 
-/// Returns the number of a device, which some systems have as a signed one, as the standard library tells it.
+/// Converts a device number, which is signed on some systems, to the type of the standard library.
 fn device(number: impl TryInto<i64>) -> Option<u64> {
     number.try_into().ok().map(i64::cast_unsigned)
 }

@@ -1,212 +1,24 @@
-//! The disk behind its lock: one volume, its faults, and the calls as they take effect.
-//!
-//! INV-DEVICE-1: a call of an earlier life changes nothing.
+//! What each call does to the volume, and what the fault that it meets makes of it.
 
-use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
-use crate::crash::CrashReport;
+use crate::device::{Device, HeldLock};
 use crate::fault::{ExactFault, FaultKind, FiredFault};
-use crate::hook::DiskHook;
-use crate::injector::Injector;
-use crate::operation::{Operation, OperationKind, class_of};
-use crate::options::{DiskOptions, EntryPolicy};
-use crate::recording::DiskRecording;
-use crate::report::DiskStatistics;
+use crate::operation::Operation;
+use crate::options::EntryPolicy;
 use crate::streams::stream;
-use crate::volume::Volume;
-use crate::volume::inode::{Decay, Fate, InodeId, Persist};
+use crate::volume::inode::{Decay, Fate, Inode, InodeId, Persist};
 use crate::volume::pages::{PAGE, SECTOR};
 use rand::RngExt;
 use stormproof_env::displacement;
 
-#[derive(Debug)]
-pub(crate) struct Device {
-    pub(crate) volume: Volume,
-    pub(crate) injector: Injector,
-    pub(crate) hook: Option<Arc<dyn DiskHook>>,
-    pub(crate) life: u64,
-    pub(crate) powered: bool,
-    pub(crate) operations: u64,
-    /// The lock of the directory, while it is held.
-    pub(crate) lock: Option<HeldLock>,
-    /// The directory was moved away in this life.
-    pub(crate) moved: bool,
-    pub(crate) capacity: Option<u64>,
-    pub(crate) entries: EntryPolicy,
-    pub(crate) fired: Vec<FiredFault>,
-    pub(crate) crashes: Vec<CrashReport>,
-    pub(crate) statistics: DiskStatistics,
-    pub(crate) recording: Option<DiskRecording>,
-    /// Sectors that have decayed, also those that were written anew since: file, sector, bytes behind.
-    pub(crate) decayed: BTreeMap<(InodeId, u64), (String, u64)>,
-}
-
-/// What mounts and the simulator's end have in common.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    #[expect(
-        clippy::disallowed_types,
-        reason = "part of the simulated world, not of the simulated program: it must not be a scheduling point, \
-                  and is never held across one"
-    )]
-    device: std::sync::Mutex<Device>,
-}
-
-impl Shared {
-    pub(crate) fn new(device: Device) -> Self {
-        Self { device: device.into() }
-    }
-
-    /// Works on the device. `body` calls nothing that is not the disk's own.
-    pub(crate) fn with<T>(&self, body: impl FnOnce(&mut Device) -> T) -> T {
-        body(&mut self.device.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// A lock that is held: like `flock`, it is the file's and not the name's, and it is the directory's too.
-#[derive(Clone, Debug)]
-pub(crate) struct HeldLock {
-    pub(crate) name: Arc<str>,
-    pub(crate) inode: InodeId,
-    /// Of the operation that took it.
-    pub(crate) number: u64,
-}
-
-/// What a call is about; names the operation before it has a number.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) kind: OperationKind,
-    pub(crate) file: Arc<str>,
-    pub(crate) to: Option<Arc<str>>,
-    pub(crate) offset: u64,
-    pub(crate) len: u64,
-}
-
-/// The faults that a call meets, and how they are noted.
+/// A call that takes effect on the device, and the faults that it meets.
 pub(crate) struct Effect<'a> {
-    device: &'a mut Device,
-    operation: &'a Operation,
-    fault: Option<ExactFault>,
-    met: Vec<FiredFault>,
-}
-
-impl Device {
-    pub(crate) fn new(volume: Volume, options: DiskOptions) -> Self {
-        Self {
-            volume,
-            injector: Injector::new(options.faults),
-            hook: None,
-            life: 1,
-            powered: true,
-            operations: 0,
-            lock: None,
-            moved: false,
-            capacity: options.capacity,
-            entries: options.entries,
-            fired: Vec::new(),
-            crashes: Vec::new(),
-            statistics: DiskStatistics::default(),
-            recording: None,
-            decayed: BTreeMap::new(),
-        }
-    }
-
-    /// What was open is closed, and the next life begins.
-    pub(crate) fn begin_life(&mut self) {
-        self.life += 1;
-        self.powered = true;
-        self.lock = None;
-        self.moved = false;
-        self.recording = None;
-    }
-
-    /// Gives a call its number.
-    pub(crate) fn begin(&mut self, request: Request) -> Operation {
-        let directory = matches!(request.kind, OperationKind::List | OperationKind::SyncDir);
-        let class = if directory { "dir" } else { class_of(&request.file) };
-        self.operations += 1;
-        *self.statistics.operations.entry(request.kind).or_default() += 1;
-        Operation {
-            number: self.operations,
-            life: self.life,
-            nth: self.injector.count(request.kind, class),
-            kind: request.kind,
-            file: request.file,
-            to: request.to,
-            class,
-            offset: request.offset,
-            len: request.len,
-        }
-    }
-
-    /// Lets a call take effect; returns its answer, the faults that it met, and how long the answer is held
-    /// back.
-    pub(crate) fn effect<T>(
-        &mut self,
-        operation: &Operation,
-        body: impl FnOnce(&mut Effect<'_>) -> io::Result<T>,
-    ) -> (io::Result<T>, Vec<FiredFault>, u64) {
-        let met = self.injector.meet(operation);
-        let by = met.rule;
-        let mut effect = Effect { device: self, operation, fault: met.fault, met: Vec::new() };
-        let stall = met.stall.map_or(0, |stall| {
-            // From a microsecond to four seconds, each order of magnitude alike.
-            let nanos = 1_000 << (stall.detail % 23);
-            effect.fired(stall, format!("{nanos} ns"));
-            nanos
-        });
-        let result = if effect.fault_is(FaultKind::Interrupted).is_some() {
-            effect.note("");
-            Err(io::ErrorKind::Interrupted.into())
-        } else {
-            body(&mut effect)
-        };
-        let (spared, met) = (effect.fault.is_some(), effect.met);
-        if let Some(rule) = by.filter(|_| spared) {
-            self.injector.spare(rule);
-        }
-        if operation.kind.changes()
-            && let Some(recording) = &mut self.recording
-        {
-            recording.push(operation, &self.volume);
-        }
-        (result, met, stall)
-    }
-
-    /// Checks that the directory is at its place, and its lock file in it.
-    pub(crate) fn check_place(&self) -> io::Result<()> {
-        if self.moved {
-            return Err(displacement("the simulated directory", "it was renamed or removed"));
-        }
-        match &self.lock {
-            Some(lock) if self.volume.lookup(&lock.name) != Some(lock.inode) => {
-                Err(displacement(&lock.name, "it was removed"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// A handle goes.
-    pub(crate) fn close(&mut self, id: InodeId) {
-        let inode = self.volume.inode_mut(id);
-        inode.handles -= 1;
-        if inode.handles == 0 {
-            self.volume.collect_one(id);
-        }
-    }
-
-    /// Forgets everything: handles of killed lives are never dropped, and must not keep the content alive.
-    pub(crate) fn clear(&mut self) {
-        self.powered = false;
-        self.volume = Volume::default();
-        self.hook = None;
-        self.recording = None;
-        self.fired = Vec::new();
-        self.crashes = Vec::new();
-        self.lock = None;
-    }
+    pub(super) device: &'a mut Device,
+    pub(super) operation: &'a Operation,
+    pub(super) fault: Option<ExactFault>,
+    pub(super) met: Vec<FiredFault>,
 }
 
 impl Effect<'_> {
@@ -252,8 +64,8 @@ impl Effect<'_> {
         })
     }
 
-    /// Damages a synced sector among those about to be read, of those that hold something: holes have no
-    /// sector. The more there are, the likelier it is.
+    /// Damages one of the synced sectors about to be read that hold something: holes have no sector. The more
+    /// there are, the likelier it is.
     fn decay(&mut self, id: InodeId, offset: u64, len: u64) {
         let (rot, detail) = match (self.fault_is(FaultKind::BitRot), self.fault_is(FaultKind::BadSector)) {
             (Some(detail), _) => (true, detail),
@@ -475,7 +287,7 @@ impl Effect<'_> {
         }
     }
 
-    /// Refuses what a directory that was moved refuses.
+    /// Refuses to change names in a directory that was moved.
     fn check_entry_change(&mut self) -> io::Result<()> {
         self.disturb_place();
         if self.device.moved {
@@ -486,18 +298,18 @@ impl Effect<'_> {
 
     /// Returns the particulars of the fault that is to fire, if it is of this kind. It has not fired until it
     /// is noted.
-    fn fault_is(&self, kind: FaultKind) -> Option<u64> {
+    pub(super) fn fault_is(&self, kind: FaultKind) -> Option<u64> {
         self.fault.as_ref().filter(|fault| fault.key.kind == kind).map(|fault| fault.detail)
     }
 
     /// Notes that the fault fired.
-    fn note(&mut self, what: impl Into<String>) {
+    pub(super) fn note(&mut self, what: impl Into<String>) {
         if let Some(fault) = self.fault.take() {
             self.fired(fault, what.into());
         }
     }
 
-    fn fired(&mut self, fault: ExactFault, what: String) {
+    pub(super) fn fired(&mut self, fault: ExactFault, what: String) {
         *self.device.statistics.faults.entry(fault.key.kind).or_default() += 1;
         let fired = FiredFault {
             fault,
@@ -521,11 +333,11 @@ impl Effect<'_> {
     }
 }
 
-/// A read of fewer sectors with content than this is less likely to meet decay, in proportion.
+/// The number of sectors with content below which a read is less likely to meet decay, in proportion.
 const DECAY_SECTORS: u64 = 8;
 
 /// Returns the end of the content, zeros at the end not counted.
-fn last_content(inode: &crate::volume::inode::Inode) -> u64 {
+fn last_content(inode: &Inode) -> u64 {
     let last = inode.durable.iter().filter_map(|(index, page)| {
         let end = page.iter().rposition(|byte| *byte != 0)?;
         Some(index * PAGE + end as u64 + 1)
