@@ -1,4 +1,4 @@
-//! fjall where writes fail for a while: what is acked behind a failed write must be there after the next
+//! fjall where writes fail for a while: what is acked after a failed write must be there after the next
 //! opening.
 //!
 //! A file can't grow beyond the limit that the system sets (`RLIMIT_FSIZE`): the write that crosses it is cut
@@ -92,8 +92,8 @@ pub fn play(folder: &Path, seed: u64, worker: &[&str]) -> io::Result<Found> {
 const FOLDER: &str = "KNOWN_BUGS_FOLDER";
 const SEED: &str = "KNOWN_BUGS_SEED";
 
-/// The process in which writes fail: commits, each synced, and says what was acked. Nothing happens if it was
-/// not started by [`play`].
+/// Runs the process in which writes fail: commits, each synced, and prints what was acked. Does nothing if the
+/// process was not started by [`play`].
 ///
 /// # Errors
 /// When the limit can't be set, or there is no listener.
@@ -120,7 +120,7 @@ pub fn work() -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..BEHIND {
         commit()?;
     }
-    // The end of a process is no close.
+    // Ends the process without closing the database.
     std::process::exit(0)
 }
 
@@ -130,7 +130,7 @@ fn open(folder: &Path) -> fjall::Result<(OptimisticTxDatabase, OptimisticTxKeysp
     Ok((database, keyspace))
 }
 
-/// Whether it was acked.
+/// Commits one insert; returns whether it was acked.
 fn insert(database: &OptimisticTxDatabase, keyspace: &OptimisticTxKeyspace, seed: u64, number: u64) -> bool {
     let Ok(txn) = database.write_tx() else { return false };
     let mut txn = txn.durability(Some(PersistMode::SyncData));
@@ -138,8 +138,8 @@ fn insert(database: &OptimisticTxDatabase, keyspace: &OptimisticTxKeyspace, seed
     matches!(txn.commit(), Ok(Ok(())))
 }
 
-/// Noise: fjall compresses. A large one is written past the journal's buffer, so it is the write that fails,
-/// not the sync.
+/// Returns noise, as fjall compresses. A large payload bypasses the journal's buffer, so it is the write that
+/// fails, not the sync.
 fn payload(seed: u64, number: u64) -> Vec<u8> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed ^ number << 32);
     let len = if rng.random_bool(0.7) { rng.random_range(0..500) } else { rng.random_range(500..40_000) };

@@ -21,7 +21,7 @@ use stormproof_faults::{
 
 const NAME: &str = "data.redb";
 const TABLE: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("data");
-/// Under which the number of the last commit is.
+/// The key that holds the number of the last commit.
 const LAST: u64 = 0;
 /// Lives that end in a power cut, at the latest.
 const CUTS_MAX: u32 = 4;
@@ -101,7 +101,7 @@ pub fn play(seed: u64, aim: Aim) -> Found {
         match life {
             Err(payload) if disk.is_powered() => return Found::Panicked(words(&*payload)),
             Ok(Err(found)) if disk.is_powered() => return found,
-            // Whatever a store says after the power has gone out counts for nothing.
+            // Answers after the power has gone out do not count.
             Ok(_) | Err(_) => {}
         }
         if !last {
@@ -184,7 +184,7 @@ fn open(disk: &SimDisk) -> Result<Database, String> {
     database.map_err(|error| error.to_string())
 }
 
-/// Mostly small; sometimes large enough to make the file grow.
+/// Draws a length: mostly small, sometimes large enough to make the file grow.
 fn payload_len(rng: &mut ChaCha8Rng) -> usize {
     match rng.random_range(0..10) {
         0..=5 => rng.random_range(0..200),
@@ -241,7 +241,7 @@ impl Model {
         }
     }
 
-    /// What the database holds is what it goes on from; what it had served stays.
+    /// Continues from the commit that the database holds: what came after it is forgotten.
     fn settle(&mut self, found: u64) {
         self.acked = found;
         self.called = found;

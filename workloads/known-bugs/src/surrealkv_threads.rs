@@ -1,7 +1,7 @@
 //! SurrealKV under threads: the workload `hotspot`, whose increments must all count.
 //!
-//! The seed decides what clients do and how they back off; how threads interleave is as it comes. So a seed
-//! finds the bug with some probability, and a test plays several.
+//! The seed decides what clients do and how they back off, but not how threads interleave. So a seed finds
+//! the bug with some probability, and a test plays several.
 
 use std::path::Path;
 use std::time::Duration;

@@ -13,7 +13,7 @@ pub enum Durability {
     Later,
 }
 
-/// How transactions that write meet.
+/// How many transactions may write at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Writers {
     /// One at a time: beginning a second one waits for the first to end. A thread that holds two waits for
@@ -30,7 +30,7 @@ pub struct Peer {
     pub name: &'static str,
     /// The strongest isolation of transactions that read and write points and ranges.
     pub isolation: Isolation,
-    /// How writing transactions of that isolation meet.
+    /// How many transactions of that isolation may write at once.
     pub writers: Writers,
     /// What [`Durability::PerCommit`] sets; `None` if the database keeps nothing.
     pub durable: Option<&'static str>,

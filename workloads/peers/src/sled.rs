@@ -85,7 +85,7 @@ struct SledTxn<'a> {
 }
 
 impl SledTxn<'_> {
-    /// The closure that sled runs alone: as it was when it was read, so it still is; then the writes.
+    /// Checks that what was read has not changed, and applies the writes: the closure that sled runs alone.
     fn apply(&self, tree: &TransactionalTree) -> std::result::Result<(), ConflictableTransactionError<()>> {
         for (key, read) in &self.reads {
             if tree.get(key)? != *read {

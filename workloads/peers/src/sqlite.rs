@@ -211,7 +211,7 @@ impl Drop for SqliteTxn<'_> {
     }
 }
 
-/// Who could not get a lock in time lost to another writer.
+/// Converts an error: a lock that was not granted in time is a conflict with another writer.
 fn busy_or(
     otherwise: fn(rusqlite::Error) -> stormproof_workloads::store::StoreError,
 ) -> impl Fn(rusqlite::Error) -> stormproof_workloads::store::StoreError {

@@ -1,4 +1,4 @@
-//! What is the same for all of them: a [`StoreTxn`] over the five things that a database's transaction does.
+//! The part that all adapters share: a [`StoreTxn`] over the five operations of a database's transaction.
 
 use std::fmt::Display;
 
@@ -109,22 +109,22 @@ impl<N: Native> StoreTxn for Txn<N> {
     fn abort(self: Box<Self>) {}
 }
 
-/// Transactions over ordered keys at this isolation, and nothing else.
+/// Returns the capabilities of a store with transactions over ordered keys at this isolation, and nothing else.
 pub(crate) fn capabilities(isolation_max: Isolation) -> Capabilities {
     Capabilities { isolation_max, ..Capabilities::default() }
 }
 
-/// An error of anything but a commit: nothing happened.
+/// Converts an error of any call but a commit: nothing happened.
 pub(crate) fn refused(error: impl Display) -> StoreError {
     StoreError::Refused(error.to_string())
 }
 
-/// An error of a commit: it may have been applied.
+/// Converts an error of a commit: it may have been applied.
 pub(crate) fn unknown(error: impl Display) -> StoreError {
     StoreError::Indeterminate(error.to_string())
 }
 
-/// A conflict whose keys the database does not tell.
+/// Returns a conflict whose keys the database does not name.
 pub(crate) fn conflict() -> StoreError {
     StoreError::Conflict(Vec::new())
 }

@@ -113,8 +113,8 @@ fn undeclared(machine: &str, taken: &[Taken<'_>]) -> Option<Finding> {
     Some(Finding::violation("only declared transitions", message, [one.txn.index]))
 }
 
-/// In commit order, each transition leaves the state that the one before led to. Needs versions, and a life
-/// without unanswered commits, which could hide between two others.
+/// Checks that, in commit order, each transition leaves the state that the one before led to. Needs versions,
+/// and a life without unanswered commits, which could hide between two others.
 fn torn_path(evidence: &Evidence<'_>, machine: &str, taken: &[Taken<'_>]) -> Vec<Finding> {
     let mut lives: BTreeMap<u32, Vec<(u64, &Taken<'_>)>> = BTreeMap::new();
     for one in taken {
@@ -144,8 +144,8 @@ fn torn_path(evidence: &Evidence<'_>, machine: &str, taken: &[Taken<'_>]) -> Vec
     findings
 }
 
-/// Each state is entered as often as it is left; but for the first, left once more, and the final one,
-/// entered once more. Trusts no version. Needs to know of every transition whether it survived.
+/// Checks that each state is entered as often as it is left, but for the first, left once more, and the final
+/// one, entered once more. Trusts no version. Needs to know of every transition whether it survived.
 fn unbalanced(evidence: &Evidence<'_>, machine: &str, taken: &[Taken<'_>]) -> Option<Finding> {
     let last = evidence.final_value(&machine_key(machine))??;
     if taken.iter().any(|one| evidence.fate(one.txn) != Fate::Must) {

@@ -69,7 +69,7 @@ impl Workload for Deque {
             match rng.random_range(0..10) {
                 0..=1 => Transaction::of([push()]).into(),
                 2..=3 => Transaction::of([Step::Pop { prefix: DEQUE.into(), back: at_back }]).into(),
-                // Who looks at one end and writes at the other can't both be first.
+                // Two of these that read each other's end can't both come first: write skew.
                 4..=5 => Transaction::of([self.look(!at_back, rng), push()]).into(),
                 6 => Transaction::of([
                     push(),
@@ -127,7 +127,7 @@ impl Deque {
         Step::Iterate { prefix: DEQUE.into(), pulls: vec![self.pull(back, rng)] }
     }
 
-    /// From both ends in turn, perhaps until they meet.
+    /// Iterates from both ends in turn, perhaps until they meet.
     fn look_at_both(&self, rng: &mut ChaCha8Rng) -> Step {
         let pulls = (0..rng.random_range(2..=6)).map(|number| self.pull(number % 2 == 1, rng)).collect();
         Step::Iterate { prefix: DEQUE.into(), pulls }

@@ -82,12 +82,12 @@ fn key(counter: u32) -> String {
     format!("counter/{counter}")
 }
 
-/// Has the audit read what [`check_counters`] looks at.
+/// Makes the audit read the keys that [`check_counters`] judges.
 pub(super) fn audit_counters(plan: &mut Plan, keys: impl Iterator<Item = String>) {
     plan.audit.actions.push(Transaction::reading(keys.map(|key| Step::Get { key })).into());
 }
 
-/// Returns what speaks against counters that transactions raise by 1 with [`Step::Add`].
+/// Judges counters that transactions raise by 1 with [`Step::Add`].
 pub(super) fn check_counters(evidence: &Evidence<'_>, keys: impl Iterator<Item = String>) -> Vec<Finding> {
     let check = |key: String| {
         let mut findings = lost_updates(evidence, key.as_bytes());
@@ -113,7 +113,7 @@ fn lost_updates(evidence: &Evidence<'_>, key: &[u8]) -> Vec<Finding> {
     findings
 }
 
-/// The final number must count every increment that must survive, and no more than those that may.
+/// Checks that the final number counts every increment that must survive, and no more than those that may.
 fn wrong_sum(evidence: &Evidence<'_>, key: &[u8]) -> Option<Finding> {
     let value = evidence.final_value(key)?;
     let total = value.map_or(Some(0), |value| parse(value));

@@ -84,8 +84,8 @@ fn group(group: u32) -> String {
     format!("bulk/{group}/")
 }
 
-/// Snapshots in which the keys of `prefix`, written by [`Step::PutMany`], carry more than one mark or not all
-/// keys.
+/// Finds snapshots in which the keys of `prefix`, written by [`Step::PutMany`], carry more than one mark, or
+/// some are missing.
 pub(super) fn torn_groups(evidence: &Evidence<'_>, prefix: &str) -> Vec<Finding> {
     let range = Range::prefix(prefix.as_bytes());
     let mut findings = Vec::new();

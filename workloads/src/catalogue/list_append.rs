@@ -91,7 +91,7 @@ fn key(list: u32) -> String {
     format!("list/{list}")
 }
 
-/// Returns what speaks against a list (or an event stream, which is one).
+/// Judges a list (or an event stream, which is one).
 pub(super) fn check_list(evidence: &Evidence<'_>, list: &[u8]) -> Vec<Finding> {
     let Some(last) = evidence.final_list(list) else { return Vec::new() };
     let mut findings = Vec::new();
@@ -119,7 +119,7 @@ pub(super) fn check_list(evidence: &Evidence<'_>, list: &[u8]) -> Vec<Finding> {
     findings
 }
 
-/// Finds a surviving transaction that read something else than a prefix of the final list, and then its own
+/// Finds a surviving transaction that read anything but a prefix of the final list, followed by its own
 /// appends.
 fn strange_read(txn: &Txn, list: &[u8], last: &[Bytes]) -> Option<Finding> {
     let mut own: Vec<&Bytes> = Vec::new();

@@ -19,8 +19,8 @@ const GROUP: &str = "group/";
 /// re-create them, a whole group at a time.
 ///
 /// Stresses: version collection beside a snapshot, reads of old versions, memory while a reader stays.
-/// Invariant: the snapshot stands still, and shows groups whole. That versions are collected afterwards is
-/// for a host to see that knows the store.
+/// Invariant: the snapshot stands still, and shows groups whole. That versions are collected afterwards must
+/// be checked by a host that knows the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LongReader {

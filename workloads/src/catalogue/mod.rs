@@ -1,4 +1,4 @@
-//! All workloads of ours, a file each.
+//! Our workloads, one per file.
 //!
 //! Each is plain data: its parameters, with defaults. [`all`] lists them, [`by_name`] makes one from its name
 //! and parameters, as a trace keeps them.
@@ -130,7 +130,7 @@ fn scan_prefix(prefix: &str) -> Step {
     Step::Scan { start: text(start), end: end.map(text), limit: None, reverse: false }
 }
 
-/// An anomaly that snapshot isolation lets through: a violation only if every client asked for more.
+/// Reports an anomaly that snapshot isolation allows: a violation only if every client asked for more.
 fn judged(evidence: &Evidence<'_>, rule: &str, message: String, txn: TxnIndex) -> Finding {
     if evidence.clients().all(|txn| txn.isolation == Isolation::Serializable) {
         Finding::violation(rule, message, [txn])

@@ -101,7 +101,7 @@ impl RegisterMix {
             (true, true) => End::Abort,
             (true, false) => End::Drop,
         };
-        // An insert over a key that is there fails for as long as it is: trying again soon loses its sense.
+        // An insert over a key that is present fails for as long as it is: retries are soon pointless.
         let hopeless = steps.iter().any(|step| matches!(step, Step::Insert { .. }));
         let attempts_max = if hopeless { 3 } else { Retry::default().attempts_max };
         Transaction { end, retry: Retry { attempts_max, ..Retry::default() }, ..Transaction::of(steps) }
@@ -135,7 +135,8 @@ fn empty(client: u32, number: u32) -> Transaction {
     Transaction::of([Step::Put { key, value: Payload::Text(String::new()) }])
 }
 
-/// Reads of values that were never written, or only by an aborted transaction. Every value is written once.
+/// Finds reads of values that were never written, or only by an aborted transaction. Every value is written
+/// once.
 pub(crate) fn garbage(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut writers: BTreeMap<(&Key, &Bytes), &Txn> = BTreeMap::new();
     for txn in &evidence.history.txns {
@@ -179,20 +180,21 @@ fn reads(txn: &Txn) -> Vec<(&Key, &Bytes)> {
     reads
 }
 
-/// The final state of a key is the last write of some transaction that no other, surely later one overwrote.
+/// Checks that the final state of a key is the last write of some transaction that no other, surely later one
+/// overwrote.
 pub(crate) fn wrong_end(evidence: &Evidence<'_>, key: &[u8]) -> Option<Finding> {
     let last = evidence.final_value(key)?;
     let write = |txn: &Txn| txn.ops.iter().rev().find_map(|op| written(op, key).map(|value| value.cloned()));
     let writers: Vec<_> =
         evidence.effective().filter_map(|txn| write(txn).map(|value| (txn, value))).collect();
-    let buried = |txn: &Txn| {
+    let overwritten = |txn: &Txn| {
         let end = crate::evidence::ended(txn);
         let later =
             |other: &Txn| evidence.fate(other) == Fate::Must && end.is_some_and(|end| end < other.begun);
         writers.iter().any(|(other, _)| later(other))
     };
     let never_written = last.is_none() && writers.iter().all(|(txn, _)| evidence.fate(txn) != Fate::Must);
-    let fits = writers.iter().any(|(txn, value)| value.as_ref() == last && !buried(txn));
+    let fits = writers.iter().any(|(txn, value)| value.as_ref() == last && !overwritten(txn));
     if never_written || fits {
         return None;
     }

@@ -18,7 +18,7 @@ pub(super) const NAME: &str = "retry-storm";
 /// to the store to run them again, with the loop that it has for applications. Others delete one key beside
 /// each other, or write it anew: the loser's rival leaves a tombstone, which may soon be collected.
 ///
-/// Stresses: long conflict sets, retries, fairness, whatever spins. Invariant: liveness: no transaction is
+/// Stresses: long conflict sets, retries, fairness, spin loops. Invariant: liveness: no transaction is
 /// aborted unless another one, running at the same time, may have won the key that the conflict names. So the
 /// number of aborts is bounded by commits times clients, and one always gets through. The store's own loop
 /// gives up no transaction before it has run it as often as it was asked to.
@@ -104,7 +104,7 @@ fn key(number: u32) -> String {
     format!("storm/{number}")
 }
 
-/// Aborts that name a conflict which no transaction can have won.
+/// Finds aborts that name a conflict which no transaction can have won.
 pub(super) fn without_winner(evidence: &Evidence<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for txn in evidence.clients() {

@@ -116,7 +116,7 @@ fn seen<'a>(txn: &'a Txn, agent: &str) -> Option<Seen<'a>> {
                 results = Some(entries.as_slice())
             }
             Op::Get { .. } | Op::List { .. } | Op::Scan { .. } => {}
-            // A step in the making.
+            // It does a step itself: no observer.
             _ => return None,
         }
     }

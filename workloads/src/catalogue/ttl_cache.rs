@@ -99,7 +99,7 @@ fn key(number: u32) -> String {
     format!("cache/{number}")
 }
 
-/// Between which times the store's clock stood when a transaction began.
+/// Returns the times between which the store's clock stood when a transaction began.
 fn begun(evidence: &Evidence<'_>, txn: &Txn) -> Option<[u64; 2]> {
     evidence.notes.iter().filter(|note| note.txn == Some(txn.index)).find_map(|note| match note.what {
         NoteKind::Begun { wall } => Some(wall),
@@ -139,7 +139,8 @@ fn too_late(evidence: &Evidence<'_>, txn: &Txn, key: &[u8], value: &Bytes) -> Op
     })
 }
 
-/// Finds a key that was missing though its last writer gave it more time. Only if it is sure who was last.
+/// Finds a key that was missing though its last writer gave it more time. Judges only where it is certain who
+/// wrote last.
 fn too_early(evidence: &Evidence<'_>, txn: &Txn, key: &[u8]) -> Option<Finding> {
     if txn.ops.iter().any(|op| written(op, key).is_some()) {
         return None;

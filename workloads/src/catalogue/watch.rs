@@ -140,7 +140,7 @@ struct Span<'a> {
     session: Session,
     life: Life,
     durable: bool,
-    /// Whether it never had to look elsewhere than at what was new.
+    /// Whether it followed new commits only, and never had to read the log.
     keeps_up: bool,
     after: Version,
     told: Vec<&'a WatchedCommit>,
@@ -351,7 +351,8 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// A watch of what is new that has room for all of it has no reason to.
+/// Finds a watch that fell behind although it followed new commits only and had room for all of them, or that
+/// was sent to a version from which it can't go on.
 fn fell_behind(span: &Span<'_>) -> Option<Finding> {
     let (read_at, shown) = span.behind?;
     if span.keeps_up {

@@ -1,5 +1,5 @@
-//! Work queue: jobs wait, are leased to a worker for a while, and are done; a lease that is over can be
-//! taken.
+//! Work queue: jobs wait, are leased to a worker for a while, and are done; a job whose lease has expired can
+//! be leased again.
 
 use std::collections::BTreeMap;
 
