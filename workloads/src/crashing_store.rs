@@ -72,7 +72,7 @@ impl<S: Store> Store for CrashingStore<S> {
         Ok(Box::new(CrashingTxn { inner: self.inner.begin(options)?, limit: &self.limit }))
     }
 
-    /// A loop of its own, so that it can be cut.
+    /// Runs a loop of its own, which can be cut between attempts.
     fn transaction(&self, options: &TxnOptions, retry: Retry, body: Body<'_>) -> Result<Committed> {
         run_again(self, options, retry, body)
     }

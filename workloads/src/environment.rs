@@ -1,12 +1,12 @@
 //! What a client needs of the world beside the store: time.
 //!
-//! Job: the door through which a host (a simulation, a test, a run on real threads) lends its time to this
-//! crate, which has no runtime of its own. Not its job: random numbers. Whatever a client decides at random
+//! Job: the interface through which a host (a simulation, a test, a run on real threads) provides time to
+//! this crate, which has no runtime of its own. Not its job: random numbers. What a client decides at random
 //! comes from the seeds in its plan.
 
 use std::time::Duration;
 
-/// Time, as the host has it.
+/// The clocks of the host.
 pub trait Environment {
     /// Monotonic time since some start.
     fn now(&self) -> Duration;
@@ -19,14 +19,14 @@ pub trait Environment {
         self.now()
     }
 
-    /// Returns what the store may take for the time, at least and at most: where that clock has jumped it is
-    /// not what the clock shows.
+    /// Returns the earliest and the latest time that the store may assume: after a jump of that clock they
+    /// are not what it shows.
     fn store_time(&self) -> [Duration; 2] {
         [self.wall(); 2]
     }
 
-    /// Returns the latest that it may ever have taken for the time, in earlier lives too: what has expired
-    /// then and was deleted stays deleted.
+    /// Returns the latest time that the store may ever have assumed, in earlier lives too: what had expired
+    /// by then and was deleted stays deleted.
     fn store_time_ever(&self) -> Duration {
         self.store_time()[1]
     }

@@ -1,5 +1,5 @@
-//! What a workload's checks look at: the plan, the history, the notes; and the questions that most of them
-//! ask.
+//! What a workload's checks look at: the plan, the history and the notes, with the queries that most of them
+//! need.
 //!
 //! Not its job: judging isolation or durability in general, which is the oracle's. A workload judges what its
 //! numbers mean.
@@ -53,19 +53,19 @@ impl<'a> Evidence<'a> {
         matches!(txn.outcome, Outcome::Committed { .. })
     }
 
-    /// Transactions of clients, in the order in which they began.
+    /// Returns the transactions of clients, in the order in which they began.
     pub fn clients(&self) -> impl Iterator<Item = &'a Txn> + use<'a> {
         self.history.txns.iter().filter(|txn| txn.session != SETUP && txn.session != AUDIT)
     }
 
-    /// Transactions that may have had effects: acked ones, and those that were never answered.
+    /// Returns the transactions that may have had effects: acked ones, and those that were never answered.
     pub fn effective(&self) -> impl Iterator<Item = &'a Txn> + use<'a> {
         let effective =
             |txn: &&Txn| matches!(txn.outcome, Outcome::Committed { .. } | Outcome::Unknown { .. });
         self.history.txns.iter().filter(effective)
     }
 
-    /// Transactions that read from one snapshot: all but those that asked for less.
+    /// Returns the transactions that read from one snapshot: all but those that asked for less.
     pub fn snapshots(&self) -> impl Iterator<Item = &'a Txn> + use<'a> {
         self.history.txns.iter().filter(|txn| txn.isolation >= Isolation::Snapshot)
     }
@@ -116,7 +116,7 @@ impl<'a> Evidence<'a> {
         let mut findings = Vec::new();
         for note in self.notes {
             let NoteKind::Broken { rule, message } = &note.what else { continue };
-            // Under weaker isolation than a snapshot, a client can't trust its own eyes.
+            // Under weaker isolation than a snapshot, what a client observes by itself proves nothing.
             let weak =
                 note.txn.is_some_and(|txn| self.history.txns[txn as usize].isolation < Isolation::Snapshot);
             let finding = Finding::violation(rule, message.clone(), note.txn);
@@ -125,8 +125,8 @@ impl<'a> Evidence<'a> {
         findings
     }
 
-    /// Refusals that the plan did not expect. After a crash, a run that was begun may be lost, so refusals
-    /// that follow a crash are left to the workload.
+    /// Returns the refusals that the plan did not expect. After a crash, a run that was begun may be lost, so
+    /// refusals that follow a crash are left to the workload.
     pub fn refusals(&self) -> Vec<Finding> {
         let crash = self.history.lives.iter().filter_map(|life| life.ended).map(|(at, _)| at).min();
         let mut findings = Vec::new();
@@ -140,7 +140,7 @@ impl<'a> Evidence<'a> {
         findings
     }
 
-    /// Transactions that asked the same question twice without writing between, and got two answers.
+    /// Finds transactions that did the same read twice without writing between, and got two answers.
     pub fn unrepeatable_reads(&self) -> Vec<Finding> {
         self.snapshots().filter_map(unrepeatable).collect()
     }
@@ -171,7 +171,7 @@ pub(crate) fn replaced<'a>(op: &'a Op, key: &[u8]) -> Option<(&'a Bytes, &'a Byt
     }
 }
 
-/// When a transaction ended, if it did.
+/// Returns when a transaction ended, if it did.
 pub fn ended(txn: &Txn) -> Option<Time> {
     match txn.outcome {
         Outcome::Committed { acked, .. } => Some(acked),

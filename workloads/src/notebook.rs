@@ -63,7 +63,7 @@ impl Notebook {
         Self::default()
     }
 
-    /// Goes on where clients were in another process, and writes each [`Page`] to `sink` as a JSON line as
+    /// Continues where clients were in another process, and writes each [`Page`] to `sink` as a JSON line as
     /// well, at once: what was written down outlives the process.
     pub fn resumed(progress: BTreeMap<Session, Progress>, sink: Box<dyn Write + Send>) -> Self {
         let pages = Pages { progress, sink: Some(sink), ..Pages::default() };
@@ -128,7 +128,7 @@ impl Notebook {
 }
 
 impl Pages {
-    /// A sink that fails has to end the process by itself: no caller is left to tell.
+    /// Writes a page to the sink. A sink that fails must end the process itself, as no caller could react.
     fn write(&mut self, page: impl FnOnce() -> Page) {
         if let Some(sink) = &mut self.sink {
             let done: io::Result<()> = serde_json::to_writer(&mut *sink, &page())
@@ -215,9 +215,9 @@ pub enum NoteKind {
         /// How it ended.
         ending: Ending,
     },
-    /// Between which times the store's clock stood when a transaction began that touches keys that expire.
+    /// The times between which the store's clock stood when a transaction began that touches keys that expire.
     Begun {
-        /// The earliest that the store may take it for, and the latest that it has ever been.
+        /// The earliest time that the store may have assumed, and the latest that it ever may have.
         wall: [u64; 2],
     },
     /// The latest that the store's clock can have shown when the commit of such a transaction was acked.
@@ -245,7 +245,7 @@ pub enum NoteKind {
         prefix: String,
         /// Whether only of what is durable.
         durable: bool,
-        /// Behind this version.
+        /// After this version.
         after: Version,
         /// Whether it has room for all that is new, and needs nothing else.
         keeps_up: bool,

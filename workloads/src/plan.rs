@@ -57,7 +57,7 @@ pub enum Action {
     Transaction(Transaction),
     /// Waits.
     Pause {
-        /// So long.
+        /// For how long.
         micros: u64,
     },
     /// Flushes the store.
@@ -110,9 +110,9 @@ pub struct Watching {
     pub bytes_max: usize,
     /// Ends after this many commits …
     pub commits: u32,
-    /// … or when none has come for so long.
+    /// … or when none has come for this long.
     pub micros: u64,
-    /// Waits so long behind each commit.
+    /// Waits this long after each commit.
     pub pause_micros: u64,
 }
 
@@ -205,7 +205,7 @@ pub enum Unanswered {
 pub enum Step {
     /// Waits.
     Think {
-        /// So long.
+        /// For how long.
         micros: u64,
     },
     /// Reads a key.
@@ -231,7 +231,7 @@ pub enum Step {
         /// What it is asked for.
         pulls: Vec<Pull>,
     },
-    /// Takes the first key with a prefix, or the last, to those that were taken: below `taken/`.
+    /// Moves the first key with a prefix, or the last, to those that were taken: below `taken/`.
     Pop {
         /// Before each key.
         prefix: String,
@@ -296,7 +296,7 @@ pub enum Step {
         from: String,
         /// To here.
         to: String,
-        /// So much.
+        /// How much.
         amount: i64,
     },
     /// Takes money from one of several numbers, if all of them together have enough: the number itself may
@@ -306,7 +306,7 @@ pub enum Step {
         accounts: Vec<String>,
         /// The one that pays.
         from: String,
-        /// So much.
+        /// How much.
         amount: i64,
     },
     /// Puts a new number into a range, if the sum over the range stays within a limit.
@@ -320,7 +320,7 @@ pub enum Step {
         /// The limit.
         total_max: i64,
     },
-    /// Appends an element that no other has to a list.
+    /// Appends an element to a list that no other append writes.
     Append {
         /// Which list.
         list: String,
@@ -330,7 +330,7 @@ pub enum Step {
         /// Which.
         list: String,
     },
-    /// Appends an event that no other stream has to an event stream.
+    /// Appends an event to an event stream that no other append writes.
     AppendEvent {
         /// Which stream.
         stream: String,

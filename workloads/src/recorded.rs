@@ -1,4 +1,4 @@
-//! What an application did, played again: a workload made of a recording of its transactions' shapes.
+//! What an application did, replayed: a workload made from a recording of the shapes of its transactions.
 //!
 //! The engine writes recordings (`DatabaseBuilder::record`): JSON lines, a header and one [`Shape`] per
 //! transaction. Each run of the application becomes a client. A plan is a window of the recording, another
@@ -62,7 +62,7 @@ pub struct Scan {
     pub prefix: Option<String>,
     /// The first key.
     pub start: String,
-    /// The first key behind it.
+    /// The first key after it.
     pub end: Option<String>,
 }
 
@@ -125,7 +125,7 @@ pub enum RecordingError {
 /// The format that is read.
 const FORMAT: u32 = 1;
 
-/// The longest pause that is kept: simulations have hours in a moment, real runs have not.
+/// The longest pause that is kept: simulated time costs nothing, that of real runs does.
 const PAUSE_MICROS_MAX: u64 = 50_000;
 
 /// How keys of event streams begin: the shared namespace, and the tag of events.
@@ -236,7 +236,7 @@ impl Workload for Recorded {
 }
 
 impl Recorded {
-    /// When some transaction ended, so that every part of the recording is as likely as it is busy.
+    /// Draws a time at which some transaction ended, so that busy parts of the recording are likelier.
     fn moment(&self, rng: &mut ChaCha8Rng) -> u64 {
         let run = &self.runs[rng.random_range(0..self.runs.len())];
         run[rng.random_range(0..run.len())].at_micros

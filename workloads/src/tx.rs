@@ -1,4 +1,4 @@
-//! A transaction as clients have it: every operation is written down, with what it returned.
+//! A transaction as clients use it: every operation is recorded, with what it returned.
 //!
 //! Job: pass operations on to the store, record them, and offer what steps need (numbers, payloads that are
 //! unique, time, random numbers, assertions).
@@ -35,9 +35,9 @@ pub struct Tx<'a> {
     wrote: Cell<bool>,
 }
 
-/// What is known of a transaction when all of its steps are done.
+/// A summary of a transaction whose steps are all done.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Did {
+pub(crate) struct Summary {
     /// Whether it has touched keys that expire.
     pub(crate) clocked: bool,
     /// Whether it has written.
@@ -68,8 +68,8 @@ impl<'a> Tx<'a> {
         }
     }
 
-    pub(crate) fn did(&self) -> Did {
-        Did { clocked: self.clocked, wrote: self.wrote.get() }
+    pub(crate) fn summary(&self) -> Summary {
+        Summary { clocked: self.clocked, wrote: self.wrote.get() }
     }
 
     /// Reads a key.
@@ -169,8 +169,8 @@ impl<'a> Tx<'a> {
         Ok(events)
     }
 
-    /// Deletes the events of a stream before a sequence number, as far as it is known what they are:
-    /// histories have streams from their beginning. Returns whether the store can do that.
+    /// Deletes the events of a stream before a sequence number, as far as they are known: histories have
+    /// streams from their beginning. Returns whether the store can do that.
     pub fn truncate_events(&mut self, stream: &str, before: u64) -> Result<bool> {
         if !self.runner.store.capabilities().retention {
             return Ok(false);
@@ -188,7 +188,7 @@ impl<'a> Tx<'a> {
         self.checked("truncate events", answer).map(|()| true)
     }
 
-    /// Has the store prove an event stream, and says how many events it counts.
+    /// Makes the store verify an event stream; returns the number of events that it counts.
     pub fn verify_events(&mut self, stream: &str) -> Result<u64> {
         let answer = self.inner.verify_events(stream);
         self.checked("verify events", answer)
@@ -278,7 +278,7 @@ impl<'a> Tx<'a> {
         self.runner.environment.now()
     }
 
-    /// Random numbers: the same ones in every attempt.
+    /// Returns the stream of random numbers: the same in every attempt.
     pub fn rng(&mut self) -> &mut ChaCha8Rng {
         &mut self.rng
     }
@@ -292,12 +292,12 @@ impl<'a> Tx<'a> {
         self.index
     }
 
-    /// Whose transaction it is.
+    /// Returns whose transaction it is.
     pub fn session(&self) -> Session {
         self.session
     }
 
-    /// At least `len` bytes that no other write has or will ever have.
+    /// Returns at least `len` bytes that no other write has or will ever have.
     pub fn unique(&mut self, len: usize) -> Bytes {
         let mut bytes = format!("t{}.{}", self.index, self.uniques).into_bytes();
         self.uniques += 1;

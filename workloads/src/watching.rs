@@ -8,7 +8,7 @@ use crate::notebook::{NoteKind, Progress};
 use crate::plan::{Watching, WatchingFrom};
 use crate::store::{Result, StoreError, TxnOptions, Version, WatchRequest, Watched};
 
-/// A bound that no client of ours comes near: with it a watch of what is new never has to look elsewhere.
+/// A bound that none of our clients comes near: with it a watch of new commits never has to read the log.
 const AMPLE: usize = 1 << 20;
 
 /// A rule that holds as long as the disk keeps what was synced.

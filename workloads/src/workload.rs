@@ -98,8 +98,8 @@ pub trait Workload: Send + Sync {
         Err(StoreError::Refused(format!("the workload has no step of its own named {step}")))
     }
 
-    /// Returns what the evidence has against the store. Broken assertions, refusals that were not expected
-    /// and reads that changed within a transaction need no check here: [`verdict`] adds them.
+    /// Checks the evidence; returns what it shows against the store. Broken assertions, refusals that were not
+    /// expected and reads that changed within a transaction need no check here: [`verdict`] adds them.
     fn check(&self, evidence: &Evidence<'_>) -> Vec<Finding>;
 }
 
@@ -112,7 +112,7 @@ pub struct About {
     pub invariant: &'static str,
 }
 
-/// How much of it.
+/// The size of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scale {
     /// How many clients.
@@ -151,12 +151,12 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A broken promise.
+    /// Creates the finding of a broken promise.
     pub fn violation(rule: &str, message: String, txns: impl IntoIterator<Item = TxnIndex>) -> Self {
         Self { violation: true, rule: rule.into(), message, txns: txns.into_iter().collect() }
     }
 
-    /// Something allowed that is worth knowing.
+    /// Creates the finding of something allowed that is worth knowing.
     pub fn sighting(rule: &str, message: String, txns: impl IntoIterator<Item = TxnIndex>) -> Self {
         Self { violation: false, ..Self::violation(rule, message, txns) }
     }

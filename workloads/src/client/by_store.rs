@@ -1,7 +1,7 @@
 //! Transactions that the store itself runs again after a conflict.
 //!
-//! Every attempt is a transaction of the history. That one was in conflict shows when the next one begins;
-//! with whom, the store keeps to itself, except for the last one.
+//! Every attempt is a transaction of the history. That an attempt was in conflict shows when the next one
+//! begins; the store does not say with which transaction, except for the last attempt.
 
 use super::{Attempt, Runner};
 use crate::history::{Session, Time, TxnIndex};
@@ -9,7 +9,7 @@ use crate::interpret;
 use crate::notebook::{NoteKind, Progress};
 use crate::plan::{End, Transaction};
 use crate::store::{Conflict, Result, StoreError, StoreTxn};
-use crate::tx::{Did, Tx};
+use crate::tx::{Summary, Tx};
 
 impl Runner<'_> {
     pub(super) fn leaves_to_store(&self, plan: &Transaction) -> bool {
@@ -20,7 +20,7 @@ impl Runner<'_> {
             && self.store.capabilities().retries
     }
 
-    /// All attempts at once.
+    /// Runs all attempts, by the store's own loop.
     pub(super) fn attempt_by_store(
         &self,
         session: Session,
@@ -51,11 +51,11 @@ impl Runner<'_> {
             let rule = "a commit that lost is run again".into();
             self.note(session, Some(last.index), NoteKind::Broken { rule, message });
         }
-        let Last { index, did, .. } = last.unwrap_or_else(|| {
+        let Last { index, summary, .. } = last.unwrap_or_else(|| {
             let index = self.recorder.begin(session, self.life, called, None, plan.isolation);
-            Last { index, did: Did::default(), conflicts: Vec::new(), asked_to_commit: false }
+            Last { index, summary: Summary::default(), conflicts: Vec::new(), asked_to_commit: false }
         });
-        self.answered(session, index, plan, progress, did, answer)
+        self.answered(session, index, plan, progress, summary, answer)
     }
 }
 
@@ -65,7 +65,7 @@ struct Attempts<'a> {
     session: Session,
     plan: &'a Transaction,
     progress: &'a mut Progress,
-    /// Before this the next attempt has not begun.
+    /// A time before the next attempt begins.
     called: Time,
     /// How many there were.
     made: u32,
@@ -75,8 +75,8 @@ struct Attempts<'a> {
 /// The last attempt whose end is not known.
 struct Last {
     index: TxnIndex,
-    did: Did,
-    /// What it was told before its commit.
+    summary: Summary,
+    /// The conflicts that it was told of before its commit.
     conflicts: Vec<Conflict>,
     /// Whether all of its steps were done.
     asked_to_commit: bool,
@@ -98,13 +98,13 @@ impl Attempts<'_> {
         let time = [earliest, environment.store_time_ever()];
         let mut txn = Tx::new(self.runner, session, index, inner, time);
         let done = plan.steps.iter().try_for_each(|step| interpret::execute(step, &mut txn));
-        let did = txn.did();
+        let summary = txn.summary();
         self.called = recorder.tick();
         let conflicts = match &done {
             Err(StoreError::Conflict(conflicts)) => conflicts.clone(),
             _ => Vec::new(),
         };
-        self.last = Some(Last { index, did, conflicts, asked_to_commit: done.is_ok() });
+        self.last = Some(Last { index, summary, conflicts, asked_to_commit: done.is_ok() });
         if done.is_ok() {
             self.progress.committing = true;
             notebook.set_progress(session, self.progress);

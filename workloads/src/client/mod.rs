@@ -23,7 +23,7 @@ use crate::notebook::{Ending, HeldRun, Note, NoteKind, Notebook, Progress};
 use crate::plan::{Action, Client, End, Retry, Transaction, Unanswered};
 use crate::sibling;
 use crate::store::{Committed, Result, Store, StoreError, TxnOptions};
-use crate::tx::{Did, Tx};
+use crate::tx::{Summary, Tx};
 use crate::watching;
 use crate::workload::Workload;
 
@@ -123,7 +123,7 @@ impl Runner<'_> {
         };
         let mut txn = Tx::new(*self, session, index, &mut *inner, [earliest, latest]);
         let done = plan.steps.iter().try_for_each(|step| interpret::execute(step, &mut txn));
-        let did = txn.did();
+        let summary = txn.summary();
         if let Err(error) = done {
             drop(inner);
             return self.failed(plan, progress, session, index, error);
@@ -137,7 +137,7 @@ impl Runner<'_> {
         }
         if plan.forgets_run
             && let Some(slot) = plan.run
-            // That it is forgotten already is no reason to stop.
+            // A run that is forgotten already is no reason to stop.
             && let Err(error @ (StoreError::Closed(_) | StoreError::Full(_))) =
                 self.forget_run(session, slot, progress)
         {
@@ -158,7 +158,7 @@ impl Runner<'_> {
         self.recorder.commit(index);
         let answer = inner.commit();
         progress.committing = false;
-        self.answered(session, index, plan, progress, did, answer)
+        self.answered(session, index, plan, progress, summary, answer)
     }
 
     /// Returns how a transaction runs, by its plan.
@@ -171,26 +171,26 @@ impl Runner<'_> {
         }
     }
 
-    /// The commit was answered.
+    /// Records that the commit was answered.
     fn answered(
         &self,
         session: Session,
         index: TxnIndex,
         plan: &Transaction,
         progress: &Progress,
-        did: Did,
+        summary: Summary,
         answer: Result<Committed>,
     ) -> Attempt {
         match answer {
             Ok(committed) => {
                 self.recorder.committed(index, &committed);
-                if did.clocked {
+                if summary.clocked {
                     let [_, latest] = self.environment.store_time();
                     self.note(session, Some(index), NoteKind::Acked { wall: micros(latest) });
                 }
                 let run = plan.run.and_then(|slot| held(progress, slot));
                 let run = run.filter(|run| run.ended == Some(self.life));
-                if did.wrote
+                if summary.wrote
                     && let Some(run) = run
                 {
                     let message = format!("run {} had ended, and still wrote", run.run.0);
@@ -210,7 +210,7 @@ impl Runner<'_> {
         }
     }
 
-    /// The transaction failed with nothing done.
+    /// Records that the transaction failed with nothing done.
     fn failed(
         &self,
         plan: &Transaction,
@@ -236,7 +236,7 @@ impl Runner<'_> {
         }
     }
 
-    /// Everything that is not a transaction.
+    /// Performs an action that is not a transaction.
     fn act(&self, session: Session, action: &Action, progress: &mut Progress) -> Attempt {
         let has_ended = match action {
             Action::EndRun { slot } => held(progress, *slot).is_some_and(|run| run.ending),

@@ -252,7 +252,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// When it happened. That nothing is known of a commit has no time of its own.
+    /// Returns when it happened. An outcome that is not known has no time of its own.
     pub fn at(&self) -> Option<Time> {
         match self {
             Self::Opened { at, .. }

@@ -56,7 +56,7 @@ impl Recorder {
         recorder
     }
 
-    /// Goes on with a history whose last event was at `last`, and in which `txns` transactions have begun:
+    /// Continues a history whose last event was at `last`, and in which `txns` transactions have begun:
     /// what another process has recorded before.
     pub fn resumed(last: Time, txns: TxnIndex, sink: Box<dyn Write + Send>) -> Self {
         let recorder = Self::with_sink(sink);
@@ -77,14 +77,14 @@ impl Recorder {
         self.log().clock
     }
 
-    /// A life is open for use.
+    /// Records that a life is open for use.
     pub fn opened(&self, life: Life) {
         let mut log = self.log();
         let at = log.tick();
         log.push(Event::Opened { life, at });
     }
 
-    /// A life has ended. Clients of it that are still recorded as running or committing stay so.
+    /// Records that a life has ended. Its transactions that are recorded as running or committing stay so.
     pub fn ended(&self, life: Life, how: LifeEnd) {
         let mut log = self.log();
         let at = log.tick();
@@ -93,7 +93,7 @@ impl Recorder {
         log.push(Event::Ended { life, at, how });
     }
 
-    /// A transaction has begun; `called` is the [`tick`](Self::tick) from before the call.
+    /// Records that a transaction has begun; `called` is the [`tick`](Self::tick) from before the call.
     pub fn begin(
         &self,
         session: Session,
@@ -109,14 +109,14 @@ impl Recorder {
         txn
     }
 
-    /// An operation has returned.
+    /// Records that an operation has returned.
     pub fn op(&self, txn: TxnIndex, op: Op) {
         let mut log = self.log();
         let at = log.tick();
         log.push(Event::Op { txn, at, op });
     }
 
-    /// Commit is about to be called.
+    /// Records that commit is about to be called.
     pub fn commit(&self, txn: TxnIndex) {
         let mut log = self.log();
         let at = log.tick();
@@ -124,7 +124,7 @@ impl Recorder {
         log.push(Event::Commit { txn, at });
     }
 
-    /// Commit has succeeded.
+    /// Records that commit has succeeded.
     pub fn committed(&self, txn: TxnIndex, answer: &Committed) {
         let mut log = self.log();
         let acked = log.tick();
@@ -138,7 +138,7 @@ impl Recorder {
         log.push(Event::Outcome { txn, outcome });
     }
 
-    /// The transaction was aborted: by the store for `conflicts`, or without any by the client.
+    /// Records that the transaction was aborted: by the store for `conflicts`, or without any by the client.
     pub fn aborted(&self, txn: TxnIndex, conflicts: Vec<Conflict>) {
         let mut log = self.log();
         let at = log.tick();
@@ -146,7 +146,7 @@ impl Recorder {
         log.push(Event::Outcome { txn, outcome: Outcome::Aborted { at, conflicts } });
     }
 
-    /// Commit has answered that it does not know. (No answer at all says the same.)
+    /// Records that commit has answered that it does not know the outcome. (No answer at all says the same.)
     pub fn unknown(&self, txn: TxnIndex) {
         let mut log = self.log();
         let now = log.tick();
@@ -154,7 +154,7 @@ impl Recorder {
         log.push(Event::Outcome { txn, outcome: Outcome::Unknown { invoked } });
     }
 
-    /// An acked commit is now known to be durable (its ticket was waited for).
+    /// Records that an acked commit is now known to be durable (its ticket was waited for).
     pub fn durable(&self, txn: TxnIndex) {
         let mut log = self.log();
         log.volatile.retain(|&(other, _, _)| other != txn);
@@ -163,8 +163,8 @@ impl Recorder {
         log.push(Event::Durable { txn, at });
     }
 
-    /// A flush has succeeded that was called at `called` (a [`tick`](Self::tick) from before the call): all
-    /// that was acked before is durable.
+    /// Records the success of a flush that was called at `called` (a [`tick`](Self::tick) from before the
+    /// call): all that was acked before is durable.
     pub fn flushed(&self, called: Time) {
         let mut log = self.log();
         let split = log.volatile.partition_point(|&(_, acked, _)| acked < called);
@@ -176,7 +176,7 @@ impl Recorder {
         }
     }
 
-    /// A client was told that everything up to `version` is durable.
+    /// Records that a client was told that everything up to `version` is durable.
     pub fn durable_up_to(&self, version: Version) {
         let mut log = self.log();
         log.promises += 1;
@@ -190,7 +190,7 @@ impl Recorder {
         }
     }
 
-    /// A client was told, in whatever way, that something is durable.
+    /// Counts that a client was told, in any way, that something is durable.
     pub fn promise(&self) {
         self.log().promises += 1;
     }
@@ -215,7 +215,7 @@ impl Recorder {
         self.log().events.clone()
     }
 
-    /// Looks at the events so far. Nothing may be recorded meanwhile.
+    /// Calls `look` with the events so far. It must not record any: the log is locked.
     pub fn with_events<T>(&self, look: impl FnOnce(&[Event]) -> T) -> T {
         look(&self.log().events)
     }

@@ -4,7 +4,7 @@ use crate::plan::Pages;
 use crate::store::{Entry, Iterated, Pull, Range, Result};
 use crate::tx::Tx;
 
-/// Takes the element at one end of a deque to those that were taken. Nothing happens if it is empty.
+/// Moves the element at one end of a deque to those that were taken. Does nothing if it is empty.
 pub(super) fn pop(txn: &mut Tx<'_>, prefix: &str, back: bool) -> Result<()> {
     let range = Range::prefix(prefix.as_bytes());
     let given: Iterated = txn.iterate(&range, &[Pull { back, count: 1 }])?;

@@ -105,8 +105,8 @@ fn bytes(payload: &Payload, txn: &mut Tx<'_>) -> Bytes {
     }
 }
 
-/// Every value is the transaction's mark, so that a reader sees from any two of them whether they belong
-/// together.
+/// Writes the transaction's mark under many keys, so that a reader sees from any two values whether they
+/// belong together.
 fn put_many(txn: &mut Tx<'_>, prefix: &str, count: u32, len: usize) -> Result<()> {
     let mark = txn.unique(0);
     for number in 0..count {

@@ -66,7 +66,7 @@ pub(super) fn complete(txn: &mut Tx<'_>, queue: &str) -> Result<()> {
     Ok(())
 }
 
-/// Who holds a job, until when.
+/// The holder of a job, and until when.
 pub(crate) struct Lease {
     pub(crate) holder: u32,
     pub(crate) until: u64,

@@ -41,7 +41,7 @@ pub enum Flaw {
     DoubleAppend,
     /// Every third append to a list goes in front of the one before.
     AppendsInFront,
-    /// Events behind the third have numbers that are one too high.
+    /// Events after the third have numbers that are one too high.
     HoleInStream,
     /// A stream proves one event less than it has.
     BrokenChain,

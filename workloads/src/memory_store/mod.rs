@@ -1,7 +1,7 @@
 //! A store that is obviously right: everything under one lock, every version kept for ever.
 //!
-//! Job: the reference on which workloads and checkers are tried out; and, with a [`Flaw`], a store that is
-//! wrong in one known way, so that a check is seen to fail. Not its job: speed, durability, bounded memory.
+//! Job: the reference on which workloads and checkers are tested; and, with a [`Flaw`], a store that is wrong
+//! in one known way, so that a check is seen to fail. Not its job: speed, durability, bounded memory.
 //!
 //! * INV-MEM-1: a commit is one critical section: validate, take the next version, install all writes.
 //! * INV-MEM-2: reads look at versions up to the start version only, and at the transaction's own writes

@@ -1,5 +1,5 @@
-//! Lists, event streams and state machines that are wrong on purpose. Without a flaw of theirs they do what
-//! every store without them does: values under keys.
+//! Lists, event streams and state machines that are wrong on purpose. Without such a flaw they are what they
+//! are on every store that has none: values under keys.
 
 use super::Flaw;
 use super::txn::MemoryTxn;

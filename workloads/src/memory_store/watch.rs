@@ -25,7 +25,7 @@ impl MemoryWatch {
         }
     }
 
-    /// Returns all commits behind what was seen.
+    /// Returns all commits after what was seen.
     fn commits(&self) -> BTreeMap<Version, Vec<(Key, Option<Bytes>)>> {
         let state = self.store.state();
         let mut commits: BTreeMap<_, Vec<_>> = BTreeMap::new();

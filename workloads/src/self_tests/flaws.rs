@@ -49,7 +49,7 @@ fn cas_machine_sees_transitions_taken_twice_and_lost() {
     finds("cas-machine", Flaw::StrayState, "a machine is in a declared state");
 }
 
-/// Transitions come from the plan: one that declares others than the workload does is found out.
+/// Transitions come from the plan: a plan that declares others than the workload does is caught.
 #[test]
 fn cas_machine_sees_transitions_that_nobody_declared() {
     let workload: Arc<dyn Workload> = Arc::new(catalogue::CasMachine::default());
@@ -174,7 +174,7 @@ fn agent_mix_sees_a_memory_that_fails() {
     finds("agent-mix", Flaw::NoDelete, "own memory is what was written last");
 }
 
-/// The probes are there to see what snapshot isolation lets through: if they never do, they prove nothing.
+/// The probes exist to see what snapshot isolation allows: if they never see it, they prove nothing.
 #[test]
 fn snapshot_isolation_lets_write_skew_and_phantoms_be_seen() {
     for (name, rule) in [("write-skew", "no write skew"), ("phantom", "no phantom")] {

@@ -18,7 +18,7 @@ use crate::store::Isolation;
 use crate::workload::{Finding, Scale, Workload, verdict};
 use crate::{Environment, Evidence, Runner};
 
-/// What to try.
+/// A seed and the circumstances under which to run it.
 #[derive(Clone, Copy)]
 pub(super) struct Trial {
     pub(super) seed: u64,
@@ -35,7 +35,7 @@ impl Trial {
     }
 }
 
-/// What came of it.
+/// The result of a trial.
 pub(super) struct Tried {
     pub(super) plan: Plan,
     pub(super) history: History,
@@ -115,7 +115,7 @@ struct Clients {
 }
 
 impl Clients {
-    /// Runs one life: setup, clients, audit. False if it was cut.
+    /// Runs one life: setup, clients, audit. Returns false if it was cut.
     fn live(&self, plan: &Plan) -> bool {
         if self.run(&plan.setup) != Stop::Finished {
             return false;

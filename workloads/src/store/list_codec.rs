@@ -1,4 +1,4 @@
-//! How a list is kept as one value: each element behind its length, four bytes, little endian.
+//! The encoding of a list as one value: each element after its length, four bytes, little endian.
 
 use super::Bytes;
 

@@ -1,4 +1,4 @@
-//! The interface between workloads and whatever stores the data.
+//! The interface between workloads and a store.
 
 mod error;
 mod iteration;
@@ -83,7 +83,7 @@ impl Retry {
 pub struct Capabilities {
     /// The strongest isolation that it gives.
     pub isolation_max: Isolation,
-    /// Whether reads and commits tell versions.
+    /// Whether reads and commits report versions.
     pub versions: bool,
     /// [`StoreTxn::put_with_ttl`].
     pub ttl: bool,
@@ -147,7 +147,7 @@ pub struct Read {
 pub struct Range {
     /// First key.
     pub start: Key,
-    /// First key behind the range.
+    /// First key after the range.
     pub end: Option<Key>,
 }
 
@@ -164,7 +164,7 @@ impl Range {
         Self { start: prefix.to_vec(), end: (!end.is_empty()).then_some(end) }
     }
 
-    /// Returns the part behind a key, or before it if `reverse`; all of it without one.
+    /// Returns the part after a key, or before it if `reverse`; all of it without one.
     #[must_use]
     pub fn from_cursor(&self, cursor: Option<&[u8]>, reverse: bool) -> Self {
         let mut rest = self.clone();
@@ -284,7 +284,7 @@ pub trait Store: Send + Sync {
         Err(StoreError::Refused("this store opens no others".into()))
     }
 
-    /// Watches the keys with a prefix: tells every commit that touches one.
+    /// Watches the keys with a prefix: delivers every commit that touches one.
     ///
     /// # Errors
     /// [`StoreError::Refused`] where that is not possible ([`Capabilities::watches`]).
@@ -302,10 +302,10 @@ pub trait Store: Send + Sync {
     }
 }
 
-/// What a transaction does, and does again if it was in conflict.
+/// The body of a transaction, which runs again after a conflict.
 pub type Body<'b> = &'b mut dyn FnMut(&mut dyn StoreTxn) -> Result<()>;
 
-/// The plainest loop there can be: no pauses.
+/// Runs a transaction again after each conflict, without pauses: the plainest loop.
 pub(crate) fn run_again(
     store: &dyn Store,
     options: &TxnOptions,
@@ -340,7 +340,7 @@ pub trait StoreTxn {
         Iterated::pull(pulls, |back| if back { rest.next_back().map(Ok) } else { rest.next().map(Ok) })
     }
 
-    /// Reads at most `size` entries behind a key, or before it if `reverse`; from the end of the range
+    /// Reads at most `size` entries after a key, or before it if `reverse`; from the end of the range
     /// without one. A store without cursors scans what is left of the range.
     fn page(
         &mut self,

@@ -1,4 +1,4 @@
-//! Watching: what a store that tells of commits is asked for, and what it answers.
+//! Watching: what is asked of a store that delivers commits, and what it answers.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use super::{Bytes, Key, Result, Version};
 pub struct WatchRequest {
     /// Keys that start with this.
     pub prefix: Key,
-    /// The version behind which commits are wanted; `None` from now on.
+    /// The version after which commits are wanted; `None` from now on.
     pub after: Option<Version>,
     /// Only commits that no crash can take back.
     pub durable: bool,
     /// Bytes of commits that may wait for the reader.
     pub bytes_max: usize,
-    /// By polling, as tasks do, in the place of a call that blocks.
+    /// By polling, as tasks do, instead of a call that blocks.
     pub polled: bool,
 }
 
@@ -59,6 +59,6 @@ pub trait StoreWatch {
     /// When the version is older than the one at which to read anew.
     fn skip_to(&mut self, version: Version) -> Result<()>;
 
-    /// Returns the version up to which all was answered.
+    /// Returns the version up to which everything was delivered.
     fn position(&self) -> Version;
 }

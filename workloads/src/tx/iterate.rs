@@ -26,7 +26,7 @@ impl Tx<'_> {
         Ok(given)
     }
 
-    /// Reads a page: at most `size` entries behind a key, or before it if `reverse`; from the end of the
+    /// Reads a page: at most `size` entries after a key, or before it if `reverse`; from the end of the
     /// range without one.
     pub fn page(
         &mut self,
