@@ -215,7 +215,8 @@ pub enum NoteKind {
         /// How it ended.
         ending: Ending,
     },
-    /// The times between which the store's clock stood when a transaction began that touches keys that expire.
+    /// The times between which the store's clock stood when a transaction began that touches keys that
+    /// expire.
     Begun {
         /// The earliest time that the store may have assumed, and the latest that it ever may have.
         wall: [u64; 2],

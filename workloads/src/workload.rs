@@ -98,8 +98,8 @@ pub trait Workload: Send + Sync {
         Err(StoreError::Refused(format!("the workload has no step of its own named {step}")))
     }
 
-    /// Checks the evidence; returns what it shows against the store. Broken assertions, refusals that were not
-    /// expected and reads that changed within a transaction need no check here: [`verdict`] adds them.
+    /// Checks the evidence; returns what it shows against the store. Broken assertions, refusals that were
+    /// not expected and reads that changed within a transaction need no check here: [`verdict`] adds them.
     fn check(&self, evidence: &Evidence<'_>) -> Vec<Finding>;
 }
 

@@ -17,7 +17,7 @@ use crate::life;
 use crate::op::{Op, OpKind};
 use crate::sync::identity;
 
-/// Calls `work`; in production, with epochs held.
+/// Calls `work`; in production, with the epoch pinned.
 pub fn pinned<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
@@ -33,12 +33,12 @@ where
     T: Clone + Eq + Hash + 'static,
     S: BuildHasher,
 {
-    /// Creates an empty one, with room for `capacity`; `label` names it in simulations.
+    /// Creates an empty table with room for `capacity` items; `label` names it in simulations.
     pub fn new(label: &'static str, hasher: S, capacity: usize) -> Self {
         Self { label, items: parking_lot::Mutex::new(HashSet::with_capacity_and_hasher(capacity, hasher)) }
     }
 
-    /// Calls `read` with what is there under `key`.
+    /// Calls `read` with the item under `key`, if there is one.
     pub fn with<Q, R>(&self, key: &Q, read: impl FnOnce(&T) -> R) -> Option<R>
     where
         Q: Equivalent<T> + Hash + ?Sized,
@@ -48,13 +48,13 @@ where
         found.as_ref().map(read)
     }
 
-    /// Adds what is not there yet; returns whether it was not.
+    /// Adds an item unless an equal one is present; returns whether it was added.
     pub fn insert(&self, item: T) -> bool {
         self.point(OpKind::Update);
         self.items.lock().insert(item)
     }
 
-    /// Takes out what is there under `key`; returns whether there was something.
+    /// Removes the item under `key`; returns whether there was one.
     pub fn remove<Q>(&self, key: &Q) -> bool
     where
         Q: Equivalent<T> + Hash + ?Sized,
@@ -193,8 +193,8 @@ impl<T> fmt::Debug for AtomicRef<T> {
     }
 }
 
-/// A value that is written at most once. Any number of threads read; the first to write wins. No scheduling
-/// point: what says that it is there is one.
+/// A value that is written at most once. Any number of threads read; the first to write wins. Its operations
+/// are no scheduling points: the one that publishes it is.
 #[derive(Debug)]
 pub struct WriteOnce<T>(OnceLock<T>);
 

@@ -151,7 +151,7 @@ pub(crate) struct OpName {
     pub(crate) hash: u64,
 }
 
-/// Where a label lies, and an operation on it.
+/// Address and length of a label, and an operation on it.
 type Address = (usize, usize, OpKind);
 
 /// Numbers (kind, label) pairs as they first occur.
@@ -159,7 +159,7 @@ type Address = (usize, usize, OpKind);
 pub(crate) struct OpTable {
     /// Those met last, by the low bits of their address: what nearly every point asks for.
     recent: Box<[(Address, OpId); RECENT]>,
-    /// By address, which is quick; two addresses may hold the same label.
+    /// By address, which is fast; two addresses may hold the same label.
     by_address: HashMap<Address, OpId, FixedState>,
     by_content: HashMap<(&'static str, OpKind), OpId, FixedState>,
     names: Vec<OpName>,
@@ -210,7 +210,7 @@ impl OpTable {
         &self.names[usize::from(id.0)]
     }
 
-    /// `text`, kept for ever: names of tasks, of which a program has few.
+    /// Interns `text`, for ever: names of tasks, of which a program has few.
     pub(crate) fn intern(&mut self, text: &str) -> &'static str {
         if let Some(known) = self.texts.get(text) {
             return known;
@@ -245,7 +245,7 @@ impl OpTable {
     }
 }
 
-/// The same in every process and on every machine.
+/// Returns a hash that is the same in every process and on every machine.
 pub(crate) fn stable_op_hash(verb: &str, label: &str) -> u64 {
     stable_hash(stable_hash(FNV_START, verb.as_bytes()), label.as_bytes())
 }

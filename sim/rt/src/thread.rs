@@ -213,11 +213,10 @@ pub fn yield_now() {
     }
 }
 
-/// Into how many parts counters are split that many threads change at once. Few, so that tasks meet in one,
-/// too.
+/// The number of stripes of a counter that many threads change at once. Few, so that tasks share some, too.
 pub const STRIPES: usize = 2;
 
-/// Returns the part of such a counter that this task changes.
+/// Returns the stripe of such a counter that this task changes.
 pub fn stripe() -> usize {
     life::current_task().map_or(0, |task| task.index() % STRIPES)
 }

@@ -47,7 +47,7 @@ pub fn now() -> Instant {
     life::with_core(|core| Instant(core.now())).unwrap_or_else(outside_now)
 }
 
-/// Returns the time now, for those that look on or take part without being what is tried out: no scheduling
+/// Returns the time now, for observers and for clients that are not themselves under test: no scheduling
 /// point.
 pub fn glance() -> Instant {
     life::with_core(|core| Instant(core.now())).unwrap_or_else(outside_now)

@@ -34,7 +34,7 @@ impl Client {
 
     /// Notes what the application has told the outside: that a seat is sold, a mail is on its way. It
     /// outlives power cuts, so that a later life can compare [`World::promised`] with what the database has.
-    /// Power cuts aim at the moment behind it.
+    /// Power cuts aim at the moment right after it.
     pub fn promise(&self, text: impl Into<String>) {
         let (text, world) = (text.into(), &self.world.program().world);
         probe::draw("promise", DigestValue::of_text(&text).0);
@@ -48,7 +48,7 @@ impl Client {
         Todo { client: self, items, begun: None }
     }
 
-    /// Random numbers of this client in this life.
+    /// Returns the random numbers of this client in this life.
     pub fn random(&self) -> Random {
         self.world.random(&self.name)
     }

@@ -1,9 +1,9 @@
-//! What the environment says about seeds.
+//! The environment variables about seeds.
 
 use std::ops::Range;
 use std::time::Duration;
 
-/// What the environment says.
+/// The values of the environment variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Environment {
     /// `STORMPROOF_SEED` or `STORMPROOF_SEEDS`.

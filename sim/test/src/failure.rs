@@ -1,4 +1,4 @@
-//! A failure: made small, kept, shown, and told.
+//! A failure: shrunk, kept as a trace, and reported.
 #![expect(
     clippy::disallowed_methods,
     reason = "outside of the simulated world: real threads watch and run it, in real time"
@@ -22,7 +22,7 @@ use crate::options::Options;
 use crate::regressions::Regressions;
 use crate::watchdog::Pulse;
 
-/// How long a failure may be made smaller.
+/// For how long a failure is shrunk, at most.
 const SHRINK_TIME: Duration = Duration::from_secs(20);
 
 /// In how many runs.
@@ -42,8 +42,8 @@ pub(crate) struct Failure<'a> {
 }
 
 impl Failure<'_> {
-    /// Makes a failure small, keeps and shows it; returns what there is to say.
-    pub(crate) fn tell(&self, plan: &Plan, run: &Run) -> String {
+    /// Shrinks a failure, keeps it and writes its page; returns the message.
+    pub(crate) fn report(&self, plan: &Plan, run: &Run) -> String {
         let command = self.command(plan.seed.0);
         let shrunk = self.kept.is_none().then(|| self.shrink(plan, run)).flatten();
         let (plan_shown, trace) = match &shrunk {

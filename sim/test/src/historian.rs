@@ -38,7 +38,7 @@ pub(crate) struct Historian {
 #[derive(Debug)]
 struct Open {
     index: TxnIndex,
-    /// What it has appended itself, by stream: reads of the stream see it behind the rest.
+    /// What it has appended itself, by stream: reads of the stream see it after the rest.
     appended: BTreeMap<store::Key, Vec<Bytes>>,
 }
 
@@ -228,7 +228,7 @@ fn recorded_entry(entry: &Entry) -> Option<store::Entry> {
     Some(store::Entry { key, value: bytes(&entry.to_value()), version: entry.version().map(Version::get) })
 }
 
-/// Returns the events of a log, without what chains them.
+/// Returns the events of a log, without their hash chain.
 fn elements(entries: &[Entry]) -> Vec<Bytes> {
     let element = |entry: &Entry| match entry.to_value() {
         Value::Array(parts) if parts.len() == 2 => bytes(&parts[1]),

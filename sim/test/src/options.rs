@@ -1,4 +1,4 @@
-//! How a function is simulated.
+//! Options of a simulated test.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use stormproof_faults::FaultKind;
 use stormproof_sim::options::{DurabilityKind, Faults, IsolationKind, Options as SimOptions};
 use stormproof_sim::plan::Plan;
 
-/// How a function is simulated. The attribute sets the same; the environment overrides how many seeds.
+/// Options of a simulated test. The attribute sets the same; the environment overrides how many seeds.
 #[derive(Clone, Debug)]
 #[must_use = "options do nothing before `simulate`"]
 pub struct Options {
@@ -64,7 +64,7 @@ impl Options {
         Self { first, ..self }
     }
 
-    /// As many seeds as this time allows, instead of a number.
+    /// Runs as many seeds as this time allows, instead of a number.
     pub fn seconds(self, seconds: u64) -> Self {
         Self { seconds: Some(seconds), ..self }
     }
@@ -138,8 +138,8 @@ impl Options {
         Self { check, ..self }
     }
 
-    /// For how long no simulated step may happen before the test is ended: it waits for something that is not
-    /// simulated. 5 s if it is not set.
+    /// Sets for how long no simulated step may happen before the test is ended, as it waits for something
+    /// that is not simulated; 5 s if it is not set.
     pub fn hang_seconds(self, seconds: u64) -> Self {
         Self { hang: Duration::from_secs(seconds.max(1)), ..self }
     }

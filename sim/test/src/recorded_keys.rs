@@ -18,7 +18,7 @@ const SYSTEM: u8 = 0;
 /// Ends a name inside of an encoded key.
 const END: &[u8] = &[0, 1];
 
-/// Bytes of an event's number, behind the name of its log.
+/// Bytes of an event's number, after the name of its log.
 const NUMBER_BYTES: usize = 8;
 
 /// Returns whether it is a plain key of the shared namespace.
@@ -88,8 +88,8 @@ fn is_shared(key: &Key) -> bool {
     key.as_bytes().first() == kv().first()
 }
 
-/// Parts of a name, which end in two bytes that are no text, with slashes between them. A slash inside of a
-/// part is told apart.
+/// Returns a key of the parts of a name, which end in two bytes that are no text, with slashes between them.
+/// A slash inside of a part is escaped.
 fn named(kind: &str, name: &[u8]) -> store::Key {
     let mut key = vec![OTHER];
     key.extend_from_slice(kind.as_bytes());

@@ -94,7 +94,7 @@ fn wait(results: &Receiver<Result<(), String>>, watchdog: &mut Watchdog) -> Resu
     }
 }
 
-/// What all workers share.
+/// The state that all workers share.
 struct Campaign {
     options: Options,
     regressions: Regressions,
@@ -145,7 +145,7 @@ impl Campaign {
             check: environment.check || options.check,
             count: environment.count,
             begun: Instant::now(),
-            // A seed that was asked for is what is looked at, and nothing else.
+            // If a seed was asked for, only that one runs.
             replayed: AtomicBool::new(asked.is_some() || environment.count),
             stopped: AtomicBool::new(false),
             totals: Mutex::default(),
@@ -244,9 +244,9 @@ impl<'a> Worker<'a> {
             let replayed = trace.replay(self.runner.registry()).map_err(|error| error.to_string())?;
             if !replayed.run.findings().is_empty() {
                 let failure = Failure { kept: Some(&path), ..self.failure() };
-                return Err(failure.tell(&trace.plan, &replayed.run));
+                return Err(failure.report(&trace.plan, &replayed.run));
             }
-            // Its trace may have lost its way in code that has changed: its seed is a second chance.
+            // The trace may no longer fit code that has changed: the seed is a second chance.
             self.run_seed(trace.plan.seed.0)?;
         }
         Ok(())
@@ -268,7 +268,7 @@ impl<'a> Worker<'a> {
                 self.campaign.count_failure(seed, finding);
                 return Ok(());
             }
-            return Err(self.failure().tell(&plan, &run));
+            return Err(self.failure().report(&plan, &run));
         }
         if self.campaign.check || seed % CHECKED_EVERY == CHECKED_EVERY - 1 {
             let checked = determinism::compare(&self.runner, Seed(seed), &plan, &draws, &run);

@@ -28,12 +28,12 @@ pub(crate) struct Pulse {
 }
 
 impl Pulse {
-    /// Something goes on that is not a scheduling point.
+    /// Notes that something goes on that is not a scheduling point.
     pub(crate) fn beat(&self) {
         self.beats.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether the thread simulates now; else it does what may take its time.
+    /// Sets whether the thread simulates now; if not, no steps are expected of it.
     pub(crate) fn set_active(&self, active: bool) {
         self.beat();
         self.active.store(active, Ordering::Relaxed);
@@ -61,7 +61,7 @@ impl Watchdog {
         Self { hang, seen }
     }
 
-    /// Looks at all pulses. What a thread did last that has not moved for too long, in words.
+    /// Checks all pulses; returns in words what a thread did last that has not moved for too long.
     pub(crate) fn look(&mut self) -> Option<String> {
         for (pulse, known, since) in &mut self.seen {
             let beats = pulse.beats.load(Ordering::Relaxed);

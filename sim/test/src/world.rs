@@ -41,8 +41,8 @@ impl World {
         Ok(database)
     }
 
-    /// Settings for the database of the world: disk, clock and entropy are the seed's, and so are segment
-    /// sizes, checkpoints and the like, unless the test sets its own.
+    /// Returns a builder for the database of the world: disk, clock and entropy are the seed's, and so are
+    /// segment sizes, checkpoints and the like, unless the test sets its own.
     pub fn builder(&self) -> DatabaseBuilder {
         let historian = Historian::new(self.life.clone());
         self.settings().disk(self.disk()).observe(Arc::new(historian))
@@ -75,7 +75,7 @@ impl World {
         self.life.world.disk.mount()
     }
 
-    /// Another directory.
+    /// Returns another directory.
     pub fn disk_in(&self, directory: &str) -> Arc<dyn Disk> {
         self.life.world.sibling(directory).mount()
     }
@@ -117,7 +117,7 @@ impl World {
         self.life.world.application.promises()
     }
 
-    /// Random numbers of this seed and life, in a stream for each label.
+    /// Returns random numbers of this seed and life, in a stream for each label.
     pub fn random(&self, label: &str) -> Random {
         let label = format!("application/{}/{label}", self.life.number);
         Random(Seed(self.life.plan.seed.0).generator(&label))
@@ -170,7 +170,7 @@ impl fmt::Debug for World {
 pub struct Random(ChaCha8Rng);
 
 impl Random {
-    /// Any number.
+    /// Draws any number.
     pub fn number(&mut self) -> u64 {
         self.0.next_u64()
     }
@@ -180,7 +180,7 @@ impl Random {
         self.0.next_u64() % bound
     }
 
-    /// True in `percent` of 100 draws.
+    /// Draws true in `percent` of 100 cases.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }

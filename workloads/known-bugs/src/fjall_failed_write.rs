@@ -92,8 +92,8 @@ pub fn play(folder: &Path, seed: u64, worker: &[&str]) -> io::Result<Found> {
 const FOLDER: &str = "KNOWN_BUGS_FOLDER";
 const SEED: &str = "KNOWN_BUGS_SEED";
 
-/// Runs the process in which writes fail: commits, each synced, and prints what was acked. Does nothing if the
-/// process was not started by [`play`].
+/// Runs the process in which writes fail: commits, each synced, and prints what was acked. Does nothing if
+/// the process was not started by [`play`].
 ///
 /// # Errors
 /// When the limit can't be set, or there is no listener.

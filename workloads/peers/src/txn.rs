@@ -109,7 +109,8 @@ impl<N: Native> StoreTxn for Txn<N> {
     fn abort(self: Box<Self>) {}
 }
 
-/// Returns the capabilities of a store with transactions over ordered keys at this isolation, and nothing else.
+/// Returns the capabilities of a store with transactions over ordered keys at this isolation, and nothing
+/// else.
 pub(crate) fn capabilities(isolation_max: Isolation) -> Capabilities {
     Capabilities { isolation_max, ..Capabilities::default() }
 }

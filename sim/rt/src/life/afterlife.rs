@@ -1,4 +1,4 @@
-//! What happens between the end of a life and its last task's.
+//! What happens between the end of a life and the end of its last task.
 //!
 //! A life that is over is either left as it is, or its tasks are unwound one after the other so that they
 //! give their memory back ([`Remains::Unwind`]): each is thrown a [`Killed`] at the point where it is, which
@@ -28,11 +28,11 @@ pub(crate) enum Stage {
     Before,
     /// Tasks are unwound.
     Unwinding { steps: u32 },
-    /// What is left is left.
+    /// Tasks that are left stay as they are.
     Abandoned,
 }
 
-/// In how many steps destructors have to be done.
+/// The number of steps within which destructors must be done.
 const STEPS_MAX: u32 = 100_000;
 
 /// Leaves the life, which is over, for good.
@@ -62,7 +62,7 @@ pub(crate) fn die_if_due() {
 }
 
 impl Core {
-    /// What the current task, whose life is over, does at a scheduling point.
+    /// Decides what the current task, whose life is over, does at a scheduling point.
     #[cold]
     pub(super) fn step_after(&mut self) -> Flow {
         if let Stage::Unwinding { steps } = &mut self.stage
@@ -77,7 +77,7 @@ impl Core {
         Flow::Leave
     }
 
-    /// The same where it has to wait: others are unwound meanwhile, and time passes.
+    /// Decides the same where the task has to wait: others are unwound meanwhile, and time passes.
     #[cold]
     pub(super) fn wait_after(&mut self, deadline: Option<u64>) -> Flow {
         match self.step_after() {

@@ -1,4 +1,4 @@
-//! The seam to shuttle, which gives tasks their stacks and switches between them.
+//! The adapter to shuttle, which gives tasks their stacks and switches between them.
 //!
 //! Shuttle runs one OS thread's tasks as coroutines and asks a `Scheduler` for the next one. Ours answers
 //! with what the life has decided already. Facts about shuttle-engine 0.1.7 that this relies on:

@@ -8,13 +8,13 @@ use super::{Cancel, KillAt, LifeEnd, StepLimit};
 use crate::op::mix;
 use crate::strategy::point_hash;
 
-/// How many scheduling points may pass until a life that is to be given up is.
+/// The number of scheduling points between two questions whether the life is to be given up.
 const CANCEL_EVERY: u64 = 4_096;
 
 impl Core {
-    /// Does what is due at this step.
+    /// Handles what is due at this step.
     #[inline]
-    pub(super) fn look_around(&mut self, blocked: bool) {
+    pub(super) fn handle_due(&mut self, blocked: bool) {
         if self.step >= self.next_event {
             self.event(blocked);
         }
@@ -66,7 +66,7 @@ impl Core {
             let nanos = below(&mut self.stall_rng, nanos.max(1));
             self.stall(nanos, blocked);
             self.draw_stall();
-        } else if self.step >= self.patience.next {
+        } else if self.step >= self.monitor.next {
             self.watch_waiting();
         }
         self.plan_event();
@@ -77,7 +77,7 @@ impl Core {
             Some(KillAt::Step(step)) if step > self.step => step,
             _ => u64::MAX,
         };
-        self.next_event = kill.min(self.settings.steps_max).min(self.next_stall).min(self.patience.next);
+        self.next_event = kill.min(self.settings.steps_max).min(self.next_stall).min(self.monitor.next);
         self.next_event = self.next_event.min(self.next_cancel);
     }
 

@@ -1,4 +1,4 @@
-//! The state of a running life, and the one place where it is decided who runs. What tasks wait for is in
+//! The state of a running life, and the one place that decides which task runs. What tasks wait for is in
 //! `waits`, what chance does in `chance`, what happens after the end in `afterlife`.
 //!
 //! Invariants:
@@ -15,7 +15,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::afterlife::Stage;
 use super::injected_event::{Listed, RawInjectedEvent};
 use super::schedule::{Decision, Decisions, RawForcedSwitch, Schedule};
-use super::starvation::Patience;
+use super::starvation::WaitMonitor;
 use super::task::{Status, Task};
 use super::trail::Draw;
 use super::{InjectedEvents, KillAt, LifeEnd, LifeOutcome, Panic, Settings, Step, TaskId, Watch};
@@ -73,7 +73,7 @@ pub(crate) struct Core {
     /// The current task was switched to although the one before could have gone on, and has made no step
     /// since.
     pub(super) preempted: bool,
-    pub(super) patience: Patience,
+    pub(super) monitor: WaitMonitor,
     /// How many points in a row the current task has come to while others could run.
     pub(super) in_a_row: u32,
     pub(super) lock_waiters: u32,
@@ -130,7 +130,7 @@ impl Core {
             next_stall: u64::MAX,
             kill_point,
             preempted: false,
-            patience: Patience::new(&settings),
+            monitor: WaitMonitor::new(&settings),
             in_a_row: 0,
             lock_waiters: 0,
             strategy,
@@ -164,7 +164,8 @@ impl Core {
         self.now
     }
 
-    /// The current task comes to `op`, before it does it: counts, hashes, and decides whether it goes on.
+    /// Handles the arrival of the current task at `op`, before the operation: counts, hashes, and decides
+    /// whether the task goes on.
     ///
     /// The order of these steps is part of every digest and of every trace.
     #[inline]
@@ -185,7 +186,7 @@ impl Core {
         if self.kill_point.is_some() && self.kill_point == Some(self.point_hash(false)) {
             self.over = Some(LifeEnd::Killed);
         }
-        self.look_around(false);
+        self.handle_due(false);
         // Asked before the strategy: it must not draw for a life that is over, or its next life would begin
         // elsewhere in its stream than when this one is replayed.
         if self.over.is_some() {
@@ -245,7 +246,7 @@ impl Core {
         self.panics.push(panic);
     }
 
-    /// The current task ends. The life is over with the main task; else another task is chosen.
+    /// Ends the current task. The life is over with the main task; else another task is chosen.
     pub(crate) fn task_ended(&mut self) {
         if self.over.is_some() {
             self.tasks[self.current.index()].status = Status::Ended;
@@ -307,7 +308,7 @@ impl Core {
         (life, self.ops)
     }
 
-    /// One more step: time passes, and what happened goes into the digest.
+    /// Advances by one step: time passes, and what happened goes into the digest.
     #[inline]
     pub(super) fn advance(&mut self, id: OpId, salt: u64) {
         self.step += 1;
@@ -352,8 +353,8 @@ impl Core {
         // The strategy is asked also where turns overrule it: how much it draws must not depend on the bounds
         // that are watched.
         let mut to = self.strategy.choose(&choice, &mut self.schedule_rng);
-        if self.patience.fair {
-            to = self.patience.turn(&choice);
+        if self.monitor.fair {
+            to = self.monitor.turn(&choice);
         }
         // A trace of older code may name a task that can't run here.
         if (to != self.current || !can_stay) && self.runnable.binary_search(&to).is_err() {
@@ -401,7 +402,7 @@ pub(crate) fn next_after(runnable: &[TaskId], task: TaskId) -> TaskId {
     runnable[index % runnable.len()]
 }
 
-/// Draws a number below `bound`, uniform but for a bias that no schedule can feel.
+/// Draws a number below `bound`, uniform but for a negligible bias.
 pub(crate) fn below(rng: &mut ChaCha8Rng, bound: u64) -> u64 {
     ((u128::from(rng.next_u64()) * u128::from(bound)) >> 64) as u64
 }

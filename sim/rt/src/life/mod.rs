@@ -59,17 +59,17 @@ thread_local! {
 )]
 static RUNNING: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 
-/// A life that runs, as long as this exists.
-pub(super) struct Runs(());
+/// Counts a life as running for as long as it exists.
+pub(super) struct RunningLife(());
 
-impl Runs {
+impl RunningLife {
     pub(super) fn begin() -> Self {
         RUNNING.fetch_add(1, Ordering::SeqCst);
         Self(())
     }
 }
 
-impl Drop for Runs {
+impl Drop for RunningLife {
     fn drop(&mut self) {
         RUNNING.fetch_sub(1, Ordering::SeqCst);
     }
@@ -144,7 +144,7 @@ pub(crate) fn without_points<R>(accesses: impl FnOnce() -> R) -> R {
     accesses()
 }
 
-/// A scheduling point before `op`; nothing outside of a life. Returns whether this is a life.
+/// Passes a scheduling point before `op`; does nothing outside of a life. Returns whether this is a life.
 #[inline]
 pub(crate) fn point(op: Op) -> bool {
     if is_quiet() {
@@ -156,7 +156,7 @@ pub(crate) fn point(op: Op) -> bool {
     with_core(|core| core.step(op, false)).map(follow).is_some()
 }
 
-/// A scheduling point at which the task would rather not go on. Returns whether this is a life.
+/// Passes a scheduling point at which the task would rather not go on. Returns whether this is a life.
 pub(crate) fn yield_now(op: Op) -> bool {
     with_core(|core| core.step(op, true)).map(follow).is_some()
 }
@@ -168,8 +168,8 @@ pub(crate) fn acquired(op: Op) {
 
 /// Notes that the current task holds the lock of `op` no longer, and lets those that wait for it try again.
 ///
-/// This is no scheduling point. A task that could run after it can run before this task's next operation, and
-/// sees the same: a third of all points were these, and led to no new state.
+/// This is no scheduling point: a task that could run right after it can also run before this task's next
+/// operation, and sees the same. A third of all points would be these, and lead to no new state.
 #[inline]
 pub(crate) fn released(op: Op) {
     with_core(|core| core.released(&op));
@@ -203,7 +203,7 @@ pub(crate) fn sleep(duration: Duration) -> bool {
     with_core(|core| core.block_until(op, deadline(core))).map(follow).is_some()
 }
 
-/// The scheduling point before a task of this name is started. Returns whether this is a life.
+/// Passes the scheduling point before a task of this name is started. Returns whether this is a life.
 pub(crate) fn before_spawn(name: &str) -> bool {
     let label = with_core(|core| core.intern(name));
     label.map(|label| point(Op::new(OpKind::Spawn, label, 0))).is_some()

@@ -41,7 +41,7 @@ pub(crate) fn last(payload: &(dyn Any + Send)) -> Panic {
     Panic { message, task: String::new(), place: remembered.map(|(_, place)| place).unwrap_or_default() }
 }
 
-/// Returns whether this is a life that is not over; not if the panic came out of the life's own code.
+/// Returns whether this is a life that is not over; false if the panic came out of the life's own code.
 fn is_alive() -> bool {
     CORE.with(|core| core.try_borrow().is_ok_and(|core| core.as_ref().is_some_and(|core| !core.is_over())))
 }

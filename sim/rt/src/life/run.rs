@@ -6,14 +6,13 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::core::Core;
-use super::{CORE, LifeOutcome, Runs, Settings, bridge, catch, is_inside, panic_hook, task_ended};
+use super::{CORE, LifeOutcome, RunningLife, Settings, bridge, catch, is_inside, panic_hook, task_ended};
 use crate::op::OpTable;
 use crate::strategy::Strategy;
 
 thread_local! {
     /// Whether a life was abandoned on this OS thread while one of its tasks was unwinding. The standard
-    /// library then takes the thread to be panicking for the rest of its days, so further lives run on
-    /// threads of their own.
+    /// library then takes the thread to be panicking for ever, so further lives run on threads of their own.
     static SPOILT: Cell<bool> = const { Cell::new(false) };
     /// The labels that this OS thread has seen: kept from life to life, as they are the same ones.
     static OPS: RefCell<OpTable> = RefCell::new(OpTable::default());
@@ -58,7 +57,7 @@ fn run_here(
     body: impl FnOnce() + Send + 'static,
 ) -> LifeOutcome {
     let stack_bytes = settings.stack_bytes;
-    let _runs = Runs::begin();
+    let _running = RunningLife::begin();
     let core = Core::new(settings, strategy, OPS.take());
     CORE.set(Some(Box::new(core)));
     let body = ManuallyDrop::new(body);

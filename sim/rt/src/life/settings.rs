@@ -1,4 +1,4 @@
-//! What a life is run with.
+//! The settings of a life.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ pub enum KillAt {
     Point(PointKey),
 }
 
-/// What a life is run with. All randomness comes from the seed, in sub-streams that do not touch each other.
+/// The settings of a life. All randomness comes from the seed, in sub-streams that do not influence each
+/// other.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Decides all that is random, the strategy's draws included.
@@ -37,7 +38,7 @@ pub struct Settings {
     pub steps_in_a_row_max: u32,
     /// Whose waiting is watched, and for how long it may last; see [`Starvation`].
     pub starvation: Option<Starvation>,
-    /// What counts as getting on, and for how long a life may do without; see [`Progress`].
+    /// What counts as progress, and for how long a life may make none; see [`Progress`].
     pub progress: Option<Progress>,
     /// Whether to keep what [`LifeOutcome::trail`](super::LifeOutcome::trail) tells.
     pub trail: bool,
@@ -49,7 +50,7 @@ pub struct Settings {
     pub step_nanos: u64,
     /// Where spurious wake-ups, early timeouts and stalls come from: the rates below, or a list.
     pub injected_events: InjectedEvents,
-    /// How many of 1,000 waits on a condition variable end for no reason.
+    /// How many of 1,000 waits on a condition variable end spuriously.
     pub spurious_wakeups_per_mille: u16,
     /// How many of 1,000 sleeps and waits with a timeout may run out although others can still run: choosing
     /// such a task makes time jump to its deadline, as if all others had been slow.
@@ -91,7 +92,7 @@ pub struct Starvation {
 /// that time tasks take turns, so that it is not the schedule that gets nowhere.
 #[derive(Clone)]
 pub struct Progress {
-    /// Counts what comes of the life, and decides nothing. Asked now and then.
+    /// Counts what the life has achieved, and decides nothing. Asked now and then.
     pub count: Arc<dyn Fn() -> u64 + Send + Sync>,
     /// Scheduling points of all tasks together.
     pub points_max: u64,

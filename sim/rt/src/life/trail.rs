@@ -26,11 +26,11 @@ impl LifeOutcome {
     /// draws of the world. Empty unless `Settings::trail` was set. Two lives differ first where their trails
     /// do.
     pub fn trail(&self) -> impl Iterator<Item = String> {
-        self.trail.iter().map(|step| tell(&self.schedule, step))
+        self.trail.iter().map(|step| describe(&self.schedule, step))
     }
 }
 
-fn tell(schedule: &Schedule, step: &Draw) -> String {
+fn describe(schedule: &Schedule, step: &Draw) -> String {
     match *step {
         Draw::Point { task, op, nth, blocked, now } => {
             format!("{} (at {now} ns)", schedule.key(task, op, nth, blocked))
@@ -45,7 +45,7 @@ fn tell(schedule: &Schedule, step: &Draw) -> String {
 }
 
 impl Core {
-    /// A draw of the world, or something that happened in it: it goes into the digest.
+    /// Notes a draw of the world, or something that happened in it, in the digest.
     pub(crate) fn draw(&mut self, label: &'static str, value: u64) {
         if self.over.is_some() {
             return;

@@ -15,7 +15,7 @@ pub struct Waiting {
     pub op: String,
     /// Whether it could run.
     pub runnable: bool,
-    /// Whom it waits for: those that hold the lock, or the task that it joins. Empty for a condition
+    /// The tasks that it waits for: those that hold the lock, or the one that it joins. Empty for a condition
     /// variable, which any task could notify.
     pub on: Vec<String>,
     /// The locks that it holds.
@@ -32,7 +32,7 @@ pub struct WaitGraph {
 }
 
 impl WaitGraph {
-    /// Tasks that wait for each other in a circle, each for the next one; empty if there is none.
+    /// Returns tasks that wait for each other in a cycle, each for the next one; empty if there is none.
     pub fn cycle(&self) -> Vec<&Waiting> {
         self.tasks
             .iter()

@@ -73,7 +73,7 @@ impl Core {
         }
     }
 
-    /// Waits for a notification on `op`'s object; whether by a timeout is then told by [`Self::timed_out`].
+    /// Waits for a notification on `op`'s object; [`Self::timed_out`] then says whether the wait timed out.
     pub(crate) fn block_on_condition(&mut self, op: Op, deadline: Option<u64>) -> Flow {
         if self.over.is_some() {
             return self.wait_after(deadline);
@@ -111,7 +111,7 @@ impl Core {
         self.block(op, Status::Waiting { object: op.object, deadline }, early)
     }
 
-    /// A wait that is over at once: others may run, nothing more.
+    /// Performs a wait that is over at once: others may run meanwhile, nothing more.
     fn go_around(&mut self, op: Op, timed_out: bool) -> Flow {
         self.tasks[self.current.index()].timed_out = timed_out;
         self.stop_at(op, None, |core| core.pick(true, true, true))
@@ -139,7 +139,7 @@ impl Core {
         })
     }
 
-    /// The current task finds at `op` that it has to wait, and `pick` chooses who runs.
+    /// Notes that the current task has to wait at `op`, and lets `pick` choose who runs.
     fn stop_at(&mut self, op: Op, deadline: Option<u64>, pick: impl FnOnce(&mut Self) -> Flow) -> Flow {
         if self.over.is_some() {
             return self.wait_after(deadline);
@@ -147,7 +147,7 @@ impl Core {
         let id = self.ops.id(&op);
         let nth = self.tasks[self.current.index()].stop_at(op, id);
         self.advance(id, u64::from(nth) << 1 | 1);
-        self.look_around(true);
+        self.handle_due(true);
         if self.over.is_some() { Flow::Leave } else { pick(self) }
     }
 
@@ -181,7 +181,7 @@ impl Core {
         }
     }
 
-    /// Lets those go on that are blocked on `object`; returns how many.
+    /// Wakes the tasks that are blocked on `object`; returns how many.
     pub(super) fn wake_blocked(&mut self, object: usize) -> u32 {
         let mut woken = 0;
         let mut longest = None;
@@ -195,8 +195,8 @@ impl Core {
                 }
             }
         }
-        if self.patience.fair {
-            self.patience.heir = longest.map(|(_, task)| task);
+        if self.monitor.fair {
+            self.monitor.longest_waiter = longest.map(|(_, task)| task);
         }
         woken
     }

@@ -31,12 +31,12 @@ struct Branch {
 }
 
 impl Bounded {
-    /// The first interleaving, without preemptions. Later ones have at most `preemptions_max`.
+    /// Starts with the interleaving without preemptions. Later ones have at most `preemptions_max`.
     pub const fn new(preemptions_max: u32) -> Self {
         Self { preemptions_max, preemptions: 0, depth: 0, decisions: Vec::new(), diverged: None }
     }
 
-    /// Goes on to the next interleaving; `false` if there is none, or if the program did not do the same
+    /// Advances to the next interleaving; `false` if there is none, or if the program did not do the same
     /// under the same decisions.
     pub fn advance(&mut self) -> bool {
         if self.diverged.is_some() {

@@ -18,9 +18,9 @@ impl Exhaustive {
         Self { settings, search: Bounded::new(preemptions_max), lives: 0, exhausted: false }
     }
 
-    /// The next interleaving of `body`, which has to be the same program each time; `None` when all have been
-    /// run, or when the program did not do the same under the same decisions ([`LifeOutcome::report`] of the
-    /// last life says where).
+    /// Runs the next interleaving of `body`, which has to be the same program each time; `None` when all have
+    /// been run, or when the program did not do the same under the same decisions ([`LifeOutcome::report`] of
+    /// the last life says where).
     pub fn next_life(&mut self, body: impl FnOnce() + Send + 'static) -> Option<LifeOutcome> {
         if self.exhausted {
             return None;

@@ -53,7 +53,7 @@ impl Kind {
     pub fn draw(weights: &[u32; 7], steps: u64, rng: &mut ChaCha8Rng) -> Self {
         let total: u32 = weights.iter().sum();
         let mut at = below(rng, u64::from(total.max(1))) as u32;
-        // Both are drawn whatever the kind, so that another weight leaves the draws behind them as they are.
+        // Both are drawn whatever the kind, so that another weight leaves the draws after them as they are.
         let (size, small) = (rng.next_u32(), rng.next_u32());
         for (index, weight) in weights.iter().enumerate() {
             if at < *weight {

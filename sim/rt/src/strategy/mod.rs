@@ -44,24 +44,24 @@ pub use windows::Windows;
 
 /// Decides who runs next.
 pub trait Strategy: Any + Debug + Send {
-    /// A new life begins.
+    /// Begins a new life.
     fn begin(&mut self, rng: &mut ChaCha8Rng);
 
     /// Decides who runs next: one of [`Choice::runnable`]. For anything else the life takes
     /// [`Choice::default`].
     fn choose(&mut self, choice: &Choice<'_>, rng: &mut ChaCha8Rng) -> TaskId;
 
-    /// The life has ended; `tasks` are all that there were.
+    /// Ends a life; `tasks` are all that it had.
     #[expect(private_interfaces, reason = "only strategies of this crate learn from lives")]
     fn end(&mut self, _tasks: &[Task]) {}
 
-    /// Returns what there is to say about the life that has ended.
+    /// Returns the strategy's report on the life that has ended.
     fn report(&self) -> Report {
         Report::default()
     }
 }
 
-/// What a strategy has to say about a life.
+/// A strategy's report on a life.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Where and how the life first differed from the one that was to be replayed.
@@ -124,7 +124,7 @@ impl Choice<'_> {
         crate::life::next_after(self.runnable, self.current)
     }
 
-    /// Any task but the current one, with the same probability.
+    /// Draws any task but the current one, with the same probability.
     pub(crate) fn any_other(&self, rng: &mut ChaCha8Rng) -> TaskId {
         let runnable = self.runnable;
         match runnable.binary_search(&self.current) {

@@ -38,7 +38,7 @@ impl Strategy for PartialOrder {
             }
         }
         if choice.yields {
-            // This time only: it is drawn anew at the next choice.
+            // For this choice only: `u64::MAX` is no count of steps, so it is drawn anew at the next one.
             self.priorities[choice.current.index()] = (0, u64::MAX);
         }
         let highest = choice.runnable.iter().max_by_key(|task| self.priorities[task.index()].0);

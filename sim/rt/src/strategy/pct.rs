@@ -28,8 +28,8 @@ pub struct Pct {
 const DRAWN: u64 = 1 << 63;
 
 impl Pct {
-    /// For bugs that need `depth` ordering constraints, in lives of about `steps` steps. Later lives take the
-    /// length of the one before them.
+    /// Searches for bugs that need `depth` ordering constraints, in lives of about `steps` steps. Later lives
+    /// take the length of the one before them.
     pub const fn new(depth: u32, steps: u64) -> Self {
         Self { depth, steps, priorities: Vec::new(), changes: Vec::new(), lowest: DRAWN }
     }

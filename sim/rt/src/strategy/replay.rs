@@ -1,11 +1,11 @@
-//! The very decisions of an earlier life, on the same code, with the same settings.
+//! Repeats exactly the decisions of an earlier life, on the same code, with the same settings.
 
 use rand_chacha::ChaCha8Rng;
 
 use super::{Choice, Report, Strategy};
 use crate::life::{Decisions, TaskId};
 
-/// The very decisions of an earlier life. When they no longer fit, or have run out, no task is preempted.
+/// Exactly the decisions of an earlier life. When they no longer fit, or have run out, no task is preempted.
 #[derive(Clone, Debug)]
 pub struct Replay {
     decisions: Decisions,

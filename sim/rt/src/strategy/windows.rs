@@ -1,4 +1,4 @@
-//! Preempts where optimistic engines break: between the steps of their protocols.
+//! Preempts where bugs of optimistic engines are: between the steps of their protocols.
 //!
 //! A lost update needs a whole commit of one client between the snapshot and the validation of another; a
 //! read of half a commit needs a read between two installs. Such windows are marked in the engine with

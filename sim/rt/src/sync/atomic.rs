@@ -82,7 +82,7 @@ macro_rules! atomic_integer {
                 self.seen(self.value.compare_exchange(current, new, success, failure))
             }
 
-            /// Passes `answer` on, and shows the new value to the watcher.
+            /// Shows the new value to the watcher; returns `answer`.
             #[inline]
             fn seen<T>(&self, answer: T) -> T {
                 self.shown();

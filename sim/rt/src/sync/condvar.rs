@@ -7,7 +7,7 @@ use crate::life;
 use crate::op::{Op, OpKind};
 use crate::time::Instant;
 
-/// A condition variable. Waits may end for no reason: always wait in a loop that checks the condition.
+/// A condition variable. Wake-ups may be spurious: always wait in a loop that checks the condition.
 #[derive(Debug, Default)]
 pub struct Condvar {
     label: &'static str,

@@ -33,7 +33,7 @@ impl<T: ?Sized> Mutex<T> {
         MutexGuard { mutex: self, data: Some(data) }
     }
 
-    /// Locks what others hold for a microsecond or so: in production, looks again before it sleeps.
+    /// Locks a mutex that others hold for a microsecond or so: in production, spins before it sleeps.
     pub fn lock_soon(&self) -> MutexGuard<'_, T> {
         self.lock()
     }
