@@ -1,4 +1,4 @@
-//! Integers that are no `i64`.
+//! Integers outside of the range of `i64`.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub struct BigInt {
 }
 
 impl BigInt {
-    /// Returns the number, which is no `i64`.
+    /// Converts a number outside of the range of `i64`.
     pub(crate) fn of<N: TryInto<u128> + TryInto<i128> + Copy>(number: N) -> Self {
         let positive = TryInto::<u128>::try_into(number).ok();
         let negative = || TryInto::<i128>::try_into(number).map_or(0, i128::unsigned_abs);
@@ -30,7 +30,7 @@ impl BigInt {
         Self { is_negative, magnitude: [(magnitude >> 64) as u64, magnitude as u64] }
     }
 
-    /// Returns whether a number of these parts is no `i64`.
+    /// Returns whether a number of these parts is outside of the range of `i64`.
     pub(crate) const fn is_big(is_negative: bool, magnitude: u128) -> bool {
         magnitude > i64::MAX as u128 + is_negative as u128
     }
@@ -40,18 +40,18 @@ impl BigInt {
         self.is_negative
     }
 
-    /// Returns what it is without its sign.
+    /// Returns the absolute value.
     pub const fn magnitude(&self) -> u128 {
         (self.magnitude[0] as u128) << 64 | self.magnitude[1] as u128
     }
 
-    /// Returns the number as another type; `None` if that does not hold it.
+    /// Returns the number as another type; `None` if that can't hold it.
     pub fn to_number<N: TryFrom<u128> + TryFrom<i128>>(&self) -> Option<N> {
         let magnitude = self.magnitude();
         if !self.is_negative {
             return N::try_from(magnitude).ok();
         }
-        // Of `i128`, the negative numbers reach one further.
+        // `i128` reaches one further below zero than above.
         let number = i128::try_from(magnitude.checked_sub(1)?).ok()?;
         N::try_from(!number).ok()
     }

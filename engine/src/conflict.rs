@@ -55,7 +55,7 @@ pub enum ConflictInfo {
     RangeConflict {
         /// First key of the range.
         start: Key,
-        /// First key behind the range; `None` if it goes on to the last key.
+        /// First key after the range; `None` if it goes on to the last key.
         end: Option<Key>,
         /// A key in the range that has changed.
         key: Key,

@@ -6,11 +6,11 @@
 //! value        tag: 0 null, 1 false, 2 true, 3 i64, 4 f64 (its bits), 5 text, 6 bytes, 7 array, 8 map,
 //!              9 and 10 positive and negative integers that are no i64 (what they are without their sign)
 //! text, bytes  length, content
-//! array, map   number of values; of a map, in the order of names, each behind its name
+//! array, map   number of values; of a map, in the order of names, each after its name
 //! ```
 //! The format is bincode's with variable-length integers, and specified in full in `engine/DESIGN.md`: what
 //! is written does not depend on the crate, which is no longer maintained. Most of it is read and written by
-//! hand, where that is faster; the tests hold the two against each other.
+//! hand, where that is faster; the tests compare the two.
 
 use bincode::Decode;
 use bincode::config::{Configuration, standard};
@@ -33,7 +33,7 @@ pub(crate) const CONFIG: Configuration = standard();
 const POSITIVE: u8 = 9;
 const NEGATIVE: u8 = 10;
 
-/// Appends what is encoded.
+/// Appends an encoded value.
 #[inline]
 pub(crate) fn push(buffer: &mut Vec<u8>, what: impl Encode) {
     bincode::encode_into_writer(what, Onto(buffer), CONFIG).expect("memory takes any number of bytes");
@@ -67,7 +67,7 @@ impl Value {
     }
 }
 
-/// Appends what is written.
+/// A writer that appends to a buffer.
 struct Onto<'a>(&'a mut Vec<u8>);
 
 impl Writer for Onto<'_> {
@@ -175,7 +175,7 @@ fn decode_nested<C, D: Decoder<Context = C>>(decoder: &mut D, depth: usize) -> R
     })
 }
 
-/// Bytes with their length in front. Allocates as they come: a length that lies must not.
+/// Decodes bytes with their length in front. Allocates as they come, as a length that lies must not allocate.
 fn decode_bytes<D: Decoder>(decoder: &mut D) -> Result<Vec<u8>, DecodeError> {
     const STEP: usize = 64 << 10;
     let length = usize::try_from(u64::decode(decoder)?)

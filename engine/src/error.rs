@@ -108,7 +108,7 @@ pub enum Error {
         cause: Arc<Error>,
     },
 
-    /// A watch has a gap: what comes behind the version that its reader has seen is no longer kept, or a
+    /// A watch has a gap: what comes after the version that its reader has seen is no longer kept, or a
     /// crash took that version back.
     WatchBehind {
         /// What the reader has seen.

@@ -9,8 +9,7 @@
 //! order of encoded keys is the order of their components.
 //!
 //! * INV-KEY-1: the order of keys is the order of (namespace, tag, user key).
-//! * INV-KEY-2: no encoded namespace
-//!   is a prefix of another.
+//! * INV-KEY-2: no encoded namespace is a prefix of another.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -210,7 +209,8 @@ impl Key {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let key = Self::from_encoded(bytes);
         let tag = key.tag()?;
-        // Written again from its parts it must be the same: else it is cut off, or escaped in another way.
+        // Encoded again from its parts it must be the same; otherwise it is cut off, or escaped in another
+        // way.
         let prefix = match *bytes.first()? {
             SYSTEM => Self::system(tag, &[]),
             DEFAULT => Self::shared(tag, &[]),
@@ -288,32 +288,32 @@ impl Key {
         Self(bytes)
     }
 
-    /// From bytes that [`Key::as_bytes`] gave, or from the bound of a range.
+    /// Creates a key from bytes that [`Key::as_bytes`] gave, or from the bound of a range.
     #[inline]
     pub(crate) fn from_encoded(bytes: &[u8]) -> Self {
         Self(KeyBytes::from_slice(bytes))
     }
 
-    /// Becomes the key of these bytes, in the memory that it has.
+    /// Becomes the key of these bytes, reusing its memory.
     #[inline]
     pub(crate) fn set_encoded(&mut self, bytes: &[u8]) {
         self.0.clear();
         self.0.extend_from_slice(bytes);
     }
 
-    /// This key, longer by these bytes.
+    /// Appends these bytes.
     pub(crate) fn with_bytes(mut self, bytes: &[u8]) -> Self {
         self.0.extend_from_slice(bytes);
         self
     }
 
-    /// This key, longer by an escaped component.
+    /// Appends an escaped component.
     pub(crate) fn with_component(mut self, component: &[u8]) -> Self {
         push_component(&mut self.0, component);
         self
     }
 
-    /// This key, longer by a number in the order of numbers.
+    /// Appends a number, so that keys are in the order of their numbers.
     pub(crate) fn with_number(mut self, number: u64) -> Self {
         self.0.extend_from_slice(&number.to_be_bytes());
         self
@@ -324,7 +324,7 @@ impl Key {
         self.0.last_chunk().map(|bytes| u64::from_be_bytes(*bytes))
     }
 
-    /// Returns the first key behind all those that start with this one; `None` if there is none.
+    /// Returns the first key after all those that start with this one; `None` if there is none.
     pub(crate) fn prefix_end(&self) -> Option<Self> {
         let mut end = KeyBytes::from_slice(&self.0);
         while let Some(last) = end.last_mut() {
@@ -353,7 +353,7 @@ impl fmt::Debug for Key {
 }
 
 impl fmt::Display for Key {
-    /// Writes the user key, quoted and escaped, behind its namespace if that is not the shared one.
+    /// Writes the user key, quoted and escaped, after its namespace if that is not the shared one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.first() == Some(&NAMED) {
             let Namespace { tenant, app, agent, run } = self.namespace();

@@ -56,7 +56,7 @@ impl KeyRange {
         &self.start
     }
 
-    /// First key behind; `None` if the range goes on to the last key.
+    /// The first key after it; `None` if the range goes on to the last key.
     pub const fn end(&self) -> Option<&Key> {
         self.end.as_ref()
     }
@@ -99,7 +99,7 @@ impl KeyRange {
         Self { start: first.clone(), end: self.end.clone() }
     }
 
-    /// Returns the part of the range that a scan has covered when it stops early behind `last`.
+    /// Returns the part of the range that a scan has covered when it stops early after `last`.
     pub(crate) fn cut_behind(&self, last: &Key, reverse: bool) -> Self {
         if rt::mutant!(LimitedScanForgetsLast) {
             let (start, end) = if reverse {

@@ -303,7 +303,7 @@ impl<'a> Encoded<'a> {
         })
     }
 
-    /// Returns the value at the front, and moves behind it.
+    /// Returns the value at the front, and moves past it.
     fn take_value(&mut self) -> ValueRef<'a> {
         let value = self.value().expect("a stored value is an encoded one");
         match value {
@@ -319,7 +319,7 @@ impl<'a> Encoded<'a> {
         value
     }
 
-    /// Moves behind the value at the front; `None` if it is none.
+    /// Moves past the value at the front; `None` if it is none.
     fn skip_checked(&mut self, depth: usize) -> Option<()> {
         if depth > VALUE_DEPTH_MAX {
             return None;
@@ -383,7 +383,7 @@ impl<'a> Encoded<'a> {
         Some(u64::from_le_bytes(bytes))
     }
 
-    /// Reads a number of eight or sixteen bytes behind 253 or 254.
+    /// Reads a number of eight or sixteen bytes after 253 or 254.
     fn large_varint(&mut self) -> Option<u128> {
         if self.0.first() != Some(&254) {
             return self.varint().map(u128::from);

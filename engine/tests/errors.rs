@@ -83,7 +83,7 @@ fn builder(disk: &SimDisk) -> DatabaseBuilder {
     Database::builder().disk(disk.mount()).allocate_bytes(4096).segment_bytes_max(16 << 10)
 }
 
-/// A database with a checkpoint, log behind it, and everything acked.
+/// A database with a checkpoint, log after it, and everything acked.
 fn prepare(disk: &SimDisk) -> Database {
     let db = builder(disk).open().unwrap();
     let run = db.begin_run().unwrap();

@@ -37,7 +37,7 @@ enum Pull {
     Front,
     Back,
     Skip(usize),
-    /// Goes on with a new page: behind a key, before one.
+    /// Goes on with a new page: after a key, before one.
     After(u8),
     Before(u8),
 }

@@ -29,7 +29,7 @@ fn several_threads_recover_what_one_does() {
         })
         .unwrap();
     }
-    // Half of it comes from a checkpoint, and the log behind it changes and deletes what is there.
+    // Half of it comes from a checkpoint, and the log after it changes and deletes what is there.
     db.checkpoint().unwrap();
     for first in (0..KEYS).step_by(100) {
         db.transaction(run, |txn| {

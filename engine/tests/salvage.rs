@@ -15,7 +15,7 @@ fn builder(disk: &SimDisk) -> DatabaseBuilder {
     Database::builder().disk(disk.mount()).segment_bytes_max(1_000).allocate_bytes(256).recovery_threads(1)
 }
 
-/// A database with a checkpoint and several segments of log behind it, of two epochs.
+/// A database with a checkpoint and several segments of log after it, of two epochs.
 fn database() -> (Files, Written) {
     let disk = SimDisk::new(DiskOptions::default());
     let mut written = Written::new();

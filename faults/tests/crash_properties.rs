@@ -14,7 +14,7 @@ type Allowed = BTreeSet<u8>;
 #[derive(Clone, Debug, Default)]
 struct FileModel {
     now: Vec<u8>,
-    /// By offset; a byte behind the end is a zero.
+    /// By offset; a byte after the end is a zero.
     allowed: Vec<Allowed>,
     shortest: usize,
     longest: usize,
@@ -49,7 +49,7 @@ impl FileModel {
     fn set_len(&mut self, len: usize) {
         self.now.resize(len, 0);
         self.reach(len);
-        // Whatever is behind the end now reads as zeros when the file grows again.
+        // Whatever lies after the end now reads as zeros when the file grows again.
         for allowed in &mut self.allowed[len.min(self.shortest)..] {
             allowed.insert(0);
         }

@@ -78,7 +78,7 @@ fn every_error_says_what_happened_why_and_what_to_do() {
         let output = stormproof(folder.path(), arguments);
         let error = String::from_utf8_lossy(&output.stderr);
         let is_parsing = error.contains("For more information") || error.contains("Usage:");
-        // What, why, what to do: two colons at least behind the one of `error:`.
+        // What, why, what to do: two colons at least after the one of `error:`.
         let parts = error.trim_start_matches("error: ").split(": ").count();
         let has_form = error.starts_with("error: ") && (is_parsing || parts >= 3);
         let missing: Vec<_> = words.iter().filter(|word| !error.contains(**word)).collect();

@@ -120,7 +120,7 @@ fn check_names_line_and_column_of_what_it_cannot_read() {
     );
 }
 
-/// A database with a checkpoint and commits behind it, closed; and its one segment that holds commits.
+/// A database with a checkpoint and commits after it, closed; and its one segment that holds commits.
 fn database(dir: &Path) -> PathBuf {
     let db = Database::open(dir).unwrap();
     let run = db.begin_run().unwrap();

@@ -1,4 +1,4 @@
-//! What the files of a database take.
+//! The space that the files of a database take on disk.
 
 use env::{Disk, OpenMode};
 
@@ -43,7 +43,7 @@ impl DiskSize {
             }
             let length = match disk.open(&name, OpenMode::Read).and_then(|file| file.len()) {
                 Ok(length) => length,
-                // A checkpoint has removed it since.
+                // A checkpoint has removed it meanwhile.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(Error::io("read the length", name, error)),
             };

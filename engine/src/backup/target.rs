@@ -44,7 +44,7 @@ impl BackupTarget {
         version: Version,
     ) -> Result<Self> {
         let names = disk.list().map_err(|error| Error::io("list the directory", disk.describe(), error))?;
-        // A lock file is left by an attempt that failed.
+        // An attempt that failed leaves its lock file.
         if let Some(name) = names.iter().find(|name| *name != LOCK) {
             return Err(Error::Invalid(format!(
                 "{} is not empty, it holds {name}: give a new or an empty directory for the backup",

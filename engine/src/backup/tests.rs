@@ -119,7 +119,7 @@ fn a_database_that_is_closed_for_writing_can_be_backed_up() {
     });
 }
 
-/// Cuts the power behind an operation.
+/// Cuts the power after an operation.
 #[derive(Debug)]
 struct CutBehind(u64);
 

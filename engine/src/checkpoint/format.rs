@@ -18,7 +18,7 @@ const VERSION: u32 = 2;
 const HEADER: FileFormat = FileFormat { magic: b"STRMCKPT", version: VERSION };
 const FOOTER: FileFormat = FileFormat { magic: b"STRMCEND", version: VERSION };
 
-/// The start of the file.
+/// The header of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CheckpointHeader {
     pub(crate) database: DatabaseId,
@@ -52,7 +52,7 @@ impl CheckpointHeader {
     }
 }
 
-/// The end of the file.
+/// The footer of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CheckpointFooter {
     pub(crate) database: DatabaseId,

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::types::{Lsn, Version};
 use crate::wal::Log;
 
-/// Returns the place from which the log is needed behind a checkpoint: where replay starts, or by the bug
+/// Returns the place from which the log is needed after a checkpoint: where replay starts, or by the bug
 /// where the log was durable when the file was finished.
 #[inline(always)]
 pub(super) fn needed_from(replay: Lsn, durable: Lsn) -> Lsn {

@@ -110,7 +110,7 @@ impl CheckpointReader {
         Ok(entries)
     }
 
-    /// Returns the pages of a block, which has `count` entries, behind `last_key`.
+    /// Returns the pages of a block, which has `count` entries, after `last_key`.
     fn decode(
         &self,
         block: &[u8],

@@ -8,8 +8,8 @@ use crate::types::{Lsn, Version};
 use crate::wal::files::{checkpoint_name, create_file, create_unfinished, publish_file};
 use crate::wal::format::{DatabaseId, u32_at};
 
-/// Rebuilds the file in its place. The name says the version; what else the header said is taken from it if
-/// it is whole, and else replay starts at `lsn`, from where it skips what the checkpoint has.
+/// Rebuilds the file in place. The version comes from its name, everything else from the header if that is
+/// whole; if not, replay starts at `lsn`, and skips what the checkpoint has.
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::DiskFull`]; the damaged file is still there then.
@@ -62,7 +62,7 @@ pub(crate) fn write_empty_checkpoint(disk: &dyn Disk, database: DatabaseId, lsn:
     create_file(disk, &checkpoint_name(version.get()), &bytes).map_err(|failure| failure.error)
 }
 
-/// Steps through the blocks whose checksum matches, as long as their lengths can be.
+/// Steps through the blocks whose checksum matches, as long as their lengths are plausible.
 struct WholeBlocks<'a> {
     file: &'a dyn File,
     name: &'a str,

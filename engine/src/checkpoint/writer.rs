@@ -139,7 +139,7 @@ impl CheckpointWriter {
         };
         manifest.write(&*self.disk).map_err(|failure| log.fail(failure))?;
         // Now that the new one is durable by name. Checkpoints go before segments: an older checkpoint
-        // without the log behind it is of no use, while the log without it is only long.
+        // without the log after it is of no use, while the log without it is only long.
         self.remove_older(&log)?;
         let needed = mutants::needed_from(self.header.lsn, durable);
         let segments_removed = log.drop_segments_before(needed, self.header.version)?;

@@ -93,7 +93,7 @@ impl StreamHead {
         head
     }
 
-    /// Returns what follows the entry that is stored under a key, or the anchor of its stream.
+    /// Returns the head after the entry that is stored under a key, or after the anchor of its stream.
     pub(crate) fn behind(stream: &Key, key: &[u8], stored: Value) -> Option<Self> {
         let (hash, value) = unpack(stored)?;
         if key != stream.as_bytes() {
@@ -112,7 +112,7 @@ impl StreamHead {
         Value::Array(vec![Value::from(&hash), Value::I64(i64::try_from(self.next).unwrap_or(i64::MAX))])
     }
 
-    /// Returns the key and the stored value of the next entry; moves on behind it.
+    /// Returns the key and the stored value of the next entry; moves past it.
     pub(crate) fn link(&mut self, stream: &Key, value: Value) -> (Key, Value) {
         let key = stream.clone().with_number(self.next);
         self.hash = chain(&self.hash, self.next, &value);
@@ -127,7 +127,7 @@ pub(crate) fn chain(_before: &[u8; 32], _sequence: u64, _value: &Value) -> [u8; 
     unreachable!("nothing can append to an event log")
 }
 
-/// The hash of an entry: SHA-256 over the hash before it, its sequence number and its encoded value.
+/// Returns the hash of an entry: SHA-256 over the hash before it, its sequence number and its encoded value.
 #[cfg(feature = "sha2")]
 pub(crate) fn chain(before: &[u8; 32], sequence: u64, value: &Value) -> [u8; 32] {
     let mut hasher = Sha256::new();
@@ -137,7 +137,7 @@ pub(crate) fn chain(before: &[u8; 32], sequence: u64, value: &Value) -> [u8; 32]
     hasher.finalize().into()
 }
 
-/// Hash and value of a stored entry.
+/// Returns hash and value of a stored entry.
 pub(crate) fn unpack(stored: Value) -> Option<([u8; 32], Value)> {
     let Value::Array(parts) = stored else { return None };
     let [Value::Bytes(hash), value] = <[Value; 2]>::try_from(parts).ok()? else { return None };

@@ -12,10 +12,10 @@ use crate::types::Version;
 /// Brings requests to the leader's protocol, alone or in groups.
 ///
 /// Where a commit waits for the disk, those that arrive meanwhile queue up; the leader hands the lead over to
-/// the first of them, who takes all the others along as one group with one write and one sync. Only those
-/// that are answered and the next leader are woken (Helland et al., "Group Commit Timers and High Volume
-/// Transaction Systems", 1987, with the sync itself as the timer). Where it does not, a lock is cheaper than
-/// any hand-over.
+/// the first of them, which commits all the others with it as one group, with one write and one sync. Only
+/// those that are answered and the next leader are woken (Helland et al., "Group Commit Timers and High
+/// Volume Transaction Systems", 1987, with the sync itself as the timer). Where a commit does not wait for
+/// the disk, a lock is cheaper than any hand-over.
 #[derive(Debug)]
 pub(crate) struct Committer {
     leader: Mutex<Leader>,
@@ -98,7 +98,7 @@ impl Committer {
     pub(crate) fn collect_all(&self, store: &Store, idle_only: bool) {
         let mut collection = self.between_groups().begin_collection(store, idle_only);
         while self.between_groups().collect_leaf(store, &mut collection) {
-            // The lock is not fair: who waits for it would seldom get it otherwise.
+            // The lock is not fair: commits that wait for it would seldom get it otherwise.
             rt::thread::yield_now();
         }
         self.between_groups().free_retired();
@@ -130,7 +130,7 @@ impl Committer {
             self.queue.lock().led = false;
             return;
         }
-        // One hold of the lock for the look and for leaving, or one that queues in between is never led.
+        // Checks and leaves under one hold of the lock, or a request that queues in between is never led.
         let mut queue = self.queue.lock();
         if queue.waiting.is_empty() {
             queue.led = false;

@@ -13,7 +13,7 @@ use crate::store::Store;
 use crate::types::Version;
 use crate::watch::Watchers;
 
-/// Commits between two looks at the oldest snapshot, if nothing else is asked for.
+/// The default number of commits between two checks of the oldest snapshot.
 pub(crate) const COLLECT_EVERY: u64 = 32;
 
 /// A collection of all that no snapshot sees, while it goes on: a leaf in each hold of the leader's lock.
@@ -24,7 +24,7 @@ pub(crate) struct Collection {
     last: Version,
 }
 
-/// What the commit leader owns. Its lock is the right to lead.
+/// The state of the commit leader. Holding its lock is the right to lead.
 #[derive(Debug)]
 pub(crate) struct Leader {
     /// The last version that was assigned. Above the published one while a group is under way, and after one
@@ -32,11 +32,11 @@ pub(crate) struct Leader {
     last: Version,
     /// The right to change the index.
     writer: Writer,
-    /// Oldest snapshot in use, as of the last look.
+    /// Oldest snapshot in use, as of the last check.
     oldest: Version,
-    /// Commits since that look.
+    /// Commits since that check.
     commits_since_look: u64,
-    /// Commits between two looks.
+    /// Commits between two checks.
     collect_every: u64,
     /// Keys that the group under way has written and that concern the tables beside the index, if it fails.
     noted_keys: Vec<Key>,
@@ -44,13 +44,13 @@ pub(crate) struct Leader {
     buffer: Vec<u8>,
     /// Where event logs end.
     streams: StreamHeads,
-    /// Who is told of commits.
+    /// The watches, to which commits are delivered.
     pub(crate) watchers: Watchers,
     pub(crate) counters: CommitCounters,
 }
 
 impl Leader {
-    /// Goes on after version `last`, and looks at the oldest snapshot once in `collect_every` commits.
+    /// Continues after version `last`, and checks the oldest snapshot once in `collect_every` commits.
     pub(crate) fn new(last: Version, collect_every: u64, writer: Writer) -> Self {
         Self {
             last,
@@ -159,7 +159,7 @@ impl Leader {
     /// Removes what the group has installed above `before`.
     fn roll_back(&mut self, store: &Store, before: Version, error: &Error) {
         self.watchers.forget();
-        // What they remember are events of this group.
+        // The cached heads are those of events of this group.
         if !rt::mutant!(RolledBackHeadKept) {
             self.streams.forget();
         }
@@ -168,8 +168,8 @@ impl Leader {
             return;
         }
         store.roll_back(&mut self.writer, before, &std::mem::take(&mut self.noted_keys));
-        // A group of which it is not known whether it is in the log keeps its versions: its losers were told
-        // them, and no later commit may have them too.
+        // A group that may or may not be in the log keeps its versions: its losers were told of them, and no
+        // later commit may get them, too.
         if !matches!(error, Error::Indeterminate { .. }) {
             self.last = before;
         }
@@ -201,7 +201,8 @@ impl Leader {
         if self.last > collection.last {
             rt::reached!("commit between two leaves of a collection");
         }
-        // Of now: a snapshot of a commit that came in between may have read the tombstone already.
+        // The next version as of now, not of the beginning: a snapshot of a commit that came in between may
+        // have read the tombstone already.
         let next = mutants::next_version(self.last, collection.last).next();
         let was_idle = mutants::was_idle(store);
         rt::probe::at("collect all");

@@ -123,8 +123,8 @@ pub(super) fn publish_after_events(
     *writes = rest;
 }
 
-/// Returns the last version, from behind which on a collection may forget tombstones; by the bug, the one
-/// when the collection began.
+/// Returns the last version, as of which a collection forgets tombstones; by the bug, that of when the
+/// collection began.
 #[inline]
 pub(super) fn next_version(last: Version, first: Version) -> Version {
     if rt::mutant!(CollectionForgetsByItsBeginning) { first } else { last }

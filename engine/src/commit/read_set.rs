@@ -7,7 +7,7 @@ use crate::mvcc::Hint;
 use crate::range::KeyRange;
 use crate::types::Version;
 
-/// Duplicates are dropped whenever the set has grown to twice of what was left the last time.
+/// The size from which duplicates are dropped, and again whenever the set has grown to twice what was left.
 const COMPACT_FROM: usize = 64;
 
 /// Point reads and ranges.

@@ -40,7 +40,7 @@ pub(crate) struct BufferedWrite {
     pub(crate) condition: Option<CasExpectation>,
     /// Where the key is, if a read found out.
     pub(crate) hint: Hint,
-    /// As the index and the log take it, once the transaction asks to be committed.
+    /// The write as the index and the log take it, once the transaction asks to be committed.
     pub(crate) record: Option<Record>,
 }
 
@@ -98,7 +98,7 @@ impl WriteSet {
         }
     }
 
-    /// Encodes all writes that are not encoded yet; `buffer` is for that.
+    /// Encodes all writes that are not encoded yet, by means of `buffer`.
     #[inline]
     pub(crate) fn encode(&mut self, buffer: &mut Vec<u8>, txn: TxnId, run: RunNumber) {
         let mut encode = |key: &Key, write: &mut BufferedWrite| {
@@ -160,7 +160,7 @@ impl WriteSet {
         self.len() == 0
     }
 
-    /// Bytes of keys and values, about.
+    /// Returns the bytes of keys and values, about.
     #[inline]
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
@@ -171,7 +171,7 @@ impl WriteSet {
     }
 }
 
-/// A later write to the same key keeps the condition and the place of the earlier one.
+/// Gives a later write to the same key the condition and the place of the earlier one.
 fn inherit(earlier: &mut BufferedWrite, write: &mut BufferedWrite) {
     if let Some(condition) = earlier.condition.take() {
         write.condition = Some(condition);

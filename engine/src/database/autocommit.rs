@@ -78,7 +78,7 @@ impl Database {
         V: TryFrom<Value>,
         Error: From<V::Error>,
     {
-        match self.look(&key.into_key(), |value| value.map(ValueRef::to_value)) {
+        match self.read_with(&key.into_key(), |value| value.map(ValueRef::to_value)) {
             Some(value) => Ok(Some(V::try_from(value)?)),
             None => Ok(None),
         }
@@ -101,11 +101,11 @@ impl Database {
     /// ```
     #[inline]
     pub fn get_with<R>(&self, key: impl IntoKey, read: impl FnOnce(Option<ValueRef<'_>>) -> R) -> R {
-        self.look(&key.into_key(), |value| reentry::looking(|| read(value)))
+        self.read_with(&key.into_key(), |value| reentry::looking(|| read(value)))
     }
 
     #[inline]
-    fn look<R>(&self, key: &Key, read: impl FnOnce(Option<ValueRef<'_>>) -> R) -> R {
+    fn read_with<R>(&self, key: &Key, read: impl FnOnce(Option<ValueRef<'_>>) -> R) -> R {
         let hooks = &self.coordinator().hooks;
         hooks.assert_life();
         let called = hooks.now();
@@ -179,7 +179,7 @@ impl Database {
     }
 }
 
-/// Returns the value, unless it nests too deep: asked before it is cloned, which goes as deep.
+/// Returns the value, unless it nests too deep: checked before it is cloned, as cloning recurses as deep.
 fn shallow(value: Value) -> Result<Value> {
     Ok(value.within_depth(VALUE_DEPTH_MAX, "levels of nesting in a value")?)
 }

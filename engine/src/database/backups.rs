@@ -1,4 +1,4 @@
-//! Backups, what the database takes on disk, and giving that back.
+//! Backups, the size of the database on disk, and compaction.
 
 use std::path::Path;
 
@@ -73,7 +73,7 @@ impl Database {
         store.check_process()?;
         let snapshot = Snapshot::new(Stripe::new(store));
         let version = snapshot.version();
-        // What was begun in this epoch and is not committed yet, the backup must not use again either.
+        // The backup must not assign again what commits under way get in this epoch.
         let epoch = store.log.as_ref().map_or(1, |log| log.epoch()).max(epoch_of(version));
         let mut database = [0; 16];
         coordinator.entropy.fill(&mut database);
@@ -83,7 +83,7 @@ impl Database {
         target.finish(writer)
     }
 
-    /// Bytes that the database takes on disk; nothing in memory.
+    /// Returns the bytes that the database takes on disk; none in memory.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -99,10 +99,10 @@ impl Database {
         self.store().log.as_ref().map_or(Ok(DiskSize::default()), |log| DiskSize::of(log.disk()))
     }
 
-    /// Gives back what the database does not need: deletes what has expired, drops old versions from memory,
-    /// begins a new segment of the log, and writes a checkpoint, behind which the segments before it go. What
-    /// is left on disk is one checkpoint and a nearly empty log. Commits wait for the change of segments;
-    /// all else goes on beside them. Everything but the change of segments happens by itself over time.
+    /// Frees the space that the database does not need: deletes what has expired, drops old versions from
+    /// memory, begins a new segment of the log, and writes a checkpoint, after which the older segments are
+    /// removed. What is left on disk is one checkpoint and a nearly empty log. Commits wait while the segment
+    /// changes, and go on otherwise. Everything but the change of segments happens by itself over time.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();
@@ -159,7 +159,7 @@ pub struct Compaction {
 }
 
 impl Compaction {
-    /// Bytes on disk that were given back; none if writers took more meanwhile.
+    /// Returns the bytes on disk that were freed; none if writers took more meanwhile.
     pub const fn bytes_freed(&self) -> u64 {
         self.before.total().saturating_sub(self.after.total())
     }

@@ -165,7 +165,7 @@ impl DatabaseBuilder {
         self
     }
 
-    /// When commits become durable. Default: [`Durability::Strict`].
+    /// Sets when commits become durable. Default: [`Durability::Strict`].
     pub const fn durability(mut self, durability: Durability) -> Self {
         self.log.durability = durability;
         self
@@ -177,8 +177,8 @@ impl DatabaseBuilder {
         self
     }
 
-    /// Size in bytes at which a segment of the log ends and the next one begins: 256 bytes to 1 TiB. Default:
-    /// 64 MiB.
+    /// Sets the size in bytes at which a segment of the log ends and the next one begins: 256 bytes to 1 TiB.
+    /// Default: 64 MiB.
     pub const fn segment_bytes_max(mut self, bytes: u64) -> Self {
         self.log.segment_bytes_max = bytes;
         self
@@ -199,14 +199,14 @@ impl DatabaseBuilder {
         self
     }
 
-    /// After how many bytes of log a checkpoint is written, at least 1 KiB; `u64::MAX` for never. Default: 64
-    /// MiB.
+    /// Sets after how many bytes of log a checkpoint is written, at least 1 KiB; `u64::MAX` for never.
+    /// Default: 64 MiB.
     pub const fn checkpoint_log_bytes(mut self, bytes: u64) -> Self {
         self.log.checkpoint_log_bytes = bytes;
         self
     }
 
-    /// After how many complete segments of the log a checkpoint is written, at least 1; `usize::MAX` for
+    /// Sets after how many complete segments of the log a checkpoint is written, at least 1; `usize::MAX` for
     /// never. Every open leaves a segment, so this bounds the files of a database that is opened often.
     /// Default: 64.
     pub const fn checkpoint_segments(mut self, segments: usize) -> Self {
@@ -249,7 +249,7 @@ impl DatabaseBuilder {
         self
     }
 
-    /// When closures run again after a conflict, unless their options say otherwise.
+    /// Sets when closures run again after a conflict, unless their options say otherwise.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.defaults.retry = policy;
         self
@@ -262,21 +262,21 @@ impl DatabaseBuilder {
         self
     }
 
-    /// Most keys that a transaction may write, unless its options say otherwise; at least 1. Default: about a
-    /// million.
+    /// Sets the most keys that a transaction may write, unless its options say otherwise; at least 1.
+    /// Default: about a million.
     pub const fn writes_max(mut self, writes: usize) -> Self {
         self.defaults.limits.writes_max = writes;
         self
     }
 
-    /// Most bytes that a transaction may buffer, unless its options say otherwise; at least 1. Default: 256
-    /// MiB.
+    /// Sets the most bytes that a transaction may buffer, unless its options say otherwise; at least 1.
+    /// Default: 256 MiB.
     pub const fn bytes_max(mut self, bytes: usize) -> Self {
         self.defaults.limits.bytes_max = bytes;
         self
     }
 
-    /// Most bytes in a key, namespace included: 1 to 64 MiB. Default: 16 KiB.
+    /// Sets the most bytes in a key, namespace included: 1 to 64 MiB. Default: 16 KiB.
     pub const fn key_bytes_max(mut self, bytes: usize) -> Self {
         self.defaults.limits.key_bytes_max = bytes;
         self
@@ -309,23 +309,23 @@ impl DatabaseBuilder {
         self
     }
 
-    /// Size of the leaves of the index: most entries of a page, from 2 to 128, and most records of its
-    /// journal, from 2 to 32, but not more than of the page. Default: 128 and 32. A smaller journal makes
-    /// reads of what has just been written faster, and writes slower.
+    /// Sets the size of the leaves of the index: the most entries of a page, from 2 to 128, and the most
+    /// records of its journal, from 2 to 32, but not more than entries of the page. Default: 128 and 32. A
+    /// smaller journal makes reads of what has just been written faster, and writes slower.
     pub const fn index_leaf(mut self, page_entries: usize, journal_records: usize) -> Self {
         self.index_sizes = Sizes { page: page_entries, journal: journal_records };
         self
     }
 
-    /// Sets how many spans of versions snapshots are counted in, 2 to 65,536: the more, the more exactly
-    /// collection follows long readers. Default: 64.
+    /// Sets into how many generations, which are spans of versions, snapshots are sorted, 2 to 65,536: the
+    /// more, the more exactly collection follows long readers. Default: 64.
     pub const fn snapshot_generations(mut self, generations: usize) -> Self {
         self.snapshot_generations = generations;
         self
     }
 
-    /// Sets how many commits there are between two looks at the oldest snapshot, at least 1: the fewer, the
-    /// sooner old versions go, and the more a commit costs. Default: 32.
+    /// Sets how many commits there are between two checks of the oldest snapshot, at least 1: the fewer, the
+    /// sooner old versions are collected, and the more a commit costs. Default: 32.
     pub const fn collect_every(mut self, commits: u64) -> Self {
         self.collect_every = commits;
         self
@@ -338,8 +338,7 @@ impl DatabaseBuilder {
         self
     }
 
-    /// Records the shapes of transactions, for a simulator to play them again: see [`Recording`]. Default:
-    /// no.
+    /// Records the shapes of transactions, for a simulator to replay: see [`Recording`]. Default: no.
     ///
     /// ```
     /// use stormproof::{Database, Recording};
@@ -398,7 +397,7 @@ impl DatabaseBuilder {
     }
 }
 
-/// In simulations the machine must not decide anything.
+/// Returns the default number of threads. In simulations the machine must not decide it.
 fn recovery_threads_default() -> usize {
     if rt::probe::is_simulated() {
         return 1;

@@ -50,7 +50,7 @@ impl Checkpoints {
     }
 
     /// Takes the place in the log from which replay completes the checkpoint, then the snapshot. In the
-    /// other order, commits between the two would be in neither: replay starts behind them, and the
+    /// other order, commits between the two would be in neither: replay starts after them, and the
     /// snapshot ends before them.
     fn place_and_snapshot(&self, log: &Log) -> Result<(Capture, Snapshot)> {
         let Coordinator { store, committer, .. } = &*self.coordinator;

@@ -94,7 +94,7 @@ impl Database {
         }
     }
 
-    /// Returns the first of a range: so that nothing of the index is held while they are visited.
+    /// Copies the first entries of a range, so that nothing of the index is held while they are visited.
     fn entries_of(&self, range: &KeyRange, at: Version) -> Vec<(Key, crate::mvcc::VersionEntry)> {
         let mut entries = Vec::with_capacity(CHUNK);
         self.store().index.entries(range, at, |entry| {
@@ -104,7 +104,7 @@ impl Database {
         entries
     }
 
-    /// Creates a database in memory with these entries, in any order, each key once: versions go on behind
+    /// Creates a database in memory with these entries, in any order, each key once: versions continue after
     /// the highest of them. To keep it, write a [backup](Database::backup_to) of it.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! What all handles of a database share, and its end: when it is closed, or the last handle is dropped.
+//! The state that all handles of a database share, and how it ends: by a close, or when the last handle is
+//! dropped.
 
 use std::time::Duration;
 
@@ -14,18 +15,18 @@ use crate::store::Store;
 use crate::striped::StripedArc;
 use crate::txn::Coordinator;
 
-/// What all handles of a database share. Closes the database when the last handle is dropped.
+/// The state that all handles of a database share. Closes the database when the last handle is dropped.
 #[derive(Debug)]
 pub(super) struct Handle {
     pub(super) coordinator: Arc<Coordinator>,
     pub(super) checkpoints: Arc<Checkpoints>,
     pub(super) recovery: RecoveryReport,
-    /// What transactions and snapshots hold the database by.
+    /// The reference that transactions and snapshots hold.
     pub(super) transactions: StripedArc<Coordinator>,
     pub(super) snapshots: StripedArc<Store>,
     background: Background,
     close_timeout: Duration,
-    /// How the database was closed, once it is.
+    /// The result of the close, once the database is closed.
     closed: Mutex<Option<Result<()>>>,
 }
 
@@ -105,7 +106,7 @@ impl Handle {
             // that has written for the last time, or be refused after it was written.
             let mut after_the_last_group = self.coordinator.committer.between_groups();
             let closed = self.coordinator.store.log.as_ref().map_or(Ok(()), |log| log.close());
-            // Behind the last sync, of which those are told that wait for it.
+            // After the last sync, as watches of durable commits still get what it made durable.
             after_the_last_group.watchers.close();
             closed
         };
@@ -124,7 +125,7 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // In a thread that its own ones do not belong to, there is no waiting for them.
+        // In another life than that of its own threads they can't be waited for.
         if self.closed.get_mut().is_none() && self.coordinator.hooks.check_life().is_ok() {
             // No caller is left to hear of an error: closing explicitly returns it.
             let _ = self.stop();

@@ -1,9 +1,9 @@
-//! Gathering what the parts of the engine count.
+//! Gathers the counters of the engine's parts.
 
 use crate::metrics::Metrics;
 use crate::txn::Coordinator;
 
-/// Counts and sizes of a database, as of now.
+/// Returns the counts and sizes of a database, as of now.
 pub(super) fn measure(coordinator: &Coordinator) -> Metrics {
     let (counters, surplus, retired_bytes) = {
         let leader = coordinator.committer.between_groups();

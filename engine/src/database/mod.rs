@@ -44,8 +44,8 @@ use handle::Handle;
 use measure::measure;
 use sweep::sweep;
 
-/// An open database. Handles are cheap to clone and may be used from any number of threads; the last one to
-/// go closes the database.
+/// An open database. Handles are cheap to clone and may be used from any number of threads; dropping the last
+/// one closes the database.
 #[derive(Clone, Debug)]
 pub struct Database {
     handle: Arc<Handle>,
@@ -91,7 +91,7 @@ impl Database {
         Self::builder().dir(dir).open()
     }
 
-    /// Settings to open a database with.
+    /// Returns a builder that opens a database with other settings than the defaults.
     ///
     /// ```
     /// use stormproof::{Database, Isolation};
@@ -282,7 +282,7 @@ impl Database {
         self.store().ticket(version).wait()
     }
 
-    /// Up to which version everything is durable; in memory that is everything.
+    /// Returns the version up to which everything is durable; in memory, the newest version.
     ///
     /// ```
     /// # let dir = tempfile::tempdir().unwrap();

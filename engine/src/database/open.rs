@@ -61,7 +61,7 @@ fn disk(builder: &DatabaseBuilder) -> Result<Option<Arc<dyn Disk>>> {
     Ok(Some(Arc::new(disk)))
 }
 
-/// What a database begins with.
+/// The state with which a database begins.
 struct Beginning {
     contents: Contents,
     writer: Writer,
@@ -117,7 +117,7 @@ fn recover(disk: Arc<dyn Disk>, builder: &DatabaseBuilder, seed: u64) -> Result<
     })
 }
 
-/// Loads what the files hold, to be read. Nothing is written, so there is no log to go on with.
+/// Loads what the files hold, for reading only. Nothing is written, so there is no log to continue.
 fn load(disk: &dyn Disk, builder: &DatabaseBuilder, seed: u64) -> Result<Beginning> {
     let mut loader = IndexLoader::new(builder.index_sizes, builder.recovery_threads);
     let report = recovery::load(disk, builder.salvage, &mut loader)?;

@@ -1,7 +1,7 @@
 //! Forgets runs that have ended, beyond the number and the age up to which they are kept.
 //!
-//! An ordinary transaction of the database itself, which looks at each record again: a run that may still
-//! write is never forgotten.
+//! An ordinary transaction of the database itself, which checks each record again: a run that may still write
+//! is never forgotten.
 
 use std::time::Duration;
 

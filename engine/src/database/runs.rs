@@ -135,7 +135,7 @@ impl Database {
         runs
     }
 
-    /// Forgets a run that has ended: its record goes, and it can't be found any more, to read in it either.
+    /// Forgets a run that has ended: its record goes, and it can't be found any more, not even for reading.
     /// What it wrote stays, and says its number and transaction, no longer its id (see [`Provenance`]); so do
     /// the runs that were begun from it. Happens by itself if the builder
     /// [says](super::DatabaseBuilder::ended_runs_max) how many, or how long, ended runs are kept.

@@ -9,11 +9,11 @@ use crate::types::Version;
 use crate::watch::{Watch, WatchOptions, WatchQueue};
 
 impl Database {
-    /// Watches a range of keys: gives every commit that touched it behind the version `after`, which the
-    /// reader has seen, or from now on if that is `None`. See [`Watch`] for how to read it, and for what
-    /// happens when a reader is slower than the writers.
+    /// Watches a range of keys: delivers every commit above the version `after`, which the reader has seen,
+    /// that touched the range, or every new one if that is `None`. See [`Watch`] for how to read it, and for
+    /// what happens when a reader is slower than the writers.
     ///
-    /// What comes behind an older version is read from the log, so a watch goes on where an earlier one
+    /// What comes after an older version is read from the log, so a watch continues where an earlier one
     /// ended, also after the database was closed and opened again, as long as no checkpoint came in between.
     ///
     /// ```
@@ -44,7 +44,7 @@ impl Database {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Closed`](crate::Error::Closed). That something is no longer kept is told by the watch.
+    /// [`Error::Closed`](crate::Error::Closed). The watch itself reports that commits are no longer kept.
     pub fn watch(&self, range: impl Into<KeyRange>, after: impl Into<Option<Version>>) -> Result<Watch> {
         self.watch_with(range, &WatchOptions { after: after.into(), ..WatchOptions::new() })
     }
@@ -74,7 +74,7 @@ impl Database {
         let store = &self.coordinator().store;
         // Before the committer's lock: in a forked child, a thread of the parent may hold it for good.
         store.check_process()?;
-        // Between two groups, or a group under way would be in part before the watch and in part behind it.
+        // Between two groups, or a group under way would be in part before the watch and in part after it.
         let mut leader = self.coordinator().committer.between_groups();
         let published = store.published();
         let queue = Arc::new(WatchQueue::new(range.into(), options.bytes_max, published));

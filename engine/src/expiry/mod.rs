@@ -16,7 +16,7 @@ use rt::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::key::Key;
 pub(crate) use wall_time::WallTime;
 
-/// Which keys expire when.
+/// The expiry times of keys.
 #[derive(Debug)]
 pub(crate) struct ExpiryTable {
     in_use: AtomicBool,
@@ -83,7 +83,7 @@ impl ExpiryTable {
         }
     }
 
-    /// Keys that have expired by `now`, with the time when they did: the first `limit`.
+    /// Returns the keys that have expired by `now`, with the time when they did: the first `limit`.
     pub(crate) fn due(&self, now: UnixMillis, limit: usize) -> Vec<(UnixMillis, Key)> {
         let schedule = self.schedule.lock();
         schedule.by_time.iter().take_while(|(at, _)| *at <= now).take(limit).cloned().collect()

@@ -2,7 +2,7 @@
 //!
 //! Administrators and time services set clocks, and a clock may be wrong by fifty years for a second. So the
 //! wall clock is believed when the database is opened, as there is nothing to compare it with. From then on
-//! time passes as the monotonic clock says, and every look at the wall clock is compared with that:
+//! time passes as the monotonic clock says, and every reading of the wall clock is compared with that:
 //!
 //! ```text
 //! off by up to FOLLOWED_MS   the wall clock is right, and is followed
@@ -19,7 +19,7 @@ use env::{Clock, UnixMillis};
 use rt::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use rt::sync::{Arc, Mutex};
 
-/// By how much the clocks may differ since the last look for the wall clock to be followed.
+/// By how much the clocks may differ since the last reading for the wall clock to be followed.
 const FOLLOWED_MS: u64 = 2_000;
 
 /// For how long a wall clock has to be ahead to be believed. Short in simulations, which last less than a
@@ -34,7 +34,7 @@ pub(crate) struct WallTime {
     clock: Arc<dyn Clock>,
     /// Wall time minus monotonic time, modulo 2^64.
     offset: AtomicU64,
-    /// The latest time that was told.
+    /// The latest time that was returned.
     latest: AtomicU64,
     is_doubted: AtomicBool,
     doubt: Mutex<Option<Doubt>>,
@@ -50,7 +50,7 @@ struct Doubt {
 }
 
 impl WallTime {
-    /// Begins by what the clock shows.
+    /// Begins with what the clock shows.
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         let steady = steady_ms();
         let shown = clock.now().0;
@@ -75,7 +75,8 @@ impl WallTime {
         let (offset, latest) = (self.offset.load(Ordering::SeqCst), self.latest.load(Ordering::SeqCst));
         let (least, most) = (before.wrapping_add(offset), after.wrapping_add(offset));
         let expected = shown.clamp(least, most.max(least));
-        // Compared with what was told, too: in many small steps a clock could be set back by any distance.
+        // Compared with what was returned, too: in many small steps a clock could be set back by any
+        // distance.
         let is_near = shown.abs_diff(expected) <= FOLLOWED_MS && shown.saturating_add(FOLLOWED_MS) >= latest;
         if rt::mutant!(WallClockBelieved) {
             return UnixMillis(self.latest.fetch_max(shown, Ordering::SeqCst).max(shown));
@@ -103,7 +104,7 @@ impl WallTime {
     /// Returns whether a wall clock that is off has been ahead by as much for long.
     fn is_believed(&self, steady: u64, shown: u64, expected: u64) -> bool {
         let offset = shown.wrapping_sub(steady);
-        // One of those that see it is enough.
+        // If several threads see it at once, one of them is enough.
         let Some(mut doubt) = self.doubt.try_lock() else { return false };
         self.is_doubted.store(true, Ordering::SeqCst);
         match &mut *doubt {

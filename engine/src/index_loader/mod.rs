@@ -84,7 +84,7 @@ impl IndexLoader {
         let parts: Vec<Vec<Record>> = match self.parts {
             Parts::Alone(parts) => parts.into_iter().map(Part::finish).collect(),
             Parts::Shared(mut workers) => {
-                // All before the first is waited for: otherwise they would end one after the other.
+                // End all before waiting for the first, or they would work one after the other.
                 workers.iter().for_each(Worker::end);
                 workers.iter_mut().map(Worker::join).collect::<Result<_>>()?
             }

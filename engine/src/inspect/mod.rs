@@ -242,8 +242,8 @@ fn check_checkpoint(disk: &dyn Disk, name: &str, database: &DatabaseId) -> Resul
     reader.read(|_| Ok(()), |block| Err(damaged(block.offset, block.problem))).map(drop)
 }
 
-/// Checks what no open reads: the zeros that fill up a segment's header, and those behind its seal. They hold
-/// nothing, but where one of them has rotted, other bytes may have. Anything may lie behind the seal of the
+/// Checks what no open reads: the zeros that fill up a segment's header, and those after its seal. They hold
+/// nothing, but where one of them has rotted, other bytes may have. Anything may lie after the seal of the
 /// last segment, which a crash may have left unsynced, so that one is not checked.
 fn check_padding(disk: &dyn Disk, name: &str, is_last: bool) -> Result<()> {
     let (header, file) = SegmentHeader::open(disk, name, OpenMode::Read)?;

@@ -1,4 +1,4 @@
-//! What iterating gives: a key with its value and version, borrowed or free to keep.
+//! The items of iterators: a key with its value and version, borrowed or owned.
 
 use std::fmt;
 
@@ -123,7 +123,7 @@ impl Entry {
         self.version
     }
 
-    /// Key and value.
+    /// Returns key and value.
     pub fn into_pair(self) -> (Key, Value) {
         let value = match self.value {
             Kept::Encoded(bytes) => ValueRef::decode(&bytes).to_value(),

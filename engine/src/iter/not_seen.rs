@@ -1,4 +1,4 @@
-//! What an iterator has given, where there is no simulation to be told: nothing.
+//! The record of what an iterator has given, where there is no simulation to report to: empty.
 
 use super::entry::Entry;
 use super::tracking::Walked;

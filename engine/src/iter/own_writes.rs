@@ -23,8 +23,8 @@ impl<'a> OwnWrites<'a> {
         self.0.as_slice().is_empty()
     }
 
-    /// Returns how the next write, seen from an end, lies to a key: `Less` comes before it from there. `None`
-    /// if there is no write left.
+    /// Returns how the next write, seen from an end, compares with a key: `Less` comes before it from there.
+    /// `None` if there is no write left.
     pub(super) fn order<const BACK: bool>(&self, key: &[u8]) -> Option<Ordering> {
         let (own, _) = if BACK { self.0.as_slice().last() } else { self.0.as_slice().first() }?;
         let order = own.as_bytes().cmp(key);

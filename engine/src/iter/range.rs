@@ -35,7 +35,7 @@ use crate::value::Value;
 ///     db.prefix("item/").rev().take(2).map(|entry| entry.get()).collect::<Result<_, _>>()?;
 /// assert_eq!(newest_two, [9, 8]);
 ///
-/// // A page of three, and the one behind it.
+/// // A page of three, and the one after it.
 /// let page: Vec<_> = db.prefix("item/").keys().take(3).collect();
 /// let next = db.prefix("item/").after(&page[2]).next().expect("there are more");
 /// assert_eq!(next.user_key(), b"item/4");
@@ -127,13 +127,13 @@ impl<'a> Range<'a> {
         self
     }
 
-    /// At most this many entries, from both ends together.
+    /// Limits the iterator to this many entries, from both ends together.
     pub fn limit(mut self, limit: usize) -> Self {
         self.left = limit;
         self
     }
 
-    /// Only what comes behind a key, which need not exist any more: for the page behind the last one.
+    /// Leaves only what comes after a key, which need not exist any more: for the next page.
     pub fn after(mut self, key: impl IntoKey) -> Self {
         let bounds = self.rest();
         let start = key.into_key().successor().max(bounds.start().clone());
@@ -141,7 +141,7 @@ impl<'a> Range<'a> {
         self
     }
 
-    /// Only what comes before a key: for the page before, or the next one backwards.
+    /// Leaves only what comes before a key: for the page before, or the next one backwards.
     pub fn before(mut self, key: impl IntoKey) -> Self {
         let bounds = self.rest();
         let key = key.into_key();
@@ -180,12 +180,12 @@ impl<'a> Range<'a> {
         })
     }
 
-    /// Goes over entries without a look at them; `None` if there were fewer.
+    /// Skips entries without reading them; `None` if there were fewer.
     pub(super) fn skip_entries(&mut self, number: usize) -> Option<()> {
         (self.advance(number) == number).then_some(())
     }
 
-    /// Goes over at most `most` entries. Returns how many there were.
+    /// Skips at most `most` entries; returns how many there were.
     fn advance(&mut self, most: usize) -> usize {
         if !self.own.is_empty() || self.seen.is_on() {
             return (0..most).take_while(|_| self.step::<false>()).count();
@@ -200,7 +200,7 @@ impl<'a> Range<'a> {
         taken
     }
 
-    /// Goes to the next entry from an end. Returns whether there is one.
+    /// Moves to the next entry from an end; returns whether there is one.
     #[inline]
     fn step<const BACK: bool>(&mut self) -> bool {
         let found = self.step_unseen::<BACK>();
@@ -230,7 +230,7 @@ impl<'a> Range<'a> {
         true
     }
 
-    /// Goes to the next entry of the snapshot or of the own writes, of which the latter hide the former.
+    /// Moves to the next entry of the snapshot or of the own writes, of which the latter hide the former.
     fn step_merged<const BACK: bool>(&mut self) -> bool {
         loop {
             let found = self.seek::<BACK>();

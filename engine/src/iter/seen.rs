@@ -1,4 +1,4 @@
-//! What an iterator has given, for a simulation that wants to be told.
+//! The record of what an iterator has given, for a simulation that observes it.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use super::entry::Entry;
 use super::tracking::Walked;
 use crate::range::KeyRange;
 
-/// Is told of a part of a range, whether it was walked backwards, and of the entries in it, in that order.
+/// Takes a part of a range, whether it was walked backwards, and the entries in it, in that order.
 type Tell<'a> = Box<dyn FnMut(&KeyRange, bool, Vec<Entry>) + 'a>;
 
-/// What was given since the last time that it was told, if it is to be told.
+/// What was given since the last report, if a simulation observes.
 #[derive(Default)]
 pub(crate) struct Seen<'a>(Option<Box<Parts<'a>>>);
 

@@ -5,7 +5,7 @@ use crate::key::Key;
 use crate::range::KeyRange;
 
 /// The read set of a transaction that walks a range. The range is in it whole from the beginning, and cut to
-/// what was walked in the end: who leaks the iterator conflicts with more, never with less.
+/// what was walked in the end: a transaction that leaks the iterator conflicts with more, never with less.
 #[derive(Debug)]
 pub(super) struct Tracking<'a> {
     reads: &'a mut ReadSet,

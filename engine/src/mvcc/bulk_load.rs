@@ -115,7 +115,7 @@ fn split_before<'a>(records: &'a [Record], page: Option<&StoredPage>) -> (&'a [R
 struct Merging<'a> {
     sizes: Sizes,
     loaded: Vec<Loaded>,
-    /// Entries behind those of all pages in `loaded`.
+    /// Entries after those of all pages in `loaded`.
     pending: Vec<Item<'a>>,
 }
 

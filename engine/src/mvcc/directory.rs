@@ -227,14 +227,14 @@ impl Directory {
         rt::reached!("chunk of the directory split");
     }
 
-    /// Returns the number of the leaf behind one in its chunk, if there is one: they may be merged.
+    /// Returns the number of the leaf after one in its chunk, if there is one: they may be merged.
     pub(crate) fn right_of(&self, lower: &[u8]) -> Option<u32> {
         let pin = pin();
         let (_, chunk, position) = self.path(lower, &pin);
         chunk.children().get(position + 1).copied()
     }
 
-    /// Replaces a leaf and the one behind it in its chunk by one, and returns both. Only the writer does.
+    /// Replaces a leaf and the one after it in its chunk by one, and returns both. Only the writer does.
     pub(crate) fn merge(&self, numbers: &mut Numbers, number: u32, merged: Leaf) -> Replaced {
         let lower = merged.fence.lower.clone();
         let pin = pin();

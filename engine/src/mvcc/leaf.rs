@@ -229,7 +229,7 @@ impl<'a, O: Deref<Target = [Ordered]>> Keys<'a, O> {
         self.order.iter().all(|ordered| record_of(self.leaf, *ordered).version() > at)
     }
 
-    /// Positions of the first key at or behind a bound; of the end without one.
+    /// Positions of the first key at or after a bound; of the end without one.
     pub(super) fn position(&self, bound: Option<&[u8]>) -> Position {
         let Some(bound) = bound else {
             return Position { entry: self.leaf.page.len(), record: self.order.len() };
@@ -243,7 +243,7 @@ impl<'a, O: Deref<Target = [Ordered]>> Keys<'a, O> {
         Position { entry, record }
     }
 
-    /// Returns the key at a position, which moves behind it; `None` at `end`.
+    /// Returns the key at a position, which moves past it; `None` at `end`.
     #[inline]
     pub(super) fn next<'k>(&'k self, at: &mut Position, end: Position) -> Option<KeyVersions<'k, 'a>> {
         if at.record < end.record {

@@ -5,7 +5,7 @@ use super::page::compare;
 /// Children between separators: child `i` holds the keys from separator `i - 1` up to, but not including,
 /// separator `i`. Never changes.
 ///
-/// Searching reads the heads only: the eight bytes behind the prefix that the separators in the middle
+/// Searching reads the heads only: the eight bytes after the prefix that the separators in the middle
 /// share. Where heads are equal, whole keys decide.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
@@ -81,7 +81,7 @@ impl Node {
         partition(low, high, is_below)
     }
 
-    /// This node with another child in the place of the one at `position`, and with one more behind it.
+    /// This node with another child in the place of the one at `position`, and with one more after it.
     pub(crate) fn with_split(&self, position: usize, separator: &[u8], right: u32) -> Self {
         let (mut separators, mut children) = (self.separators(), self.children.to_vec());
         separators.insert(position, separator);
@@ -89,7 +89,7 @@ impl Node {
         Self::new(&separators, &children)
     }
 
-    /// This node without the child behind the one at `position`, which takes its keys.
+    /// This node without the child after the one at `position`, which takes its keys.
     pub(crate) fn without_right_of(&self, position: usize) -> Self {
         let (mut separators, mut children) = (self.separators(), self.children.to_vec());
         separators.remove(position);

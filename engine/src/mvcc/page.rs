@@ -140,10 +140,10 @@ impl Page {
         }
     }
 
-    /// Returns the number of the first entry at or behind a key.
+    /// Returns the number of the first entry at or after a key.
     pub(crate) fn lower_bound(&self, key: &[u8]) -> usize {
         let (mut low, mut high) = (0, self.len());
-        // Keys that rise come behind the last.
+        // Keys that rise come after the last.
         if high > 0 && compare(self.entry(high - 1).key(), key) == Ordering::Less {
             return high;
         }

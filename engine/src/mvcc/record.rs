@@ -36,7 +36,7 @@ impl Place {
         Self((entry * 2 + 1) as u16)
     }
 
-    /// Before the entry of this number, or behind the last one.
+    /// Before the entry of this number, or after the last one.
     pub(super) fn before(entry: usize) -> Self {
         Self((entry * 2) as u16)
     }

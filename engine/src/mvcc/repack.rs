@@ -52,7 +52,7 @@ pub(super) struct Gathered<'a> {
     pub(super) dropped: usize,
     /// Keys that there were before.
     pub(super) keys_before: usize,
-    /// Whether new keys came behind all others only.
+    /// Whether new keys came after all others only.
     pub(super) is_ascending: bool,
 }
 
@@ -237,7 +237,7 @@ impl Gathered<'_> {
         (left, pack(right, old_right, Arc::new(right_fence)))
     }
 
-    /// Packs one leaf of this and the one behind it.
+    /// Packs one leaf of this and the one after it.
     pub(super) fn pack_with(mut self, right: Self, fence: &Fence, right_fence: &Fence) -> Leaf {
         self.items.extend(right.items);
         let history = if rt::mutant!(MergeLosesHistory) {

@@ -15,7 +15,7 @@ fn stored_max() -> usize {
 
 impl Index {
     /// Calls `visit` with the pages of what a registered snapshot sees of the keys of one leaf, from `from`
-    /// on, without tombstones, in key order. Returns where the next leaf begins; `None` behind the last.
+    /// on, without tombstones, in key order. Returns where the next leaf begins; `None` after the last.
     /// `visit` must be short: nothing that is replaced meanwhile is freed.
     pub(crate) fn snapshot_pages<E>(
         &self,

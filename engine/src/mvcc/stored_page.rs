@@ -79,7 +79,7 @@ fn forget_expiry(page: &Page, bytes: &mut [u8]) {
 }
 
 impl StoredPage {
-    /// Reads the page at the front of `rest`, and moves behind it. Nothing of `rest` is kept alive.
+    /// Reads the page at the front of `rest`, and moves past it. Nothing of `rest` is kept alive.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -136,7 +136,7 @@ impl StoredPage {
     }
 }
 
-/// Where the parts of a page lie: inside of it, and behind each other.
+/// Where the parts of a page lie: inside of it, one after the other.
 #[derive(Clone, Copy, Debug)]
 struct Layout {
     count: usize,

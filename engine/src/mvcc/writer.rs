@@ -235,7 +235,7 @@ impl Writer {
         dropped
     }
 
-    /// Merges a leaf that has few entries with the one behind it, if that fits. Returns how many versions
+    /// Merges a leaf that has few entries with the one after it, if that fits. Returns how many versions
     /// of that went.
     fn merge_or_replace(
         &mut self,

@@ -140,7 +140,7 @@ impl EventLog {
         Ok(self.anchor(txn)?.next)
     }
 
-    /// Returns the sequence number behind the last event, the transaction's own included.
+    /// Returns the sequence number after the last event, the transaction's own included.
     fn next(&self, txn: &mut Transaction) -> Result<u64> {
         let own = txn.context.appends.iter().filter(|append| append.stream == self.stream).count();
         Ok(self.head(txn)?.next + own as u64)

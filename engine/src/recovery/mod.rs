@@ -204,7 +204,7 @@ fn resume(
         }
         End::Sealed(end) => {
             // The process that wrote the seal may have died before syncing it. Served as durable, it must be
-            // so: else a second crash could take it back, and with it the proof that the log goes on behind
+            // so: else a second crash could take it back, and with it the proof that the log goes on after
             // it.
             let (_, file) = SegmentHeader::open(&*disk, &replayed.last.name(), OpenMode::ReadWrite)?;
             file.set_len(SEGMENT_HEADER_BYTES + end.get() - replayed.last.first_lsn.get())
@@ -267,7 +267,7 @@ fn cut_and_seal(
         file.set_len(SEGMENT_HEADER_BYTES + end).map_err(|error| Error::io("truncate", name.as_str(), error))
     })?;
     rt::probe::at("tail cut");
-    // Before the seal: a torn record that came back behind it would be read as damage. The sync also covers
+    // Before the seal: a torn record that came back after it would be read as damage. The sync also covers
     // what was read and is about to be served.
     file.sync_all().map_err(|error| Error::io("sync", name.as_str(), error))?;
     rt::probe::at("cut synced");

@@ -15,7 +15,7 @@ pub(super) fn base_of_epoch(base: u64) -> u64 {
     if rt::mutant!(VersionsReusedAfterRestart) { 0 } else { base }
 }
 
-/// Cuts the torn tail off, by `cut`; returns where records go on. The bug appends behind the tail.
+/// Cuts the torn tail off, by `cut`; returns where records go on. The bug appends after the tail.
 #[inline(always)]
 pub(super) fn cut_tail(
     file: &dyn File,

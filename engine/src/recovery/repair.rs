@@ -1,5 +1,5 @@
 //! Repairs, for a salvage, what replay can't do without: the manifest, headers of checkpoint and segments,
-//! and a log without a hole from the checkpoint on. What is behind is then salvaged by replay itself.
+//! and a log without a hole from the checkpoint on. What comes after it is then salvaged by replay itself.
 //!
 //! Nothing is guessed: ids and epochs are taken from files that are whole, or found by the checksums that
 //! cover them. What is replaced or dropped stays on disk under another name. Every step can be repeated after
@@ -225,7 +225,7 @@ impl Repair<'_> {
         }
     }
 
-    /// Sees to it that the log has no hole from `from` on: what lies behind one is put away. If the segment
+    /// Sees to it that the log has no hole from `from` on: what lies after one is put away. If the segment
     /// that holds `from` is gone, an empty one takes its place.
     fn log(&mut self, headers: &[SegmentHeader], from: Lsn) -> Result<()> {
         let start = headers.iter().rposition(|header| header.first_lsn <= from);

@@ -20,7 +20,7 @@ use crate::wal::{DirectoryListing, RecoveredWrite, SealedSegment};
 /// How the last segment ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// With a seal, behind which this LSN is the next.
+    /// With a seal, after which this LSN is the next.
     Sealed(Lsn),
     /// Without one: the next record would be at this LSN, where something torn, or nothing, is.
     Torn(Lsn),
@@ -307,7 +307,7 @@ impl<'a> Replay<'a> {
             (StopReason::Invalid(error), Some(_)) => Err(damaged(error.describe())),
             (StopReason::Invalid(error), None) => {
                 let tail = torn_tail::examine(header, &*file, lsn)?;
-                // A valid record behind the gap proves nothing, as unsynced writes survive in any order. A
+                // A valid record after the gap proves nothing, as unsynced writes survive in any order. A
                 // place that was known to be durable when it was written does.
                 if tail.durable.max(durable) > lsn && !rt::mutant!(DamagedMiddleCut) {
                     rt::reached!("damage told from a tear");

@@ -43,7 +43,7 @@ pub struct RecoveryReport {
     pub last_version: Version,
     /// Where the log ended.
     pub end: Lsn,
-    /// Bytes behind the end that were discarded: a torn tail, never acked as durable.
+    /// Bytes after the end that were discarded: a torn tail, never acked as durable.
     pub torn_bytes: u64,
     /// Whole records among them.
     pub torn_records: u64,

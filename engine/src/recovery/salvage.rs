@@ -6,7 +6,7 @@ use super::replay::Replayed;
 use crate::error::{Error, Result};
 use crate::wal::files::{create_unfinished, publish_file, quarantine_name, sync_dir};
 
-/// Copies the files that will be cut or replaced, and renames the segments behind the damage, durably.
+/// Copies the files that will be cut or replaced, and renames the segments after the damage, durably.
 pub(super) fn quarantine(disk: &dyn Disk, replayed: &mut Replayed) -> Result<()> {
     for name in &replayed.keep_copies {
         set_aside(disk, name)?;

@@ -1,8 +1,8 @@
-//! Tells a torn tail from corruption, in the last segment, behind the last valid record.
+//! Tells a torn tail from corruption, in the last segment, after the last valid record.
 //!
-//! Unsynced writes survive a power cut in any subset and order, so a valid record behind a bad one proves
+//! Unsynced writes survive a power cut in any subset and order, so a valid record after a bad one proves
 //! nothing. What proves something is what the record carries: the LSN that was durable when it was written.
-//! If that lies behind the bad place, the bad place had been synced, and is damaged.
+//! If that lies after the bad place, the bad place had been synced, and is damaged.
 //!
 //! Rot in the very last record, with nothing written after it, can't be told from a torn tail. Neither can
 //! rot that hits every record of the later groups too.
@@ -14,7 +14,7 @@ use crate::types::Lsn;
 use crate::wal::format::Frame;
 use crate::wal::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 
-/// What lies behind the last valid record of the log.
+/// What lies after the last valid record of the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tail {
     /// Up to the last byte that is not zero.

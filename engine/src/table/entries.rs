@@ -42,7 +42,7 @@ impl<'a, K, V> TableEntries<'a, K, V> {
         self
     }
 
-    /// Only what comes behind a key.
+    /// Only what comes after a key.
     pub fn after(mut self, key: &K) -> Self
     where
         K: KeyPart,

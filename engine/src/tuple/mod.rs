@@ -59,7 +59,7 @@ use crate::range::KeyRange;
 /// # Ok::<(), stormproof::Error>(())
 /// ```
 pub trait KeyPart {
-    /// Writes the part behind what was written before.
+    /// Writes the part after what was written before.
     fn write_to(&self, writer: &mut KeyWriter);
 }
 

@@ -136,7 +136,7 @@ impl<'a> KeyReader<'a> {
         Ok(read)
     }
 
-    /// Returns whether there is nothing where a part may be; moves behind it then.
+    /// Returns whether there is nothing where a part may be; moves past it then.
     pub(super) fn take_none(&mut self) -> bool {
         let rest = self.rest();
         let length = match (self.depth > 1, rest) {

@@ -108,7 +108,7 @@ fn is_left_by_creation(name: &str) -> bool {
     name == unfinished_name(MANIFEST) || name == unfinished_name(&segment_name(Lsn::ZERO))
 }
 
-/// Returns whether a segment has nothing but zeros behind its header.
+/// Returns whether a segment has nothing but zeros after its header.
 fn is_blank(file: &dyn File, name: &str) -> Result<bool> {
     let mut buffer = vec![0; 64 << 10];
     let mut offset = SEGMENT_HEADER_BYTES;

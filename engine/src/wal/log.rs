@@ -44,12 +44,12 @@ pub(crate) struct Replayable {
     /// The place of its first record.
     pub(crate) start: Lsn,
     pub(crate) covered: Version,
-    /// What lies behind this place may be half written.
+    /// What lies after this place may be half written.
     pub(crate) durable: Lsn,
 }
 
 impl Log {
-    /// Starts the log behind what recovery found, and its flusher.
+    /// Starts the log after what recovery found, and its flusher.
     pub(crate) fn start(disk: Arc<dyn Disk>, options: LogOptions, resume: Resume) -> Result<Arc<Self>> {
         let header = *resume.writer.header();
         let lock = Arc::clone(&resume.lock);

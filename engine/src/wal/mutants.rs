@@ -13,7 +13,7 @@ pub(super) fn announced(group: Version, appended: Version) -> Version {
     if rt::mutant!(AckedByEarlierSync) { appended } else { group }
 }
 
-/// Appends behind what a failed write left, as a log does that does not repair it.
+/// Appends after what a failed write left, as a log does that does not repair it.
 #[inline(always)]
 pub(super) fn ignore_failed_write(writer: &mut SegmentWriter, end: u64) {
     if rt::mutant!(FailedWriteLeftInLog) {

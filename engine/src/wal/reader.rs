@@ -20,9 +20,9 @@ pub(crate) struct SegmentReader<'a> {
     file: &'a dyn File,
     name: String,
     seed: CrcSeed,
-    /// Bytes behind the header.
+    /// Bytes after the header.
     length: u64,
-    /// Where the next block starts, in bytes behind the header.
+    /// Where the next block starts, in bytes after the header.
     position: u64,
     buffer: Vec<u8>,
     /// Bytes of the buffer that the last block took.

@@ -30,7 +30,7 @@ impl LogCore {
             }
             if !self.options.durability.is_strict() && !state.leading {
                 // Claimed under the lock: two waiters that both found no leader would queue for the disk one
-                // behind the other, and the second would find nothing to do.
+                // after the other, and the second would find nothing to do.
                 state.leading = true;
                 drop(state);
                 self.flush_once()?;

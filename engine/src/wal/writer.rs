@@ -1,7 +1,7 @@
 //! The writer of the last segment: writes groups, allocates ahead, starts new segments, and repairs what a
 //! failed write left.
 //!
-//! * INV-WAL-2: bytes behind the last record are zeros, or `damaged` is set and nothing is appended before
+//! * INV-WAL-2: bytes after the last record are zeros, or `damaged` is set and nothing is appended before
 //!   they are cut off and the cut is synced.
 //! * INV-WAL-3: a segment exists only if the one before it ends with a synced seal.
 
@@ -25,7 +25,7 @@ const FIRST_CHUNK_BYTES: u64 = 16 << 10;
 #[derive(Clone, Debug)]
 pub(crate) struct SealedSegment {
     pub(crate) name: String,
-    /// The LSN behind its seal.
+    /// The LSN after its seal.
     pub(crate) end: Lsn,
 }
 
@@ -40,10 +40,10 @@ pub(crate) struct SegmentWriter {
     file: Box<dyn File>,
     /// Bytes of records.
     end: u64,
-    /// Bytes of records and of zeros behind them.
+    /// Bytes of records and of zeros after them.
     allocated: u64,
     records: u64,
-    /// A failed write may have left bytes behind the end.
+    /// A failed write may have left bytes after the end.
     damaged: bool,
     /// The segment is complete, and its successor does not exist yet.
     sealed: bool,
@@ -165,7 +165,7 @@ impl SegmentWriter {
         Ok(SealedSegment { name: self.header.name(), end: self.end_lsn() })
     }
 
-    /// Writes the group behind the last record, without syncing. When that fails, the group is not in the
+    /// Writes the group after the last record, without syncing. When that fails, the group is not in the
     /// log, or [`Self::repair`] has to be called until it succeeds.
     pub(crate) fn write(&mut self, group: &mut Pending, durable: Lsn) -> Result<(), IoFailure> {
         assert!(!self.damaged && !self.sealed, "make_room comes before write");
@@ -209,7 +209,7 @@ impl SegmentWriter {
         mutants::synced(sync(), sync)
     }
 
-    /// Moves the end behind a group that was written and synced.
+    /// Moves the end after a group that was written and synced.
     pub(crate) fn advance(&mut self, group: &Pending) {
         self.end += group.bytes.len() as u64;
         self.records += group.records;
@@ -233,7 +233,7 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Gives back the space that was allocated ahead. Best effort: the next open ignores what lies behind the
+    /// Gives back the space that was allocated ahead. Best effort: the next open ignores what lies after the
     /// seal.
     pub(crate) fn trim(&self) {
         if self.sealed && !self.damaged && self.allocated > self.end {

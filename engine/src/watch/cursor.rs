@@ -19,7 +19,7 @@ use crate::wal::{Log, Replayable};
 pub(super) struct LogCursor {
     /// Where the next record is; `None` before the first look.
     lsn: Option<Lsn>,
-    /// Whether the version behind which it reads is known to be one of this database.
+    /// Whether the version after which it reads is known to be one of this database.
     checked: bool,
 }
 
@@ -28,18 +28,18 @@ pub(super) struct LogCursor {
 pub(super) enum Part {
     /// The next commits of the range; all up to this version are among them, or were before.
     Commits(Vec<RawCommit>, Version),
-    /// The log no longer has all that comes behind the version, or a crash took that version back.
+    /// The log no longer has all that comes after the version, or a crash took that version back.
     Gone,
 }
 
 impl LogCursor {
-    /// `checked`: whether the version behind which it will read is one that this opening of the database
+    /// `checked`: whether the version after which it will read is one that this opening of the database
     /// published.
     pub(super) const fn new(checked: bool) -> Self {
         Self { lsn: None, checked }
     }
 
-    /// Reads the next commits of `range` behind `after`, up to `up_to`, which must be durable: those of one
+    /// Reads the next commits of `range` above `after`, up to `up_to`, which must be durable: those of one
     /// block of the log.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ impl LogCursor {
     ) -> Result<Part> {
         loop {
             let bounds = log.replayable()?;
-            // The version itself counts: replay from here gives what comes behind it.
+            // The version itself counts: replay from here gives what comes after it.
             if after < bounds.covered {
                 return Ok(Part::Gone);
             }

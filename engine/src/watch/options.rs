@@ -11,7 +11,7 @@ use crate::types::Version;
 /// use stormproof::{KeyRange, WatchOptions};
 ///
 /// let options = WatchOptions::new()
-///     .after(db.version()) // every commit behind the state that a snapshot of this version shows
+///     .after(db.version()) // every commit after the state that a snapshot of this version shows
 ///     .durable() // and only once no crash can take it back
 ///     .bytes_max(1 << 20);
 /// let mut watch = db.watch_with(KeyRange::prefix("jobs/"), &options)?;
@@ -39,7 +39,7 @@ impl WatchOptions {
         Self::default()
     }
 
-    /// Every commit behind this version, which the reader has seen: that of a snapshot, of a commit that a
+    /// Every commit after this version, which the reader has seen: that of a snapshot, of a commit that a
     /// watch delivered, or zero for the beginning. Default: the newest version.
     pub const fn after(mut self, version: Version) -> Self {
         self.after = Some(version);

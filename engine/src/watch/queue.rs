@@ -70,7 +70,7 @@ impl WatchQueue {
         state.waker.take()
     }
 
-    /// Takes what comes behind `seen`; leaves `waker` behind if that is nothing.
+    /// Takes what comes after `seen`; if that is nothing, leaves `waker` to be woken.
     pub(super) fn take(&self, seen: Version, waker: &Waker) -> Taken {
         let mut state = self.state.lock();
         loop {

@@ -124,7 +124,7 @@ pub struct Watch {
     waiting: Option<(Version, TicketFuture)>,
     /// All up to here was handed out.
     seen: Version,
-    /// The reader has a gap behind `seen`, and must read anew at this version at least.
+    /// The reader has a gap after `seen`, and must read anew at this version at least.
     behind: Option<Version>,
     /// Whether the iterator has ended.
     ended: bool,
@@ -158,7 +158,7 @@ impl Watch {
     /// Returns the next commit if it is there.
     ///
     /// # Errors
-    /// [`Error::WatchBehind`] until [`skip_to`](Self::skip_to) is called; [`Error::Closed`] behind the last
+    /// [`Error::WatchBehind`] until [`skip_to`](Self::skip_to) is called; [`Error::Closed`] after the last
     /// commit of a database that is closed; [`Error::Poisoned`] when what a durable watch waits for can't
     /// become durable any more; [`Error::Io`] and [`Error::Corruption`] when the log can't be read.
     pub fn try_next(&mut self) -> Result<Option<WatchedCommit>> {
@@ -187,7 +187,7 @@ impl Watch {
         self.wait_until(deadline)?.map_or(Ok(None), |found| found.ok_or(Error::Closed).map(Some))
     }
 
-    /// Polls for the next commit: `None` when the database is closed and all was handed out, and behind an
+    /// Polls for the next commit: `None` when the database is closed and all was handed out, and after an
     /// error until [`skip_to`](Self::skip_to) is called. Needs no particular executor. Catching up reads from
     /// the log, in the thread that polls.
     ///
@@ -204,7 +204,7 @@ impl Watch {
     /// # Ok::<(), stormproof::Error>(())
     /// ```
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<WatchedCommit>>> {
-        // A loop that passes over errors must come to an end, and must not take what lies behind a gap for
+        // A loop that passes over errors must come to an end, and must not take what lies after a gap for
         // what comes next.
         if self.ended {
             return Poll::Ready(None);
@@ -365,7 +365,7 @@ impl Watch {
 impl Iterator for Watch {
     type Item = Result<WatchedCommit>;
 
-    /// Waits for the next commit. Ends when the database is closed, and behind an error until
+    /// Waits for the next commit. Ends when the database is closed, and after an error until
     /// [`Watch::skip_to`] is called.
     fn next(&mut self) -> Option<Self::Item> {
         block_on(poll_fn(|context| self.poll_next(context)))

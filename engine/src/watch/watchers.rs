@@ -36,7 +36,7 @@ impl Default for Watchers {
 }
 
 impl Watchers {
-    /// Adds a watch of all that is published behind `published`. Returns up to where all is delivered, now
+    /// Adds a watch of all that is published after `published`. Returns up to where all is delivered, now
     /// and later.
     ///
     /// # Errors

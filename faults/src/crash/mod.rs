@@ -53,7 +53,7 @@ pub struct CrashOdds {
     pub header_survives: Option<Odds>,
     /// The same for the newest write of a file, where commit records are; as the others if `None`.
     pub tail_survives: Option<Odds>,
-    /// Growth of a file survives: without it the data behind the old end are lost, without them it shows a
+    /// Growth of a file survives: without it the data after the old end are lost, without them it shows a
     /// hole.
     pub growth_survives: Odds,
     /// A truncation survives.

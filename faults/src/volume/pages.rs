@@ -1,6 +1,6 @@
 //! The content of a file: sparse pages that are shared until they are written.
 //!
-//! INV-PAGES-1: bytes at and behind `len` are zeros in the pages, too, so growing a file shows zeros.
+//! INV-PAGES-1: bytes at and after `len` are zeros in the pages, too, so growing a file shows zeros.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

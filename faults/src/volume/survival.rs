@@ -121,7 +121,7 @@ fn apply(content: &mut Pages, change: &Change, range: &Range<u64>) {
     }
 }
 
-/// Blocks that were allocated for writes behind the durable end, before any of the writes reached them.
+/// Blocks that were allocated for writes after the durable end, before any of the writes reached them.
 fn fill_unwritten(
     content: &mut Pages,
     inode: &Inode,

@@ -129,7 +129,7 @@ fn no_strategy_starves_a_polling_loop() {
 
 #[test]
 fn uniform_random_walk_reaches_rare_orders_of_unequal_tasks() {
-    // The short task has to come last, behind all steps of a long one: with equal chances at every step that
+    // The short task has to come last, after all steps of a long one: with equal chances at every step that
     // is one life in a thousand billion.
     let unequal = || {
         let shared = Arc::new(AtomicU64::new("shared", 0));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Returns a time as users write it: a number with `ms`, `s`, `m` or `h` behind it.
+/// Returns a time as users write it: a number with `ms`, `s`, `m` or `h` after it.
 pub(in crate::cli) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no time: write a number and ms, s, m or h, as in 30s or 5m");
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;

@@ -97,7 +97,7 @@ pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Termi
         ));
     };
     let trace = Trace::shrunk(&shrunk.plan, &shrunk.run, &shrunk.finding, &command);
-    // What can't be written is told behind what was found.
+    // What can't be written is told after what was found.
     let written = write_files(&trace, &out, &registry);
     let exit = if signals.is_raised() { signals.interrupted() } else { Exit::Violated };
     let page = written.as_ref().ok();

@@ -83,7 +83,7 @@ pub enum EnumerationError {
     Diverged {
         /// The life that was to be cut.
         life: usize,
-        /// The operation behind which it was to be cut.
+        /// The operation after which it was to be cut.
         operation: u64,
     },
 }

@@ -21,7 +21,7 @@ use crate::seed::Stream;
 enum Scenario {
     /// Records of removed segments show up where the log has grown and its data have not come.
     Recycled,
-    /// The middle of a long log rots, and there is much behind it.
+    /// The middle of a long log rots, and there is much after it.
     Rotten,
     /// Groups of committers fail to be written.
     Failing,

@@ -13,7 +13,7 @@ pub struct RealTime {
 }
 
 impl RealTime {
-    /// Goes on behind what has passed in other processes, so that time never goes back from one life to the
+    /// Goes on after what has passed in other processes, so that time never goes back from one life to the
     /// next.
     pub const fn after(before: Duration) -> Self {
         Self { before }

@@ -79,7 +79,7 @@ pub(super) fn seen(txn: &Txn, keys: &[Key]) -> Vec<(Key, Saw)> {
                         seen.push((entry.key.clone(), Saw::Version(version)));
                     }
                 }
-                // A limit ends a scan before the end of its range: nothing is known of what lies behind.
+                // A limit ends a scan before the end of its range: nothing is known of what lies after.
                 if limit.is_none_or(|limit| entries.len() < limit) {
                     let missing = |key: &&Key| {
                         range.contains(key)

@@ -62,7 +62,7 @@ impl ProgramLife {
         allowed.then_some(session)
     }
 
-    /// Returns the first item of a client's list that it may do and has not done; `None` behind the last one.
+    /// Returns the first item of a client's list that it may do and has not done; `None` after the last one.
     pub fn next_item(&self, session: Session, items: u32) -> Option<u32> {
         let done = self.world.application.done(session);
         let may = |item: &u32| match self.program_of(session) {

@@ -247,7 +247,7 @@ pub fn expectations(plan: &Plan, doubts: &[Doubt]) -> Expectations {
     let decayed = !doubts.is_empty();
     let durability = match plan.engine.durability {
         _ if excused => Durability::None,
-        // The last group is all that rot may take unnoticed: nothing behind it proves that it was durable.
+        // The last group is all that rot may take unnoticed: nothing after it proves that it was durable.
         DurabilityPlan::Strict if decayed => {
             Durability::Batched { commits_max: Some(plan.workload.clients.len() as u64 + 2) }
         }

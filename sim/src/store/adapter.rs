@@ -566,9 +566,9 @@ fn conflict(info: &ConflictInfo) -> Conflict {
 fn recorded(key: &Key) -> Vec<u8> {
     let user = key.user_key();
     match key.tag() {
-        // The stream's name, and the event's number behind it.
+        // The stream's name, and the event's number after it.
         Some(TypeTag::Event) => stream_key(&first_name(user)),
-        // The kind, and the machine's name behind it.
+        // The kind, and the machine's name after it.
         Some(TypeTag::State) => {
             machine_key(&first_name(&user[(MACHINES.len() + END.len()).min(user.len())..]))
         }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct SeedRange {
     /// First seed.
     pub start: u64,
-    /// First seed behind the range.
+    /// First seed after the range.
     pub end: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Plays seeds of redb on the simulated disk: `cargo run --example redb -- 0 1000`, and with `header` behind
+//! Plays seeds of redb on the simulated disk: `cargo run --example redb -- 0 1000`, and with `header` after
 //! them where power cuts tear the header, with `growth` where they come when the file has grown.
 
 use known_bugs::redb_crashes::{Aim, Found, play};

@@ -1,4 +1,4 @@
-//! Commits behind a failed write, on a release that acks and loses them, and on one that refuses them.
+//! Commits after a failed write, on a release that acks and loses them, and on one that refuses them.
 
 use known_bugs::fjall_failed_write::{Found, play, work};
 

@@ -42,7 +42,7 @@ impl AnomalyClass {
     }
 }
 
-/// The names that `--anomalies` knows: those of cycles, also with `-process` and `-realtime` behind them.
+/// The names that `--anomalies` knows: those of cycles, also with `-process` and `-realtime` after them.
 pub const NAMES: [&str; 15] = [
     "G0",
     "G1a",

@@ -11,7 +11,7 @@
 //! T1 delete x
 //! T1 append l 3
 //! T1 cas x @3 b            # on a version; `cas x =a b` on a value; `cas x - b` on absence
-//! T1 commit @4             # called and acked at once; `durable` behind it
+//! T1 commit @4             # called and acked at once; `durable` after it
 //! T1 commit                # called
 //! T1 ack @4                # and answered later
 //! T1 abort write x @5      # by the store, for a conflict (write, read, cas, range) on x or on the range from x,

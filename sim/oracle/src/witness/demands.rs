@@ -34,7 +34,7 @@ struct Demand<'v, 'h> {
 enum Test<'v, 'h> {
     /// The state fits this read.
     Read(&'v Observed<'h>),
-    /// These are its elements: a read found them, with later elements behind them.
+    /// These are its elements: a read found them, with later elements after them.
     Elements(&'h [Bytes]),
     /// Its version is this one, the condition of a conditional write.
     Version(Version),

@@ -396,7 +396,7 @@ impl Core {
     }
 }
 
-/// Returns the task behind `task` in the circle of those that can run.
+/// Returns the task after `task` in the circle of those that can run.
 pub(crate) fn next_after(runnable: &[TaskId], task: TaskId) -> TaskId {
     let index = runnable.partition_point(|other| *other <= task);
     runnable[index % runnable.len()]

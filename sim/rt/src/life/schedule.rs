@@ -14,7 +14,7 @@ use crate::op::{OpId, OpKind, OpName, write_op};
 /// A scheduling point by names, which stay when code elsewhere changes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PointKey {
-    /// The path of the task: its name, behind the paths of those that started it (`client-1`,
+    /// The path of the task: its name, after the paths of those that started it (`client-1`,
     /// `committer/helper#2`).
     pub task: String,
     /// The operation that the task is about to do (`lock commit.queue`); with `blocked` before it, the moment

@@ -126,7 +126,7 @@ impl Task {
         }
     }
 
-    /// Returns the path of a new child: its name, behind the path of a parent that is not the main task, and
+    /// Returns the path of a new child: its name, after the path of a parent that is not the main task, and
     /// numbered if there are several of that name.
     pub(crate) fn child_path(&mut self, name: &str, is_main: bool) -> String {
         let mut path = if is_main { name.to_owned() } else { format!("{}/{name}", self.path) };

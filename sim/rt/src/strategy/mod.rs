@@ -113,13 +113,13 @@ impl Choice<'_> {
         PointKey { task: me.path.to_string(), op, nth: me.nth(self.blocked) }
     }
 
-    /// Returns the choice without preemption: the current task, or the one behind it in order if it can't or
+    /// Returns the choice without preemption: the current task, or the one after it in order if it can't or
     /// would rather not go on.
     pub fn default(&self) -> TaskId {
         if self.can_stay && !self.yields { self.current } else { self.next() }
     }
 
-    /// Returns the next one behind the current task in the circle of those that can run.
+    /// Returns the next one after the current task in the circle of those that can run.
     pub fn next(&self) -> TaskId {
         crate::life::next_after(self.runnable, self.current)
     }

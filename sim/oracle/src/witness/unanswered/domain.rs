@@ -161,7 +161,7 @@ impl<'v, 'h> Surroundings<'v, 'h> {
     }
 
     /// Returns whether it may be revealed by something other than its version: an absent key, an element with
-    /// later ones behind it, a value that was read without a version.
+    /// later ones after it, a value that was read without a version.
     fn may_be_seen_without_version(&self, txn: TxnIndex) -> bool {
         self.view.writes(txn).iter().any(|write| match write.content {
             Content::Absent | Content::Expiring(_) | Content::Appended { .. } => true,

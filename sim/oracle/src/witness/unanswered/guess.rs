@@ -88,7 +88,7 @@ impl<'v, 'h> Guess<'v, 'h> {
     }
 
     /// Places commits by list elements: an unanswered append may have been read only with later elements
-    /// behind it. Its version is then the first free one after the version of the element before.
+    /// after it. Its version is then the first free one after the version of the element before.
     fn by_element(&mut self) {
         let view = self.view;
         let mut owners: Map<(u32, &[u8]), TxnIndex> = Map::default();
