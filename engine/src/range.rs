@@ -46,17 +46,17 @@ impl KeyRange {
         Self::all_with(namespace.key(prefix))
     }
 
-    /// From `start` up to, but not including, `end`; both in one namespace or not.
+    /// Creates the range from `start` up to, but not including, `end`; both in one namespace or not.
     pub const fn between(start: Key, end: Key) -> Self {
         Self { start, end: Some(end) }
     }
 
-    /// First key.
+    /// Returns the first key.
     pub const fn start(&self) -> &Key {
         &self.start
     }
 
-    /// The first key after it; `None` if the range goes on to the last key.
+    /// Returns the first key after the range; `None` if it goes on to the last key.
     pub const fn end(&self) -> Option<&Key> {
         self.end.as_ref()
     }
@@ -100,7 +100,7 @@ impl KeyRange {
     }
 
     /// Returns the part of the range that a scan has covered when it stops early after `last`.
-    pub(crate) fn cut_behind(&self, last: &Key, reverse: bool) -> Self {
+    pub(crate) fn cut_after(&self, last: &Key, reverse: bool) -> Self {
         if rt::mutant!(LimitedScanForgetsLast) {
             let (start, end) = if reverse {
                 (last.successor(), self.end.clone())
@@ -121,7 +121,7 @@ fn shared(key: impl AsRef<[u8]>) -> Key {
     Key::shared(TypeTag::Kv, key.as_ref())
 }
 
-/// Behind the last key of the shared namespace.
+/// Returns the bound after the last key of the shared namespace.
 fn shared_end() -> Option<Key> {
     shared([]).prefix_end()
 }

@@ -1,5 +1,5 @@
-//! What this thread is in the middle of, when code of the application calls the database again from within
-//! one of its calls: a closure that looks at a value in place, or one that runs as a transaction.
+//! Re-entrant calls: what this thread is in the middle of when a closure of the application, which reads a
+//! value in place or runs as a transaction, calls the database again.
 //!
 //! A write from within the first would wait for itself: the closure holds what the write needs. A write from
 //! within the second is fine, but for what the transaction itself has read or writes: then each attempt loses
@@ -12,37 +12,37 @@ use crate::error::{Error, Result};
 use crate::types::Version;
 
 thread_local! {
-    /// Closures that look at a value in place.
-    static LOOKING: Cell<u32> = const { Cell::new(0) };
+    /// Closures that read a value in place.
+    static READING_IN_PLACE: Cell<u32> = const { Cell::new(0) };
     /// For each closure that runs as a transaction, the versions that this thread has committed meanwhile.
     static COMMITTED: RefCell<Vec<Vec<Version>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `look`, which is the application's, on a value in place.
+/// Runs `read`, a closure of the application, on a value in place.
 #[inline]
-pub(crate) fn looking<R>(look: impl FnOnce() -> R) -> R {
+pub(crate) fn reading_in_place<R>(read: impl FnOnce() -> R) -> R {
     struct Leave;
     impl Drop for Leave {
         fn drop(&mut self) {
-            LOOKING.with(|looking| looking.set(looking.get() - 1));
+            READING_IN_PLACE.with(|reading_in_place| reading_in_place.set(reading_in_place.get() - 1));
         }
     }
     if rt::probe::is_simulated() {
-        return look();
+        return read();
     }
-    LOOKING.with(|looking| looking.set(looking.get() + 1));
+    READING_IN_PLACE.with(|reading_in_place| reading_in_place.set(reading_in_place.get() + 1));
     // On a panic, too.
     let _leave = Leave;
-    look()
+    read()
 }
 
 /// Checks that this thread may commit.
 ///
 /// # Errors
-/// [`Error::Invalid`] from within [`looking`].
+/// [`Error::Invalid`] from within [`reading_in_place`].
 #[inline]
 pub(crate) fn check_may_commit() -> Result<()> {
-    if !rt::probe::is_simulated() && LOOKING.with(Cell::get) > 0 {
+    if !rt::probe::is_simulated() && READING_IN_PLACE.with(Cell::get) > 0 {
         return Err(Error::Invalid(
             "a write from within `get_with` would wait for itself: return from the closure, then write"
                 .to_owned(),

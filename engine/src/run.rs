@@ -71,26 +71,26 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    /// Creates a run with a fresh id, no parent and no tags.
+    /// Creates options for a run with a fresh id, no parent and no tags.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With this id in the place of a fresh one.
+    /// Sets the id, instead of a fresh one.
     #[must_use]
     pub const fn id(mut self, id: RunId) -> Self {
         self.id = Some(id);
         self
     }
 
-    /// Begun from another run.
+    /// Sets the run from which it is begun.
     #[must_use]
     pub const fn parent(mut self, parent: RunId) -> Self {
         self.parent = Some(parent);
         self
     }
 
-    /// With a tag.
+    /// Adds a tag.
     #[must_use]
     pub fn tag(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.tags.insert(name.into(), value.into());
@@ -150,7 +150,7 @@ impl Hash for ById {
 
 /// All runs of a database, by id and by number. Only the commit leader changes it.
 ///
-/// INV-RUN-1: a number that was given to a run is given to no other, though the first be forgotten.
+/// INV-RUN-1: a number that was given to a run is given to no other, even if the first is forgotten.
 #[derive(Debug)]
 pub(crate) struct RunTable {
     by_id: Table<ById, FixedState>,
@@ -224,8 +224,8 @@ impl RunTable {
         RunNumber::new(self.last_number.load(Ordering::SeqCst))
     }
 
-    /// Runs that ended so long ago, or with this many others after them, that they are not kept: the first
-    /// `limit`.
+    /// Returns runs that ended so long ago, or with this many others after them, that they are not kept: the
+    /// first `limit`.
     pub(crate) fn superfluous(&self, kept_max: usize, until: Option<UnixMillis>, limit: usize) -> Vec<RunId> {
         let numbers = self.numbers.read();
         if rt::mutant!(LiveRunForgotten) {
@@ -240,8 +240,7 @@ impl RunTable {
         superfluous.take(limit).map(|(id, _)| *id).collect()
     }
 
-    /// Takes back what [`follow`](Self::follow) did for a write that failed; `before` is what the key holds
-    /// again.
+    /// Undoes what [`follow`](Self::follow) did for a write that failed; `before` is what the key holds again.
     pub(crate) fn roll_back(&self, key: &Key, before: Option<&Value>) {
         self.follow(key, before);
     }

@@ -20,14 +20,14 @@ use uuid::Uuid;
 pub struct RunId(Uuid);
 
 impl RunId {
-    /// Creates a fresh random one (UUID version 4), from the given entropy.
+    /// Creates a random id (UUID version 4) from the given entropy.
     pub fn random(entropy: &dyn Entropy) -> Self {
         let mut bytes = [0; 16];
         entropy.fill(&mut bytes);
         Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
     }
 
-    /// From the UUID of a run that exists elsewhere.
+    /// Creates the id of a run that exists elsewhere from its UUID.
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
     }
@@ -42,7 +42,7 @@ impl RunId {
         self.0.as_bytes()
     }
 
-    /// From the 16 bytes of a UUID.
+    /// Creates an id from the 16 bytes of a UUID.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))
     }

@@ -29,7 +29,7 @@ impl<T> StripedArc<T> {
 }
 
 impl<T> Stripe<T> {
-    /// Returns a stripe apart, for a thread of the engine's own.
+    /// Creates a stripe apart, for a thread of the engine's own.
     pub(crate) fn new(shared: &Arc<T>) -> Arc<Self> {
         Arc::new(Self(Arc::clone(shared)))
     }

@@ -101,7 +101,7 @@ impl Database {
     /// ```
     #[inline]
     pub fn get_with<R>(&self, key: impl IntoKey, read: impl FnOnce(Option<ValueRef<'_>>) -> R) -> R {
-        self.read_with(&key.into_key(), |value| reentry::looking(|| read(value)))
+        self.read_with(&key.into_key(), |value| reentry::reading_in_place(|| read(value)))
     }
 
     #[inline]

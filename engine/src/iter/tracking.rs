@@ -50,12 +50,12 @@ impl<'a> Tracking<'a> {
             Walked::Ends(..) if rt::mutant!(UnfinishedIterationNotTracked) => {}
             Walked::Ends(front, back) => {
                 if let Some(last) = front {
-                    self.reads.add_range(self.range.cut_behind(last, false));
+                    self.reads.add_range(self.range.cut_after(last, false));
                 }
                 if let Some(last) = back
                     && !rt::mutant!(IterationFromBackNotTracked)
                 {
-                    self.reads.add_range(self.range.cut_behind(last, true));
+                    self.reads.add_range(self.range.cut_after(last, true));
                 }
             }
         }

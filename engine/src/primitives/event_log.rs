@@ -189,9 +189,9 @@ impl EventLog {
     }
 
     /// Deletes the events before `sequence`, which must have been committed. The others keep their numbers,
-    /// and [`verify`](Self::verify) goes on proving them, from the hash of the last one deleted, which is
-    /// kept. Returns how many were deleted. Each counts as a write of the transaction: a stream with more
-    /// events than its limits allow is truncated in several.
+    /// and [`verify`](Self::verify) still proves them, from the hash of the last one deleted, which is kept.
+    /// Returns how many were deleted. Each counts as a write of the transaction: a stream with more events
+    /// than its limits allow is truncated in several.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -207,7 +207,7 @@ impl EventLog {
     ///
     /// # Errors
     /// [`Error::Invalid`] when the stream has no committed event before `sequence`; [`Error::BrokenChain`]
-    /// for one that is missing; as a [write](Transaction::put), else.
+    /// for one that is missing; otherwise as a [write](Transaction::put).
     pub fn truncate_before(&self, txn: &mut Transaction, sequence: u64) -> Result<u64> {
         let anchor = self.anchor(txn)?;
         if sequence <= anchor.next {

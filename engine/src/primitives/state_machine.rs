@@ -75,7 +75,7 @@ pub struct StateMachineBuilder<S> {
 }
 
 impl<S: State> StateMachine<S> {
-    /// Machines of that kind.
+    /// Returns a builder for machines of that kind.
     pub fn builder(kind: &str) -> StateMachineBuilder<S> {
         StateMachineBuilder {
             kind: kind.to_owned(),
@@ -103,7 +103,7 @@ impl<S: State> StateMachine<S> {
     }
 
     /// Like [`state`](Self::state), with the version at which it was entered, as
-    /// [`Transaction::get_versioned`] tells it.
+    /// [`Transaction::get_versioned`] returns it.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -186,7 +186,7 @@ impl<S: State> StateMachine<S> {
 }
 
 impl<S: State> StateMachineBuilder<S> {
-    /// Instances live in this namespace. Default: the shared one.
+    /// Sets the namespace in which instances live. Default: the shared one.
     pub fn namespace(mut self, namespace: Namespace) -> Self {
         self.namespace = namespace;
         self

@@ -71,14 +71,14 @@ pub(crate) fn open(
     let RecoveryOptions { log: options, salvage } = options.into();
     // A link would lock the file of another directory, and leave this one unlocked.
     refuse_link(&*disk, LOCK)?;
-    // Before anything is looked at: another process may be about to change it.
+    // Before anything is read: another process may be about to change it.
     let lock = mutants::lock(disk.lock(LOCK)).map_err(|error| lock_error(&*disk, error))?;
     let mut listing = DirectoryListing::of(&*disk)?;
     let found = match salvage {
         Salvage::Refuse => listing.database(&*disk)?.map(|manifest| (manifest, Vec::new())),
         Salvage::DropDamaged => {
             let repaired = repair::repair(&*disk, &listing)?;
-            // What was put away or made anew is listed again.
+            // The repair may have renamed and rebuilt files.
             listing = DirectoryListing::of(&*disk)?;
             repaired.map(|repaired| (repaired.manifest, repaired.damage))
         }

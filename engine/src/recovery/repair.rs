@@ -8,7 +8,7 @@
 use env::{Disk, OpenMode, read_up_to_at, write_all_at};
 
 use super::report::SalvagedDamage;
-use super::salvage::{put_away, set_aside};
+use super::salvage::{keep_copy, quarantine_file};
 use crate::checkpoint::{CheckpointReader, rebuild_checkpoint, write_empty_checkpoint};
 use crate::error::{Error, Result};
 use crate::types::{Lsn, Version};
@@ -51,7 +51,7 @@ pub(super) fn repair(disk: &dyn Disk, listing: &DirectoryListing) -> Result<Opti
             };
             damage.push(note(MANIFEST, 0, &error, "what it remembered of what must be there"));
             if listing.manifest {
-                set_aside(disk, MANIFEST)?;
+                keep_copy(disk, MANIFEST)?;
             }
             let manifest = Manifest { database, epoch: 0, durable: Lsn::ZERO, checkpoint: Version::ZERO };
             manifest.write(disk).map_err(|failure| failure.error)?;
@@ -94,7 +94,7 @@ struct Repair<'a> {
 
 impl Repair<'_> {
     /// Returns the headers of all segments, oldest first, rebuilt where they were damaged; those that could
-    /// not be are put away.
+    /// not be are quarantined.
     fn headers(&mut self) -> Result<Vec<SegmentHeader>> {
         let mut found = Vec::new();
         for name in &self.listing.segments {
@@ -118,14 +118,14 @@ impl Repair<'_> {
             };
             let name = &self.listing.segments[index];
             let next = found[index + 1..].iter().find_map(|header| header.as_ref().ok());
-            // Set aside before anything is written, whatever comes of it.
-            set_aside(self.disk, name)?;
+            // Copied before anything is written, whether or not the rebuild succeeds.
+            keep_copy(self.disk, name)?;
             if let Some(header) = self.rebuilt(name, headers.last(), next)? {
                 self.damage.push(note(name, 0, error, "its header only, which was rebuilt"));
                 headers.push(header);
             } else {
                 self.damage.push(note(name, 0, error, "this segment"));
-                put_away(self.disk, name)?;
+                quarantine_file(self.disk, name)?;
             }
         }
         Ok(headers)
@@ -172,7 +172,7 @@ impl Repair<'_> {
             first_version: same_epoch
                 .map_or(Version::new(super::first_of_epoch(epoch)), |header| header.first_version),
         };
-        // Whole, aside, and renamed into place: a crash leaves the damaged file or the rebuilt one.
+        // Written whole under another name, then renamed: a crash leaves the damaged file or the rebuilt one.
         let target = create_unfinished(self.disk, name)?;
         let mut copied = vec![0; 1 << 20];
         write_all_at(&*target, 0, &header.page()).map_err(io("write"))?;
@@ -189,7 +189,7 @@ impl Repair<'_> {
         Ok(Some(header))
     }
 
-    /// Sees to it that the newest checkpoint can be read; returns where replay starts. Where none is left and
+    /// Makes sure that the newest checkpoint can be read; returns where replay starts. Where none is left and
     /// the log does not go back to the beginning, an empty one takes its place: what the log still has is all
     /// there is.
     fn checkpoint(&mut self, headers: &[SegmentHeader]) -> Result<Lsn> {
@@ -216,7 +216,7 @@ impl Repair<'_> {
             Ok(reader) if reader.header.database == database => Ok(reader.header.lsn),
             Ok(_) => Err(super::replay::foreign(name)),
             Err(error @ Error::Corruption { .. }) => {
-                set_aside(self.disk, name)?;
+                keep_copy(self.disk, name)?;
                 rebuild_checkpoint(self.disk, name, database, Version::new(*number), oldest)?;
                 self.damage.push(note(name, 0, &error, "what was not in whole blocks"));
                 Ok(CheckpointReader::open(self.disk, name)?.header.lsn)
@@ -225,7 +225,7 @@ impl Repair<'_> {
         }
     }
 
-    /// Sees to it that the log has no hole from `from` on: what lies after one is put away. If the segment
+    /// Makes sure that the log has no hole from `from` on: what lies after one is quarantined. If the segment
     /// that holds `from` is gone, an empty one takes its place.
     fn log(&mut self, headers: &[SegmentHeader], from: Lsn) -> Result<()> {
         let start = headers.iter().rposition(|header| header.first_lsn <= from);
@@ -244,7 +244,7 @@ impl Repair<'_> {
             // Newest first: a crash in between leaves the same hole.
             for header in behind.iter().rev() {
                 self.damage.push(note(&header.name(), 0, &lost, "this segment, as it lies behind a hole"));
-                put_away(self.disk, &header.name())?;
+                quarantine_file(self.disk, &header.name())?;
             }
         }
         if start.is_none() {

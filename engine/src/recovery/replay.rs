@@ -207,7 +207,7 @@ impl<'a> Replay<'a> {
         Ok((checkpoint.header.lsn, checkpoint.footer.durable, checkpoint.header.epoch))
     }
 
-    /// After damage, epochs may have been lost with their segments: what comes next must be above them.
+    /// Returns an epoch above those that damage may have taken with their segments.
     fn above_lost_epochs(&self, epoch_max: u64) -> u64 {
         /// More than a database has opens between two checkpoints.
         const MARGIN: u64 = 1 << 12;
@@ -414,8 +414,8 @@ impl<'a> Replay<'a> {
         segments.chain(checkpoints).cloned().collect()
     }
 
-    /// The epoch of a quarantined file counts too: a crash in the middle of a salvage must not make it come
-    /// again.
+    /// Returns the epoch of a quarantined file, which counts too: a crash in the middle of a salvage must not
+    /// make it come again.
     fn epoch_of_salvaged(&self, name: &str) -> Option<u64> {
         SegmentHeader::epoch_of(self.disk, name)
     }

@@ -8,8 +8,8 @@ pub enum Salvage {
     /// Open fails, and nothing is changed.
     #[default]
     Refuse,
-    /// Opens with what can be had: of a damaged log every commit before the damage, of a damaged checkpoint
-    /// the blocks that are whole, and of both whatever the other has. A manifest and headers are rebuilt from
+    /// Opens with what is left: of a damaged log every commit before the damage, of a damaged checkpoint the
+    /// blocks that are whole, and of both what the other has. A manifest and headers are rebuilt from
     /// what other files and checksums say; nothing is guessed. Damaged files are kept under another name, and
     /// [`RecoveryReport::salvaged`] says what was dropped.
     DropDamaged,

@@ -9,26 +9,26 @@ use crate::wal::files::{create_unfinished, publish_file, quarantine_name, sync_d
 /// Copies the files that will be cut or replaced, and renames the segments after the damage, durably.
 pub(super) fn quarantine(disk: &dyn Disk, replayed: &mut Replayed) -> Result<()> {
     for name in &replayed.keep_copies {
-        set_aside(disk, name)?;
+        keep_copy(disk, name)?;
     }
     // Newest first: a crash in between leaves a log without a hole, which a second salvage reads to the same
     // place.
     for name in replayed.quarantine.iter().rev() {
-        put_away(disk, name)?;
+        quarantine_file(disk, name)?;
     }
     Ok(())
 }
 
 /// Keeps a copy of a file that is about to be changed. One that an earlier attempt kept is the original, and
 /// stays.
-pub(super) fn set_aside(disk: &dyn Disk, name: &str) -> Result<()> {
+pub(super) fn keep_copy(disk: &dyn Disk, name: &str) -> Result<()> {
     let kept = quarantine_name(name);
     let names = disk.list().map_err(|error| Error::io("list the directory", disk.describe(), error))?;
     if names.contains(&kept) { Ok(()) } else { copy(disk, name, &kept) }
 }
 
 /// Renames a file out of the way, durably.
-pub(super) fn put_away(disk: &dyn Disk, name: &str) -> Result<()> {
+pub(super) fn quarantine_file(disk: &dyn Disk, name: &str) -> Result<()> {
     disk.rename(name, &quarantine_name(name)).map_err(|error| Error::io("rename", name, error))?;
     sync_dir(disk).map_err(|failure| failure.error)
 }

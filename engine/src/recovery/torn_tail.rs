@@ -25,8 +25,8 @@ pub(crate) struct Tail {
     pub(crate) durable: Lsn,
 }
 
-/// How many times the bytes of the tail checksums are computed over at most: garbage that looks like a record
-/// at every byte would take forever.
+/// The most bytes that checksums are computed over, as a multiple of the tail: garbage that looks like a
+/// record at every byte would take forever.
 const EFFORT: u64 = 64;
 
 /// Examines all that follows `from`, where no valid record is.

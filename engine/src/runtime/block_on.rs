@@ -1,4 +1,4 @@
-//! Waits for a future on the thread that asks.
+//! Waits for a future on the calling thread.
 
 use std::future::Future;
 use std::pin::pin;
@@ -48,7 +48,7 @@ pub(crate) fn block_on_until<F: Future>(future: F, deadline: Instant) -> Option<
     }
 }
 
-/// Remembers a wake-up that came before the wait.
+/// A wake-up signal, which is remembered if it comes before the wait.
 struct Signal {
     woken: Mutex<bool>,
     changed: Condvar,

@@ -153,7 +153,7 @@ impl Default for Ready {
 impl Ready {
     fn push(&self, id: u64) {
         let mut queue = self.queue.lock();
-        // Woken twice, it runs once: it looks at all that there is.
+        // Woken twice, it runs once: one poll takes everything into account.
         if !queue.contains(&id) {
             queue.push_back(id);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rt::sync::{Arc, Mutex};
 
-/// Is ready `duration` after it was first polled.
+/// Returns a future that is ready `duration` after it was first polled.
 ///
 /// ```
 /// use std::time::Duration;

@@ -12,7 +12,7 @@ use crate::value_ref::ValueRef;
 
 type Result<T> = std::result::Result<T, SerdeError>;
 
-/// Reads a value.
+/// A deserializer of a value.
 #[derive(Clone, Copy)]
 pub(super) struct FromValue<'a>(pub(super) ValueRef<'a>);
 

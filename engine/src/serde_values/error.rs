@@ -1,4 +1,4 @@
-//! What serde types and values say of each other.
+//! Errors of the conversion between serde types and values.
 
 use std::fmt;
 

@@ -13,7 +13,7 @@ use crate::value::Value;
 
 type Result<T> = std::result::Result<T, SerdeError>;
 
-/// Makes a value.
+/// A serializer that makes a value.
 pub(super) struct ToValue;
 
 /// Values in order, of a variant if it has a name.

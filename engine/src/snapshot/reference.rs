@@ -18,7 +18,7 @@ pub trait SnapshotView {
     /// Returns a key's value and version.
     fn versioned(&self, key: impl IntoKey) -> Versioned;
 
-    /// Keys, values and versions of a range, in key order.
+    /// Returns the keys, values and versions of a range, in key order.
     fn entries(&self, range: impl Into<KeyRange>) -> Vec<(Key, Value, Option<Version>)>;
 }
 

@@ -91,7 +91,7 @@ impl Snapshot {
     pub fn get_with<R>(&self, key: impl IntoKey, read: impl FnOnce(Option<ValueRef<'_>>) -> R) -> R {
         let key = key.into_key();
         let (at, now) = (self.open.version(), self.open.now);
-        self.open.store.index.read(&key, at, now, |_, value, _| reentry::looking(|| read(value)))
+        self.open.store.index.read(&key, at, now, |_, value, _| reentry::reading_in_place(|| read(value)))
     }
 
     /// Returns a key's value and version.

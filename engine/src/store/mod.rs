@@ -82,7 +82,7 @@ impl Store {
             let published = self.published();
             let now = self.wall_time();
             // What is found is the newest version at or below `published`, unless that has been collected,
-            // for which a newer one must have been published: hence the second look.
+            // for which a newer one must have been published: hence the second check.
             let answer = self.index.read_unregistered(key, published, now, |value, is_certain| {
                 if is_certain || self.published() == published { Ok(read(value)) } else { Err(read) }
             });

@@ -1,4 +1,4 @@
-//! Which snapshots are being read, as counters per generation.
+//! The open snapshots, as counters per generation.
 //!
 //! A generation is a span of published versions with a counter of the snapshots that began in it. Beginning
 //! increments the counter of the current generation, ending decrements it; nothing is allocated or ordered.
@@ -85,7 +85,7 @@ impl SnapshotRegistry {
             let place = self.place(current);
             rt::probe::at("snapshot generation read");
             let counter = self.counter(place, stripe);
-            // Counted before the second look: a collector that moves on after it sees the counter
+            // Counted before the second check: a collector that moves on after the check sees the counter
             // (INV-SNAP-2).
             counter.fetch_add(1, Ordering::SeqCst);
             if self.current.load(Ordering::SeqCst) == current || rt::mutant!(SnapshotNotRechecked) {
@@ -107,7 +107,7 @@ impl SnapshotRegistry {
         })
     }
 
-    /// Gives a snapshot back.
+    /// Releases a snapshot.
     #[inline]
     pub(crate) fn release(&self, registered: &Registered) {
         if rt::mutant!(ReleaseUnprotectsEqual) {

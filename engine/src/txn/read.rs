@@ -64,7 +64,7 @@ impl Transaction {
         key: impl IntoKey,
         read: impl FnOnce(Option<ValueRef<'_>>) -> R,
     ) -> Result<R> {
-        self.read_with(&key.into_key(), |_, value| reentry::looking(|| read(value)))
+        self.read_with(&key.into_key(), |_, value| reentry::reading_in_place(|| read(value)))
     }
 
     /// Reads a key with its version.

@@ -1,4 +1,4 @@
-//! Disks that say no.
+//! Disks that fail.
 
 use stormproof_faults::{CrashOdds, FaultKind, FaultPlan, FaultRule, Odds};
 
