@@ -240,7 +240,8 @@ impl RunTable {
         superfluous.take(limit).map(|(id, _)| *id).collect()
     }
 
-    /// Undoes what [`follow`](Self::follow) did for a write that failed; `before` is what the key holds again.
+    /// Undoes what [`follow`](Self::follow) did for a write that failed; `before` is what the key holds
+    /// again.
     pub(crate) fn roll_back(&self, key: &Key, before: Option<&Value>) {
         self.follow(key, before);
     }

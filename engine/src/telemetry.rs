@@ -1,4 +1,4 @@
-//! Spans and events of the `tracing` crate. Each costs a look at a flag as long as there is no subscriber.
+//! Spans and events of the `tracing` crate. Each costs a test of a flag as long as there is no subscriber.
 //!
 //! | span | level | fields |
 //! |---|---|---|
@@ -39,7 +39,7 @@ macro_rules! span {
 #[cfg(not(feature = "tracing"))]
 pub(crate) struct NoSpan;
 
-/// Tells that something happened.
+/// Emits an event.
 #[cfg(feature = "tracing")]
 macro_rules! event {
     ($level:ident, $($field:tt)+) => {

@@ -14,7 +14,7 @@ macro_rules! number {
             /// The largest.
             pub const MAX: Self = Self(u64::MAX);
 
-            /// From the plain number.
+            /// Creates it from the plain number.
             pub const fn new(number: u64) -> Self {
                 Self(number)
             }
@@ -27,7 +27,7 @@ macro_rules! number {
             /// Returns the one after this.
             ///
             /// # Panics
-            /// At the end of the range, which no database lives to see.
+            /// At the end of the range, which no database ever reaches.
             #[must_use]
             pub const fn next(self) -> Self {
                 Self(self.0.checked_add(1).expect("64 bits suffice"))
@@ -83,8 +83,7 @@ impl Version {
 /// What a transaction is protected from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Isolation {
-    /// Reads one snapshot, and the first committer wins: lets write skew and phantoms through, and nothing
-    /// else.
+    /// Reads one snapshot, and the first committer wins: allows write skew and phantoms, and nothing else.
     Snapshot,
     /// As if one transaction ran after the other, in real-time order (strict serializability).
     #[default]

@@ -32,7 +32,7 @@ pub enum Value {
     Bool(bool),
     /// An integer.
     I64(i64),
-    /// An integer that is no `i64`.
+    /// An integer outside of the range of `i64`.
     BigInt(BigInt),
     /// A floating-point number.
     F64(f64),
@@ -62,10 +62,11 @@ impl Value {
         }
     }
 
-    /// Bytes that the value takes in memory, about.
+    /// Returns the bytes that the value takes in memory, about.
     pub fn size(&self) -> usize {
         let mut size = 0;
-        // Without recursion, as in `depth`: what nests too deep must be told, and not overflow the stack.
+        // Without recursion, as in `depth`: a value that nests too deep must be refused, not overflow the
+        // stack.
         let mut rest = SmallVec::<[&Self; 8]>::from_slice(&[self]);
         while let Some(value) = rest.pop() {
             size += size_of::<Self>();

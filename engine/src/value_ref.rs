@@ -37,7 +37,7 @@ pub enum ValueRef<'a> {
     Bool(bool),
     /// An integer.
     I64(i64),
-    /// An integer that is no `i64`.
+    /// An integer outside of the range of `i64`.
     BigInt(BigInt),
     /// A floating-point number.
     F64(f64),
@@ -234,7 +234,7 @@ impl<'a> MapRef<'a> {
         self.len() == 0
     }
 
-    /// Names and values, in the order of names.
+    /// Returns names and values, in the order of names.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
         let (owned, count, bytes) = match self.0 {
             Entries::Owned(values) => (Some(values), 0, &[][..]),
@@ -257,7 +257,7 @@ impl<'a> MapRef<'a> {
         }
     }
 
-    /// Names and values, free to keep.
+    /// Returns names and values, free to keep.
     pub fn to_map(&self) -> std::collections::BTreeMap<String, Value> {
         self.iter().map(|(name, value)| (name.to_owned(), value.to_value())).collect()
     }
@@ -273,7 +273,7 @@ impl fmt::Debug for MapRef<'_> {
 struct Encoded<'a>(&'a [u8]);
 
 impl<'a> Encoded<'a> {
-    /// Returns the value at the front, which may go on to the end: what follows it is not looked at.
+    /// Returns the value at the front, which may go on to the end: what follows it is not examined.
     #[inline]
     fn value(&mut self) -> Option<ValueRef<'a>> {
         Some(match self.byte()? {

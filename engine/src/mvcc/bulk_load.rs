@@ -150,7 +150,7 @@ impl<'a> Merging<'a> {
         rest.iter().for_each(|record| self.push(EntryRef::Record(record)));
     }
 
-    /// Returns whether a page can be a leaf's: settings may have been others, and files may be made up.
+    /// Returns whether a page can be a leaf's: the settings may have been others, and the file may be forged.
     fn fits(&self, stored: &StoredPage) -> bool {
         let page = &stored.page;
         let is_large = page.len() > self.sizes.page || page.len() > 1 && page.bytes() > page_bytes_max() * 2;
@@ -210,8 +210,8 @@ fn leaves(pages: Vec<StoredPage>) -> Vec<Leaf> {
     pages.into_iter().zip(uppers).map(leaf).collect()
 }
 
-/// Tells what the tables beside the index have to know: system keys, which come first of all, and keys that
-/// expire.
+/// Hands `each` what the tables beside the index must know: system keys, which come first of all, and keys
+/// that expire.
 fn tell_tables(leaf: &Leaf, each: &mut impl FnMut(&Key, &VersionEntry)) {
     let page = &leaf.page;
     for number in 0..page.len() {
@@ -294,7 +294,7 @@ mod tests {
             prop_assert_eq!(&found, &expected);
             prop_assert_eq!(index.len(), expected.len());
             for (key, version) in expected {
-                let seen = index.look(&key, Version::MAX, |entry, _| entry.map(|entry| entry.version().get()));
+                let seen = index.read_with(&key, Version::MAX, |entry, _| entry.map(|entry| entry.version().get()));
                 prop_assert_eq!(seen, Some(version));
             }
         }

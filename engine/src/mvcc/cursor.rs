@@ -71,7 +71,7 @@ enum Found {
 }
 
 impl Cursor {
-    /// Over a range, as a snapshot at `at`, begun at wall time `now`, sees it.
+    /// Creates a cursor over a range, as a snapshot at `at`, begun at wall time `now`, sees it.
     pub(crate) fn new(range: &KeyRange, at: Version, now: UnixMillis) -> Self {
         let (lower, upper) = (range.start().clone(), range.end().cloned());
         let is_done = upper.as_ref().is_some_and(|upper| *upper <= lower);
@@ -80,7 +80,7 @@ impl Cursor {
         Self { view, lower, upper, front: Side::default(), back: Side::default(), is_done }
     }
 
-    /// Over another range, as the same snapshot sees it.
+    /// Creates a cursor over another range, as the same snapshot sees it.
     pub(crate) fn over(&self, range: &KeyRange) -> Self {
         Self::new(range, self.view.at, self.view.now)
     }
@@ -185,7 +185,7 @@ impl Cursor {
         self.back.take();
     }
 
-    /// Takes entries from the front without a look at them, at most `most`. Returns how many there were.
+    /// Skips at most `most` entries from the front, without reading them; returns how many there were.
     pub(crate) fn skip(&mut self, index: &Index, most: usize) -> usize {
         let mut taken = 0;
         while taken < most && self.seek_front(index) {
@@ -274,7 +274,7 @@ impl Side {
         true
     }
 
-    /// Comes to the next entry in its leaf, if there is one.
+    /// Moves to the next entry in its leaf, if there is one.
     #[inline]
     fn step_forward(&mut self, view: View) -> bool {
         let Some(held) = &self.leaf else { return false };
@@ -297,7 +297,7 @@ impl Side {
         false
     }
 
-    /// Comes to the entry before in its leaf, if there is one.
+    /// Moves to the entry before in its leaf, if there is one.
     #[inline]
     fn step_backward(&mut self, view: View) -> bool {
         let Some(held) = &self.leaf else { return false };
@@ -317,7 +317,7 @@ impl Side {
         false
     }
 
-    /// Takes what the page alone tells, forward. Returns how many entries.
+    /// Takes entries that need no more than the page, forward; returns how many.
     fn skip_plain(&mut self, most: usize) -> usize {
         if !self.leaf.as_ref().is_some_and(|held| held.is_plain) {
             return 0;

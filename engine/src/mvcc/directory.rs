@@ -3,7 +3,7 @@
 //! ```text
 //! root ──► chunk ──► leaf        root and chunks: separators and numbers, replaced as wholes
 //! ```
-//! A reader follows root, chunk and leaf, and then looks whether root and chunk are still what they were. If
+//! A reader follows root, chunk and leaf, and then checks that root and chunk are still what they were. If
 //! not, it tries again. So numbers of chunks and leaves may be used again at once, and a reader never has to
 //! check a leaf's bounds.
 //!
@@ -41,7 +41,7 @@ pub(crate) struct FoundLeaf<'pin> {
     pub(crate) leaf: Loaded<'pin, Leaf>,
 }
 
-/// Which keys' leaf is meant.
+/// The key or bound whose leaf is sought.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Sought<'a> {
     /// That of this key.
@@ -152,7 +152,7 @@ impl Directory {
         is_current.then_some(FoundLeaf { number, leaf })
     }
 
-    /// A deliberate bug: nothing is looked at twice.
+    /// A deliberate bug: finds a leaf without checking again.
     #[cold]
     fn find_once<'pin>(&self, sought: Sought<'_>, pin: &'pin Pin) -> FoundLeaf<'pin> {
         loop {

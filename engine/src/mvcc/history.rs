@@ -53,7 +53,7 @@ impl Old {
     }
 }
 
-/// From which snapshot on a version is not seen.
+/// Returns the snapshot from which on a version is not seen.
 pub(super) fn until(successor: Version, forgotten_from: Version) -> Version {
     if forgotten_from == Version::ZERO { successor } else { successor.min(forgotten_from) }
 }
@@ -88,7 +88,7 @@ impl History {
         self.segments.iter().map(|segment| segment.versions.len()).sum()
     }
 
-    /// Bytes that they take.
+    /// Returns the bytes that they take.
     pub(crate) fn bytes(&self) -> usize {
         self.segments.iter().map(|segment| segment.bytes).sum()
     }

@@ -60,53 +60,53 @@ impl Index {
         (index, Writer::new(numbers))
     }
 
-    /// Calls `see` with what a registered snapshot sees of a key: a tombstone too, unless it is forgotten.
+    /// Calls `read` with what a registered snapshot sees of a key: a tombstone too, unless it is forgotten.
     #[inline]
-    pub(crate) fn look<R>(
+    pub(crate) fn read_with<R>(
         &self,
         key: &[u8],
         at: Version,
-        see: impl FnOnce(Option<EntryRef<'_>>, Hint) -> R,
+        read: impl FnOnce(Option<EntryRef<'_>>, Hint) -> R,
     ) -> R {
         {
             let pin = pin();
             let found = self.directory.find(Sought::Key(key), &pin);
-            let entry = found.leaf.look(key, at).entry;
+            let entry = found.leaf.version_at(key, at).entry;
             if entry.is_none_or(|entry| entry.value().is_some()) {
-                return see(entry, Hint(found.number));
+                return read(entry, Hint(found.number));
             }
         }
-        self.look_at_tombstone(key, at, see)
+        self.read_tombstone_with(key, at, read)
     }
 
-    /// While no tombstone is dropped: what one reader has seen once, it sees again.
+    /// Reads while no tombstone is dropped: a tombstone that a reader has seen once, it sees again.
     #[cold]
-    fn look_at_tombstone<R>(
+    fn read_tombstone_with<R>(
         &self,
         key: &[u8],
         at: Version,
-        see: impl FnOnce(Option<EntryRef<'_>>, Hint) -> R,
+        read: impl FnOnce(Option<EntryRef<'_>>, Hint) -> R,
     ) -> R {
         let _none_is_dropped = self.tombstones.read();
         let pin = pin();
         let found = self.directory.find(Sought::Key(key), &pin);
-        see(found.leaf.look(key, at).entry, Hint(found.number))
+        read(found.leaf.version_at(key, at).entry, Hint(found.number))
     }
 
-    /// Calls `see` with what a snapshot would see of a key, and whether that is certain though none is
-    /// registered: otherwise, something may have been collected. Who has no snapshot can't tell a tombstone
-    /// from nothing.
+    /// Calls `read` with what a snapshot would see of a key, and whether that is certain though none is
+    /// registered: otherwise, something may have been collected. A reader without a snapshot can't tell a
+    /// tombstone from nothing.
     #[inline]
-    pub(crate) fn look_unregistered<R>(
+    pub(crate) fn read_unregistered_with<R>(
         &self,
         key: &[u8],
         at: Version,
-        see: impl FnOnce(Option<EntryRef<'_>>, bool) -> R,
+        read: impl FnOnce(Option<EntryRef<'_>>, bool) -> R,
     ) -> R {
         let pin = pin();
         let found = self.directory.find(Sought::Key(key), &pin);
-        let look = found.leaf.look(key, at);
-        see(look.entry, look.entry.is_some() && !look.has_newer)
+        let version = found.leaf.version_at(key, at);
+        read(version.entry, version.entry.is_some() && !version.has_newer)
     }
 
     /// Returns the newest version of a key if it is above `start`, published or not. For the writer.

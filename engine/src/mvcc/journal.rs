@@ -122,7 +122,8 @@ impl Journal {
         None
     }
 
-    /// No step of its own: what `len` counts does not change.
+    /// Returns a word of fingerprints. Not a step of its own in simulations, as what `len` counts never
+    /// changes.
     #[inline]
     fn fingerprints(&self, word: usize) -> u64 {
         settled(|| self.fingerprints[word].load(Ordering::Relaxed))

@@ -40,7 +40,7 @@ pub(crate) struct Leaf {
     pub(super) garbage: Garbage,
 }
 
-/// What a look at one key found.
+/// What a lookup of one key found.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Found<'a> {
     /// What the snapshot sees.
@@ -75,7 +75,7 @@ impl Leaf {
 
     /// Returns what a snapshot sees of a key: a tombstone too, unless it is forgotten.
     #[inline]
-    pub(crate) fn look<'a>(&'a self, key: &[u8], at: Version) -> Found<'a> {
+    pub(crate) fn version_at<'a>(&'a self, key: &[u8], at: Version) -> Found<'a> {
         let fingerprint = fingerprint(key);
         let len = self.journal.len();
         let mut has_newer = false;
@@ -156,12 +156,12 @@ impl Leaf {
         Keys::new(self, Order::of(self))
     }
 
-    /// Bytes of what it has by reference: the next state of the leaf may have the same.
+    /// Returns the bytes of what it has by reference: the next state of the leaf may have the same.
     pub(super) fn bytes_by_reference(&self) -> usize {
         self.page.bytes_beside() + self.history.as_ref().map_or(0, |history| history.bytes())
     }
 
-    /// Versions that are no longer the newest of their key, and tombstones.
+    /// Returns the number of versions that are no longer the newest of their key, and of tombstones.
     pub(super) fn surplus(&self) -> usize {
         self.history.as_ref().map_or(0, |history| history.len()) + self.page.tombstones()
     }
@@ -396,7 +396,7 @@ impl Ordered {
     }
 }
 
-/// Before an entry of the page there may be several keys, whose records are not in order yet.
+/// Sorts the records of keys that the page does not have: before one of its entries there may be several.
 fn sort_new_keys(leaf: &Leaf, order: &mut [Ordered]) {
     for records in order.chunk_by_mut(|a, b| a.place() == b.place()) {
         if records.len() > 1 && records[0].place() % 2 == 0 {

@@ -81,7 +81,7 @@ impl Node {
         partition(low, high, is_below)
     }
 
-    /// This node with another child in the place of the one at `position`, and with one more after it.
+    /// Returns this node with one more child after the one at `position`.
     pub(crate) fn with_split(&self, position: usize, separator: &[u8], right: u32) -> Self {
         let (mut separators, mut children) = (self.separators(), self.children.to_vec());
         separators.insert(position, separator);
@@ -89,7 +89,7 @@ impl Node {
         Self::new(&separators, &children)
     }
 
-    /// This node without the child after the one at `position`, which takes its keys.
+    /// Returns this node without the child after the one at `position`, which takes its keys.
     pub(crate) fn without_right_of(&self, position: usize) -> Self {
         let (mut separators, mut children) = (self.separators(), self.children.to_vec());
         separators.remove(position);

@@ -96,12 +96,12 @@ impl Page {
         self.cold_stride as usize == COLD_EXPIRES
     }
 
-    /// Bytes that it takes, without the values beside it.
+    /// Returns the bytes that it takes, without the values beside it.
     pub(super) const fn bytes(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Bytes of the values that lie beside it, with their keys.
+    /// Returns the bytes of the values that lie beside it, with their keys.
     pub(super) fn bytes_beside(&self) -> usize {
         self.large.iter().flat_map(|large| large.iter()).map(Record::bytes).sum()
     }
@@ -379,7 +379,7 @@ pub(super) struct Item<'a> {
 }
 
 impl Item<'_> {
-    /// Bytes that it takes in a page.
+    /// Returns the bytes that it takes in a page.
     pub(super) fn bytes(&self) -> usize {
         let value = if self.entry.is_large() { 4 } else { self.entry.value().map_or(8, <[u8]>::len) };
         ENTRY_HEADER + self.entry.key().len() + value

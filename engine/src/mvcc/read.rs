@@ -23,7 +23,7 @@ impl Index {
         now: UnixMillis,
         read: impl FnOnce(Version, Option<ValueRef<'_>>, Hint) -> R,
     ) -> R {
-        self.look(key.as_bytes(), at, |entry, hint| match entry {
+        self.read_with(key.as_bytes(), at, |entry, hint| match entry {
             Some(entry) if rt::mutant!(TombstoneHasVersionZero) && entry.value().is_none() => {
                 read(Version::ZERO, None, hint)
             }
@@ -42,14 +42,14 @@ impl Index {
         now: UnixMillis,
         read: impl FnOnce(Option<ValueRef<'_>>, bool) -> R,
     ) -> R {
-        self.look_unregistered(key.as_bytes(), at, |entry, is_certain| {
+        self.read_unregistered_with(key.as_bytes(), at, |entry, is_certain| {
             read(entry.and_then(|entry| entry.live(now)), is_certain)
         })
     }
 
     /// Returns the whole entry that a registered snapshot sees of a key: a tombstone or an expired value too.
     pub(crate) fn entry(&self, key: &Key, at: Version) -> Option<VersionEntry> {
-        self.look(key.as_bytes(), at, |entry, _| entry.map(EntryRef::to_entry))
+        self.read_with(key.as_bytes(), at, |entry, _| entry.map(EntryRef::to_entry))
     }
 
     /// Calls `visit` with the whole entries of all keys that a registered snapshot sees, in key order:

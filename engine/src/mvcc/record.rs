@@ -51,7 +51,7 @@ impl Place {
         self.0 % 2 == 1
     }
 
-    /// In whose order places come in the order of keys.
+    /// Returns a number by whose order places are in the order of keys.
     pub(super) const fn order(self) -> u16 {
         self.0
     }
@@ -125,7 +125,7 @@ impl Record {
         }
     }
 
-    /// Bytes of memory that it takes.
+    /// Returns the bytes of memory that it takes.
     #[inline]
     pub(super) fn bytes(&self) -> usize {
         self.0.len()

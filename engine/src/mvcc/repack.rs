@@ -11,7 +11,7 @@ use super::page::{EntryRef, Item, PageBuilder};
 use super::record::Record;
 use crate::types::Version;
 
-/// A leaf is split when its page would take more bytes, if it has two entries.
+/// Returns the bytes of a page above which a leaf is split, if it has two entries.
 pub(super) fn page_bytes_max() -> usize {
     if rt::probe::is_simulated() { 4 << 10 } else { 32 << 10 }
 }
@@ -151,7 +151,7 @@ impl<'a> Gathering<'a, '_> {
         Some(Item { entry: EntryRef::Record(&promoted.record), forgotten_from: promoted.forgotten_from })
     }
 
-    /// A version that has a successor: for snapshots between, or for none.
+    /// Adds a version that has a successor: for snapshots in between, or for none.
     fn make_old(&mut self, entry: EntryRef<'a>, successor: Version) {
         let mut successor = successor;
         if let (EntryRef::Page(_), Some(history)) = (entry, &self.leaf.history)
@@ -172,7 +172,7 @@ impl<'a> Gathering<'a, '_> {
         }
     }
 
-    /// The newest version of a key: stays, unless it is a tombstone that no snapshot sees any more.
+    /// Adds the newest version of a key, which stays unless it is a tombstone that no snapshot sees any more.
     ///
     /// A tombstone goes in two steps, so that no transaction sees it go: first it is forgotten for
     /// snapshots from `next` on, a version that none has reached yet; later, when none below is left, it is

@@ -4,7 +4,7 @@
 //! page | length 4, value; for each entry whose value lies beside the page, in their order
 //! ```
 //! What comes from a file is checked once, so that nothing that reads it later can fail: see INV-PAGE-1 and
-//! INV-PAGE-2. Whether a checksum matches is not asked here.
+//! INV-PAGE-2. Checksums are not checked here.
 
 use super::page::{
     COLD, COLD_EXPIRES, ENTRIES_MAX, ENTRY_HEADER, EntryRef, Fingerprints, HAS_EXPIRY, HEADER, INLINE, LARGE,

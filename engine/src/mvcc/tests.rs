@@ -179,7 +179,7 @@ impl Model {
         let number = self.random.below(self.snapshots.len() as u64) as usize;
         let at = Version::new(self.snapshots[number].0);
         let key = self.key();
-        let found = self.index.look(&key, at, |entry, _| Self::seen(entry));
+        let found = self.index.read_with(&key, at, |entry, _| Self::seen(entry));
         self.check(&key, number, found);
         self.validate(&key, at);
         if self.random.chance(4) {
@@ -187,7 +187,7 @@ impl Model {
         }
         let newest = self.published;
         let (seen, is_certain) =
-            self.index.look_unregistered(&key, Version::new(newest), |entry, is_certain| {
+            self.index.read_unregistered_with(&key, Version::new(newest), |entry, is_certain| {
                 (Self::seen(entry), is_certain)
             });
         assert_eq!(seen.1, self.expected(&key, newest).1);
@@ -380,7 +380,7 @@ fn readers_beside_a_writer_see_whole_commits_whatever_splits_and_merges() {
     fn pair(index: &Index, at: Version, low: u64) {
         let keys: u64 = if rt::probe::is_simulated() { 6 } else { 300 };
         let read = |number: u64| {
-            index.look(&number.to_be_bytes(), at, |entry, _| {
+            index.read_with(&number.to_be_bytes(), at, |entry, _| {
                 entry.and_then(|entry| entry.value()).map(<[u8]>::to_vec)
             })
         };

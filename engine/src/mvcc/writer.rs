@@ -20,7 +20,7 @@ fn journal_bytes_max() -> usize {
     if rt::probe::is_simulated() { 2 << 10 } else { 256 << 10 }
 }
 
-/// What the writer of an index owns.
+/// The state of the writer of an index.
 #[derive(Debug)]
 pub(crate) struct Writer {
     numbers: Numbers,
@@ -47,9 +47,9 @@ pub(crate) struct Writer {
 /// between.
 #[derive(Debug)]
 pub(crate) struct Pass {
-    /// How many leaves with a journal are left to look at.
+    /// How many leaves with a journal are left to visit.
     journals: usize,
-    /// How many leaves with something to collect in page or history are left to look at.
+    /// How many leaves with something to collect in page or history are left to visit.
     queued: usize,
     /// Leaves that were written since the pass before keep their journal: they will fill it soon.
     idle_only: bool,
@@ -162,13 +162,13 @@ impl Writer {
         &mut self.leaves[number as usize]
     }
 
-    /// The group under way is published, and will not be rolled back.
+    /// Notes that the group under way is published, and will not be rolled back.
     pub(crate) fn end_group(&mut self) {
         self.touched.clear();
         self.oldest = None;
     }
 
-    /// Takes back all versions above `published`, which the group under way has added.
+    /// Removes all versions above `published`, which the group under way has added.
     pub(crate) fn roll_back(&mut self, index: &Index, published: Version) {
         self.oldest = None;
         for number in std::mem::take(&mut self.touched) {
@@ -277,7 +277,7 @@ impl Writer {
         self.note(number, surplus, plan.next, false);
     }
 
-    /// Bytes that a leaf takes.
+    /// Returns the bytes that a leaf takes.
     fn bytes_of(&self, number: u32, leaf: &Leaf) -> usize {
         let journal = self.leaves.get(number as usize).map_or(0, |state| state.journal_bytes);
         leaf.page.bytes() + leaf.bytes_by_reference() + journal
@@ -397,7 +397,7 @@ impl Writer {
         next: Version,
         unobserved: &impl Fn() -> bool,
     ) -> usize {
-        // Readers who found a tombstone wait, so that none sees it go: see `Index::look`.
+        // Readers that found a tombstone wait, so that none sees it disappear: see `Index::read_with`.
         let _no_tombstone_is_read = index.tombstones.write();
         let plan = Plan { unobserved: unobserved(), thorough: true, ..Plan::collecting(oldest, next) };
         self.collect(index, number, &plan)
@@ -420,7 +420,7 @@ impl Writer {
 }
 
 impl Leaf {
-    /// Bytes of the records of the journal.
+    /// Returns the bytes of the records of the journal.
     fn journal_bytes(&self) -> usize {
         (0..self.journal.len()).filter_map(|number| self.journal.get(number)).map(Record::bytes).sum()
     }

@@ -36,13 +36,13 @@ impl<'a, K, V> TableEntries<'a, K, V> {
         Self { range, table: table.clone(), types: PhantomData }
     }
 
-    /// At most this many entries, from both ends together.
+    /// Limits the iterator to this many entries, from both ends together.
     pub fn limit(mut self, limit: usize) -> Self {
         self.range = self.range.limit(limit);
         self
     }
 
-    /// Only what comes after a key.
+    /// Leaves only what comes after a key.
     pub fn after(mut self, key: &K) -> Self
     where
         K: KeyPart,
@@ -51,7 +51,7 @@ impl<'a, K, V> TableEntries<'a, K, V> {
         self
     }
 
-    /// Only what comes before a key.
+    /// Leaves only what comes before a key.
     pub fn before(mut self, key: &K) -> Self
     where
         K: KeyPart,

@@ -14,13 +14,13 @@ use crate::value::Value;
 /// # Ok::<(), stormproof::Error>(())
 /// ```
 pub trait TableValue: Sized {
-    /// As it is stored.
+    /// Converts it to the value that is stored.
     ///
     /// # Errors
     /// [`Error::Value`] when it can't be stored.
     fn into_stored(self) -> Result<Value>;
 
-    /// From what is stored.
+    /// Converts it back from the value that is stored.
     ///
     /// # Errors
     /// [`Error::Value`] when it is of another type.

@@ -6,7 +6,7 @@ use super::writer::KeyWriter;
 /// Bytes of an integer whose number of bytes is part of its code.
 const SHORT_MAX: usize = 8;
 
-/// Writes an integer by its sign and what it is without it.
+/// Writes an integer by its sign and its absolute value.
 pub(super) fn write(writer: &mut KeyWriter, is_negative: bool, magnitude: u128) {
     let length = (u128::BITS - magnitude.leading_zeros()).div_ceil(8) as usize;
     // Of negative numbers the complement, so that those farther from zero come first.
@@ -27,7 +27,7 @@ pub(super) fn write(writer: &mut KeyWriter, is_negative: bool, magnitude: u128) 
     }
 }
 
-/// Reads an integer: whether it is negative, and what it is without its sign.
+/// Reads an integer: whether it is negative, and its absolute value.
 pub(super) fn read(reader: &mut KeyReader<'_>, target: &'static str) -> Result<(bool, u128), KeyError> {
     let at = reader.at();
     let code = reader.code()?;

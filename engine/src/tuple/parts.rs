@@ -43,7 +43,7 @@ macro_rules! signed {
             fn read_from(reader: &mut KeyReader<'_>) -> Result<Self, KeyError> {
                 let out_of_range = KeyError::Range { at: reader.at(), target: stringify!($type) };
                 let (is_negative, magnitude) = integer::read(reader, stringify!($type))?;
-                // What lies within `i128` and is negative is the complement of one less.
+                // A negative number in the range of `i128` is the complement of its absolute value less one.
                 let number = match (is_negative, magnitude.checked_sub(1)) {
                     (true, Some(before)) => i128::try_from(before).map(|before| !before),
                     _ => i128::try_from(magnitude),

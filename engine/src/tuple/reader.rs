@@ -16,7 +16,7 @@ pub(super) const F64: u8 = 0x21;
 pub(super) const FALSE: u8 = 0x26;
 pub(super) const TRUE: u8 = 0x27;
 pub(super) const UUID: u8 = 0x30;
-/// Behind a zero byte that is no end.
+/// Follows a zero byte that is no end.
 pub(super) const ESCAPE: u8 = 0xff;
 
 /// A key that does not stand for the tuple that was asked for.

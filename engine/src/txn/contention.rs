@@ -16,15 +16,14 @@
 //!
 //! Between two reservations there is a *cooldown*, during which others go on as if there were no queue.
 //! Fairness costs hundreds of times as much as a commit: those that waited fall asleep, are woken, and have
-//! lost. Without the cooldown, they would queue next, and from then on everything would go through here.
+//! lost. Without the cooldown they would queue next, and from then on every commit would go through here.
 //!
 //! * INV-TURN-1: one closure at a time holds a reservation, in the order of arrival. A closure that gives up
 //!   waiting for its turn runs again without one, and keeps its place.
-//! * INV-TURN-2: a commit that writes what is
-//!   reserved, and looks at the word after the reservation was made, does not join a group before the
-//!   reservation ends or its waiting is over.
+//! * INV-TURN-2: a commit that writes what is reserved, and reads the word after the reservation was made,
+//!   does not join a group before the reservation ends or its wait limit is reached.
 //!
-//! **The bound.** With a reservation, a closure loses only to commits that were already past the look when
+//! **The bound.** With a reservation, a closure loses only to commits that had already read the word when
 //! what they write was reserved: at most one of each other thread for every reservation that it makes, and it
 //! makes one more only if it has lost something new. One that touches `k` keys or ranges, among `t` other
 //! threads, thus runs at most `1 + k + k · t` times with a reservation; one that always loses the same key,

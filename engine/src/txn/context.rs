@@ -168,7 +168,7 @@ impl TransactionContext {
         self.appends.len()
     }
 
-    /// Bytes of keys and values that would be written, about.
+    /// Returns the bytes of keys and values that would be written, about.
     pub const fn write_bytes(&self) -> usize {
         self.writes.bytes()
     }
@@ -193,7 +193,7 @@ impl TransactionContext {
         if self.read_only { Err(Error::ReadOnly) } else { Ok(()) }
     }
 
-    /// When the timeout is over, if there is one.
+    /// Returns when the timeout is over, if there is one.
     #[inline]
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.started.zip(self.limits.timeout).map(|(started, limit)| started.saturating_add(limit))
@@ -220,8 +220,8 @@ impl TransactionContext {
 }
 
 impl Limits {
-    /// Those that the transaction has itself, and the database's for the rest. The database's own work has
-    /// none: a small limit must neither keep runs from beginning nor expired keys from going.
+    /// Returns the limits of the transaction's options, and the database's for the rest. The database's own
+    /// work has none: a small limit must neither keep runs from beginning nor expired keys from being swept.
     #[inline]
     pub(crate) fn of(run: RunRef, options: &TransactionOptions, database: &Self) -> Self {
         if run.is_system() {

@@ -1,4 +1,4 @@
-//! What all transactions of a database share.
+//! The state that all transactions of a database share.
 
 use env::Entropy;
 use rt::sync::Arc;
@@ -15,8 +15,7 @@ use crate::reentry;
 use crate::store::Store;
 use crate::types::{Isolation, Version};
 
-/// What all transactions of a database share: ids, defaults, contention, counters, and the way to the
-/// committer.
+/// The state that all transactions of a database share: ids, defaults, contention, counters, the committer.
 #[derive(Debug)]
 pub(crate) struct Coordinator {
     pub(crate) store: Arc<Store>,
@@ -95,12 +94,12 @@ impl Coordinator {
         if self.phase.load(Ordering::SeqCst) == OPEN { Ok(()) } else { Err(Error::Closed) }
     }
 
-    /// From now on no transaction begins; open ones may commit.
+    /// Lets no transaction begin from now on; open ones may commit.
     pub(crate) fn begin_closing(&self) {
         self.phase.store(CLOSING, Ordering::SeqCst);
     }
 
-    /// From now on nothing is committed.
+    /// Lets nothing be committed from now on.
     pub(crate) fn close(&self) {
         self.phase.store(CLOSED, Ordering::SeqCst);
         if let Some(recording) = &self.recording {

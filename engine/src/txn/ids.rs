@@ -25,7 +25,7 @@ pub(crate) struct TxnIds {
 struct Stripe(AtomicU64);
 
 impl TxnIds {
-    /// Ids from `first` on.
+    /// Creates the source of the ids from `first` on.
     pub(crate) fn new(first: TxnId) -> Self {
         Self {
             blocks: AtomicU64::new("txn_ids.blocks", 0),

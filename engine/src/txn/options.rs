@@ -35,7 +35,7 @@ pub struct TransactionOptions {
 }
 
 impl TransactionOptions {
-    /// With the settings of the database.
+    /// Creates options that leave everything to the settings of the database.
     pub fn new() -> Self {
         Self::default()
     }
@@ -87,7 +87,7 @@ impl TransactionOptions {
 ///
 /// The first `immediate` retries follow at once, as most conflicts are over by then. The pause before the
 /// next one is drawn uniformly from zero to `pause_min`, and its upper bound doubles up to `pause_max` ("full
-/// jitter": exponential backoff spread over the whole interval, so that those who collided do not meet
+/// jitter": exponential backoff spread over the whole interval, so that closures that collided do not meet
 /// again).
 ///
 /// No closure starves: one that has lost `alone_after` times queues, and the first of the queue reserves the
@@ -144,48 +144,49 @@ impl RetryPolicy {
         Self::default()
     }
 
-    /// Attempts in all, the first one included; at least 1.
+    /// Sets the attempts in all, the first one included; at least 1.
     #[must_use]
     pub const fn attempts_max(mut self, attempts: u32) -> Self {
         self.attempts_max = attempts;
         self
     }
 
-    /// Retries without a pause.
+    /// Sets the number of retries without a pause.
     #[must_use]
     pub const fn immediate(mut self, retries: u32) -> Self {
         self.immediate = retries;
         self
     }
 
-    /// Upper bound of the first pause.
+    /// Sets the upper bound of the first pause.
     #[must_use]
     pub const fn pause_min(mut self, pause: Duration) -> Self {
         self.pause_min = pause;
         self
     }
 
-    /// Upper bound of every pause.
+    /// Sets the upper bound of every pause.
     #[must_use]
     pub const fn pause_max(mut self, pause: Duration) -> Self {
         self.pause_max = pause;
         self
     }
 
-    /// Conflicts after which a closure queues for a reservation of what it has lost; `u32::MAX`: never.
+    /// Sets after how many conflicts a closure queues for a reservation of what it has lost; `u32::MAX`:
+    /// never.
     #[must_use]
     pub const fn alone_after(mut self, conflicts: u32) -> Self {
         self.alone_after = conflicts;
         self
     }
 
-    /// Runs a closure once.
+    /// Returns the policy that runs a closure once.
     pub fn never() -> Self {
         Self { attempts_max: 1, ..Self::default() }
     }
 }
 
-/// The limits that a transaction ended up with.
+/// The limits of a transaction: its own, or those of the database.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     pub(crate) timeout: Option<Duration>,

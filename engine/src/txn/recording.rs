@@ -1,4 +1,4 @@
-//! Records the shape of an application's transactions, for a simulator to play again.
+//! Records the shape of an application's transactions, for a simulator to replay.
 //!
 //! Job: one JSON line for each transaction that ended, with the keys that it read, scanned and wrote and the
 //! sizes of values; never a value. Keys can be hashed. Not its job: replaying, which is the simulator's
@@ -6,8 +6,8 @@
 //!
 //! A transaction that met a conflict is left out: it is run again, and that attempt is recorded.
 //!
-//! INV-RECORDING-1: a database without a recording does nothing for it but look once per commit whether there
-//! is one.
+//! INV-RECORDING-1: a database without a recording does nothing for it but check once per commit whether
+//! there is one.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Write};
@@ -130,14 +130,14 @@ impl Recording {
         Some(Shape { line })
     }
 
-    /// The transaction of `shape` has committed, or its user has aborted it.
+    /// Records that the transaction of `shape` has committed, or that its user has aborted it.
     pub(crate) fn ended(&self, shape: &Shape, committed: bool) {
         let outcome = if committed { "committed" } else { "aborted" };
         let hashed = self.hash.is_some();
         self.sink.lock().write(hashed, &format!("{{\"outcome\":\"{outcome}\",{}}}\n", shape.line));
     }
 
-    /// Whatever was recorded reaches the writer's end.
+    /// Flushes the writer.
     pub(crate) fn flush(&self) {
         let mut sink = self.sink.lock();
         if let Err(error) = sink.writer.flush() {
@@ -186,7 +186,7 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// A list under a name; nothing if it is empty.
+    /// Writes a list under a name; nothing if it is empty.
     fn list<T>(&mut self, name: &str, items: impl Iterator<Item = T>, mut item: impl FnMut(&mut Self, T)) {
         let mut empty = true;
         for one in items {
@@ -217,9 +217,9 @@ impl Parts<'_> {
         self.line.push('}');
     }
 
-    /// A key as text: what an application wrote where it is text, other bytes as `%` and two digits. Keys
-    /// that are not plain ones of the shared namespace begin with `~`; those of this namespace go on with its
-    /// byte and their tag.
+    /// Writes a key as text: what the application wrote where it is text, other bytes as `%` and two digits.
+    /// Keys that are not plain ones of the shared namespace begin with `~`; those of this namespace go on
+    /// with its byte and their tag.
     fn key(&mut self, key: &Key) {
         let shared = key.namespace() == Namespace::shared();
         self.line.push('"');

@@ -16,7 +16,7 @@ use crate::run::RunRef;
 use crate::striped::Stripe;
 use crate::telemetry::{event, span};
 
-/// For how many of the longest pauses a commit waits for a reservation, and a closure for its turn.
+/// The wait limit of a commit for a reservation, and of a closure for its turn, in longest pauses.
 const WAIT_LIMIT_PAUSES: u32 = 4;
 
 /// Runs the closure, commits, and does both again after a conflict; returns what the closure did, and the
@@ -44,7 +44,7 @@ pub(crate) fn run_with_own_errors<T, E: From<Error>>(
     retry(coordinator, run, options, body, |_, txn| txn.context.failed_condition.take().into_iter().collect())
 }
 
-/// `conflicts` says which conflicts an error of the closure stands for.
+/// Runs the closure until it commits; `conflicts` says which conflicts an error of the closure stands for.
 fn retry<T, E: From<Error>>(
     coordinator: &Arc<Stripe<Coordinator>>,
     run: RunRef,

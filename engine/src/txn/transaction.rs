@@ -41,7 +41,7 @@ pub struct Transaction {
     pub(crate) coordinator: Arc<Stripe<Coordinator>>,
     pub(crate) context: TransactionContext,
     pub(super) run: RunRef,
-    /// Given back when the transaction ends.
+    /// Released when the transaction ends.
     registered: Option<Registered>,
     /// Whether what it lost before is reserved for it: others wait, and it does not.
     pub(super) holds_reservation: bool,
@@ -72,8 +72,8 @@ impl Commit {
         self.version
     }
 
-    /// Tells when the commit is durable; of a transaction that wrote nothing, when all that it can have read
-    /// is.
+    /// Returns the ticket of the commit, which is fulfilled when the commit is durable; of a transaction that
+    /// wrote nothing, when all that it can have read is.
     pub const fn ticket(&self) -> &Ticket {
         &self.ticket
     }
@@ -129,7 +129,7 @@ impl Transaction {
         txn
     }
 
-    /// Identity, snapshot, sets and status.
+    /// Returns its identity, snapshot, sets and status.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -226,7 +226,7 @@ impl Transaction {
         }
     }
 
-    /// Aborts: nothing has happened.
+    /// Aborts: the transaction has no effect.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;
@@ -262,7 +262,7 @@ impl Transaction {
     /// Returns what goes to the committer. The transaction keeps neither reads nor writes.
     pub(crate) fn request(&mut self) -> Request {
         self.context.status = Status::Validating;
-        // Here and not by the leader, who does as little as can be while others wait.
+        // Here and not by the leader, who must do as little as possible while others wait.
         self.context.writes.encode(&mut Vec::new(), self.context.id, self.run.number);
         Request {
             txn: self.context.id,

@@ -16,7 +16,7 @@ use crate::types::Version;
 use crate::value::{VALUE_DEPTH_MAX, Value};
 use crate::value_ref::ValueRef;
 
-/// What there is too much of in a value that nests too deep.
+/// The subject of the error about a value that nests too deep.
 pub(crate) const DEPTH: &str = "levels of nesting in a value";
 
 impl Transaction {
@@ -216,8 +216,8 @@ impl Transaction {
         self.write_if(key, CasExpectation::Value(from.into()), Some(to.into()))
     }
 
-    /// A conditional write, checked at once against the own writes and the snapshot. What it finds out when
-    /// it fails is tracked as a read: the caller may go on, and act upon it.
+    /// Writes on a condition, which is checked at once against the own writes and the snapshot. What it finds
+    /// when it fails is tracked as a read: the caller may go on, and act upon it.
     fn write_if(&mut self, key: Key, expected: CasExpectation, value: Option<Value>) -> Result<()> {
         let value = value.map(|value| value.within_depth(VALUE_DEPTH_MAX, DEPTH)).transpose()?;
         let expected = match expected {
@@ -262,7 +262,7 @@ impl Transaction {
         expires_at: Option<UnixMillis>,
         condition: Option<CasExpectation>,
     ) -> Result<()> {
-        // First, as it also sees to it that one that nests too deep is dropped without harm.
+        // First, as this also drops a value that nests too deep without overflowing the stack.
         let value = value.map(|value| value.within_depth(VALUE_DEPTH_MAX, DEPTH)).transpose()?;
         self.context.check_may_write()?;
         self.check_key_size(key.as_bytes().len())?;

@@ -1,4 +1,4 @@
-//! What committers, waiters and background threads share about an open log.
+//! The state of an open log that committers, waiters and background threads share.
 //!
 //! Two locks, `wal.io` before `wal.state`: the first is held for a whole write and sync, the second for
 //! moments, so that the next group is encoded while the last one is synced.
@@ -13,7 +13,7 @@ use super::state::LogState;
 use super::writer::{SealedSegment, SegmentWriter};
 use crate::types::{Lsn, Version};
 
-/// What recovery found, for the log to go on from.
+/// The point at which recovery ended, from which the log continues.
 #[derive(Debug)]
 pub(crate) struct Resume {
     pub(crate) writer: SegmentWriter,
@@ -26,7 +26,7 @@ pub(crate) struct Resume {
     pub(crate) lock: Arc<dyn DiskLock>,
 }
 
-/// The shared part of a log: its end on disk, what is pending, and who waits for it.
+/// The shared part of a log: its end on disk, what is pending, and the waiters.
 #[derive(Debug)]
 pub(crate) struct LogCore {
     pub(super) disk: Arc<dyn Disk>,
@@ -43,7 +43,7 @@ pub(crate) struct LogCore {
     durable_version: AtomicU64,
 }
 
-/// What a flush works with.
+/// The state that a flush works with.
 #[derive(Debug)]
 pub(super) struct LogIo {
     pub(super) writer: SegmentWriter,
@@ -75,12 +75,12 @@ impl LogCore {
         Version::new(self.durable_version.load(Ordering::Acquire))
     }
 
-    /// Shows a new durable version to those who look without the lock. Called with the state locked.
+    /// Publishes a new durable version to readers without the lock. Called with the state locked.
     pub(super) fn set_durable_version(&self, version: Version) {
         self.durable_version.store(version.get(), Ordering::Release);
     }
 
-    /// Pending bytes at which it is time to write them.
+    /// Returns the number of pending bytes at which it is time to write them.
     pub(super) const fn flush_bytes(&self) -> usize {
         self.options.buffer_bytes_max / 4
     }

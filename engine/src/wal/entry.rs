@@ -23,7 +23,7 @@ use crate::types::{RunNumber, TxnId, Version};
 /// One entry, borrowed from the record that holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, BorrowDecode)]
 pub(crate) enum Entry<'a> {
-    /// First of a record.
+    /// The first entry of a record.
     BeginTxn {
         /// Transaction id minus commit version, wrapping.
         transaction: i64,
@@ -35,12 +35,12 @@ pub(crate) enum Entry<'a> {
     WriteExpiring { key: &'a [u8], value: &'a [u8], expires_at: u64 },
     /// A delete.
     Delete { key: &'a [u8] },
-    /// Last of a record that counts.
+    /// The last entry of a record that counts.
     CommitTxn {
         /// Commit version minus the first version of the epoch.
         version: u64,
     },
-    /// Last of a record that does not.
+    /// The last entry of a record that does not count.
     AbortTxn,
 }
 

@@ -139,8 +139,8 @@ impl LogCore {
         state.durable_version = state.durable_version.max(announced);
         state.metrics.add_flush(group, took);
         let durable = state.durable_version;
-        // Before the lock goes: a waiter that looks without it must not find less than one that looked with
-        // it.
+        // Before the lock is released: a waiter that reads the version without it must not find less than one
+        // that read it under the lock.
         self.set_durable_version(durable);
         let mut woken = state.waiters.satisfied(durable);
         woken.extend(state.waiters.next_leader());
@@ -162,7 +162,7 @@ impl LogCore {
         let strict = self.options.durability.is_strict();
         let mut failure = failure;
         let mut known = !failure.fatal;
-        // Before the error is told: only a cut that is durable makes "nothing happened" true.
+        // Before the error is returned: only a cut that is durable makes "nothing happened" true.
         if known && let Err(repair) = writer.repair() {
             rt::reached!("repair of a failed write failed");
             known = false;
@@ -224,7 +224,7 @@ impl LogCore {
     }
 }
 
-/// Says that only the next recovery decides about the commit.
+/// Wraps an error after which only the next recovery decides about the commit.
 pub(super) fn indeterminate(error: Error) -> Error {
     match error {
         Error::Indeterminate { .. } => error,

@@ -9,7 +9,7 @@
 use crate::error::{Error, Result};
 use crate::wal::format::u32_at;
 
-/// How a kind of file begins.
+/// The magic number and format version with which a kind of file begins.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileFormat {
     pub(crate) magic: &'static [u8; 8],
@@ -52,8 +52,7 @@ pub(crate) const NUMBER_MAX: u64 = 1 << 63;
 /// Bound of epochs: each has versions below [`NUMBER_MAX`].
 const EPOCH_MAX: u64 = 1 << 23;
 
-/// Checks the numbers in a header, though its checksum matches: a file that was made up is an error, not a
-/// panic.
+/// Checks the numbers in a header whose checksum matches: a forged file must be an error, not a panic.
 ///
 /// # Errors
 /// [`Error::Corruption`].
@@ -92,7 +91,7 @@ pub(crate) fn read_header<'a>(
     if bytes.len() < length {
         return Err(damaged("too short for a header"));
     }
-    // First: a version that is damaged must not send anyone to look for a later library.
+    // First: a version that is damaged must not be reported as that of a later library.
     if crc32fast::hash(&bytes[..length - 4]) != u32_at(bytes, length - 4) {
         return Err(damaged("the checksum of the header does not match"));
     }

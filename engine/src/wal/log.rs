@@ -49,7 +49,7 @@ pub(crate) struct Replayable {
 }
 
 impl Log {
-    /// Starts the log after what recovery found, and its flusher.
+    /// Starts the log where recovery ended, and its flusher.
     pub(crate) fn start(disk: Arc<dyn Disk>, options: LogOptions, resume: Resume) -> Result<Arc<Self>> {
         let header = *resume.writer.header();
         let lock = Arc::clone(&resume.lock);
@@ -241,7 +241,7 @@ impl Log {
             state.waiters.all()
         };
         woken.into_iter().for_each(Waiter::wake);
-        // Last: who opens the directory next must find the log sealed.
+        // Last: the next process that opens the directory must find the log sealed.
         if let Some(lock) = self.lock.lock().take() {
             lock.unlock();
         }

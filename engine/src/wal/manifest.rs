@@ -1,7 +1,7 @@
 //! The manifest: the file that makes a directory a database, and says which. It is created last, so a
 //! directory without one holds nothing that was acked.
 //!
-//! It also remembers what must be there at least. Written anew, as a whole, at every open and after every
+//! It also records the least that must be there. Written anew, as a whole, at every open and after every
 //! checkpoint, it keeps a database whose log was cut short and whose checkpoint is gone from opening as an
 //! empty one.
 //!
@@ -20,7 +20,7 @@ use crate::types::{Lsn, Version};
 const FORMAT: FileFormat = FileFormat { magic: b"STRMMANI", version: FORMAT_VERSION };
 const BYTES: usize = 56;
 
-/// The identity of a database, and what there is of it at least.
+/// The identity of a database, and the least that there must be of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Manifest {
     pub(crate) database: DatabaseId,
@@ -33,7 +33,7 @@ pub(crate) struct Manifest {
 }
 
 impl Manifest {
-    /// Writes the manifest, durably, in the place of the one before.
+    /// Replaces the manifest, durably.
     pub(crate) fn write(&self, disk: &dyn Disk) -> Result<(), IoFailure> {
         let bytes = HeaderWriter::new(FORMAT)
             .bytes(&self.database)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::pending::Pending;
 use crate::types::{Lsn, Version};
 
-/// Counters of the log since the database was opened, and where it stands.
+/// Counters of the log since the database was opened, and its current state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogMetrics {

@@ -2,9 +2,9 @@
 //!
 //! Job: the order and the bytes of commits on disk, and when they are durable. Records are laid out in
 //! [`format`], what they hold in [`entry`], files in [`segment`]; [`writer`] owns the end of the log,
-//! [`reader`] reads it back; `core` is what threads share, `flush` writes and syncs it, `wait` and `ticket`
-//! tell when that is done, and [`log`] is what the commit protocol talks to. Not its job: which commits there
-//! are (`commit`), what a bad byte means (`recovery`).
+//! [`reader`] reads it back; `core` is the state that threads share, `flush` writes and syncs it, `wait` and
+//! `ticket` wait until that is done, and [`log`] is the interface for the commit protocol. Not its job: which
+//! commits there are (`commit`), what a bad byte means (`recovery`).
 //!
 //! * INV-DUR-1: durable versions are announced in commit order.
 //! * INV-DUR-2: Batched, Async: no commit is acked while `commits_max` unsynced ones would be acked, or while

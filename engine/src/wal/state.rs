@@ -29,7 +29,7 @@ pub(super) struct LogState {
     pub(super) closed: bool,
     /// A thread flushes, or is about to.
     pub(super) leading: bool,
-    /// A task waits, which can't flush: the flusher does not wait for the interval.
+    /// A task waits, which can't flush: the flusher must not wait for the interval.
     pub(super) urgent: bool,
     /// The flusher sleeps, until the deadline below if there is one.
     pub(super) flusher_waits: bool,

@@ -13,8 +13,8 @@ use super::waiters::Waiter;
 use crate::error::Result;
 use crate::types::Version;
 
-/// Tells when a commit is durable. Wait for it, poll it, or `.await` it; dropping it does nothing. Tickets
-/// are fulfilled in commit order.
+/// A promise that is fulfilled when a commit is durable. Wait for it, poll it, or `.await` it; dropping it
+/// does nothing. Tickets are fulfilled in commit order.
 ///
 /// ```
 /// # let dir = tempfile::tempdir().unwrap();
@@ -42,8 +42,7 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// Creates the ticket of a commit; without a log it is in memory only, and never becomes more durable
-    /// than it is.
+    /// Creates the ticket of a commit; without a log the commit is in memory only, and as durable as it gets.
     pub(crate) const fn new(log: Option<Arc<Log>>, version: Version) -> Self {
         Self { log, version }
     }

@@ -37,7 +37,8 @@ impl LogCore {
                 continue;
             }
             let condvar = condvar.get_or_insert_with(|| Arc::new(Condvar::new("wal.ticket")));
-            // Added before the lock goes, or a flush that ends in between wakes everyone but this thread.
+            // Added before the lock is released, or a flush that ends in between wakes everyone but this
+            // thread.
             let key = state.waiters.add(version, Waiter::Thread(Arc::clone(condvar)));
             match deadline {
                 Some(deadline) => {

@@ -1,5 +1,6 @@
-//! The queue of those who wait for a version to become durable. Threads sleep on a condition variable of
-//! their own, so that a sync wakes only those it satisfied and one more, which leads the next sync.
+//! The queue of threads and tasks that wait for a version to become durable. Threads sleep on a condition
+//! variable of their own, so that a sync wakes only those it satisfied and one more, which leads the next
+//! sync.
 
 use std::collections::BTreeMap;
 use std::task::Waker;

@@ -209,7 +209,7 @@ impl SegmentWriter {
         mutants::synced(sync(), sync)
     }
 
-    /// Moves the end after a group that was written and synced.
+    /// Moves the end past a group that was written and synced.
     pub(crate) fn advance(&mut self, group: &Pending) {
         self.end += group.bytes.len() as u64;
         self.records += group.records;
@@ -233,8 +233,7 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Gives back the space that was allocated ahead. Best effort: the next open ignores what lies after the
-    /// seal.
+    /// Frees the space that was allocated ahead. Best effort: the next open ignores what lies after the seal.
     pub(crate) fn trim(&self) {
         if self.sealed && !self.damaged && self.allocated > self.end {
             let _ = self.file.set_len(SEGMENT_HEADER_BYTES + self.end);

@@ -1,4 +1,4 @@
-//! A commit, as a watch hands it out.
+//! A commit, as a watch delivers it.
 
 use env::UnixMillis;
 use rt::sync::Arc;
@@ -33,7 +33,7 @@ pub struct WatchedWrite {
     pub key: Key,
     /// The new value; `None` if the key was deleted.
     pub value: Option<Value>,
-    /// When the value expires, if it does. That it has expired is no commit; that it was swept is one, which
+    /// When the value expires, if it does. Expiry itself is no commit; the sweep that follows is one, which
     /// deletes.
     pub expires_at: Option<UnixMillis>,
 }
@@ -59,7 +59,7 @@ pub(super) struct RawWrite {
 const OVERHEAD: usize = 64;
 
 impl RawCommit {
-    /// Bytes that it takes, about.
+    /// Returns the bytes that it takes, about.
     pub(super) fn bytes(&self) -> usize {
         let of_write = |write: &RawWrite| {
             OVERHEAD + write.key.as_bytes().len() + write.value.as_ref().map_or(0, |value| value.len())

@@ -14,10 +14,10 @@ use crate::wal::reader::{SegmentReader, StopReason};
 use crate::wal::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::wal::{Log, Replayable};
 
-/// A place in the log of an open database. Files may go while it reads: it looks for each part anew.
+/// A place in the log of an open database. Files may be removed while it reads, so it finds each part anew.
 #[derive(Debug)]
 pub(super) struct LogCursor {
-    /// Where the next record is; `None` before the first look.
+    /// Where the next record is; `None` before the first read.
     lsn: Option<Lsn>,
     /// Whether the version after which it reads is known to be one of this database.
     checked: bool,
@@ -59,8 +59,8 @@ impl LogCursor {
             }
             self.checked |= after == bounds.covered;
             match self.part(log, range, after, up_to, &bounds) {
-                // A checkpoint has removed the file since: whether what it had is still needed, is asked
-                // again.
+                // A checkpoint has removed the file meanwhile: check again whether what it had is still
+                // needed.
                 Err(Error::Io { source, .. })
                     if source.kind() == std::io::ErrorKind::NotFound
                         && log.replayable()?.covered > bounds.covered =>
@@ -96,7 +96,7 @@ impl LogCursor {
             }
             let mut writes = Vec::new();
             let decoded = decode_transaction(payload, header.first_version, |write| {
-                // As a comparison of bytes first: most writes of a log are of no interest to one watch.
+                // Compared as bytes first: most writes of a log are of no interest to one watch.
                 let key = Key::from_encoded(write.key);
                 if range.contains(&key) {
                     writes.push(RawWrite {

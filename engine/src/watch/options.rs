@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::types::Version;
 
-/// How a [`Watch`](crate::Watch) is kept.
+/// Settings of a [`Watch`](crate::Watch).
 ///
 /// ```
 /// # let db = stormproof::Database::open_in_memory()?;
@@ -34,19 +34,20 @@ impl Default for WatchOptions {
 }
 
 impl WatchOptions {
-    /// From now on, as soon as a commit is published, up to 4 MiB ahead of the reader.
+    /// Creates the default settings: from now on, as soon as a commit is published, up to 4 MiB ahead of the
+    /// reader.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Every commit after this version, which the reader has seen: that of a snapshot, of a commit that a
-    /// watch delivered, or zero for the beginning. Default: the newest version.
+    /// Asks for every commit after this version, which the reader has seen: that of a snapshot, of a commit
+    /// that a watch delivered, or zero for the beginning. Default: the newest version.
     pub const fn after(mut self, version: Version) -> Self {
         self.after = Some(version);
         self
     }
 
-    /// Only commits that are durable, as soon as they are. Does not make the database sync earlier. Default:
+    /// Asks for durable commits only, as soon as they are. Does not make the database sync earlier. Default:
     /// as soon as they are published, when a crash may take them back where the durability mode says so.
     pub const fn durable(mut self) -> Self {
         self.durable = true;

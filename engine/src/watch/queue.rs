@@ -24,7 +24,7 @@ struct State {
     /// Every commit of the range above this version was queued, up to the first that was missed.
     from: Version,
     /// The last commit for which there was no room. None is queued from the first of them on, until the
-    /// reader has taken all that is queued and begins to read elsewhere.
+    /// reader has taken all that is queued and begins to read the log.
     missed: Option<Version>,
     closed: bool,
     /// Of a reader that waits.
@@ -52,7 +52,7 @@ impl WatchQueue {
         Self { range, bytes_max, state: Mutex::new("watch.queue", state) }
     }
 
-    /// Adds a commit, or notes that it was missed. Returns who is to be woken.
+    /// Adds a commit, or notes that it was missed. Returns the reader's waker, if it waits.
     pub(super) fn push(&self, commit: RawCommit) -> Option<Waker> {
         let mut state = self.state.lock();
         let bytes = commit.bytes();
@@ -86,7 +86,7 @@ impl WatchQueue {
                 return Taken::Commit(commit);
             }
             if let Some(missed) = state.missed.take() {
-                // In the same critical section in which none is queued: whatever comes from now on is behind
+                // In the same critical section in which none is queued: what comes from now on is above
                 // the last that was missed.
                 state.from = missed;
                 continue;
@@ -102,14 +102,14 @@ impl WatchQueue {
         }
     }
 
-    /// Nothing more comes. Returns who is to be woken.
+    /// Notes that nothing more comes. Returns the reader's waker, if it waits.
     pub(super) fn close(&self) -> Option<Waker> {
         let mut state = self.state.lock();
         state.closed = true;
         state.waker.take()
     }
 
-    /// Gives the memory back: the reader is gone.
+    /// Frees the memory, as the reader is gone.
     pub(super) fn clear(&self) {
         let mut state = self.state.lock();
         state.commits = VecDeque::new();

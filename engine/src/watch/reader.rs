@@ -22,7 +22,7 @@ use crate::store::Store;
 use crate::types::Version;
 use crate::wal::TicketFuture;
 
-/// Gives every commit that touched a range of keys: in commit order, whole, and without a hole.
+/// Delivers every commit that touched a range of keys: in commit order, whole, and without a hole.
 ///
 /// Made by [`Database::watch`](crate::Database::watch). Read it as an iterator, which waits for the next
 /// commit and ends when the database is closed; with [`next_timeout`](Self::next_timeout) and
@@ -235,13 +235,13 @@ impl Watch {
     }
 
     /// Returns the version up to which everything was handed out. A watch that is made
-    /// [`after`](crate::WatchOptions::after) it goes on from here, also in another process.
+    /// [`after`](crate::WatchOptions::after) it continues from here, also in another process.
     pub const fn position(&self) -> Version {
         self.seen
     }
 
     /// Passes over all commits up to `version`: those that the reader has seen in a snapshot of this version.
-    /// After [`Error::WatchBehind`], this is how it goes on.
+    /// After [`Error::WatchBehind`], this is how it continues.
     ///
     /// # Errors
     /// [`Error::WatchBehind`] if the version is older than the one at which to read anew.
@@ -295,7 +295,7 @@ impl Watch {
                 return Poll::Ready(Ok(Some(commit)));
             }
             self.taken = self.taken.max(self.log_read);
-            // Before the look at the queue: what is delivered after this is not in it, but may have been
+            // Before the queue is read: what is delivered after this is not in it, but may have been
             // skipped by it.
             let delivered = Version::new(self.delivered.load(Ordering::SeqCst));
             match self.queue.take(self.taken, context.waker()) {

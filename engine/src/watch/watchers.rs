@@ -1,4 +1,4 @@
-//! What the commit leader has of all watches.
+//! The commit leader's side of all watches.
 
 use rt::sync::Arc;
 use rt::sync::atomic::{AtomicU64, Ordering};
@@ -36,8 +36,8 @@ impl Default for Watchers {
 }
 
 impl Watchers {
-    /// Adds a watch of all that is published after `published`. Returns up to where all is delivered, now
-    /// and later.
+    /// Adds a watch of all that is published after `published`. Returns the counter of the version up to
+    /// which all is delivered.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -118,8 +118,8 @@ impl Watchers {
             woken.extend(self.queues[number].push(commit));
         }
         rt::probe::at("watch.push→delivered");
-        // Behind the last push: a reader that finds its queue empty takes this for its place, and would leave
-        // a commit out otherwise.
+        // After the last push: a reader that finds its queue empty takes this as its position, and would
+        // otherwise leave a commit out.
         self.delivered.store(published.get(), Ordering::SeqCst);
         woken.into_iter().for_each(std::task::Waker::wake);
         self.drop_abandoned();

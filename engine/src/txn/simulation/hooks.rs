@@ -16,7 +16,7 @@ use crate::store::Store;
 use crate::types::Version;
 use crate::value_ref::ValueRef;
 
-/// What a simulation wants to know of a database, and the life that the database was opened in.
+/// The observer of a database, and the life in which the database was opened.
 #[derive(Debug)]
 pub(crate) struct Hooks {
     observer: Option<Arc<dyn Observer>>,
@@ -101,7 +101,7 @@ impl Hooks {
         self.tell(txn, || Observed::Read { key, value: value.map(ValueRef::to_value), version });
     }
 
-    /// Returns who is told what an iterator of a transaction gives.
+    /// Returns the receiver of what an iterator of a transaction gives.
     pub(crate) fn seen(&self, txn: &Transaction) -> Seen<'static> {
         match &self.observer {
             Some(observer) if !txn.is_of_system() => {

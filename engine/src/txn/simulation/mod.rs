@@ -1,5 +1,5 @@
-//! What a simulation of an application wants of the engine: to be told what transactions do, and that calls
-//! from outside of it are refused.
+//! What a simulation of an application needs of the engine: reports of what transactions do, and the refusal
+//! of calls from outside of the simulation.
 //!
 //! Job: the [`Hooks`] of a database. Without the feature `simulation` they are empty, and cost nothing. Not
 //! its job: recording and judging, which is the simulator's.

@@ -1,4 +1,4 @@
-//! Who is told what transactions do.
+//! The observer of what transactions do.
 
 use std::fmt::Debug;
 
@@ -12,27 +12,27 @@ use crate::range::KeyRange;
 use crate::types::{Isolation, TxnId, Version};
 use crate::value::Value;
 
-/// Is told what the transactions of a database do: for simulations, with the feature `simulation`. The
-/// database's own transactions, which write run records and sweep expired keys, are not among them.
+/// An observer of what the transactions of a database do: for simulations, with the feature `simulation`. It
+/// does not see the database's own transactions, which write run records and sweep expired keys.
 ///
 /// It is called in the middle of transactions: it must not use the database, and must not wait.
 pub trait Observer: Debug + Send + Sync {
     /// Returns a point in the observer's own order of events, for what begins before it is known what it is.
     fn now(&self) -> u64;
 
-    /// A database is open, and has these keys.
+    /// Called when a database is open, and has these keys.
     fn opened(&self, durability: Durability, version: Version, entries: Vec<Entry>);
 
-    /// A transaction does something.
+    /// Called when a transaction does something.
     fn observe(&self, txn: TxnId, what: Observed<'_>);
 
-    /// A key was read outside of a transaction.
+    /// Called when a key was read outside of a transaction.
     fn looked(&self, called: u64, key: &Key, value: Option<Value>);
 
-    /// What was acked before `called` is durable.
+    /// Called when what was acked before `called` is durable.
     fn flushed(&self, called: u64);
 
-    /// The database was closed, and all that it acked is durable.
+    /// Called when the database was closed, and all that it acked is durable.
     fn closed(&self);
 }
 
