@@ -35,6 +35,36 @@ fn processes_that_are_killed_lose_nothing_that_they_acked() {
     assert!(figure("unanswered") > 0, "no kill hit a commit: {document:#}");
 }
 
+/// Whether file systems can be mounted here; says so where not.
+#[cfg(all(target_os = "linux", feature = "fuse"))]
+fn can_mount() -> bool {
+    let dir = tempfile::tempdir().unwrap();
+    stormproof_fuse::MountedDisk::mount_if_possible(dir.path(), Default::default()).is_some()
+}
+
+#[cfg(all(target_os = "linux", feature = "fuse"))]
+#[test]
+fn processes_that_die_in_power_cuts_lose_nothing_that_they_synced() {
+    if !can_mount() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let arguments =
+        ["run", "--kill", "--power-cuts", "--real", "real", "--rounds", "8", "--threads", "3", "--json"];
+    let mix = ["--workload", "bank", "--workload", "list-append", "--workload", "agent-mix"];
+    let less = ["--transactions", "25"];
+    let output = stormproof(folder.path(), &[&arguments[..], &mix, &less].concat());
+    let document = json(&output);
+    assert_eq!(output.status.code(), Some(0), "{document:#}");
+    assert_eq!(document["power_cuts"], true);
+    let figure = |name: &str| document["figures"][name].as_u64().unwrap_or(0);
+    assert!(figure("kills") >= 8, "{document:#}");
+    assert!(figure("unanswered") > 0, "no cut hit a commit: {document:#}");
+    // Nothing stays mounted.
+    let left: Vec<_> = std::fs::read_dir(folder.path().join("real")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
 #[test]
 fn the_plan_of_a_real_run_follows_from_its_seed() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! `stormproof run --real`, `--store` and `--kill`: rounds on real threads and a real disk.
+//! `stormproof run --real`, `--store`, `--kill` and `--power-cuts`: rounds on real threads and a real disk.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::{Done, Exit, Failure, JSON_FORMAT};
 use crate::options::{Faults, Options};
 use crate::real::campaign::{Campaign, CampaignError, RoundReport};
 use crate::real::figures::Figures;
-use crate::real::round::Host;
+use crate::real::round::{Host, Kills};
 use crate::real::{Target, serve};
 use crate::registry::Registry;
 use crate::report::{Rounds, rounds};
@@ -32,6 +32,10 @@ pub(super) struct Arguments {
     /// Run each life in a process of its own, and kill processes on the way
     #[arg(long, help_heading = HEADING)]
     kill: bool,
+    /// With --kill: the power goes out with each kill, and takes a random part of what was not synced (Linux,
+    /// by FUSE)
+    #[arg(long, requires = "kill", help_heading = HEADING)]
+    power_cuts: bool,
     /// Real runs: time limit, as in 30s or 5m [default: 10s, without --rounds]
     #[arg(long = "for", value_name = "TIME", value_parser = super::duration::duration, help_heading = HEADING)]
     time_limit: Option<Duration>,
@@ -61,8 +65,20 @@ impl Arguments {
     fn flags(&self) -> String {
         let folder = self.real.clone().unwrap_or_else(|| "real".into());
         let store = self.store.as_ref().map(|store| format!(" --store {store}")).unwrap_or_default();
-        let kill = if self.kill { " --kill" } else { "" };
+        let kill = match self.kills() {
+            Kills::None => "",
+            Kills::Processes => " --kill",
+            Kills::PowerCuts => " --kill --power-cuts",
+        };
         format!(" --real {}{store}{kill}", folder.display())
+    }
+
+    fn kills(&self) -> Kills {
+        match (self.kill, self.power_cuts) {
+            (false, _) => Kills::None,
+            (true, false) => Kills::Processes,
+            (true, true) => Kills::PowerCuts,
+        }
     }
 }
 
@@ -102,7 +118,7 @@ pub(super) fn execute(
         (None, None) => Some(Duration::from_secs(10)),
         (limit, _) => limit,
     };
-    let flags = arguments.flags();
+    let (flags, kills) = (arguments.flags(), arguments.kills());
     let campaign = Campaign {
         store: store.to_owned(),
         workloads: registry.select(&common.options, &can).map_err(Failure::usage)?,
@@ -111,7 +127,7 @@ pub(super) fn execute(
             transactions: common.options.transactions.or(Some(TRANSACTIONS)),
             ..common.options
         },
-        kill: arguments.kill,
+        kills,
         first: common.seed.unwrap_or(Seed(0)),
         rounds: arguments.rounds,
         time_limit,
@@ -195,7 +211,8 @@ fn finish(campaign: &Campaign, reports: &[RoundReport], json: bool, terminal: &T
             "format": JSON_FORMAT,
             "kind": "rounds",
             "store": campaign.store,
-            "kill": campaign.kill,
+            "kill": campaign.kills != Kills::None,
+            "power_cuts": campaign.kills == Kills::PowerCuts,
             "verdict": exit.word(),
             "figures": sum,
             "conflicts_per_mille": sum.conflicts_per_mille(),

@@ -17,7 +17,7 @@ use stormproof_workloads::{History, Workload};
 
 use super::figures::Figures;
 use super::judge::{Judged, judge};
-use super::round::{Host, Played, Round};
+use super::round::{Host, Kills, Played, Round};
 use super::target::UnknownStore;
 use crate::finding::Finding;
 use crate::options::Options;
@@ -31,8 +31,8 @@ pub struct Campaign {
     pub workloads: Vec<Arc<dyn Workload>>,
     /// Threads, transactions, isolation and durability.
     pub options: Options,
-    /// Whether processes are killed.
-    pub kill: bool,
+    /// How processes end.
+    pub kills: Kills,
     /// The seed of the first round.
     pub first: Seed,
     /// Number of rounds.
@@ -89,6 +89,9 @@ pub enum CampaignError {
         /// What went wrong.
         source: io::Error,
     },
+    /// Power can't be cut here.
+    #[error("{0}")]
+    PowerCuts(io::Error),
     /// What was recorded does not add up.
     #[error("the recording of seed {seed} is damaged: {source}: please report it")]
     Recording {
@@ -136,13 +139,16 @@ impl Campaign {
         workload: &Arc<dyn Workload>,
         keep: bool,
     ) -> Result<RoundReport, CampaignError> {
-        let round = Round::draw(seed, &**workload, &self.store, &self.options, self.kill)?;
+        let round = Round::draw(seed, &**workload, &self.store, &self.options, self.kills)?;
         let folder = self.folder.join(format!("{}-{}-{seed}", round.target.name(), workload.name()));
         if folder.exists() {
             return Err(CampaignError::Occupied(folder));
         }
         let io = |source| CampaignError::Io { folder: folder.clone(), source };
-        let played = round.play(workload, &folder, &self.host).map_err(io)?;
+        let played = round.play(workload, &folder, &self.host).map_err(|error| match error.kind() {
+            io::ErrorKind::Unsupported if round.power_cuts.is_some() => CampaignError::PowerCuts(error),
+            _ => io(error),
+        })?;
         let promise = round.target.promise();
         let Judged { history, findings, sightings, undecided } =
             judge(&**workload, &round.plan, promise, &played)

@@ -3,14 +3,15 @@
 //! A *round* is a plan, a store, and the lives that it has. It goes
 //!
 //! ```text
-//! seed ──► round ──► lives ─────────────────────────────► history ──► judge
-//!          plan,     in this process, or in a process each    events,
-//!          store     that is killed on the way (`process_supervisor`)     notes
+//! seed ─► round ─► lives ─► history ─► judge
+//!         plan,    in this process, or in a process each
+//!         store    that is killed on the way (`process_supervisor`)
 //! ```
 //!
 //! - [`round`] draws a round from a seed, `target` opens its store and knows what that promises;
 //! - `thread_runner` runs setup, clients and audit on threads; `process_supervisor` runs lives in child
 //!   processes and kills them, `child` is what those do, and `message` is the protocol between the two;
+//!   `power` is the disk that loses what was not synced, where the power goes out with a kill;
 //! - `judge` has oracle and workload look at the history, [`campaign`] runs rounds until time is up,
 //!   [`figures`] counts.
 //!
@@ -27,6 +28,7 @@ pub mod round;
 mod child;
 mod thread_runner;
 mod judge;
+mod power;
 mod process_supervisor;
 mod message;
 mod peer;

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
@@ -18,7 +18,8 @@ use stormproof_workloads::history::{Event, Life, LifeEnd, Outcome, Session, Time
 use stormproof_workloads::notebook::{Note, Page, Progress};
 
 use super::message::{Line, Report, Role, Start};
-use super::round::{Host, Kill, LIFE, Played, Round, close_failed, open_failed, unfinished};
+use super::power::Power;
+use super::round::{Host, Kill, LIFE, Played, Round, close_failed, open_failed, store_in, unfinished};
 use crate::finding::Finding;
 use crate::inspector::Names;
 use crate::invariants;
@@ -28,6 +29,7 @@ pub(super) struct ProcessSupervisor<'a> {
     round: &'a Round,
     folder: &'a Path,
     host: &'a Host,
+    power: Option<&'a Power>,
     began: rt::time::Instant,
     life: Life,
     events: Vec<Event>,
@@ -62,11 +64,12 @@ struct Now {
 }
 
 impl<'a> ProcessSupervisor<'a> {
-    pub(super) fn new(round: &'a Round, folder: &'a Path, host: &'a Host) -> Self {
+    pub(super) fn new(round: &'a Round, folder: &'a Path, host: &'a Host, power: Option<&'a Power>) -> Self {
         Self {
             round,
             folder,
             host,
+            power,
             began: rt::time::now(),
             life: 0,
             events: Vec::new(),
@@ -125,6 +128,9 @@ impl<'a> ProcessSupervisor<'a> {
         }
         let broken = died || now.trouble.is_some() || !(killed || now.closed);
         self.trouble.extend(now.trouble);
+        if killed && let Some(power) = self.power {
+            power.cut(self.life);
+        }
         self.life += 1;
         Ok(match (broken, now.closed) {
             (true, _) => After::Broken,
@@ -137,7 +143,7 @@ impl<'a> ProcessSupervisor<'a> {
         let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let start = Start {
             round: self.round.clone(),
-            folder: self.store_folder(),
+            folder: store_in(self.folder),
             life: self.life,
             role,
             last: self.tick(),
@@ -153,10 +159,6 @@ impl<'a> ProcessSupervisor<'a> {
         // A process that dies at once is judged by how it ended.
         let _ = stdin.write_all(&line);
         Ok(())
-    }
-
-    fn store_folder(&self) -> PathBuf {
-        self.folder.join("store")
     }
 
     /// Listens until the process is dead, and kills it when its time has come. Returns whether it was killed

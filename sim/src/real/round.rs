@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
+use stormproof_faults::CrashOdds;
 use stormproof_rt as rt;
 use stormproof_rt::sync::Arc;
 use stormproof_workloads::history::{Event, LifeEnd, Recorder};
@@ -13,6 +14,7 @@ use stormproof_workloads::notebook::Note;
 use stormproof_workloads::store::Isolation;
 use stormproof_workloads::{Notebook, Workload};
 
+use super::power::Power;
 use super::process_supervisor::ProcessSupervisor;
 use super::target::{Target, UnknownStore};
 use super::thread_runner::{ThreadRunner, Work};
@@ -35,6 +37,20 @@ pub struct Round {
     pub plan: stormproof_workloads::Plan,
     /// When its processes are killed, one after the other. Empty: it runs in this process, without kills.
     pub kills: Vec<Kill>,
+    /// What power cuts take that come with the kills; `None`: kills come alone, and take nothing back.
+    #[serde(default)]
+    pub power_cuts: Option<CrashOdds>,
+}
+
+/// How the processes of a round end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kills {
+    /// By themselves, in one process.
+    None,
+    /// Some are killed.
+    Processes,
+    /// Some are killed, and with each of these the power goes out.
+    PowerCuts,
 }
 
 /// When a process is killed.
@@ -67,7 +83,7 @@ pub struct Played {
 }
 
 impl Round {
-    /// Draws a round of `workload` on the store with this name; `kill` says whether its processes are killed.
+    /// Draws a round of `workload` on the store with this name.
     ///
     /// # Errors
     /// When no store has this name.
@@ -76,7 +92,7 @@ impl Round {
         workload: &dyn Workload,
         store: &str,
         options: &Options,
-        kill: bool,
+        kills: Kills,
     ) -> Result<Self, UnknownStore> {
         let mut options = options.clone();
         if Target::capabilities_of(store)?.isolation_max < Isolation::Serializable {
@@ -89,21 +105,28 @@ impl Round {
         let drawn = draw(seed, &options, &[workload], |_, _| None, &seed.streams());
         let engine = EnginePlan { storage: Storage::Disk, ..drawn.engine };
         let target = Target::by_name(store, engine)?;
-        let kills = if kill { draw_kills(seed, &drawn.workload) } else { Vec::new() };
-        Ok(Self { seed, target, plan: drawn.workload, kills })
+        let power_cuts =
+            (kills == Kills::PowerCuts).then(|| CrashOdds::swarm(&mut seed.generator("power cuts")));
+        let kills = if kills == Kills::None { Vec::new() } else { draw_kills(seed, &drawn.workload) };
+        Ok(Self { seed, target, plan: drawn.workload, kills, power_cuts })
     }
 
     /// Plays it in `folder`, which is created.
     ///
     /// # Errors
-    /// When the folder can't be created, or a process can't be started: nothing is known of the store then.
+    /// When the folder can't be created or mounted, or a process can't be started: nothing is known of the
+    /// store then.
     pub fn play(&self, workload: &Arc<dyn Workload>, folder: &Path, host: &Host) -> io::Result<Played> {
         std::fs::create_dir_all(folder)?;
         let start = rt::time::now();
         let mut played = if self.kills.is_empty() {
             self.play_here(workload, folder, host.silence_max)
         } else {
-            ProcessSupervisor::new(self, folder, host).play()?
+            let power = self.power_cuts.clone().map(|odds| Power::supply(&store_in(folder), odds, self.seed));
+            let power = power.transpose()?;
+            let played = ProcessSupervisor::new(self, folder, host, power.as_ref()).play();
+            power.map(|power| power.leave(&store_in(folder))).transpose()?;
+            played?
         };
         played.took = rt::time::now().saturating_since(start);
         Ok(played)
@@ -149,6 +172,11 @@ impl Round {
         }
         Played { events: recorder.events(), notes: notebook.take_notes(), trouble, ..Played::default() }
     }
+}
+
+/// Where the store of a round with kills is.
+pub(super) fn store_in(folder: &Path) -> PathBuf {
+    folder.join("store")
 }
 
 /// What rounds need of this machine.

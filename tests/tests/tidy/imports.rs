@@ -17,6 +17,7 @@ const RULES: &[(&str, &[&str])] = &[
     // The simulating runtime is optional: feature `simulation`, for tests of applications.
     ("engine", &["stormproof-env", "stormproof-rt", "stormproof-rt-shuttle"]),
     ("faults", &["stormproof-env"]),
+    ("faults/fuse", &["stormproof-env", "stormproof-faults", "stormproof-rt"]),
     ("sim/oracle", &["stormproof-workloads"]),
     ("workloads/peers", &["stormproof-workloads"]),
 ];
@@ -29,7 +30,7 @@ fn crates_depend_on_what_they_may() {
     for (folder, allowed) in RULES {
         let path = format!("{folder}/Cargo.toml");
         let manifest = manifests.iter().find(|file| file.path == path).expect("a manifest");
-        let section = manifest.text.split("\n[dependencies]").nth(1).unwrap_or("");
+        let section = manifest.text.split("dependencies]\n").nth(1).unwrap_or("");
         let section = section.split("\n[").next().unwrap_or("");
         for found in ours.captures_iter(section) {
             if !allowed.contains(&&found[1]) {
