@@ -18,7 +18,7 @@ pub struct BuildId {
 }
 
 impl BuildId {
-    /// That of this binary.
+    /// Returns the identity of this binary's code.
     pub fn this() -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),

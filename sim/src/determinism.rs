@@ -1,6 +1,7 @@
 //! Finds nondeterminism: runs a seed twice and names the first difference.
 //!
-//! Job: turn "the digests differ" into the draw, the crash or the event at which two runs of one plan parted.
+//! Job: turn "the digests differ" into the draw, the crash or the event at which two runs of one plan
+//! diverged.
 
 use crate::plan::Plan;
 use crate::run::{Keep, Run};
@@ -40,7 +41,7 @@ pub fn compare(
     if first.digest == second.digest {
         return Ok(());
     }
-    // Only runs that keep their draws can name the first difference, and they may happen to agree.
+    // Only runs that keep their draws can name the first difference, and those two may happen to agree.
     let recorded = || runner.run_keeping(plan, Keep::Trail).ok();
     let difference = recorded().zip(recorded()).and_then(|(a, b)| first_difference(&a, &b));
     let digests = || format!("the digest is {} in one run and {} in the other", first.digest, second.digest);
@@ -70,7 +71,8 @@ fn first_difference(first: &Run, second: &Run) -> Option<String> {
                 }
             }
         }
-        // What a crash keeps of unsynced data is drawn too, after the last draw of the life.
+        // What a crash keeps of unsynced data is drawn after the last draw of the life, so it is compared
+        // last.
         let (ours, theirs) = (first.crashes.get(number), second.crashes.get(number));
         if ours != theirs {
             return Some(format!(

@@ -68,8 +68,8 @@ impl Digest {
     }
 }
 
-/// So that whatever can be hashed can be mixed in. Integers go in by their value, not by their bytes: the
-/// same on every machine.
+/// Lets everything that implements [`Hash`](std::hash::Hash) be mixed in. Integers go in by their value, not
+/// by their bytes: the same on every machine.
 impl Hasher for Digest {
     fn finish(&self) -> u64 {
         self.value().0
@@ -129,7 +129,7 @@ impl Hasher for Digest {
     }
 }
 
-/// What a digest came to. Shown, and stored in JSON, as sixteen hexadecimal digits.
+/// The value of a digest. Printed, and stored in JSON, as sixteen hexadecimal digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct DigestValue(pub u64);

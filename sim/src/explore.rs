@@ -70,7 +70,7 @@ pub fn explore(
     registry: &Registry,
     mut go_on: impl FnMut(&Covered) -> bool,
 ) -> Result<Explored, RunError> {
-    let plan = tame(plan);
+    let plan = without_chance(plan);
     let mut covered = Covered::default();
     let mut distinct: HashSet<u64, FixedState> = HashSet::default();
     for preemptions in 0..=bounds.preemptions {
@@ -108,8 +108,8 @@ pub fn explore(
     Ok(Explored { covered, plan, failed: None })
 }
 
-/// Returns the plan with nothing left to chance in its lives.
-fn tame(plan: &Plan) -> Plan {
+/// Returns the plan without injected events, and without preemptions in its lives.
+fn without_chance(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     for life in &mut plan.lives {
         *life = LifePlan {

@@ -38,7 +38,7 @@ impl From<Violation> for Finding {
 }
 
 impl Finding {
-    /// Returns a violation that the simulated world sees: panics, liveness, opening and closing.
+    /// Returns a violation that no history shows: panics, liveness, opening and closing.
     pub fn of_world(invariant: &'static str, class: &str, message: String) -> Self {
         Self {
             invariant: invariant.to_owned(),

@@ -48,7 +48,7 @@ pub fn inspect(
     Some(state)
 }
 
-/// What is kept in another form than under a key.
+/// The names of what is not kept as a plain key: lists, streams and machines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
     /// Lists under plain keys.
@@ -65,7 +65,7 @@ impl Names {
         names
     }
 
-    /// Adds those of more events.
+    /// Adds the names in more events.
     pub fn learn(&mut self, events: &[Event]) {
         let names = self;
         let (stream, machine) = (stream_key(""), machine_key(""));

@@ -1,4 +1,4 @@
-//! Names by which the simulator knows the engine's source: each is written down here once.
+//! Names by which the simulator knows the engine's source, in one place.
 //!
 //! Labels and paths are no part of the engine's interface, so the compiler does not notice when one changes.
 //! The tests of this module do.
@@ -9,8 +9,8 @@ pub(crate) const PUBLISHED: &str = "published";
 /// The label of the newest version that is durable, an atomic integer.
 pub(crate) const DURABLE: &str = "wal.durable_version";
 
-/// Points in the middle of what threads of the engine do: garbage is at hand; a group is taken, for which
-/// others take no responsibility; a group is written and not yet synced.
+/// Points at which a thread of the engine has begun work that others wait for: there is garbage to collect; a
+/// leader has taken a group of commits; a group is written and not yet synced.
 pub(crate) const ENGINE_WINDOWS: [&str; 3] = ["collect all", "group taken", "group written"];
 
 /// Where the engine's source lies, in paths that the compiler puts into panics.

@@ -5,7 +5,7 @@
 //! - [`seed`] gives labelled streams of randomness, [`plan`] draws from them what will happen, as plain data;
 //! - [`mod@run`] plays it: one execution of the twin engine per life, a world (disk, clocks, history) that
 //!   outlives them, and a verdict by the oracle, the workload and the world;
-//! - [`trace`] makes a failure a file, [`shrink`] makes it small, [`sweep`] runs many seeds in worker
+//! - [`trace`] writes a failure to a file, [`shrink`] reduces it, [`sweep`] runs many seeds in worker
 //!   processes, [`zoo`] shows that deliberate bugs are found;
 //! - [`real`] runs the same workloads on real threads, a real disk and other databases, with real kills;
 //! - [`cli`] is the binary `stormproof`, which users can build with workloads of their own:

@@ -136,7 +136,7 @@ impl Options {
     }
 }
 
-/// A number of those without whom nothing happens, and so nothing is proven.
+/// Parses a number of at least one: a run without any clients or transactions proves nothing.
 #[cfg(feature = "cli")]
 fn at_least_one(text: &str) -> Result<u32, String> {
     match text.parse() {

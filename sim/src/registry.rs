@@ -25,12 +25,13 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Returns the catalogue and `own`; a workload of `own` replaces the one with the same name.
+    /// Creates a registry of the catalogue and `own`; a workload of `own` replaces the one with the same
+    /// name.
     pub fn new(own: Vec<Arc<dyn Workload>>) -> Self {
         Self { own, programs: BTreeMap::new() }
     }
 
-    /// Runs `program` in the place of the clients of the workload of this name.
+    /// Adds a program that runs in the place of the clients of the workload of this name.
     #[must_use]
     pub fn with_program(mut self, workload: &str, program: Arc<dyn Program>) -> Self {
         self.programs.insert(workload.to_owned(), program);

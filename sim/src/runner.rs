@@ -28,9 +28,9 @@ pub enum RunnerError {
     /// A mutant or a strategy.
     #[error("no {what} is called `{name}`: this binary does not have it: {}", use_one_of(name, known))]
     UnknownName {
-        /// What was looked for.
+        /// What was named: a mutant or a strategy.
         what: &'static str,
-        /// By this name.
+        /// The name.
         name: String,
         /// What there is.
         known: Vec<String>,
@@ -55,7 +55,8 @@ impl SeedRunner {
         Ok(Self { registry, options, workloads, change: None })
     }
 
-    /// Changes every plan that is drawn, by what no option says. The change must depend on the plan alone.
+    /// Changes every plan that is drawn, in ways that no option offers. The change must depend on the plan
+    /// alone.
     #[must_use]
     pub fn changing(self, change: impl Fn(&mut Plan) + 'static) -> Self {
         Self { change: Some(Box::new(change)), ..self }

@@ -1,4 +1,5 @@
-//! One number decides everything: [`Seed`], and the labelled streams of randomness drawn from it.
+//! The number that decides everything: [`Seed`], and the labelled streams of randomness that are drawn from
+//! it.
 //!
 //! Job: each part of a run (engine options, workload, schedule, disk, crash, clock, entropy) draws from a
 //! stream of its own, so that one more draw in one part leaves the others as they were. Every draw is mixed
@@ -35,7 +36,8 @@ impl Seed {
         Streams { seed: self, log: Rc::new(RefCell::new(DrawLog::default())) }
     }
 
-    /// Returns a generator for a part that keeps it to itself; the same as the stream with this label.
+    /// Returns a generator for a part whose draws are not recorded; it draws the same as the stream with this
+    /// label.
     pub fn generator(self, label: &str) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(self.0);
         rng.set_stream(DigestValue::of_text(label).0);
@@ -73,7 +75,7 @@ impl FromStr for Seed {
     }
 }
 
-/// One draw, as two runs compare it.
+/// One draw, as runs are compared by it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draw {
     /// The stream.
@@ -124,7 +126,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// True in `percent` of 100 draws.
+    /// Draws `true` in `percent` of 100 draws.
     pub fn chance(&mut self, percent: u32) -> bool {
         self.random_range(0..100) < percent
     }
@@ -145,8 +147,8 @@ impl Stream {
         unreachable!("the weights add up to their sum")
     }
 
-    /// Returns the generator itself, for parts that draw by themselves: what they draw is not on record, that
-    /// they began is.
+    /// Returns the generator itself, for parts that draw by themselves. Only that they begin is recorded, not
+    /// what they draw.
     pub fn generator(&mut self) -> &mut ChaCha8Rng {
         let position = self.rng.get_word_pos();
         self.note(u64::try_from(position).unwrap_or(u64::MAX));

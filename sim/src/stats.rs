@@ -1,4 +1,4 @@
-//! What happened in runs, counted: of one seed, of a batch, of a whole campaign.
+//! Counts of what happened in runs: of one seed, of a batch, of a whole campaign.
 //!
 //! Job: sums that add up in any order, so that batches, workers and shards come to the same total.
 //! INV-STATS-1: `merge` is associative and commutative.
@@ -145,7 +145,7 @@ impl Stats {
         self.counts.get(count.name()).copied().unwrap_or(0)
     }
 
-    /// Adds what was counted elsewhere.
+    /// Adds the counts of other runs.
     pub fn merge(&mut self, other: Self) {
         self.seeds += other.seeds;
         for (name, more) in other.counts {

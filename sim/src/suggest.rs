@@ -1,9 +1,9 @@
-//! What to write in the place of a name that does not exist.
+//! Suggestions for names that do not exist.
 
-/// How alike two names have to be, from 0 to 1.
+/// How similar two names have to be, from 0 to 1.
 const ALIKE: f64 = 0.8;
 
-/// Returns what to do about an unknown name: the one that was likely meant, and all that there are.
+/// Returns advice about an unknown name: the one that was likely meant, and all that there are.
 pub(crate) fn use_one_of(name: &str, known: &[String]) -> String {
     let all = known.join(", ");
     match nearest(name, known) {

@@ -1,4 +1,4 @@
-//! Names of the tasks of a run: one home for what the simulator, traces and reports find tasks by.
+//! Names of the tasks of a run, by which the simulator, traces and reports find tasks.
 
 use stormproof_workloads::history::Session;
 

@@ -1,8 +1,8 @@
 //! A failure as a file: the plan, made explicit, and every decision that was taken.
 //!
-//! Job: stay useful. The decisions are kept twice: raw, which replays to the last bit on the same code, and
-//! by name (task, operation, occurrence), which still finds its way when the code around it has changed, and
-//! says where it did not.
+//! Job: stay useful when code changes. The decisions are kept twice: raw, which replays to the last bit on
+//! the same code, and by name (task, operation, occurrence), which often still replays when the code has
+//! changed, and reports where it diverged.
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -23,10 +23,10 @@ use crate::run::{Run, RunError, Watched, limit, run, run_watched};
 /// The version of the format that this code writes. It reads this one only.
 pub const FORMAT: u32 = 1;
 
-/// Larger traces are compressed: those that a person might read are far smaller.
+/// Traces above this size are compressed: those that a person might read are far smaller.
 const PLAIN_BYTES_MAX: usize = 1 << 20;
 
-/// How a compressed file begins.
+/// The first bytes of a compressed file.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 fn packed(text: &str) -> io::Result<Vec<u8>> {
@@ -53,7 +53,7 @@ pub struct Trace {
     pub command: String,
     /// What was found.
     pub findings: Vec<Finding>,
-    /// Of the run that found it.
+    /// The digest of the run that found it.
     pub digest: DigestValue,
     /// What was done: faults one by one, switches by name.
     pub plan: Plan,
@@ -102,7 +102,7 @@ pub struct Replayed {
     pub exact: bool,
     /// Whether the same kind of failure came out.
     pub same_failure: bool,
-    /// Where it went another way.
+    /// Where it diverged.
     pub divergences: Vec<String>,
 }
 
@@ -133,8 +133,8 @@ impl Trace {
         trace
     }
 
-    /// Replays, and if the failure does not come back, because the code has changed more than names can
-    /// bridge, looks for it under up to `schedules` others.
+    /// Replays, and if the failure does not come back, since the code has changed too much, searches for it
+    /// under up to `schedules` other schedules.
     ///
     /// # Errors
     /// As [`run`].
@@ -231,7 +231,7 @@ impl Trace {
     }
 }
 
-/// Returns the plan with everything in it that chance decided: faults one by one, switches by name.
+/// Returns the plan with every random decision made explicit: faults one by one, switches by name.
 pub fn explicit(plan: &Plan, run: &Run) -> Plan {
     let mut plan = plan.clone();
     let fired = FaultPlan::replaying(&run.faults);

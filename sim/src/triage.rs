@@ -6,8 +6,8 @@ use stormproof_workloads::plan::Action;
 
 use crate::plan::Plan;
 
-/// Returns what a shrunk plan still needs to fail, kind by kind: its steps, faults and crashes, each once and
-/// in order. Failures of one kind and one shape are likely one bug.
+/// Returns the kinds of steps, faults and crashes that a shrunk plan still needs to fail, each once and in
+/// order. Failures of one kind and one shape are likely one bug.
 pub fn shape(plan: &Plan) -> String {
     let mut steps = BTreeSet::new();
     let clients = [&plan.workload.setup].into_iter().chain(&plan.workload.clients);
@@ -40,9 +40,9 @@ fn variant(value: &impl serde::Serialize) -> String {
 /// A rate, and the interval in which it lies with 95 %.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
-    /// Of this number of shards.
+    /// The number of seeds that were run.
     pub of: u64,
-    /// How many.
+    /// How many of them failed.
     pub count: u64,
 }
 

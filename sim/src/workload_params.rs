@@ -1,7 +1,7 @@
 //! Parameters of workloads that are set on the command line.
 //!
-//! `counters=4` sets the parameter of every chosen workload that has one of this name; `sizes.bytes_max=100`
-//! goes into it. A value is JSON, or else text.
+//! `counters=4` sets the parameter of this name of every chosen workload that has one; `sizes.bytes_max=100`
+//! sets a field inside of one. A value is JSON, or else text.
 
 use serde_json::Value;
 use stormproof_rt::sync::Arc;

@@ -20,7 +20,7 @@ pub(super) enum Line {
     Start(Start),
     /// The last.
     End {
-        /// How many keys there are between.
+        /// How many entries there are between the two.
         keys: u64,
     },
     /// One key.
@@ -101,7 +101,7 @@ impl Line {
         let is_plain = name.as_deref().is_some_and(|name| Namespace::shared().key(name) == *key);
         let words = match key.tag() {
             Some(TypeTag::Kv) => name,
-            // Their names have numbers in them.
+            // Encoded keys of other types hold numbers, which are no text.
             _ => Some(key.to_string()),
         };
         Self::Entry(Entry {

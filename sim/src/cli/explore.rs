@@ -119,7 +119,7 @@ pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Termi
     Ok(signals.exit(exit))
 }
 
-/// Returns the plan, and the command that leads to it.
+/// Returns the plan, and the command that explores it.
 fn what(arguments: &Arguments, registry: Registry) -> Result<(Plan, String), Failure> {
     if let Some(path) = &arguments.plan {
         return Ok((read(path)?, format!("stormproof explore --plan {}", path.display())));

@@ -102,7 +102,7 @@ impl<I: Iterator<Item = io::Result<String>>> Lines<I> {
         Ok(None)
     }
 
-    /// A dump that has a beginning has an end. Lines of one's own need neither.
+    /// Checks that a dump with a first line has its last line too. Lines that a user wrote need neither.
     fn check_end(&self) -> Result<(), LoadError> {
         if self.started && !self.ended {
             Err(wrong(self.line, &"the dump is cut off behind it"))

@@ -5,7 +5,7 @@
 //! panic outside of the engine) or the campaign proves nothing (nothing happened, a shard is missing), 4
 //! whether it holds could not be decided, 130 and 143 a signal ended it before anything was violated.
 //!
-//! Standard output has one door, `terminal`: a closed pipe is no error, a full disk is told.
+//! All output goes through `terminal`: a closed pipe is no error, a full disk is reported.
 //!
 //! INV-CLI-1: with `--json`, standard output is one JSON document and nothing else; everything for people
 //! goes to standard error.
@@ -118,7 +118,8 @@ pub fn main_with(workloads: Vec<Arc<dyn Workload>>) -> ExitCode {
     terminal.finish(exit).into()
 }
 
-/// Help, version, or what is wrong with the arguments. A reader that stops reading is no error here either.
+/// Prints help, version, or what is wrong with the arguments. A reader that stops reading is no error here
+/// either.
 fn show_usage(error: &clap::Error) -> Exit {
     let is_help = !error.use_stderr();
     match error.print() {
@@ -258,7 +259,8 @@ impl Failure {
 }
 
 impl From<RunError> for Failure {
-    /// A plan may name what this binary does not have; everything else is the simulator's fault.
+    /// Converts the error: a plan that names what this binary does not have is wrong usage, everything else
+    /// is the simulator's fault.
     fn from(error: RunError) -> Self {
         match error {
             RunError::UnknownWorkload(_) | RunError::UnknownMutant(_) => Self::usage(error),

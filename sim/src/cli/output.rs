@@ -119,12 +119,12 @@ pub(super) fn run_text(plan: &Plan, run: &Run) -> String {
 /// Faults that are printed.
 const FAULTS_MAX: usize = 30;
 
-/// Violations in words, with the transactions of the run that took part.
+/// Returns violations in words, with the transactions of the run that took part.
 pub(super) fn violations(findings: &[Finding], run: Option<&Run>, terminal: &Terminal) -> String {
     violations_in(findings, run.map(|run| &run.history), terminal)
 }
 
-/// Violations in words, with the transactions of `history` that took part.
+/// Returns violations in words, with the transactions of `history` that took part.
 pub(super) fn violations_in(findings: &[Finding], history: Option<&History>, terminal: &Terminal) -> String {
     let line = |text: &str| {
         format!("  {}\n", wrap(text, terminal.width().saturating_sub(2), 2).replace('\n', "\n  "))
@@ -236,7 +236,7 @@ pub(super) fn check_folder(folder: &Path) -> Result<(), Failure> {
         ))
     };
     let absolute = std::path::absolute(folder).map_err(|error| refused(&error))?;
-    // The folder is made when it is needed: so what is tested is the closest one above it that is there.
+    // The folder is created when it is needed: so what is tested is the closest existing one above it.
     let there = absolute.ancestors().find(|folder| folder.exists()).unwrap_or(&absolute);
     if !there.is_dir() {
         return Err(refused(&format!("{} is no folder", there.display())));
@@ -250,7 +250,7 @@ pub(super) fn check_file(path: &Path) -> Result<(), Failure> {
     let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
     opened.map_err(|error| unwritable(path, &error))?;
     if is_new {
-        // It was made to see whether that works.
+        // It was created only to see whether that works.
         let _ = std::fs::remove_file(path);
     }
     Ok(())

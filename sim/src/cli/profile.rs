@@ -144,7 +144,7 @@ fn configured(
     Ok(options)
 }
 
-/// A name that no command has would be a wish that is never fulfilled.
+/// Checks that some command has each option of a profile: a misspelled one would be ignored in silence.
 fn check_names(command: &Command, profile: &Table) -> Result<(), String> {
     let names = |command: &Command| -> Vec<String> {
         long_options(command).filter_map(|arg| arg.get_long().map(str::to_owned)).collect()
@@ -195,7 +195,7 @@ fn flags(arg: &Arg, values: &[String]) -> Vec<OsString> {
     values.iter().flat_map(|value| [flag.clone(), OsString::from(value)]).collect()
 }
 
-/// Options go to the end, but for what comes after `--`.
+/// Inserts options at the end, but before a `--` and what follows it.
 fn insert(mut typed: Vec<OsString>, added: Vec<OsString>) -> Vec<OsString> {
     let end = typed.iter().position(|arg| arg.as_os_str() == OsStr::new("--")).unwrap_or(typed.len());
     typed.splice(end..end, added);

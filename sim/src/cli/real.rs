@@ -153,7 +153,7 @@ pub(super) fn execute(
         took: time::now().saturating_since(start),
     };
     let exit = finish(&campaign, &reports, json, terminal)?;
-    // After what was found, which must be told whatever becomes of a file.
+    // Printed before the report is written: a file that can't be written must not hide a violation.
     common.rendering.write(&rounds(&about, &reports).into(), format)?;
     Ok(signals.exit(exit))
 }

@@ -33,7 +33,7 @@ impl Rendering {
         Ok(format)
     }
 
-    /// Returns the same for campaigns, which have no timeline and no anomaly to draw.
+    /// Does the same for campaigns, and refuses formats that need a timeline or an anomaly to draw.
     pub(super) fn check_campaign(&self) -> Result<Option<Format>, Failure> {
         let format = self.check()?;
         match format {

@@ -64,7 +64,7 @@ pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Termi
     Ok(exit)
 }
 
-/// Returns the verdict in words: without them, a newcomer would wonder about exit code 1.
+/// Returns the verdict in words, which explain exit code 1.
 fn verdict_words(document: &Document) -> &'static str {
     match verdict_of(document) {
         Verdict::Held => "it says: held",
@@ -135,7 +135,7 @@ fn of_campaign(files: &[String]) -> Result<(Document, Exit), Failure> {
     let merged = Merged::read(files).map_err(Failure::usage)?;
     let options = merged.result.start.as_ref().map(|start| start.options.clone()).unwrap_or_default();
     let mut doubts = merged.problems;
-    // Of no results at all there is nothing more to say.
+    // Files without any results are doubtful already: no need for doubts about what happened in them.
     if merged.result.start.is_some() {
         doubts.extend(self::doubts(&merged.result, &options));
     }
@@ -160,7 +160,8 @@ fn of_trend(files: &[String]) -> Result<(Document, Exit), Failure> {
     Ok((document, exit))
 }
 
-/// Returns whether a file is one JSON document over many lines. Those of sweeps have a document on each line.
+/// Returns whether a file with this first line is one JSON document over many lines. Files of sweeps have a
+/// document on each line.
 fn is_start_of_json(line: &str) -> bool {
     line.trim_end() == "{"
 }

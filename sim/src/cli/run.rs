@@ -70,7 +70,7 @@ pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Termi
         if arguments.twice {
             terminal.tell("run twice: no difference\n");
         }
-        // Before any file is written: a violation must be told whatever becomes of files.
+        // Before any file is written: one that can't be written must not hide a violation.
         terminal.print(&violations(run.findings(), Some(&run), terminal));
         if !failed {
             let held = terminal.paint(Paint::Good, "held");

@@ -1,4 +1,4 @@
-//! `stormproof shrink`: makes a failure small.
+//! `stormproof shrink`: reduces a failure to the smallest plan that still shows it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -97,7 +97,7 @@ pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Termi
         ));
     };
     let trace = Trace::shrunk(&shrunk.plan, &shrunk.run, &shrunk.finding, &command);
-    // What can't be written is told after what was found.
+    // A file that can't be written must not hide what was found, so the error is returned in the end.
     let written = write_files(&trace, &out, &registry);
     let exit = if signals.is_raised() { signals.interrupted() } else { Exit::Violated };
     let page = written.as_ref().ok();
@@ -240,8 +240,8 @@ fn named(value: &serde_json::Value) -> String {
     variants.iter().map(one).collect::<Vec<_>>().join(" ")
 }
 
-/// A test for the folder `tests/tests`, beside `tests/regressions` with the trace: it fails as long as the
-/// bug is there.
+/// Returns a test for the folder `tests/tests`, beside `tests/regressions` with the trace: it fails as long
+/// as the bug is there.
 fn emit_test(path: &Path, trace: &Trace) -> String {
     let identity = trace.findings.first().map(|finding| finding.identity().to_string()).unwrap_or_default();
     let words: Vec<&str> =

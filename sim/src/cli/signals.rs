@@ -12,7 +12,7 @@ use stormproof_rt_shuttle::life::Cancel;
 
 use super::Exit;
 
-/// Tells whether a signal has asked the command to end.
+/// Whether a signal has asked the command to end, and which one.
 #[derive(Clone, Debug)]
 pub(super) struct Signals {
     is_raised: Arc<AtomicBool>,
@@ -20,7 +20,7 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Listens from now on. Where signals can't be caught they end the process the hard way.
+    /// Catches signals from now on. Where they can't be caught, they kill the process at once.
     pub(super) fn listen() -> Self {
         let signals = Self {
             is_raised: Arc::new(AtomicBool::new("cli.signal", false)),
@@ -30,12 +30,12 @@ impl Signals {
         signals
     }
 
-    /// Lets signals pass by: they are for the coordinator, which ends its workers itself.
+    /// Ignores signals: they are for the coordinator, which ends its workers itself.
     pub(super) fn ignore() {
         system::ignore();
     }
 
-    /// Returns the flag, for those who run something.
+    /// Returns the flag that a signal sets, for long work to poll.
     pub(super) fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.is_raised)
     }
@@ -45,13 +45,13 @@ impl Signals {
         self.is_raised.load(Ordering::SeqCst)
     }
 
-    /// Returns how a command ends that would have ended like this without the signal: what was found stays
-    /// found.
+    /// Returns the exit of a command that would have ended with `exit` without the signal: a violation that
+    /// was found takes precedence.
     pub(super) fn exit(&self, exit: Exit) -> Exit {
         if self.is_raised() && exit != Exit::Violated { self.interrupted() } else { exit }
     }
 
-    /// Returns how a command ends that a signal has ended.
+    /// Returns the exit of a command that a signal has ended.
     pub(super) fn interrupted(&self) -> Exit {
         Exit::Interrupted(u8::try_from(self.number.load(Ordering::SeqCst)).unwrap_or(0))
     }

@@ -1,7 +1,7 @@
 //! Standard output and standard error: the one way for commands to print.
 //!
 //! INV-TERM-1: a reader that stops reading is no error: the command goes on quietly and ends as it would
-//! have. Any other error of standard output is told once, at the end, and never in the place of a violation.
+//! have. Any other error of standard output is reported once, at the end, and never instead of a violation.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -108,7 +108,7 @@ impl Terminal {
         }
     }
 
-    /// Returns the same, for this command.
+    /// Sets the command of this process, with its options from wherever they came.
     pub(super) fn of_command(self, command: String) -> Self {
         Self { command, ..self }
     }
@@ -118,17 +118,17 @@ impl Terminal {
         &self.command
     }
 
-    /// Columns of a line.
+    /// Returns the number of columns of a line.
     pub(super) fn width(&self) -> usize {
         self.width
     }
 
-    /// Returns whether only violations and errors are wanted.
+    /// Returns whether only violations and errors are printed.
     pub(super) fn is_quiet(&self) -> bool {
         self.is_quiet
     }
 
-    /// Returns whether everything is wanted.
+    /// Returns whether all that was counted is printed.
     pub(super) fn is_verbose(&self) -> bool {
         self.is_verbose
     }
@@ -138,12 +138,12 @@ impl Terminal {
         !self.is_quiet && io::stderr().is_terminal()
     }
 
-    /// Returns whether progress is told line by line.
+    /// Returns whether progress is printed line by line.
     pub(super) fn has_progress_lines(&self) -> bool {
         !self.is_quiet && !io::stderr().is_terminal()
     }
 
-    /// Prints on standard output, whatever is wanted: violations and documents.
+    /// Prints on standard output, even with `--quiet`: violations and documents.
     pub(super) fn print(&self, text: &str) {
         let mut state = self.out.lock();
         if state.is_closed || state.error.is_some() {
@@ -157,26 +157,27 @@ impl Terminal {
         }
     }
 
-    /// Prints on standard output, unless only violations are wanted.
+    /// Prints on standard output, unless `--quiet` is given.
     pub(super) fn tell(&self, text: &str) {
         if !self.is_quiet {
             self.print(text);
         }
     }
 
-    /// Prints a line on standard error, unless only violations are wanted.
+    /// Prints a line on standard error, unless `--quiet` is given.
     pub(super) fn note(&self, line: &str) {
         if !self.is_quiet {
             self.warn(line);
         }
     }
 
-    /// Prints a line on standard error in any case. Whether it arrives makes no difference.
+    /// Prints a line on standard error, even with `--quiet`. Best effort: there is no place left to report an
+    /// error on.
     pub(super) fn warn(&self, line: &str) {
         let _ = writeln!(io::stderr().lock(), "{line}");
     }
 
-    /// Prints one JSON document, in any case.
+    /// Prints one JSON document, even with `--quiet`.
     pub(super) fn document(&self, value: &impl Serialize) -> Result<(), Failure> {
         let mut text = serde_json::to_string_pretty(value).map_err(Failure::own)?;
         text.push('\n');
@@ -205,14 +206,14 @@ impl Terminal {
         }
     }
 
-    /// Ends it.
+    /// Ends the group.
     pub(super) fn end_group(&self) {
         if self.is_github {
             self.tell("::endgroup::\n");
         }
     }
 
-    /// Puts an error beside the log of a GitHub workflow.
+    /// Adds an error annotation to a GitHub workflow.
     pub(super) fn annotate(&self, title: &str, message: &str) {
         if self.is_github {
             let title = github(title).replace(':', "%3A").replace(',', "%2C");
@@ -220,7 +221,7 @@ impl Terminal {
         }
     }
 
-    /// Returns how the process ends, if standard output could be written.
+    /// Returns `exit` if standard output could be written, and reports the error if not.
     pub(super) fn finish(&self, exit: Exit) -> Exit {
         let Some(error) = self.out.lock().error.clone() else { return exit };
         self.warn(&format!(
@@ -230,7 +231,7 @@ impl Terminal {
     }
 }
 
-/// What a workflow command must not contain.
+/// Escapes what a workflow command must not contain.
 fn github(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
@@ -244,7 +245,7 @@ fn width() -> usize {
 /// A space at which lines don't break, printed as any other.
 pub(super) const STICKY: char = '\u{a0}';
 
-/// `text` in lines of at most `width` columns, broken between words; lines after the first begin with
+/// Returns `text` in lines of at most `width` columns, broken between words; lines after the first begin with
 /// `indent` spaces. Words that are wider stay whole.
 pub(super) fn wrap(text: &str, width: usize, indent: usize) -> String {
     let mut wrapped = String::new();

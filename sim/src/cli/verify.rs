@@ -44,7 +44,7 @@ pub(super) fn execute(arguments: &Arguments, terminal: &Terminal) -> Done {
     }
 }
 
-/// Returns the directory as the engine sees it.
+/// Opens the directory as a disk of the engine.
 pub(super) fn disk(dir: &Path) -> Result<StdDisk, Failure> {
     StdDisk::open(dir).map_err(|error| {
         Failure::usage(format!("no database in {}: {error}: give the directory of one", dir.display()))

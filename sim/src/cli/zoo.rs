@@ -73,7 +73,7 @@ pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Termi
         mutant.is_bug() && (names.is_empty() || names.iter().any(|name| name == mutant.name()))
     };
     let mutants: Vec<Mutant> = Mutant::ALL.iter().filter(wanted).copied().collect();
-    // Names are checked with the mutants still in.
+    // Checks all names; the search itself takes the mutants out of the options.
     SeedRunner::new(registry.clone(), arguments.options.clone())?;
     let plan = Search {
         options: Options { mutant: Vec::new(), ..arguments.options.clone() },
@@ -316,7 +316,7 @@ fn figures(size: &PlanSize) -> String {
     format!("{clients} / {operations} / {preemptions} / {faults} / {crashes}")
 }
 
-/// Seeds to detection in the median, mutants by strategies.
+/// Returns a table of the median of seeds to detection, mutants by strategies.
 fn power_table(power: &Power) -> String {
     let mut table = comfy_table::Table::new();
     table.load_preset(comfy_table::presets::ASCII_MARKDOWN);

@@ -37,7 +37,7 @@ impl Crash {
         }
     }
 
-    /// Followed by a second one.
+    /// Adds a second crash, in the recovery that follows.
     pub(super) fn then(self, second: &CrashState, number: usize, operations: &[String]) -> Self {
         let what = format!("{}; in the recovery {}", self.what, place(second, operations));
         Self { nested: Some((second.boundary, number)), what, ..self }
@@ -85,11 +85,11 @@ pub struct Coverage {
     pub lives: usize,
     /// Boundaries between two operations that changed the disk, the beginning and the end of a life included.
     pub boundaries_total: usize,
-    /// How many of them were come to.
+    /// How many of them were reached.
     pub boundaries: usize,
     /// States that a cut at one of them may leave.
     pub states: usize,
-    /// Different ones, over all boundaries.
+    /// Different states, over all boundaries.
     pub images: usize,
     /// States that were left out since the boundary has an equal one.
     pub duplicates: usize,

@@ -1,4 +1,4 @@
-//! Every crash of a short plan: not drawn, but one after the other.
+//! Tries every crash of a short plan: exhaustively, not by chance.
 //!
 //! Job: for each life in which clients work, each boundary between two operations that change the disk, and
 //! each state in which a power cut there may leave it, run the plan with just this cut, then the calm life
@@ -88,8 +88,8 @@ pub enum EnumerationError {
     },
 }
 
-/// Returns what is left of a plan for an enumeration: its clients, its disk without faults, and its lives, of
-/// which a single one is both stormy and calm.
+/// Returns a plan as it is enumerated: its clients, its disk without faults, and its lives, of which a single
+/// one is both stormy and calm.
 ///
 /// # Errors
 /// [`EnumerationError::InMemory`], [`EnumerationError::NoLives`].
@@ -158,7 +158,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// All crashes of one life. Returns whether to go on.
+    /// Tries all crashes of one life. Returns whether to go on.
     fn life(&mut self, life: usize) -> Result<bool, EnumerationError> {
         let before = self.before(life);
         let (run, recording) = run_scripted(self.plan, &before, self.registry)?;
@@ -187,7 +187,7 @@ impl Search<'_> {
         Ok(true)
     }
 
-    /// One crash only.
+    /// Tries one crash only.
     fn only(&mut self, crash: &Crash, run: &mut Option<Run>) -> Result<(), EnumerationError> {
         let before = self.before(crash.life);
         let (_, recording) = run_scripted(self.plan, &before, self.registry)?;
@@ -272,7 +272,7 @@ impl Search<'_> {
         self.judge(before, crash, &[cut(crash.after_operation, left)])
     }
 
-    /// Runs with these cuts; returns whether to go on.
+    /// Runs the plan with these cuts and keeps a violation; returns whether to go on.
     fn judge(
         &mut self,
         before: &[ScriptedLife],
@@ -288,8 +288,8 @@ impl Search<'_> {
         Ok(self.seen.broken.len() < self.limits.violations_max)
     }
 
-    /// The lives before, the last of them cut; an opening, if there is a second cut, which ends it; and the
-    /// calm.
+    /// Runs the lives before, the last of them cut; an opening, if there is a second cut, which ends it; and
+    /// the calm life.
     fn run(&self, before: &[ScriptedLife], cuts: &[Cut]) -> Result<Run, EnumerationError> {
         let mut lives = before.to_vec();
         let stormy = lives.len() - 1;
@@ -323,7 +323,7 @@ impl Search<'_> {
 /// piece alone.
 const RECOVERY: EnumerationLimits = EnumerationLimits { subset_max: 2, states_max: 8 };
 
-/// A life that opens the store, and is gone.
+/// Returns a life that only opens the store.
 fn opening(plan: &Plan, number: u64) -> LifePlan {
     let seed = plan.lives.last().map_or(0, |last| last.schedule_seed);
     LifePlan { ending: Ending::Crash, ..LifePlan::calm(seed ^ number) }

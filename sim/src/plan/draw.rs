@@ -23,11 +23,11 @@ use super::{
 use crate::options::{DurabilityKind, Faults, IsolationKind, Options};
 use crate::seed::{Seed, Stream, Streams};
 
-/// The plan of `seed`, drawn among `workloads` as `options` allow; `tuned` finds the one of a name with other
-/// parameters. All draws are on record in `streams`.
+/// Draws the plan of `seed`, with one of `workloads`, as `options` allow; `tuned` finds the workload of a
+/// name with other parameters. All draws are recorded in `streams`.
 ///
 /// # Panics
-/// When `workloads` is empty: options were to be checked before.
+/// When `workloads` is empty: the caller has to check the options first.
 pub fn draw(
     seed: Seed,
     options: &Options,
@@ -146,7 +146,7 @@ fn draw_lives(options: &Options, storage: Storage, crash: &mut Stream, streams: 
     lives
 }
 
-/// Some storms rage on a disk that is nearly full.
+/// Draws lives whose disk is nearly full.
 fn draw_room(options: &Options, lives: &mut [LifePlan], room: &mut Stream) {
     let Some((_, storms)) = lives.split_last_mut() else { return };
     for life in storms {
@@ -158,7 +158,7 @@ fn draw_room(options: &Options, lives: &mut [LifePlan], room: &mut Stream) {
     }
 }
 
-/// In some storms the store is closed beside its clients, soon or late.
+/// Draws lives in which the store is closed while clients work, soon or late.
 fn draw_closing(storage: Storage, lives: &mut [LifePlan], closing: &mut Stream) {
     let Some((_, storms)) = lives.split_last_mut() else { return };
     for life in storms {
@@ -171,8 +171,8 @@ fn draw_closing(storage: Storage, lives: &mut [LifePlan], closing: &mut Stream) 
     }
 }
 
-/// Others come to the path of some stores, while it is open. Where it is closed beside its clients, a second
-/// opener may be let in.
+/// Draws what others do at the path of an open store: a second opener, foreign files. Where the store is
+/// closed while clients work there is no second opener, as it might rightly succeed.
 fn draw_visitors(storage: Storage, lives: &mut [LifePlan], visitors: &mut Stream) {
     for life in lives {
         let (opens, leaves) = (visitors.chance(8), visitors.chance(8));
@@ -248,7 +248,7 @@ enum Nature {
     Decay,
 }
 
-/// Draws one fault and no other: beside a second one, what a store owes its user can't be decided.
+/// Returns a plan of one fault and no other: with a second one, what a store owes its user can't be decided.
 fn single(seed: u64, rule: FaultRule) -> FaultPlan {
     FaultPlan { budget: Some(1), ..FaultPlan::random(seed, vec![rule.at_most(1)]) }
 }
@@ -289,7 +289,7 @@ fn draw_honest(seed: u64, stream: &mut Stream) -> FaultPlan {
     FaultPlan { budget: Some(budget), ..FaultPlan::random(seed, rules) }
 }
 
-/// What no store without redundancy can make up for: only for campaigns that ask for it.
+/// Lies of a device, which no store without redundancy can make up for: only for campaigns that ask for them.
 const LIES: &[(FaultKind, Odds)] = &[
     (FaultKind::SyncLies, Odds::percent(3)),
     (FaultKind::LostWrite, Odds::percent(3)),
@@ -336,7 +336,7 @@ fn draw_clock(stream: &mut Stream) -> ClockPlan {
             stream.weighted(&[(2, 2_000), (2, 5_000), (1, 24 * HOUR_MS), (2, 50 * 366 * 24 * HOUR_MS)]);
         let by_ms = stream.random_range(-size..=size);
         jumps.push(ClockJump { at_ns, by_ms });
-        // Some are over soon, and some stand for so long that they are believed.
+        // Some jumps are taken back soon, and some last until the engine believes the new time.
         if stream.chance(50) {
             let after_ns = stream.weighted(&[(1, 1_000_000), (1, 8_000_000), (1, 60_000_000)]);
             jumps.push(ClockJump { at_ns: at_ns + after_ns, by_ms: -by_ms });
@@ -348,5 +348,5 @@ fn draw_clock(stream: &mut Stream) -> ClockPlan {
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// When worlds begin: a date that can't be taken for a counter.
+/// The wall-clock time at which worlds begin: a date that can't be mistaken for a counter.
 const EPOCH_MILLIS: u64 = 1_700_000_000_000;

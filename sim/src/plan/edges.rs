@@ -1,5 +1,5 @@
-//! Settings at the edges of their ranges, in the place of what a plan would have: what the documents of a
-//! setting allow has to work.
+//! Settings at the edges of their ranges, which replace those of a plan: every value that the documentation
+//! of a setting allows has to work.
 //!
 //! Left out is what a simulation could not pay for (65,536 generations of snapshots, a thousand threads that
 //! recover), what refuses transactions by its nature (small limits of keys, writes and bytes), and the
@@ -52,7 +52,7 @@ impl Edge {
         Self::LimitsMost,
     ];
 
-    /// None for most seeds, one or two for some.
+    /// Draws no edge for most seeds, and one or two for some.
     pub(super) fn draw(stream: &mut Stream) -> Vec<Self> {
         let count = stream.weighted(&[(75, 0), (15, 1), (10, 2)]);
         (0..count).map(|_| Self::ALL[stream.random_range(0..Self::ALL.len())]).collect()

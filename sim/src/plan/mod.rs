@@ -78,12 +78,12 @@ pub struct EnginePlan {
     pub journal_records: usize,
     /// Slots of the snapshot registry.
     pub snapshot_generations: usize,
-    /// Commits between two looks at the oldest snapshot.
+    /// Commits between two checks of the oldest snapshot, after which old versions are collected.
     #[serde(default = "collect_every")]
     pub collect_every: u64,
     /// How often maintenance runs.
     pub maintenance_interval_micros: u64,
-    /// Threads that fill the index in recovery. One in plans of before it was drawn.
+    /// Threads that fill the index in recovery. One in plans from before it was drawn.
     #[serde(default = "one")]
     pub recovery_threads: usize,
     /// Settings at the edges of their ranges.
@@ -98,17 +98,17 @@ const fn one() -> usize {
     1
 }
 
-/// Returns what traces from before it could be drawn run with.
+/// Returns the value for traces from before it was drawn.
 const fn page_entries() -> usize {
     8
 }
 
-/// Returns what traces from before it could be drawn run with.
+/// Returns the value for traces from before it was drawn.
 const fn journal_records() -> usize {
     2
 }
 
-/// Returns what traces from before it could be drawn ran with.
+/// Returns the value for traces from before it was drawn.
 const fn collect_every() -> u64 {
     32
 }
@@ -146,7 +146,7 @@ pub enum DurabilityPlan {
 }
 
 impl DurabilityPlan {
-    /// Returns what a store that is opened so promises.
+    /// Returns what a store that is opened in this mode promises.
     pub fn promise(self) -> Durability {
         match self {
             Self::Strict => Durability::Strict,
@@ -172,7 +172,7 @@ pub struct LifePlan {
     /// What else chance does: drawn by the rates below, or listed by name.
     #[serde(default, alias = "nudges")]
     pub injected_events: InjectedEvents,
-    /// How many of 1,000 waits end for no reason.
+    /// How many of 1,000 waits end with a spurious wake-up.
     pub spurious_wakeups_per_mille: u16,
     /// How many of 1,000 timeouts may run out early.
     pub early_timeouts_per_mille: u16,
@@ -255,15 +255,15 @@ pub enum CrashAt {
         /// Which, counted from 1.
         nth: u64,
     },
-    /// When the disk is used next after a client was told for the n-th time that something is durable: what
-    /// was promised has to be there, and what may still be lost is.
+    /// At the first operation of the disk after a client was told for the n-th time that something is
+    /// durable: all that was promised must survive, and all that may be lost still can be.
     Promise {
         /// Which, counted from 1.
         nth: u64,
     },
 }
 
-/// How a life ends that was not cut.
+/// How a life ends in which the power did not go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
@@ -274,17 +274,17 @@ pub enum Ending {
 }
 
 /// The rate, of 1,000 sleeps and waits, at which all of them may run out while others can still run. Time
-/// passes as the schedule likes, and a task that is kept off misses whole transactions of others, whatever
-/// pauses these make.
+/// passes as the schedule decides, and a task that is not scheduled misses whole transactions of others,
+/// whatever pauses these make.
 pub(crate) const TIMEOUTS_AT_WILL: u16 = 1_000;
 
 impl Plan {
-    /// Returns which plan it is: equal digests, equal plans.
+    /// Returns the digest of the plan: plans with equal digests are equal.
     pub fn digest(&self) -> DigestValue {
         DigestValue::of_text(&serde_json::to_string(self).unwrap_or_default())
     }
 
-    /// Returns the plan with its `attempt`th other schedule, drawn among strategies that differ much.
+    /// Returns the plan with another schedule, the `attempt`-th, drawn among strategies that differ much.
     pub fn rescheduled(&self, attempt: u64) -> Self {
         let mut plan = self.clone();
         for (number, life) in (1..).zip(&mut plan.lives) {

@@ -16,7 +16,7 @@ struct Varied {
     values: &'static [(u32, u64)],
 }
 
-/// New ones go to the end: draws follow one another.
+/// New ones go to the end: in another order, old seeds would draw other plans.
 const VARIED: &[Varied] = &[
     Varied { names: &["skew_quarters"], values: &[(1, 0), (1, 2), (1, 4), (1, 8)] },
     // The largest value that there is costs as much as a hundred small seeds.
@@ -33,7 +33,8 @@ const VARIED: &[Varied] = &[
     Varied { names: &["burst.pause_micros_max"], values: &[(1, 50), (1, 5_000), (1, 200_000)] },
 ];
 
-/// Varies some of the parameters in one seed of three. Draws the same number of times whatever they are.
+/// Varies some of the parameters in one seed of three. Draws the same number of times whatever parameters a
+/// workload has.
 pub(super) fn vary(parameters: &mut Value, stream: &mut Stream) -> bool {
     let varies = stream.weighted(&[(2, false), (1, true)]);
     let mut changed = false;

@@ -16,7 +16,7 @@ use crate::landmarks::ENGINE_WINDOWS;
 use crate::options::{DurabilityKind, Faults, Options};
 use crate::seed::Stream;
 
-/// What goes wrong together.
+/// A combination of faults, sizes and schedules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Scenario {
     /// Records of removed segments show up where the log has grown and its data have not come.
@@ -25,7 +25,7 @@ enum Scenario {
     Rotten,
     /// Groups of committers fail to be written.
     Failing,
-    /// Threads of the engine are kept off in the middle of what they do, and the power goes out after a
+    /// Threads of the engine are suspended in the middle of their work, and the power goes out after a
     /// promise.
     Background,
 }
@@ -57,8 +57,8 @@ pub(super) fn apply(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     }
 }
 
-/// Small segments go soon, the log grows with every group, and the power goes out when it has just grown:
-/// file systems that bring lengths to the medium before data then show what the space held before.
+/// Makes segments small, so that they are soon removed, and cuts the power when the log has just grown: file
+/// systems that persist lengths before data then show what the space held before.
 fn recycled(plan: &mut Plan, stream: &mut Stream) {
     plan.engine.segment_bytes = stream.weighted(&[(2, 4 << 10), (1, 8 << 10)]);
     plan.engine.checkpoint_bytes = 4 << 10;
@@ -73,7 +73,7 @@ fn recycled(plan: &mut Plan, stream: &mut Stream) {
     }
 }
 
-/// One long segment, most of it settled, and one flipped bit when recovery reads it.
+/// Makes one long segment, most of it synced long ago, and flips one bit when recovery reads it.
 fn rotten(plan: &mut Plan, stream: &mut Stream) {
     plan.engine.segment_bytes = 1 << 20;
     plan.engine.checkpoint_bytes = 0;
@@ -93,10 +93,10 @@ fn rotten(plan: &mut Plan, stream: &mut Stream) {
     });
 }
 
-/// A life that gets to its end before it crashes.
+/// So large a step that a life gets to its end before it.
 const STEPS: u64 = 1_000_000;
 
-/// Committers queue up while each waits for the disk, which refuses writes time and again.
+/// Makes committers queue up while each waits for the disk, which refuses writes time and again.
 fn failing(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     if options.durability.is_none_or(|wanted| wanted == DurabilityKind::Strict) {
         plan.engine.durability = DurabilityPlan::Strict;
@@ -111,14 +111,14 @@ fn failing(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     plan.disk.faults = FaultPlan { budget: Some(12), ..FaultPlan::random(plan.disk.faults.seed, rules) };
 }
 
-/// What the engine does by itself comes often and at any time, and takes longer than transactions of clients.
+/// Makes the engine's background work frequent, at any time, and slower than transactions of clients.
 fn background(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     plan.engine.maintenance_interval_micros = 500;
     // Among few clients there are moments without readers.
     if options.clients.is_none() && stream.chance(60) {
         plan.workload.clients.truncate(2);
     }
-    // Commits leave old versions and tombstones to it.
+    // So commits seldom collect, and leave old versions and tombstones to the background thread.
     plan.engine.collect_every = 32;
     plan.disk.faults = FaultPlan { seed: plan.disk.faults.seed, ..FaultPlan::none() };
     let label = stream.weighted(&[

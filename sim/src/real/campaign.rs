@@ -39,7 +39,7 @@ pub struct Campaign {
     pub rounds: Option<u64>,
     /// No round begins after this time.
     pub time_limit: Option<Duration>,
-    /// Where stores are made, each in a folder of its own.
+    /// Where stores are created, each in a folder of its own.
     pub folder: PathBuf,
     /// Where histories of violations go.
     pub failures: PathBuf,
@@ -81,7 +81,7 @@ pub enum CampaignError {
     /// No store has that name.
     #[error(transparent)]
     Store(#[from] UnknownStore),
-    /// The files of a round could not be made, or its process not be started.
+    /// The files of a round could not be created, or its process could not be started.
     #[error("{}: {source}: name a folder that can be written to", .folder.display())]
     Io {
         /// Where.

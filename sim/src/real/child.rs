@@ -1,5 +1,5 @@
-//! The process of a life: open, inspect, work, inspect, close; each step is reported before the next one
-//! begins.
+//! The process of a life: it opens the store, inspects it, works, inspects it again, and closes it. Each step
+//! is reported before the next one begins.
 
 use std::io::{self, BufRead};
 use std::time::Duration;

@@ -16,19 +16,19 @@ use crate::report;
 pub struct Figures {
     /// Rounds.
     pub rounds: u64,
-    /// Lives, those that only look included.
+    /// Lives, those that only inspect included.
     pub lives: u64,
     /// Processes that were killed.
     pub kills: u64,
     /// Transactions that began.
     pub transactions: u64,
-    /// That committed.
+    /// Transactions that committed.
     pub commits: u64,
-    /// That aborted, for whatever reason.
+    /// Transactions that aborted, for whatever reason.
     pub aborts: u64,
-    /// Whose commit was never answered.
+    /// Transactions whose commit was never answered.
     pub unanswered: u64,
-    /// That aborted for conflicts with others.
+    /// Transactions that aborted for conflicts with others.
     pub conflicted: u64,
     /// Conflicts by kind.
     pub conflicts: BTreeMap<String, u64>,
@@ -59,7 +59,7 @@ impl Figures {
         for note in &played.notes {
             figures.note(note);
         }
-        // Other databases name no conflicts: who had to run again met one.
+        // Other databases name no conflicts: each retry counts as one.
         figures.conflicted = figures.conflicted.max(figures.retries);
         figures
     }
@@ -92,12 +92,12 @@ impl Figures {
         (self.conflicted * 1_000).checked_div(self.commits + self.conflicted).unwrap_or(0)
     }
 
-    /// Commits per second.
+    /// Returns the number of commits per second.
     pub fn throughput(&self) -> u64 {
         (self.commits * 1_000).checked_div(self.millis).unwrap_or(0)
     }
 
-    /// In words.
+    /// Returns the figures in words.
     pub fn words(&self) -> String {
         let killed = if self.kills > 0 { format!(", {} kills", self.kills) } else { String::new() };
         format!(

@@ -1,4 +1,4 @@
-//! Has oracle and workload judge a round by its history, as the store's promise says.
+//! Judges a round by its history, with the oracle and the workload, against what the store promises.
 
 use stormproof_workloads::history::{FoldError, History, fold};
 use stormproof_workloads::store::Isolation;

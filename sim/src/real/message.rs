@@ -28,7 +28,7 @@ pub(super) struct Start {
     pub(super) txns: TxnIndex,
     /// Where clients are.
     pub(super) progress: Vec<(Session, Progress)>,
-    /// What is kept in another form than under a key, so far.
+    /// The lists, streams and machines that the history has mentioned so far.
     pub(super) names: Names,
     /// The time that has passed in earlier lives.
     pub(super) before_micros: u64,

@@ -12,14 +12,14 @@
 //! - `thread_runner` runs setup, clients and audit on threads; `process_supervisor` runs lives in child
 //!   processes and kills them, `child` is what those do, and `message` is the protocol between the two;
 //!   `power` is the disk that loses what was not synced, where the power goes out with a kill;
-//! - `judge` has oracle and workload look at the history, [`campaign`] runs rounds until time is up,
-//!   [`figures`] counts.
+//! - `judge` hands the history to oracle and workload, [`campaign`] runs rounds until time is up, [`figures`]
+//!   counts.
 //!
 //! The seed decides the plan and how the store is opened, and nothing else: threads, disk and kills are as
 //! they come. So a violation is kept as its history, not as its seed.
 //!
-//! Architecture invariant: what a client learnt of the store is on record in another process before the
-//! client acts on it, where lives are killed.
+//! Architecture invariant: where lives are killed, what a client learnt of the store is recorded in another
+//! process before the client acts on it.
 
 pub mod campaign;
 pub mod figures;

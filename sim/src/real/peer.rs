@@ -10,7 +10,7 @@ pub(super) use with::{is_durable, isolation, names, open};
 
 use super::target::UnknownStore;
 
-/// All that could be built in.
+/// The names of all databases that can be built in.
 const KNOWN: [&str; 9] =
     ["canopydb", "fjall", "lmdb", "redb", "rocksdb", "skipdb", "sled", "sqlite", "surrealkv"];
 

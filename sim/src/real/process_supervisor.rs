@@ -1,6 +1,6 @@
 //! Supervises the processes of a store's lives: starts one after the other, reads their lines, kills them.
 //!
-//! Job: make the history of what a life reported before it was killed; the next life goes on from there.
+//! Job: build the history from what a life reported before it was killed; the next life goes on from there.
 //!
 //! INV-SUPERVISOR-1: a commit counts as acked exactly if its process reported so before it died. Clients
 //! report a commit before they call it, and its answer before they go on.
@@ -35,14 +35,14 @@ pub(super) struct ProcessSupervisor<'a> {
     events: Vec<Event>,
     notes: Vec<Note>,
     progress: BTreeMap<Session, Progress>,
-    /// Whose transactions they are, by index.
+    /// The session of each transaction, by its index.
     sessions: Vec<Session>,
     last: Time,
     trouble: Vec<Finding>,
     kills: u64,
 }
 
-/// How a life ended, as far as the next one is concerned.
+/// How a life ended: decides whether another one follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum After {
     /// The store was closed in order: all is done.
@@ -238,8 +238,8 @@ impl<'a> ProcessSupervisor<'a> {
         self.events.push(event);
     }
 
-    /// A client that was killed after it was answered, and before it noted that it goes on, goes on all the
-    /// same.
+    /// Moves a client on that was answered: it may be killed before it notes that itself, and must not do its
+    /// action again.
     fn answered(&mut self, txn: u32, outcome: &Outcome, now: &mut Now) {
         let progress = self.sessions.get(txn as usize).and_then(|session| self.progress.get_mut(session));
         let (acked, done) = match outcome {

@@ -29,9 +29,9 @@ use crate::seed::Seed;
 /// What is run, on what, and how often it is killed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Round {
-    /// What it was drawn from.
+    /// The seed that it was drawn from.
     pub seed: Seed,
-    /// What it runs on.
+    /// The store that it runs on.
     pub target: Target,
     /// What clients do.
     pub plan: stormproof_workloads::Plan,
@@ -216,7 +216,7 @@ pub(super) fn close_failed(life: u32, error: &str) -> Finding {
     Finding::of_world(invariants::CLOSES, "close-failed", message)
 }
 
-/// Returns what speaks against a store on which work did not come to its end.
+/// Returns a finding unless all work of a life was done.
 pub(super) fn unfinished(life: u32, work: &Work) -> Option<Finding> {
     let (invariant, class, message) = match work {
         Work::Done => return None,

@@ -140,7 +140,7 @@ impl fmt::Display for Target {
 }
 
 impl Promise {
-    /// As the oracle has it.
+    /// Returns the promise as the oracle's expectations.
     pub fn expectations(self) -> Expectations {
         Expectations {
             isolation: self.isolation,
@@ -152,7 +152,7 @@ impl Promise {
     }
 }
 
-/// Returns the engine, and small databases in folders beside it.
+/// Opens the engine, with small databases in folders beside it on demand.
 fn engine(plan: &EnginePlan, folder: &Path) -> stormproof::Result<EngineStore> {
     let database = builder(plan).dir(folder.join("main")).open()?;
     let (plan, folder) = (plan.clone(), folder.to_owned());

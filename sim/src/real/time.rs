@@ -1,4 +1,4 @@
-//! Time as it passes.
+//! The time of this machine, as clients see it.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ pub struct RealTime {
 }
 
 impl RealTime {
-    /// Goes on after what has passed in other processes, so that time never goes back from one life to the
-    /// next.
+    /// Creates a clock that goes on after what has passed in other processes, so that time never goes back
+    /// from one life to the next.
     pub const fn after(before: Duration) -> Self {
         Self { before }
     }

@@ -1,5 +1,5 @@
-//! Why the transactions that a finding names can't all be right: their dependencies as a graph, each edge
-//! with its evidence.
+//! Explains why the transactions that a finding names can't all be right: their dependencies as a graph, each
+//! edge with its evidence.
 //!
 //! Job: explain. Not its job: to judge, which the oracle has done. So the edges come from the history alone:
 //! who read which version, who wrote it, who was answered before whom began. Where they form a cycle, the
@@ -74,7 +74,7 @@ fn edges(txns: &[&Txn]) -> Vec<Edge> {
     edges
 }
 
-/// `to` read what `from` wrote.
+/// Returns the edge if `to` read what `from` wrote.
 fn read_dependency(from: &Txn, to: &Txn, keys: &[Key]) -> Option<Edge> {
     let version = commit_version(from)?;
     let (key, _) =
@@ -84,7 +84,7 @@ fn read_dependency(from: &Txn, to: &Txn, keys: &[Key]) -> Option<Edge> {
     Some(edge(from, to, EdgeKind::WriteRead, &key, explanation))
 }
 
-/// `to` overwrote what `from` read.
+/// Returns the edge if `to` overwrote what `from` read.
 fn anti_dependency(from: &Txn, to: &Txn, keys: &[Key]) -> Option<Edge> {
     let version = commit_version(to)?;
     for (key, saw) in seen(from, keys) {
@@ -109,7 +109,7 @@ fn anti_dependency(from: &Txn, to: &Txn, keys: &[Key]) -> Option<Edge> {
     None
 }
 
-/// `to` is the next of `txns` that wrote what `from` wrote.
+/// Returns the edge if `to` is the next of `txns` that wrote what `from` wrote.
 fn write_dependency(from: &Txn, to: &Txn, txns: &[&Txn]) -> Option<Edge> {
     let (first, second) = (commit_version(from)?, commit_version(to)?);
     let key = from.ops.iter().filter_map(written).find(|key| {
@@ -128,7 +128,7 @@ fn write_dependency(from: &Txn, to: &Txn, txns: &[&Txn]) -> Option<Edge> {
     })
 }
 
-/// `from` was answered before `to` began.
+/// Returns the edge if `from` was answered before `to` began.
 fn real_time(from: &Txn, to: &Txn) -> Option<Edge> {
     let Outcome::Committed { acked, .. } = from.outcome else { return None };
     (acked < to.begun).then(|| {
@@ -166,7 +166,7 @@ fn shortest_cycle(txns: &[&Txn], edges: &[Edge]) -> Option<Vec<Edge>> {
     best
 }
 
-/// Returns the shortest way from a transaction back to itself: breadth first.
+/// Returns the shortest cycle through a transaction: breadth-first search.
 fn cycle_through(start: TxnIndex, edges: &[&Edge]) -> Option<Vec<Edge>> {
     let mut reached: Vec<(TxnIndex, &Edge)> = Vec::new();
     let mut queue = VecDeque::from([start]);

@@ -99,7 +99,7 @@ fn omitted(result: &CampaignResult) -> Vec<String> {
     omitted
 }
 
-/// Failures by kind, the most frequent first.
+/// Groups failures by kind, the most frequent first.
 pub(super) fn groups(result: &CampaignResult) -> Vec<FailureTotal> {
     let flags = result.flags();
     let total = |(identity, group): (&Identity, &FailureGroup)| {

@@ -52,7 +52,7 @@ pub(super) fn limit(report: &mut Report) {
     report.omitted.extend(omitted);
 }
 
-/// Keeps the `most` items whose times are closest to `about`, and those that matter, in their order.
+/// Keeps the `most` items whose times are closest to `about`, and those that matter, in order.
 fn keep_close<T>(
     items: &mut Vec<T>,
     most: usize,

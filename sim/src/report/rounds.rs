@@ -67,7 +67,8 @@ fn counts(sum: &Figures) -> BTreeMap<String, u64> {
     .into()
 }
 
-/// Every round is held to every invariant but those that only a simulated disk can judge.
+/// Returns the totals of all invariants that every round is judged by: those that need a simulated disk are
+/// left out.
 fn totals(reports: &[RoundReport]) -> Vec<InvariantTotal> {
     let simulated = [invariants::IDEMPOTENT, invariants::CLEAN_CLOSE];
     let all = invariants::all().into_iter().filter(|about| !simulated.contains(&about.name));

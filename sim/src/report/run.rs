@@ -104,7 +104,7 @@ fn sentence(run: &Run) -> String {
     }
 }
 
-/// Returns what of a plan made the failure: the switches that were forced, and the power cuts.
+/// Returns the parts of a plan that led to the failure: the switches that were forced, and the power cuts.
 fn what_mattered(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for (number, life) in plan.lives.iter().enumerate() {
@@ -122,7 +122,7 @@ fn what_mattered(plan: &Plan) -> Vec<String> {
     lines
 }
 
-/// How many forced switches of a life are told.
+/// How many forced switches of a life are listed.
 const SWITCHES_SHOWN: usize = 8;
 
 fn first_line(text: &str) -> &str {

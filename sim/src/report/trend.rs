@@ -65,9 +65,9 @@ fn point(merged: &Merged, doubts: &[String]) -> TrendPoint {
     }
 }
 
-/// Failures of all campaigns by invariant, class and shape, those that were seen last first. The rate is that
-/// of the campaigns from the first to the last in which the failure showed: before and after, the bug may not
-/// have been there.
+/// Groups failures of all campaigns by invariant, class and shape, those that were seen last first. The rate
+/// is that of the campaigns from the first to the last in which the failure showed: before and after, the bug
+/// may not have been there.
 fn grouped(campaigns: &[(Merged, Vec<String>)]) -> Vec<FailureTotal> {
     let mut found: BTreeMap<(String, String, String), FailureTotal> = BTreeMap::new();
     let mut spans: BTreeMap<(String, String, String), (usize, usize)> = BTreeMap::new();

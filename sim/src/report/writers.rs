@@ -51,7 +51,7 @@ pub(super) fn written(op: &Op) -> Option<&Key> {
     }
 }
 
-/// What a transaction saw of a key, and how.
+/// What a transaction saw of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Saw {
     /// This version of it.
@@ -60,8 +60,8 @@ pub(super) enum Saw {
     Nothing,
 }
 
-/// Returns everything that a transaction saw of the store, its own writes left out. `keys` are those that
-/// matter: what a scan did not find can't be listed otherwise.
+/// Returns everything that a transaction saw of the store, its own writes left out. `keys` bounds the keys
+/// that a scan did not find.
 pub(super) fn seen(txn: &Txn, keys: &[Key]) -> Vec<(Key, Saw)> {
     let mut seen = Vec::new();
     let mut own: Vec<&Key> = Vec::new();
@@ -104,7 +104,7 @@ pub(super) fn range_words(range: &Range) -> String {
     }
 }
 
-/// The first byte of an application's keys that are no plain ones; no text has it.
+/// The first byte of an application's keys of other types than plain ones; no UTF-8 text has it.
 const OTHER_KEYS: u8 = 254;
 
 /// Returns a key in words.

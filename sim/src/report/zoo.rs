@@ -1,4 +1,4 @@
-//! The zoo, as a report: detection curves.
+//! The report of a zoo: how soon each mutant is detected.
 
 use stormproof_reports::{Campaign, MutantTotal};
 

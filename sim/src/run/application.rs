@@ -1,8 +1,8 @@
 //! Runs of an application's own code in the place of a workload's clients.
 //!
-//! Job: the seam between a run (lives, faults, crashes, verdict) and a [`Program`], and what of a program
-//! outlives its lives: what it told the outside, and how far its clients are.
-//! Not its job: what such a program looks like to its author (crate `stormproof-test`).
+//! Job: the interface between a run (lives, faults, crashes, verdict) and a [`Program`], and what of a
+//! program outlives its lives: its promises to the outside, and the progress of its clients. Not its job: the
+//! interface that authors of such programs use (crate `stormproof-test`).
 
 use std::collections::BTreeMap;
 
@@ -18,14 +18,14 @@ use crate::task_names;
 
 /// What the main task of each life runs.
 pub trait Program: Send + Sync {
-    /// Lives one life, to its end or until the power goes out. An error is a violation, unless the disk
-    /// failed in this life.
+    /// Runs one life, to its end or until the power goes out. An error is a violation, unless the disk failed
+    /// in this life.
     ///
     /// # Errors
-    /// What the application has to say, in words.
+    /// What went wrong, in words.
     fn live(&self, life: &ProgramLife) -> Result<(), String>;
 
-    /// Is told of every scheduling point.
+    /// Returns an observer of every scheduling point, if the program wants one.
     fn watcher(&self) -> Option<Arc<dyn Watcher>> {
         None
     }
@@ -107,17 +107,17 @@ impl Application {
         Self(Mutex::new("world.application", ApplicationState::default()))
     }
 
-    /// Adds to what was told to the outside.
+    /// Adds a promise to the outside.
     pub fn promise(&self, text: String) {
         self.0.lock().promises.push(text);
     }
 
-    /// Returns all that was told to the outside, oldest first.
+    /// Returns all promises to the outside, oldest first.
     pub fn promises(&self) -> Vec<String> {
         self.0.lock().promises.clone()
     }
 
-    /// Returns the session of a task, in which the history has its transactions.
+    /// Returns the session under which the history records a task's transactions.
     pub fn session_of(&self, task: &'static str) -> Session {
         if let Some(session) = task_names::session_of(task) {
             return session;
@@ -134,7 +134,7 @@ impl Application {
         FIRST_OTHER + u32::try_from(index).unwrap_or_default()
     }
 
-    /// Returns the tasks of sessions that are no clients'.
+    /// Returns tasks by session, for sessions that belong to no client.
     pub(super) fn others(&self) -> BTreeMap<Session, String> {
         let state = self.0.lock();
         (FIRST_OTHER..).zip(state.others.iter().map(|task| (*task).to_owned())).collect()
@@ -145,7 +145,7 @@ impl Application {
         let mut state = self.0.lock();
         state.open += 1;
         state.durability = Some(match state.durability {
-            // Opened in several modes, it has promised what both do.
+            // Opened in several modes, it is judged by what all of them promise.
             Some(known) if known != durability => DurabilityPlan::Pipelined,
             _ => durability,
         });
@@ -165,7 +165,7 @@ impl Application {
         self.0.lock().open == 0
     }
 
-    /// Returns the plan as the application has changed it: it may open its database as it likes.
+    /// Returns the plan with the durability in which the application has opened its database.
     pub(super) fn changed(&self, plan: &Plan) -> Plan {
         let mut plan = plan.clone();
         if let Some(durability) = self.0.lock().durability {
@@ -195,12 +195,12 @@ impl Application {
         self.0.lock().items.entry(session).or_default();
     }
 
-    /// Returns the clients that there were, with all items that any of them came to.
+    /// Returns the clients that the application asked for, each with all items that it reached.
     pub(super) fn clients(&self) -> Vec<Client> {
         let client = |(&session, &(_, items)): (&Session, &(u32, u32))| Client {
             session,
             seed: 0,
-            // One more than were done: the one at which the last life was cut.
+            // One more than were done: the item at which the last life was cut.
             actions: (0..=items).map(|number| Action::Item { number }).collect(),
         };
         self.0.lock().items.iter().map(client).collect()
@@ -224,14 +224,15 @@ fn limits() -> serde_json::Value {
     serde_json::json!({ "limited": true })
 }
 
-/// What the main task of a life of a program does. Never returns if the power goes out.
+/// Runs a life of a program, as its main task. Never returns if the power goes out.
 pub(super) fn live(program: &dyn Program, life: &ProgramLife) {
     let world = &life.world;
     world.enter(Phase::Recovery);
     world.application.begin_life();
     let outcome = program.live(life);
     if let Err(message) = outcome {
-        // A disk that fails is an application's reason to give up; what must hold then, the next life says.
+        // An application may give up on a disk that fails; the next life shows whether what it promised
+        // holds.
         if !world.hook.disturbed() {
             world.note(|now| now.broken = Some(message));
         }
@@ -243,7 +244,7 @@ pub(super) fn live(program: &dyn Program, life: &ProgramLife) {
     }
 }
 
-/// Returns what tells one failure of an application from another: its words without the numbers in them.
+/// Returns the class of an application's failure: its message without the numbers in it.
 pub(super) fn class_of(message: &str) -> String {
     let mut class = String::new();
     for letter in message.lines().next().unwrap_or_default().chars().take(120) {

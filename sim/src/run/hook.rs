@@ -25,19 +25,19 @@ struct Log {
     /// The power goes out when the operation with this number, counted over all lives, has taken effect;
     /// before the first if it is 0.
     cut_after: Option<u64>,
-    /// Whether an operation of this life, of whatever disk, has met a fault. Known before the operation is
-    /// over.
+    /// Whether an operation of this life, of any disk, has met a fault. Set before the operation is over.
     disturbed: bool,
-    /// Operations that the disk keeps waiting now.
+    /// Operations that are stalled now.
     stalled: u64,
-    /// How often progress was asked for while there were such.
+    /// How often progress was asked for while operations were stalled.
     looks_at_stalls: u64,
     operations: u64,
     syncs: u64,
-    /// Log files that have grown since their last sync, and how far files go as far as this life has seen.
+    /// Log files that have grown since their last sync.
     grown: BTreeSet<String>,
+    /// How far this life has written each log file.
     ends: BTreeMap<String, u64>,
-    /// Syncs of such files.
+    /// Syncs of log files that had grown.
     growths: u64,
     /// Promises of earlier lives.
     promises_before: u64,
@@ -72,13 +72,13 @@ impl WorldHook {
         Self { log: Mutex::new("world.hook", Log::default()), recorder, onlooker }
     }
 
-    /// A life begins, which ends at `crash`.
+    /// Begins a life, which ends at `crash`.
     pub fn begin_life(&self, crash: Option<CrashAt>) {
         let mut log = self.log.lock();
         log.crash = crash;
         log.cut_after = None;
         log.disturbed = false;
-        // A life that ended in a stall never left it.
+        // A life that ended during a stall never counted it down.
         log.stalled = 0;
         log.operations = 0;
         log.syncs = 0;
@@ -89,32 +89,31 @@ impl WorldHook {
         log.crashed_at = None;
     }
 
-    /// The life that has just begun ends when the operation with this number has taken effect.
+    /// Ends the life that has just begun when the operation with this number has taken effect.
     pub fn cut_after(&self, operation: u64) {
         self.log.lock().cut_after = Some(operation);
     }
 
-    /// Returns whether an operation of this life has met a fault, on whatever disk; also one that is still
-    /// under way.
+    /// Returns whether an operation of this life has met a fault, on any disk; one that is still under way
+    /// counts.
     pub fn disturbed(&self) -> bool {
         self.log.lock().disturbed
     }
 
-    /// Counts progress of the disk: a number that changes between two calls as long as the disk keeps an
-    /// operation waiting. A stall ends by itself, so what waits for it is no livelock, however much others do
-    /// meanwhile.
+    /// Counts progress of the disk: a number that changes between two calls as long as an operation is
+    /// stalled. A stall ends by itself, so a wait for it is no livelock, however much others do meanwhile.
     pub fn progress(&self) -> u64 {
         let mut log = self.log.lock();
         log.looks_at_stalls += u64::from(log.stalled > 0);
         log.looks_at_stalls
     }
 
-    /// Keeps an operation waiting.
+    /// Stalls an operation.
     fn stall_any(&self, nanos: u64) {
         if !life::is_inside() {
             return;
         }
-        // Noted before the wait: whatever is concluded from the disk's behaviour meanwhile must know of it.
+        // Noted before the wait: other tasks run meanwhile, and are excused by the fault.
         {
             let mut log = self.log.lock();
             log.disturbed = true;
@@ -206,8 +205,8 @@ impl WorldHook {
     }
 }
 
-/// Longer than any interval in which a plan asks for a sync, by far: what would happen in a longer stall is
-/// the same again.
+/// The longest stall: far longer than any interval in which a plan asks for a sync, so longer stalls would
+/// show nothing new.
 const STALL_NANOS_MAX: u64 = 64_000_000;
 
 impl DiskHook for WorldHook {

@@ -1,5 +1,5 @@
-//! One life: open and recover the store, run clients on it, until they are done, it breaks, or the power goes
-//! out.
+//! One life: opens and recovers the store, and runs clients on it until they are done, the store breaks, or
+//! the power goes out.
 
 use stormproof_faults::SimDisk;
 use stormproof_rt::sync::Arc;
@@ -23,13 +23,13 @@ use crate::task_names;
 pub enum Role {
     /// Clients work, until a crash.
     Storm,
-    /// Clients finish, the audit reads.
+    /// Clients finish, and the audit reads.
     Last,
     /// No client runs: does the store open to the same state again?
     Reopen,
 }
 
-/// What the main task of a life does. Never returns if the power goes out.
+/// Runs a life, as its main task. Never returns if the power goes out.
 pub(super) fn live(
     world: &Arc<SimWorld>,
     plan: &Arc<Plan>,
@@ -63,7 +63,7 @@ pub(super) fn live(
     }
     visitors::look_after_files(world);
     if life_plan.ending == Ending::Crash {
-        // Where the disk was full, a write is tried again later than the interval: nothing is promised then.
+        // Where the disk was full, a write may be retried later than the interval, so nothing is promised.
         if role == Role::Storm && life_plan.room_bytes.is_none() && time_passes(life_plan) {
             idle(world, &plan.engine.durability);
         }
@@ -76,14 +76,13 @@ pub(super) fn live(
     }
 }
 
-/// Returns whether a sleep gives others the time to work that it lasts.
+/// Returns whether time advances only when all tasks wait: then others get their work done during a sleep.
 fn time_passes(life_plan: &LifePlan) -> bool {
     life_plan.early_timeouts_per_mille < TIMEOUTS_AT_WILL
 }
 
-/// Does nothing for longer than the interval in which the mode promises to sync. Then all that was acked
-/// before is durable, as if it had been flushed (D4: an idle database syncs on time too); unless something
-/// went wrong with the disk.
+/// Sleeps for longer than the interval in which the mode promises to sync. Then all that was acked before is
+/// durable, as if it had been flushed (D4: an idle database syncs on time too), unless the disk failed.
 fn idle(world: &SimWorld, durability: &DurabilityPlan) {
     let (DurabilityPlan::Batched { interval_micros, .. } | DurabilityPlan::Async { interval_micros }) =
         *durability
@@ -92,11 +91,11 @@ fn idle(world: &SimWorld, durability: &DurabilityPlan) {
     };
     let called = world.recorder.tick();
     // A schedule may let time pass while a thread is about to sync, and timeouts may come early, but hardly
-    // ever so often in a row: with four intervals, two seeds in 100,000 were blamed for what had only not
-    // been scheduled yet.
+    // ever this often in a row: with four intervals, two seeds in 100,000 reported a loss only because the
+    // sync had not been scheduled yet.
     for _ in 0..32 {
         time::sleep(std::time::Duration::from_micros(interval_micros));
-        // Waiting for this is getting on.
+        // This wait counts as progress, or it would be taken for a livelock.
         world.recorder.tick();
     }
     if !world.hook.disturbed() {
@@ -111,7 +110,7 @@ fn open(
 ) -> stormproof_twin::Result<EngineStore> {
     let mut builder_of_life = builder(world, engine, &world.disk);
     if life_plan.close_after_micros.is_some() {
-        // Or closing would wait until no transaction is open, and so until no commit is under way.
+        // By default closing waits until no transaction is open, and so would never meet a commit under way.
         builder_of_life = builder_of_life.close_timeout(std::time::Duration::ZERO);
     }
     let database = builder_of_life.open()?;
@@ -205,9 +204,9 @@ fn run_clients(
                 thread::spawn(&name, run(client + 2)).expect("simulated threads always start")
             })
             .collect();
-        // A second opener may come in once the store is closed.
+        // A second opener may succeed once the store is closed, so it is awaited before that.
         for client in clients.into_iter().chain(second_opener) {
-            // A panic has ended the life already.
+            // A panic of a client has ended the life already.
             let _ = client.join();
         }
         done.store(true, Ordering::SeqCst);
@@ -218,7 +217,7 @@ fn run_clients(
     }
 }
 
-/// Leaves as little room on the disk as the plan says, until the janitor cleans up.
+/// Leaves as little room on the disk as the plan says, until a task frees it again.
 fn cramp(world: &Arc<SimWorld>, life_plan: &LifePlan) {
     world.leave_room(life_plan.room_bytes);
     if life_plan.room_bytes.is_none() {
@@ -232,7 +231,7 @@ fn cramp(world: &Arc<SimWorld>, life_plan: &LifePlan) {
     thread::spawn("janitor", clean_up).expect("simulated threads always start");
 }
 
-/// Starts a task that makes checkpoints beside the clients, as the plan says.
+/// Starts a task that makes checkpoints while clients work, as the plan says.
 fn start_checkpointer(
     store: &Arc<EngineStore>,
     life_plan: &LifePlan,
@@ -246,26 +245,26 @@ fn start_checkpointer(
     let body = move || {
         time::sleep(pause);
         if !done.load(Ordering::SeqCst) {
-            // Whether it worked shows in what recovery finds.
+            // A checkpoint may fail, on a faulty disk; whether it worked shows in what recovery finds.
             let _ = store.database().checkpoint();
         }
     };
     thread::spawn("checkpointer", body).ok()
 }
 
-/// Starts a task that closes the store beside the clients, as the plan says.
+/// Starts a task that closes the store while clients work, as the plan says.
 fn start_closer(store: &Arc<EngineStore>, life_plan: &LifePlan) -> Option<thread::JoinHandle<()>> {
     let pause = std::time::Duration::from_micros(life_plan.close_after_micros?);
     let store = Arc::clone(store);
     let body = move || {
         time::sleep(pause);
-        // The life closes it once more in the end, and is told the same.
+        // The life closes the store once more in the end, and gets the same error.
         let _ = store.database().close();
     };
     thread::spawn("closer", body).ok()
 }
 
-/// Puts the whole store on record. Returns whether that worked.
+/// Records the content of the whole store. Returns whether that worked.
 fn inspect(world: &SimWorld, store: &dyn Store, number: Life) -> bool {
     let names = world.recorder.with_events(Names::of);
     let Some(state) = inspector::inspect(&world.recorder, store, number, &names, &world.notebook) else {

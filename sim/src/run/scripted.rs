@@ -2,7 +2,8 @@
 
 use stormproof_faults::{DiskRecording, DiskSnapshot, FaultPlan};
 
-use super::{Role, Run, RunError, SimWorld, Stage};
+use super::execution::Execution;
+use super::{Role, Run, RunError, SimWorld};
 use crate::plan::{LifePlan, Plan};
 use crate::registry::Registry;
 
@@ -34,18 +35,18 @@ pub(crate) fn run_scripted(
     lives: &[ScriptedLife],
     registry: &Registry,
 ) -> Result<(Run, Option<DiskRecording>), RunError> {
-    let mut stage = Stage::new(plan, registry, SimWorld::new(plan))?;
+    let mut execution = Execution::new(plan, registry, SimWorld::new(plan))?;
     for (number, life) in lives.iter().enumerate() {
         if life.role != Role::Storm {
-            stage.world.disk.set_faults(FaultPlan::none());
+            execution.world.disk.set_faults(FaultPlan::none());
         }
         if number + 1 == lives.len() {
-            stage.world.disk.start_recording();
+            execution.world.disk.start_recording();
         }
-        if !stage.live_until(&life.plan, life.role, life.cut.as_ref())? {
+        if !execution.run_life_until(&life.plan, life.role, life.cut.as_ref())? {
             break;
         }
     }
-    let recording = stage.recorded.take();
-    Ok((stage.judge()?, recording))
+    let recording = execution.recorded.take();
+    Ok((execution.judge()?, recording))
 }

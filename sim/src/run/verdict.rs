@@ -1,7 +1,7 @@
 //! Judges a run: by its history (the oracle), by what its numbers mean (the workload), and by what the world
 //! knows.
 //!
-//! Job: bring all findings into one form, and say how often each invariant was looked at.
+//! Job: bring all findings into one form, and count how often each invariant was evaluated.
 //! Not its job: how isolation and durability are checked, which is the oracle's.
 
 use std::collections::BTreeMap;
@@ -24,20 +24,20 @@ use crate::invariants;
 use crate::landmarks::{file_of, is_in_engine};
 use crate::plan::{DurabilityPlan, Plan};
 
-/// What came of judging a run.
+/// The judgement of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
     /// Violations.
     pub findings: Vec<Finding>,
-    /// What the isolation asked for allows, and what is worth knowing.
+    /// Anomalies that the isolation asked for allows.
     pub sightings: Vec<String>,
-    /// How many times each invariant was looked at.
+    /// How many times each invariant was evaluated.
     pub evaluated: BTreeMap<&'static str, u64>,
     /// What could not be decided.
     pub undecided: Vec<String>,
 }
 
-/// Everything that there is to judge.
+/// A run to judge.
 pub(crate) struct Case<'a> {
     pub(crate) plan: &'a Plan,
     /// Whether an application's code ran in the place of a workload's clients.
@@ -60,11 +60,11 @@ impl Case<'_> {
         verdict
     }
 
-    /// Opening, closing, panics, deadlocks, and whether all clients finished.
+    /// Judges opening, closing, panics, deadlocks, and whether all clients finished.
     fn judge_lives(&self, verdict: &mut Verdict) {
         for (number, run) in self.lives.iter().enumerate() {
             let disturbed = run.faults.0 != run.faults.1 || !self.doubts.is_empty();
-            // On a nearly full disk a store may want space, and nothing else.
+            // On a nearly full disk only an error that asks for space is excused.
             let excused = |refusal: &Refusal| disturbed || (run.now.cramped && refusal.wants_space);
             verdict.looked_at(invariants::NO_PANIC, 1);
             verdict.looked_at(invariants::LIVENESS, 1);
@@ -130,7 +130,7 @@ impl Case<'_> {
         }
     }
 
-    /// After the storm every client must finish its program.
+    /// Judges whether every client has finished its program: after the storm it must.
     fn judge_finish(&self, verdict: &mut Verdict) {
         for client in self.plan.workload.clients.iter().chain([&self.plan.workload.setup]) {
             let next = self.notebook.progress(client.session).next;
@@ -145,8 +145,8 @@ impl Case<'_> {
         }
     }
 
-    /// There are no writes between the last client and the lives that only open the store: one state, three
-    /// times.
+    /// Judges that the state after the last client and those of the lives that only open the store are equal,
+    /// as no write came between.
     fn judge_reopening(&self, verdict: &mut Verdict) {
         if self.uses_ttl() {
             return;
@@ -172,7 +172,7 @@ impl Case<'_> {
 
     fn judge_history(&self, verdict: &mut Verdict) {
         let mut expectations = expectations(self.plan, self.doubts);
-        // An application writes the same value many times, by which the black box can't tell writers apart.
+        // An application may write one value many times, and the black box tells writers apart by values.
         expectations.blackbox &= !self.is_program;
         let judged = stormproof_oracle::check(self.history, &expectations);
         let crashes = self.lives.iter().filter(|run| run.crashed()).count() as u64;
@@ -216,9 +216,9 @@ impl Case<'_> {
     }
 }
 
-/// Returns the history by which a run is judged in which something has decayed. Rot in the last group of the
-/// log can't be told from a tear, so no single ack is known to be durable, and only the number of lost ones
-/// is bounded.
+/// Returns the history without durable acks, by which a run is judged in which data have decayed. Rot in the
+/// last group of the log can't be told from a torn tail, so no single ack is known to be durable, and only
+/// the number of lost ones is bounded.
 pub(crate) fn without_durable_acks(history: &History) -> History {
     let mut history = history.clone();
     for txn in &mut history.txns {
@@ -241,7 +241,7 @@ impl Verdict {
     }
 }
 
-/// Returns what the engine promises the clients of a plan, on a disk that these doubts are known of.
+/// Returns what the engine promises the clients of a plan, on a disk with these doubts.
 pub fn expectations(plan: &Plan, doubts: &[Doubt]) -> Expectations {
     let excused = doubts.iter().any(Doubt::excuses_silent_loss);
     let decayed = !doubts.is_empty();
@@ -257,7 +257,7 @@ pub fn expectations(plan: &Plan, doubts: &[Doubt]) -> Expectations {
         other => other.promise(),
     };
     Expectations {
-        // The strongest that it gives: who asks for a snapshot, as the plan may say, is judged by that.
+        // The strongest that the engine offers: transactions that ask for a snapshot are judged by that.
         isolation: Isolation::Serializable,
         durability,
         recency: Recency::RealTime,
@@ -267,11 +267,11 @@ pub fn expectations(plan: &Plan, doubts: &[Doubt]) -> Expectations {
     }
 }
 
-/// How far the black box looks for an order that neither values nor versions tell.
+/// The number of steps in which the black box searches for an order that neither values nor versions tell.
 const SEARCH_STEPS_MAX: u64 = 100_000;
 
-/// Returns whether a place is in a package that the application depends on, and not in its own: cargo names
-/// files of the latter relative to their workspace.
+/// Returns whether a source location is in a package that the application depends on, and not in its own:
+/// cargo names files of the latter relative to their workspace.
 fn is_of_a_dependency(place: &str) -> bool {
     std::path::Path::new(file_of(place)).is_absolute() || is_in_engine(place)
 }

@@ -1,5 +1,4 @@
-//! What others do at the path of a store: a second one that wants to open it, and files that are none of its
-//! business (contract A1, A2).
+//! What others do at the path of a store: a second opener, and foreign files (contract A1, A2).
 
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ const NAMES: [&str; 5] = ["notes.txt", "LOCK.bak", "MANIFEST.old", "wal", "check
 
 const CONTENT: &[u8] = b"nothing of a database";
 
-/// Leaves files at the path of the store, durably. What the disk refuses is left out.
+/// Creates files at the path of the store, durably. What the disk refuses is left out.
 pub(super) fn leave_files(world: &SimWorld) {
     let disk = world.disk.mount();
     let left = NAMES.iter().filter(|name| leave(&*disk, name).is_ok());

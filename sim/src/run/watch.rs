@@ -1,11 +1,11 @@
 //! An observer of a run: every step of every task, in one order with the recorded events.
 //!
 //! Job: what reports need beyond the history: the interleaving, and when something happened that is no event
-//! (a fault, a version that was published). Not its job: a part in the run (INV-WATCH-1 of
+//! (a fault, a version that was published). Not its job: to influence the run (INV-WATCH-1 of
 //! `stormproof_rt_shuttle`).
 //!
-//! Time here is finer than that of the history: it goes on with each step and with each point in the order of
-//! the history, so that no two of them share one.
+//! Time here is finer than that of the history: it advances with each step and with each point in the order
+//! of the history, so that no two of them share a time.
 
 use std::collections::BTreeMap;
 
@@ -31,8 +31,8 @@ pub struct Watched {
     pub steps: Vec<WatchedStep>,
     /// What was published and what was durable, whenever either changed, in order.
     pub frontier: Vec<WatchedFrontier>,
-    /// When each operation of a disk was asked for, and by whom: the step before it. By number and file, as
-    /// the small databases beside the store have disks of their own, which count for themselves.
+    /// The step before each operation of a disk: when it was asked for, and by which task. By number and
+    /// file, as the small databases beside the store have disks that count for themselves.
     pub operations: BTreeMap<(u64, String), usize>,
     /// How many steps there were when each life began.
     pub lives: Vec<usize>,
@@ -62,9 +62,9 @@ pub struct WatchedFrontier {
     pub steps: usize,
     /// The last point in the order of the history before.
     pub after: Time,
-    /// The newest version that a new transaction sees; `None` before the first look.
+    /// The newest version that a new transaction sees; `None` before it is first known.
     pub published: Option<u64>,
-    /// The newest version that a crash can't take back; `None` before the first look.
+    /// The newest version that survives a crash; `None` before it is first known.
     pub durable: Option<u64>,
 }
 
@@ -79,7 +79,7 @@ impl Onlooker {
         seen.lives.push(steps);
     }
 
-    /// The disk is asked for an operation.
+    /// Notes that the disk is asked for an operation.
     pub(super) fn operation(&self, operation: &Operation) {
         let mut seen = self.seen.lock();
         let step = seen.steps.len().saturating_sub(1);

@@ -1,4 +1,4 @@
-//! What outlives executions: the disk, the clocks, the entropy, and everything that was written down.
+//! What outlives executions: the disk, the clocks, the entropy, and everything that was recorded.
 //!
 //! Job: one [`SimWorld`] per run; lives come and go in it.
 //! INV-WORLD-1: none of its locks is held across a scheduling point, since a life may end at any.
@@ -27,14 +27,13 @@ use crate::plan::{CrashAt, Plan};
 pub struct SimWorld {
     /// The history.
     pub recorder: Recorder,
-    /// What workloads want to remember.
+    /// What clients note beside the history.
     pub notebook: Notebook,
     /// Files.
     pub disk: SimDisk,
     /// Wall time.
     pub clock: SimClock,
-    /// Time as clients have it: their looking at a clock is no scheduling point, as each call of the store
-    /// has some.
+    /// Time as clients see it: reading it is no scheduling point, as each call of the store has some.
     pub client_time: ClientTime,
     /// Random bits.
     pub entropy: Arc<WorldEntropy>,
@@ -80,9 +79,9 @@ impl Phase {
 /// Why a store could not be opened, or closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// In the store's words.
+    /// The store's error message.
     pub words: String,
-    /// Whether it wants space, and nothing else.
+    /// Whether it only asks for space.
     pub wants_space: bool,
 }
 
@@ -106,7 +105,7 @@ fn wants_space(error: &Error) -> bool {
     }
 }
 
-/// What is going on in the current life.
+/// The state of the current life.
 #[derive(Clone, Debug, Default)]
 pub struct Now {
     /// What the store is doing.
@@ -125,16 +124,16 @@ pub struct Now {
     pub visitors: Visitors,
     /// What recovery did, in words.
     pub recovery: Vec<String>,
-    /// What the inspector saw after opening, and after the last client: whole states.
+    /// The whole states that the inspector read after opening, and after the last client.
     pub states: Vec<Contents>,
 }
 
 /// What others did at the path of the store.
 #[derive(Clone, Debug, Default)]
 pub struct Visitors {
-    /// Files of theirs that must be there.
+    /// Foreign files that must be there.
     pub files: Vec<&'static str>,
-    /// How often a second one tried to open the store.
+    /// How often a second opener tried to open the store.
     pub looked: u64,
     /// What must not have happened.
     pub trouble: Option<String>,
@@ -197,13 +196,13 @@ impl SimWorld {
         disk
     }
 
-    /// The power goes out.
+    /// Cuts the power.
     pub fn cut_power(&self) {
         self.disk.cut_power();
         self.siblings.lock().disks.values().for_each(SimDisk::cut_power);
     }
 
-    /// The power comes back; `odds` and `seed` decide what has survived.
+    /// Restores the power; `odds` and `seed` decide what has survived.
     pub fn restore_power(&self, odds: &CrashOdds, seed: u64) {
         self.disk.restore_power(odds, seed);
         for (number, disk) in (1..).zip(self.siblings.lock().disks.values()) {
@@ -211,7 +210,7 @@ impl SimWorld {
         }
     }
 
-    /// A life begins, which ends at `crash`.
+    /// Begins a life, which ends at `crash`.
     pub fn begin_life(&self, crash: Option<CrashAt>) {
         self.hook.begin_life(crash);
         if let Some(onlooker) = &self.onlooker {
@@ -229,19 +228,19 @@ impl SimWorld {
         self.onlooker.as_ref().map(|onlooker| onlooker.take()).unwrap_or_default()
     }
 
-    /// Notes that the store does something else now.
+    /// Notes what the store is doing from now on.
     pub fn enter(&self, phase: Phase) {
         self.now.lock().phase = phase;
     }
 
-    /// Leaves so much room on the disk from now on.
+    /// Limits the room on the disk from now on.
     pub fn leave_room(&self, bytes: Option<u64>) {
         self.disk.set_capacity(bytes.map(|bytes| self.disk.used().saturating_add(bytes)));
         self.note(|now| now.cramped |= bytes.is_some());
     }
 
-    /// Counts what comes of a life: events of its history, and waits for the disk. A program may try the same
-    /// transaction for ever: what comes of it, it does on the disk.
+    /// Counts the progress of a life: events of its history, and waits for the disk. A program may retry the
+    /// same transaction for ever, so for programs only items and the disk count.
     pub fn progress(&self, is_program: bool) -> u64 {
         let waits = self.hook.progress();
         if is_program {
@@ -256,13 +255,13 @@ impl SimWorld {
         change(&mut self.now.lock())
     }
 
-    /// What was known of the life that has ended; the next one starts afresh.
+    /// Takes what was known of the life that has ended; the next one starts empty.
     pub fn take_now(&self) -> Now {
         std::mem::take(&mut self.now.lock())
     }
 }
 
-/// Random bits, each draw of which goes into the digest of the life.
+/// Random bits; each draw goes into the digest of the life.
 #[derive(Debug)]
 pub struct WorldEntropy {
     bits: SimEntropy,
@@ -277,15 +276,15 @@ impl Entropy for WorldEntropy {
     }
 }
 
-/// Time as clients have it.
+/// Time as clients see it.
 #[derive(Debug)]
 pub struct ClientTime {
     pub(super) clock: SimClock,
     recorder: Recorder,
 }
 
-/// So long, at most, nothing is heard of a client that sleeps: the store works in the background meanwhile,
-/// and who waits for what makes no progress.
+/// The longest that a client sleeps without an event: the store works in the background meanwhile, and the
+/// livelock bound must not take that for a lack of progress.
 const UNHEARD: Duration = Duration::from_millis(20);
 
 impl Environment for ClientTime {

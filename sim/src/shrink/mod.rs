@@ -1,17 +1,16 @@
-//! Makes a failing plan small: clients, transactions, operations, lives, faults, crashes, engine options and
+//! Reduces a failing plan: clients, transactions, operations, lives, faults, crashes, engine options and
 //! switches, all together.
 //!
 //! Job: the smallest plan found within the budget that still fails in the same way: the same invariant and
-//! the same class, not the same text. A smaller plan runs along other paths, so where one no longer fails,
-//! the power is cut a little elsewhere and other schedules are searched; the best so far is always at hand.
-//! Round by round more is tried for each plan, so that what is easy to leave out is gone before much is spent
-//! on the rest.
+//! the same class, not the same text. A smaller plan is scheduled differently, so where one no longer fails,
+//! other crash points and other schedules are tried; the best plan so far is always at hand. Round by round
+//! more is tried for each plan, so that what is easy to leave out is gone before much is spent on the rest.
 //!
 //! Source: delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE
 //! TSE 2002) for lists; the order of passes, coarse before fine and structure before schedule, is our own.
 //!
 //! INV-SHRINK-1: the result fails in the same way when it is replayed, since it was run that way.
-//! INV-SHRINK-2: where it is a deliberate bug that fails it, it holds without that.
+//! INV-SHRINK-2: where a deliberate bug makes it fail, it holds without that bug.
 
 mod move_crash_points;
 mod names;
@@ -25,15 +24,14 @@ use crate::registry::Registry;
 use crate::run::{Run, RunError, run_while};
 use crate::trace::explicit;
 
-/// How much to spend.
+/// The budget of a reduction.
 #[derive(Clone, Debug)]
 pub struct Budget {
     /// The most runs.
     pub runs: u64,
-    /// Other schedules and crash points that are tried, in the end, for a plan that no longer fails with
-    /// those it has.
+    /// The most other schedules and crash points that are tried for a plan that no longer fails with its own.
     pub schedules: u64,
-    /// Gives up the run under way as well: one of a large plan may take longer than the time there is.
+    /// Cancels the run under way as well: one of a large plan may take longer than the time that is left.
     pub cancel: Option<Cancel>,
 }
 
@@ -43,7 +41,7 @@ impl Default for Budget {
     }
 }
 
-/// What shrinking came to.
+/// The result of a reduction.
 #[derive(Debug)]
 pub struct Shrunk {
     /// The smallest plan that fails in the same way.
@@ -88,8 +86,8 @@ pub fn shrink(
     for round in 0.. {
         search.effort = EFFORTS.get(round).copied().unwrap_or(u64::MAX).min(schedules);
         let before = search.cost();
-        // What a person reads last, the switches, must not be left as it was because everything else came
-        // first.
+        // The switches are reduced last, and must not be left as they were because everything else took all
+        // runs.
         search.reserve = search.budget.runs / 3;
         passes::structure(&mut search);
         search.reserve = 0;
@@ -106,10 +104,10 @@ pub fn shrink(
     Some(Shrunk { before: plan.size(), after: best.size(), plan: best, run, finding, runs })
 }
 
-/// Transactions of a plan that is cut to the beginning of what its clients do before anything else.
+/// The number of transactions from which on a plan is first cut to the beginning of what its clients do.
 const LARGE: usize = 400;
 
-/// Schedules that are tried for such a beginning.
+/// How many schedules are tried for such a beginning.
 const BEGINNINGS: u64 = 12;
 
 /// Returns the actions of the client that does most.
@@ -117,7 +115,8 @@ fn longest(plan: &Plan) -> usize {
     plan.workload.clients.iter().map(|client| client.actions.len()).max().unwrap_or(0)
 }
 
-/// What is tried for a plan that no longer fails, round by round; then all of it.
+/// How many other schedules are tried for a plan that no longer fails, round by round; in the last round, all
+/// that the budget has.
 const EFFORTS: [u64; 3] = [1, 4, 12];
 
 /// A search for smaller plans.
@@ -136,9 +135,9 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Begins with the plan made explicit, or as it is if that does not fail.
+    /// Begins with the plan made explicit, or as it is if the explicit one does not fail.
     ///
-    /// Of a large plan, whose every run is slow, a small part comes first: most of them fail with a few
+    /// Of a large plan, whose runs are slow, a small part is tried first: most large plans fail with a few
     /// transactions of each client too, under one schedule or another.
     fn start(&mut self, plan: &Plan, failed: &Run) -> Option<()> {
         if plan.size().transactions > LARGE {
@@ -216,7 +215,7 @@ impl Search<'_> {
         false
     }
 
-    /// Takes another schedule of one life, if it fails in the same way with at most half the switches.
+    /// Takes another schedule of one life if the plan fails in the same way with at most half the switches.
     fn try_fewer(&mut self, life: usize, attempt: u64) -> bool {
         let mut other = self.plan().clone();
         let before = other.lives[life].switches();
@@ -261,8 +260,8 @@ impl Search<'_> {
         (same && self.holds_without_its_bug(plan)).then_some(failed)
     }
 
-    /// Returns whether a plan with deliberate bugs fails for them alone: leaving steps out can make nonsense
-    /// of what a workload says of its numbers.
+    /// Returns whether a plan with deliberate bugs holds without them: if it does not, steps were left out
+    /// that the workload's own invariant needs.
     fn holds_without_its_bug(&mut self, plan: &Plan) -> bool {
         if plan.mutants.is_empty() {
             return true;
@@ -274,7 +273,7 @@ impl Search<'_> {
     }
 }
 
-/// Returns what a person has to read: structure weighs more than switches.
+/// Returns how much a person has to read: structure weighs more than switches.
 fn cost(plan: &Plan) -> u64 {
     let size = plan.size();
     let random =

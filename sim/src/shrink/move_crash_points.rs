@@ -1,12 +1,12 @@
-//! The same plan with the power cut elsewhere.
+//! Variants of a plan with other crash points.
 //!
-//! Crash points count operations, and a plan that does less comes to fewer of them: what was torn before is
-//! not even written at the same count. A plan that lost its failure in this way often has it again a few
-//! operations earlier, or when something else of the same unsynced data survives.
+//! Crash points count operations, and a smaller plan has fewer of them: the crash now comes too late, or
+//! tears another write. A plan that lost its failure in this way often fails again with a crash a few
+//! operations earlier, or when another part of the same unsynced data survives.
 
 use crate::plan::{CrashAt, Plan};
 
-/// Returns the plan with its `attempt`-th other crash points; nothing if it has no crash.
+/// Returns the plan with other crash points, the `attempt`-th variant; `None` if it has no crash.
 pub(super) fn moved(plan: &Plan, attempt: u64) -> Option<Plan> {
     plan.lives.iter().find(|life| life.crash.is_some())?;
     let mut plan = plan.clone();
@@ -19,12 +19,12 @@ pub(super) fn moved(plan: &Plan, attempt: u64) -> Option<Plan> {
         };
         *count = earlier(*count, attempt);
     }
-    // What survives is drawn anew as well, but for the first attempt.
+    // From the second attempt on, what survives is drawn anew as well.
     plan.disk_seed = plan.disk_seed.wrapping_add(attempt << 32);
     Some(plan)
 }
 
-/// Returns one less, two, four; half of it, a quarter, and so on.
+/// Returns an earlier count: by one, two, four; then half of it, a quarter, and so on.
 fn earlier(count: u64, attempt: u64) -> u64 {
     let step = attempt / 2;
     let moved = if attempt.is_multiple_of(2) {

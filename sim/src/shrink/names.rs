@@ -1,8 +1,8 @@
-//! Short names for what is left: clients from 2 on, keys a, b, c.
+//! Gives short names to what is left: clients from 2 on, keys a, b, c.
 //!
 //! Job: rename wherever the failure does not depend on the name. A workload's own invariant knows its keys by
 //! their names and clients by their numbers; there the old ones stay. Names are changed in the text of the
-//! plan, so that switches, which name tasks after their clients, go along.
+//! plan, so that switches, which name tasks after their clients, are renamed too.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::Search;
 use crate::plan::Plan;
 use crate::task_names::client;
 
-/// Renames clients and keys, each as far as the failure stays.
+/// Renames clients and keys, each as long as the plan still fails.
 pub(super) fn rename(search: &mut Search<'_>) {
     attempt(search, clients_in_order);
     let keys = keys_of(search.plan());
@@ -55,7 +55,7 @@ fn clients_in_order(plan: &Plan) -> Option<Plan> {
 /// Fields of steps that hold a whole key, or the name of a list, stream or machine.
 const KEY_FIELDS: &[&str] = &["key", "from", "to", "list", "stream", "machine", "accounts"];
 
-/// Returns all names, in the order in which the programs come to them.
+/// Returns all names, in the order in which the programs use them.
 fn keys_of(plan: &Plan) -> Vec<String> {
     let mut keys = Vec::new();
     let mut known = BTreeSet::new();
@@ -85,7 +85,7 @@ fn with_keys(plan: &Plan, keys: &[String], which: std::ops::Range<usize>) -> Opt
     Some(renamed)
 }
 
-/// Returns the plan with every text for which `change` gives another one. It is told the field that holds the
+/// Returns the plan with every text that `change` replaces; it gets the field that holds the text, and the
 /// text.
 fn rewritten(plan: &Plan, mut change: impl FnMut(&str, &str) -> Option<String>) -> Option<Plan> {
     let mut value = serde_json::to_value(plan).ok()?;
@@ -102,7 +102,8 @@ fn rewrite(value: &mut Value, field: &str, change: &mut dyn FnMut(&str, &str) ->
         }
         Value::Array(items) => items.iter_mut().for_each(|item| rewrite(item, field, change)),
         Value::Object(fields) => {
-            // In the order of the names: that in which a step is written is not kept.
+            // In the order of the fields' names: JSON objects do not keep the order in which a step is
+            // written.
             fields.iter_mut().for_each(|(name, item)| rewrite(item, name, change));
         }
         _ => {}

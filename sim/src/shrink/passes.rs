@@ -7,7 +7,7 @@ use stormproof_workloads::plan::{Action, Client, Payload, Step};
 use super::Search;
 use crate::plan::{CrashAt, DurabilityPlan, Ending, LifePlan, Plan, StrategyPlan};
 
-/// Less of everything that is there.
+/// Reduces structure: lives, clients, actions, steps, faults, options and values.
 pub(super) fn structure(search: &mut Search<'_>) {
     // As long as only every n-th commit collects old versions, none of those commits can be left out.
     attempt(search, |plan| plan.engine.collect_every = 1);
@@ -22,7 +22,7 @@ pub(super) fn structure(search: &mut Search<'_>) {
     counts(search);
 }
 
-/// Less of what happens between it.
+/// Reduces the schedule: switches and crash points.
 pub(super) fn schedule(search: &mut Search<'_>) {
     simpler(search);
     switches(search);
@@ -64,7 +64,7 @@ fn faults(search: &mut Search<'_>) {
     list(search, |plan| &mut plan.disk.faults.exact);
 }
 
-/// Everything that only makes noise, life by life.
+/// Takes out what only makes noise, life by life.
 fn noise(search: &mut Search<'_>) {
     attempt(search, |plan| plan.clock = ClockPlan { start_ms: plan.clock.start_ms, ..ClockPlan::default() });
     for number in 0..search.plan().lives.len() {
@@ -114,7 +114,7 @@ fn values(search: &mut Search<'_>) {
     }
 }
 
-/// Fewer keys in every group of keys: all at once, as those who write one have to agree.
+/// Reduces the number of keys in every group of keys: all groups at once, as their writers have to agree.
 fn counts(search: &mut Search<'_>) {
     for most in [2, 8] {
         attempt(search, |plan| {
@@ -143,8 +143,8 @@ fn small_values(step: &mut Step) {
     }
 }
 
-/// Another schedule with far fewer switches, where there are many: taking them out one by one would cost a
-/// run for each.
+/// Tries other schedules with far fewer switches, where there are many: taking them out one by one would cost
+/// a run for each.
 fn simpler(search: &mut Search<'_>) {
     for number in 0..search.plan().lives.len() {
         for tried in 0..SIMPLER_SCHEDULES {
@@ -157,13 +157,13 @@ fn simpler(search: &mut Search<'_>) {
     }
 }
 
-/// More switches than this are worth looking for another schedule.
+/// The number of switches above which another schedule is searched for.
 const SWITCHES_MANY: usize = 24;
 
-/// How many are looked at.
+/// How many schedules are tried.
 const SIMPLER_SCHEDULES: u64 = 48;
 
-/// Fewer switches: whatever is not forced goes on without preemption.
+/// Takes out forced switches: without one, the running task goes on without preemption.
 fn switches(search: &mut Search<'_>) {
     for number in 0..search.plan().lives.len() {
         if !matches!(search.plan().lives[number].strategy, StrategyPlan::Directed { .. }) {
@@ -184,7 +184,7 @@ fn switches(search: &mut Search<'_>) {
     }
 }
 
-/// A crash at an operation of the disk survives changes of the code better than one at a step.
+/// Turns crashes at steps into crashes at operations of the disk: those survive changes of the code better.
 fn crash_points(search: &mut Search<'_>) {
     for number in 0..search.plan().lives.len() {
         let Some(CrashAt::Step(_)) = search.plan().lives[number].crash else { continue };
@@ -240,12 +240,12 @@ fn attempt_exactly(search: &mut Search<'_>, change: impl FnOnce(&mut Plan)) -> b
     candidate != *search.plan() && search.try_exactly(&candidate)
 }
 
-/// Delta debugging of one list in the plan; schedules are searched for again.
+/// Reduces one list in the plan by delta debugging; other schedules are tried for each candidate.
 fn list<T>(search: &mut Search<'_>, items: impl Fn(&mut Plan) -> &mut Vec<T>) {
     reduce(search, items, Search::try_plan);
 }
 
-/// The same under the very schedule.
+/// Does the same, but tries no other schedules.
 fn list_exactly<T>(search: &mut Search<'_>, items: impl Fn(&mut Plan) -> &mut Vec<T>) {
     reduce(search, items, Search::try_exactly);
 }

@@ -1,4 +1,4 @@
-//! The engine as a store, twice from one source: simulated and real.
+//! The engine as a store, compiled twice from one source: simulated and real.
 
 pub mod real;
 pub mod simulated;

@@ -6,7 +6,7 @@ use stormproof as engine;
 /// process only, and lives on the real engine are processes.
 const RETENTION: bool = false;
 
-#[path = "adapter.rs"]
+#[path = "adapter/mod.rs"]
 mod adapter;
 
 pub use adapter::{EngineStore, Siblings, builder};

@@ -9,7 +9,7 @@ const RETENTION: bool = true;
     clippy::duplicate_mod,
     reason = "one source for both engines, whose types differ and whose interfaces do not"
 )]
-#[path = "adapter.rs"]
+#[path = "adapter/mod.rs"]
 mod adapter;
 
 pub use adapter::{EngineStore, Siblings, builder};

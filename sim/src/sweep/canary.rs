@@ -10,11 +10,10 @@ use super::message::CanaryLine;
 use super::results::ResultsWriter;
 use super::seeds::{SeedSource, Shard};
 
-/// The bug that is searched for unless another one is named: write conflicts go unnoticed. Found within ten
-/// seeds.
+/// The bug that is searched for by default: write conflicts go unnoticed. Found within ten seeds.
 pub const CANARY: &str = "SkipWriteValidation";
 
-/// Seeds that the search may take.
+/// The most seeds that the search may take.
 const SEEDS_MAX: u64 = 100;
 
 /// Searches for `mutant`. `settings` says how workers are run; its worker must run seeds with the mutant.

@@ -1,6 +1,6 @@
 //! Runs a campaign: hands out batches, reads results, renews workers, and stops.
 //!
-//! Real threads and real time, from the production runtime: nothing in here is simulated.
+//! Uses real threads and real time, from the production runtime: nothing in here is simulated.
 
 use std::io::{self, BufRead, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -17,11 +17,11 @@ use super::result::CampaignResult;
 use super::results::ResultsWriter;
 use super::seeds::SeedSource;
 
-/// How long a batch should take: long enough that messages cost nothing, short enough to stop quickly.
+/// How long a batch should take: long enough that messages cost little, short enough to stop quickly.
 const BATCH_TARGET: Duration = Duration::from_millis(60);
 const BATCH_MAX: usize = 256;
 
-/// How long workers may go on with what they have when a signal ends the campaign: seeds that take longer are
+/// How long workers may go on with their batches when a signal ends the campaign: seeds that take longer are
 /// not run.
 const INTERRUPT_GRACE: Duration = Duration::from_secs(2);
 
@@ -46,14 +46,14 @@ pub struct Sweep {
     pub silence_max: Duration,
     /// Set from outside to end it early.
     pub interrupt: Arc<AtomicBool>,
-    /// Digests of an earlier sweep: a seed whose digest is another one now has failed.
+    /// Digests of an earlier sweep: a seed whose digest has changed has failed.
     pub against: Expected,
 }
 
 /// A campaign that has run.
 #[derive(Debug)]
 pub struct Swept {
-    /// What came of it, but for its end.
+    /// Its result, without its end.
     pub result: CampaignResult,
     /// How it ended: to be written last, once examples are.
     pub end: EndLine,
@@ -210,7 +210,7 @@ struct Worker {
     seeds: u64,
 }
 
-/// The worker is gone, or writes what can't be read.
+/// The worker is gone, or has written something unreadable.
 struct WorkerLost;
 
 impl Coordinator {
@@ -240,7 +240,8 @@ impl Coordinator {
                     let why = self.reap(index)?;
                     let mut ledger = self.ledger.lock();
                     let mut left = batch.get(answered..).unwrap_or_default();
-                    // A worker that was killed for a signal's sake says nothing about the seed that it had.
+                    // A worker that was killed after a signal proves nothing about the seed that it was
+                    // running.
                     if let Some((&seed, others)) = left.split_first()
                         && !self.sweep.interrupt.load(Ordering::SeqCst)
                     {
@@ -273,7 +274,7 @@ impl Coordinator {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        // Ctrl-C is for the coordinator, which lets workers finish what they have.
+        // Ctrl-C is for the coordinator, which lets workers finish their batches.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn()?;

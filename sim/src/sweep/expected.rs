@@ -28,7 +28,7 @@ struct SeedDigest {
 pub struct Expected(HashMap<u64, DigestValue, FixedState>);
 
 impl Expected {
-    /// From what `sweep --out` wrote.
+    /// Reads the digests from what `sweep --out` wrote.
     ///
     /// # Errors
     /// When a line can't be read, or was not written by a sweep.
@@ -54,7 +54,7 @@ impl Expected {
         self.0.is_empty()
     }
 
-    /// Notes in the line if its digest was another one then.
+    /// Marks the line as failed if its digest has changed.
     pub(super) fn judge(&self, line: &mut SeedLine) {
         if let Some(then) = self.0.get(&line.seed)
             && *then != line.digest

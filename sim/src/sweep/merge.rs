@@ -1,7 +1,7 @@
-//! Merges the results of shards, and says what is missing of the campaign that they are parts of.
+//! Merges the results of shards, and reports what is missing of their campaign.
 //!
 //! INV-MERGE-1: a merged campaign holds only if every shard of it is there once, whole, and of the same code,
-//! seeds and options. What is not so is named, and counts as no evidence.
+//! seeds and options. Any other file is reported, and is no evidence.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use super::seeds::Shard;
 /// Shards of a campaign, added up.
 #[derive(Clone, Debug, Default)]
 pub struct Merged {
-    /// What they found together.
+    /// Their common result.
     pub result: CampaignResult,
     /// Why they are not the whole campaign, in words; empty if they are.
     pub problems: Vec<String>,
@@ -22,7 +22,7 @@ pub struct Merged {
     pub shards: BTreeMap<Shard, String>,
 }
 
-/// What a file says of itself, beside its seeds.
+/// What a file tells of its campaign, apart from its seeds.
 #[derive(Default)]
 struct Frame {
     lines: u64,
@@ -100,7 +100,7 @@ impl Merged {
         Ok(campaigns)
     }
 
-    /// Adds a file. One that is no part of the campaign is named, and adds nothing.
+    /// Adds a file. One that is no part of the campaign is reported as a problem, and adds nothing.
     fn add(&mut self, file: &str) -> Result<(), ResultsError> {
         let frame = Frame::read(Path::new(file))?;
         let Some(start) = &frame.start else {

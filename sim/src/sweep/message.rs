@@ -46,7 +46,7 @@ pub enum Message {
 pub struct StartLine {
     /// [`FORMAT`].
     pub format: u32,
-    /// The code.
+    /// The build of the code.
     pub build: BuildId,
     /// The seeds of the whole campaign.
     pub seeds: Seeds,
@@ -68,7 +68,7 @@ pub struct StartLine {
 pub enum Seeds {
     /// These.
     Set(SeedSet),
-    /// All from this one on, as far as time allows.
+    /// All from this one on, as many as time allows.
     From(u64),
 }
 
@@ -128,9 +128,9 @@ pub struct ExampleLine {
 pub struct SeedLine {
     /// The seed.
     pub seed: u64,
-    /// Of the whole trace.
+    /// The digest of the whole run.
     pub digest: DigestValue,
-    /// Of the switches only.
+    /// The digest of the switches only.
     pub interleaving: DigestValue,
     /// The workload.
     #[serde(default, skip_serializing_if = "String::is_empty")]

@@ -1,8 +1,8 @@
 //! Campaigns: many seeds, in worker processes, added up.
 //!
 //! A coordinator hands batches of seeds to workers, which are child processes of the same binary: a worker
-//! that dies takes one seed with it, which is reported, and workers are renewed before what crashed lives
-//! leak adds up. What comes back are [`message::Message`]s, the same lines that `--out` writes and
+//! that dies takes one seed with it, which is reported, and workers are renewed before the memory that
+//! crashed lives leak adds up. They answer with [`message::Message`]s, the same lines that `--out` writes and
 //! `stormproof report` merges.
 //!
 //! INV-SWEEP-1: what a campaign found depends on its seeds and options only, not on the number of workers.

@@ -17,9 +17,9 @@ const EXAMPLES_MAX: usize = 100;
 /// Failures of one kind.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FailureGroup {
-    /// Seeds that failed so.
+    /// How many seeds failed in this way.
     pub count: u64,
-    /// Those with the lowest seeds, sorted by seed.
+    /// The failures with the lowest seeds, sorted by seed.
     pub examples: Vec<FailedSeed>,
 }
 

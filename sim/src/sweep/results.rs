@@ -14,9 +14,10 @@ use super::message::{FORMAT, Message};
 /// Lines reach the file after at most this time, so that a killed campaign leaves nearly all that it found.
 const FLUSH_EVERY: Duration = Duration::from_millis(500);
 
-/// Writes results; nowhere, if there is no file.
+/// Writes results to a file, or discards them if there is none.
 ///
-/// After an error it writes no more and keeps the reason: what was found must not be lost with the file.
+/// After an error it writes no more and keeps the reason: the campaign goes on, so that what it finds is not
+/// lost with the file.
 #[derive(Clone, Debug)]
 pub struct ResultsWriter(Arc<Mutex<Sink>>);
 
@@ -28,12 +29,12 @@ struct Sink {
 }
 
 impl ResultsWriter {
-    /// Writes nowhere.
+    /// Creates a writer that discards everything.
     pub fn nowhere() -> Self {
         Self::to(None)
     }
 
-    /// Writes to a new file.
+    /// Creates a writer to a new file.
     ///
     /// # Errors
     /// When the file can't be created.
@@ -66,7 +67,7 @@ impl ResultsWriter {
         }
     }
 
-    /// Returns why it writes no more, if it does not.
+    /// Returns the error after which it writes no more, if there was one.
     pub fn error(&self) -> Option<String> {
         self.0.lock().error.clone()
     }
@@ -146,13 +147,13 @@ pub fn read_results(path: &Path, mut each: impl FnMut(Message)) -> Result<bool, 
     Ok(false)
 }
 
-/// Results of format 1 had no first line to say so.
+/// Checks the format by the first line; results of format 1 do not name it.
 fn check_format(path: &Path, first: &str) -> Result<(), ResultsError> {
     let is_old = ["{\"seed\":", "{\"batch\":"].iter().any(|old| first.starts_with(old));
     let found = match serde_json::from_str::<AnyStart>(first) {
         Ok(AnyStart { start: Some(start) }) => start.format,
         Ok(AnyStart { start: None }) if is_old => 1,
-        // Something else altogether, or torn: the line itself says what is wrong with it.
+        // Something else altogether, or torn: parsing the line reports what is wrong with it.
         _ => FORMAT,
     };
     if found == FORMAT { Ok(()) } else { Err(ResultsError::Format { path: path.to_owned(), found }) }

@@ -32,7 +32,7 @@ impl SeedSet {
         self.0.is_empty()
     }
 
-    /// Joins ranges that overlap or touch.
+    /// Creates a set of ranges; those that overlap or touch are joined.
     fn of(mut ranges: Vec<SeedRange>) -> Self {
         ranges.sort_unstable_by_key(|range| range.start);
         let mut joined: Vec<SeedRange> = Vec::with_capacity(ranges.len());
@@ -107,7 +107,7 @@ impl TryFrom<String> for SeedSet {
     }
 }
 
-/// Part `index` of `count` parts of the seeds: every `count`-th seed, from that with number `index` on.
+/// Part `index` of `count` parts of the seeds: every `count`-th seed, beginning with the one at `index`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Shard {
@@ -159,7 +159,7 @@ impl TryFrom<String> for Shard {
 pub struct SeedSource {
     /// What is left, first range last.
     ranges: Vec<SeedRange>,
-    /// How many seeds of other shards come before the next one of this.
+    /// How many seeds of other shards come before the next seed of this one.
     skip: u64,
     step: u64,
     is_endless: bool,
@@ -185,12 +185,12 @@ impl SeedSource {
         }
     }
 
-    /// Without end, from `start` on.
+    /// Creates a source without end, from `start` on.
     pub fn from(start: u64, shard: Shard) -> Self {
         Self { is_endless: true, ..Self::of_range(start, u64::MAX, shard) }
     }
 
-    /// Up to `count` seeds that were not handed out before; none when there are no more.
+    /// Takes up to `count` seeds; none when there are no more.
     pub fn take(&mut self, count: usize) -> Vec<u64> {
         let mut seeds = Vec::with_capacity(count);
         while seeds.len() < count {
@@ -202,7 +202,7 @@ impl SeedSource {
         seeds
     }
 
-    /// Takes back what was handed out and not run.
+    /// Takes back seeds that were handed out and not run.
     pub fn give_back(&mut self, seeds: &[u64]) {
         self.returned.extend(seeds.iter().rev());
     }

@@ -33,7 +33,7 @@ pub fn serve(
     Ok(())
 }
 
-/// Runs a seed as a part of a campaign, twice if `twice` or if it belongs to the sample that is compared.
+/// Runs a seed of a campaign, twice if `twice` is set or if it belongs to the sample that is compared.
 pub fn seed_line(runner: &SeedRunner, seed: Seed, twice: bool) -> (SeedLine, Stats) {
     let (plan, draws) = runner.plan(seed);
     let mut line = SeedLine {
@@ -49,7 +49,7 @@ pub fn seed_line(runner: &SeedRunner, seed: Seed, twice: bool) -> (SeedLine, Sta
         Ok(run) => run,
         Err(error) => {
             line.failed = Some(error.to_string());
-            // A run without a verdict has no interleaving: its plan tells it apart from others.
+            // A run without a verdict has no digests: that of its plan stands for them.
             line.digest = plan.digest();
             line.interleaving = line.digest;
             return (line, Stats { seeds: 1, ..Stats::default() });
@@ -83,7 +83,7 @@ fn write_line(output: &mut impl Write, message: &Message) -> io::Result<()> {
     output.flush()
 }
 
-/// Resident memory of this process; 0 where the system does not say.
+/// Returns the resident memory of this process, in KiB; 0 where it is not known.
 pub(crate) fn rss_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

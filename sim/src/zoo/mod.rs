@@ -1,8 +1,8 @@
 //! The zoo: deliberate bugs of the engine, and whether they are found.
 //!
 //! Job: for every mutant, how many seeds and how long it takes until a sweep finds it, from several starts;
-//! the invariants that catch it, and the size of its shrunk trace. Power is a figure, not a feeling:
-//! [`power`] compares strategies by it, and finds the weights with which all of them together do best.
+//! the invariants that catch it, and the size of its shrunk trace. [`power`] compares strategies by how often
+//! they find mutants, and computes the weights with which all of them together do best.
 
 pub mod power;
 
@@ -47,7 +47,7 @@ pub struct MutantReport {
     pub found_seconds: Vec<f64>,
     /// Seeds that all searches together have run.
     pub seeds: u64,
-    /// The failures that it showed as, each once.
+    /// The kinds of failure by which it was caught, each once.
     pub caught_as: Vec<Identity>,
     /// The first seed that found it.
     pub seed: Option<u64>,

@@ -3,7 +3,7 @@
 //! Seeds are independent, so a strategy finds a mutant in each of them with some chance: estimated as
 //! detections over seeds run, searches that found nothing included. A mixture finds it with the mixture of
 //! those chances. The weights are those that make the mean logarithm of these chances as large as can be: so
-//! no mutant counts for more because it is easy, and one that only a single strategy finds has its say.
+//! no mutant counts for more because it is easy, and one that only a single strategy finds counts as much.
 //!
 //! Source: the maximum of such a sum over mixtures is found by expectation and maximisation (Dempster, Laird
 //! and Rubin, "Maximum Likelihood from Incomplete Data via the EM Algorithm", JRSS B 1977).

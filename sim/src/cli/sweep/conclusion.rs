@@ -58,7 +58,7 @@ pub(super) fn conclude(
             terminal.print(&format!("\n{}\n", wrap(&text, terminal.width(), 2)));
         }
     }
-    // After what was found: a file that can't be written must not take a violation with it.
+    // After the findings: a file that can't be written must not hide a violation.
     for why in &unwritten {
         terminal.warn(&format!("error: {why}"));
     }
@@ -72,7 +72,7 @@ pub(super) fn conclude(
     Ok(signals.exit(exit))
 }
 
-/// Returns how a campaign ends: what was violated is violated, whatever else is to be said of it.
+/// Returns the exit of a campaign: a violation takes precedence over everything else.
 fn exit_of(result: &CampaignResult, doubts: &[String]) -> Exit {
     match () {
         () if result.failing > 0 => Exit::Violated,

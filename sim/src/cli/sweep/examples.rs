@@ -31,11 +31,11 @@ const SHRINK_RUNS: u64 = 600;
 const SHRINK_EACH: Duration = Duration::from_secs(5);
 const SHRINK_ALL: Duration = Duration::from_secs(20);
 
-/// After a signal, traces are begun for this long: who sent it waits a while, and then kills.
+/// After a signal, traces are begun for this long only: its sender often kills the process a little later.
 const INTERRUPT_GRACE: Duration = Duration::from_secs(3);
 
 /// Runs an example of each kind of failure again, writes its trace, and shrinks it. Returns what could not be
-/// written, in words: a violation must be told all the same.
+/// written, in words, and no error: violations must be reported all the same.
 pub(super) fn write_examples(
     arguments: &Arguments,
     folder: &Path,

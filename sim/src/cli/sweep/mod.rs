@@ -96,7 +96,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(120);
 
 /// Runs as a worker process.
 pub(super) fn work(arguments: WorkerArguments, registry: Registry) -> Done {
-    // A signal to the whole group is the coordinator's: it ends its workers by closing their input.
+    // A signal to the whole process group is for the coordinator, which ends its workers by closing their
+    // input.
     Signals::ignore();
     let options: Options = serde_json::from_str(&arguments.options).map_err(Failure::usage)?;
     let runner = SeedRunner::new(registry, options)?;
@@ -109,7 +110,7 @@ pub(super) fn work(arguments: WorkerArguments, registry: Registry) -> Done {
 
 pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Terminal) -> Done {
     let runner = SeedRunner::new(registry.clone(), arguments.options.clone())?;
-    // What is wrong must be said before the sweep, not after hours of it.
+    // Wrong options must be reported before the sweep, not after hours of it.
     arguments.rendering.check_campaign()?;
     let failures = arguments.failures.clone().unwrap_or_else(|| PathBuf::from("failures"));
     check_folder(&failures)?;

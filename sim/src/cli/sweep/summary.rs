@@ -10,7 +10,7 @@ use crate::sweep::message::Ended;
 /// Columns of the names of figures.
 const NAMES: usize = 14;
 
-/// Returns the figures that fit on one screen; all of them if the terminal wants everything.
+/// Returns the figures that fit on one screen; all of them with `--verbose`.
 pub(super) fn summary(result: &CampaignResult, lists: &Lists, verdict: &str, terminal: &Terminal) -> String {
     let mut text = headline(result, verdict, terminal);
     let mut line = |name: &str, value: &str| text += &row(name, value, NAMES, terminal.width());
@@ -80,7 +80,7 @@ pub(super) fn summary(result: &CampaignResult, lists: &Lists, verdict: &str, ter
     text
 }
 
-/// Marks never reached that are named unless everything is wanted.
+/// How many of the marks that were never reached are named without `--verbose`.
 const UNSEEN_MAX: usize = 8;
 
 /// What a sweep should have met, and did not.
@@ -138,7 +138,7 @@ fn hits(hits: &BTreeMap<String, Hits>) -> Vec<String> {
     hits.iter().map(|(name, hits)| format!("{name} {}", number(hits.hits))).collect()
 }
 
-/// Names and figures, which stay together where lines break.
+/// Joins names and figures so that lines never break between a name and its figure.
 fn join(parts: &[String]) -> String {
     if parts.is_empty() {
         "none".into()
