@@ -46,7 +46,7 @@ fn shell(txn: &Txn) -> Txn {
 pub(crate) struct Survived<'h> {
     view: &'h View<'h>,
     explanation: &'h Explanation,
-    /// The lives before this one are in the state.
+    /// The first life that is not yet part of the state.
     life: Life,
     version: Version,
     state: Map<KeyId, Vec<Content<'h>>>,

@@ -103,7 +103,7 @@ fn class(view: &View<'_>, links: &[Link], level: Level) -> AnomalyClass {
     }
 }
 
-/// Elle's name of a cycle.
+/// Returns Elle's name of a cycle.
 fn name(view: &View<'_>, links: &[Link]) -> String {
     let anti: Vec<&Link> = links.iter().filter(|link| link.kind == Kind::Rw).collect();
     let has = |kind: Kind| links.iter().any(|link| link.kind == kind);

@@ -30,7 +30,7 @@ pub(super) struct AntiEdge {
 #[derive(Debug)]
 pub(super) struct Events {
     pub(super) graph: Graph,
-    /// Where a cycle may have several anti-dependencies: those, which are not in the graph.
+    /// The anti-dependencies, where a cycle may have several of them: they are not in the graph.
     antis: Vec<AntiEdge>,
     txns: u32,
     rule: Rule,
@@ -149,15 +149,15 @@ impl Builder<'_, '_, '_> {
         }
     }
 
-    /// Adds: `first` took effect before `second` began.
+    /// Adds an edge: `first` took effect before `second` began.
     fn depends(&mut self, first: TxnIndex, second: TxnIndex, key: KeyId, kind: Kind) {
         if first != second {
             self.edge(self.commit(first), self.start(second), key, kind);
         }
     }
 
-    /// Adds: `second` overwrote `first`, so `first` took effect before `second` began (appends: before it
-    /// took effect).
+    /// Adds an edge: `second` overwrote `first`, so `first` took effect before `second` began (appends:
+    /// before it took effect).
     fn overwrites(&mut self, first: TxnIndex, second: TxnIndex, key: KeyId) {
         if first != second && self.problem.commutes(self.rule, key) {
             self.edge(self.commit(first), self.commit(second), key, Kind::Ww);
@@ -166,7 +166,7 @@ impl Builder<'_, '_, '_> {
         }
     }
 
-    /// Adds: `reader` did not see the write of `writer`.
+    /// Adds an edge: `reader` did not see the write of `writer`.
     fn anti(&mut self, reader: TxnIndex, writer: TxnIndex, key: KeyId) {
         if reader == writer || !self.problem.anti_counts(self.rule, reader, key) {
             return;
@@ -248,7 +248,7 @@ impl Builder<'_, '_, '_> {
 
     /// Adds the writers of a register, ordered by the writers that read it before they wrote.
     fn forest(&mut self, key: KeyId, writers: &[TxnIndex], reads: &[KeyRead]) {
-        // 1: writes the key; 2: and has read it.
+        // 1: writes the key; 2: has also read it.
         for &writer in writers {
             self.place[writer as usize] = 1;
         }
@@ -338,8 +338,8 @@ impl Builder<'_, '_, '_> {
         }
     }
 
-    /// Adds: all readers before all writers. A transaction is in both lists only where start and commit are
-    /// two events.
+    /// Adds edges from all readers to all writers. A transaction is in both lists only where start and commit
+    /// are two events.
     fn fan(&mut self, key: KeyId, source: Source, readers: &[TxnIndex], next: &[TxnIndex]) {
         for &writer in next {
             self.after(source, writer, key);

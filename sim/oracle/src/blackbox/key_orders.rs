@@ -17,7 +17,7 @@ use crate::view::{KeyId, is_committed};
 pub struct VersionOrders {
     /// Each process sees the versions of a key in their order.
     pub sequential: bool,
-    /// And so do processes one after the other in real time.
+    /// Processes that run one after the other in real time do so too.
     pub linearizable: bool,
 }
 
@@ -58,7 +58,8 @@ pub(super) fn edges(
     edges
 }
 
-/// Accesses to a key in the order in which they began; of one transaction, what it read before what it wrote.
+/// Returns the accesses to a key in the order in which they began; of one transaction, what it read before
+/// what it wrote.
 fn accesses(problem: &Problem<'_, '_>, assigned: &Assigned, by_key: &ByKey, key: KeyId) -> Vec<Access> {
     let access = |txn: TxnIndex, version: Source| {
         let record = problem.view.txn(txn);
@@ -101,7 +102,7 @@ fn in_time(accesses: &[Access], add: &mut impl FnMut(&Access, &Access)) {
     }
 }
 
-/// That the version of one access is not later than that of the other.
+/// Returns the edge that says that the version of one access is not later than that of the other.
 fn edge(
     problem: &Problem<'_, '_>,
     rule: Rule,

@@ -1,7 +1,7 @@
-//! Which event leads to which.
+//! Reachability: which event leads to which.
 //!
-//! All paths where their matrix of bits fits in memory, and otherwise those between events that are near to
-//! each other in an order by urgency and, where real time counts, from an ack to whatever began later.
+//! Knows all paths where their bit matrix fits in memory, and otherwise those between events that are near to
+//! each other in an order by urgency and, where real time counts, from an ack to everything that began later.
 
 use stormproof_workloads::history::TxnIndex;
 
@@ -30,7 +30,7 @@ enum Known {
 }
 
 impl<'p, 'v, 'h> Paths<'p, 'v, 'h> {
-    /// Paths of a graph along an order of it, in half of the memory that there is.
+    /// Finds the paths of a graph along a topological order of it, in half of the memory that there is.
     pub(super) fn new(
         graph: &Graph,
         order: &[u32],
@@ -90,7 +90,7 @@ fn all(graph: &Graph, order: &[u32], place: &[u32], words: usize) -> Known {
         let (mine, later) = rows[at * words..].split_at_mut(words);
         for edge in graph.from(node) {
             let to = place[edge.to as usize] as usize;
-            // What is reached already brings nothing new.
+            // Already reached, so its successors are too.
             if mine[to / 64] >> (to % 64) & 1 == 1 {
                 continue;
             }

@@ -152,7 +152,7 @@ impl<'v, 'h> Problem<'v, 'h> {
         }
     }
 
-    /// Time of the ack; `Time::MAX` means never.
+    /// Returns the time of the ack; `Time::MAX` means never.
     pub(super) fn acked(&self, txn: TxnIndex) -> Time {
         match self.view.txn(txn).outcome {
             Outcome::Committed { acked, .. } => acked,
@@ -166,7 +166,7 @@ impl<'v, 'h> Problem<'v, 'h> {
         self.places.get(txn as usize).copied().unwrap_or_else(|| self.acked(txn))
     }
 
-    /// Returns the time before which likely took effect what a transaction read.
+    /// Returns the time before which what a transaction read likely took effect.
     pub(super) fn likely_begun(&self, txn: TxnIndex) -> Time {
         self.places.get(txn as usize).copied().unwrap_or_else(|| self.view.txn(txn).begun)
     }

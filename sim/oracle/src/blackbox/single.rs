@@ -3,8 +3,8 @@
 use super::events::Events;
 use crate::graph::{Kind, Kinds, Step, components, path_within, topological};
 
-/// Cycles of an acyclic graph with one of the anti-dependencies that stand apart from it: one for each
-/// component, and at most `max`.
+/// Returns cycles of an acyclic graph with one of the anti-dependencies that stand apart from it: one for
+/// each component, and at most `max`.
 pub(super) fn cycles(events: &Events, max: usize) -> Vec<Vec<Step>> {
     let mut found = Vec::new();
     if events.antis().is_empty() {

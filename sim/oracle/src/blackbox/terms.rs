@@ -1,4 +1,4 @@
-//! The terms on which a history is judged.
+//! The terms on which a history is judged, and the limits of a search.
 
 use stormproof_workloads::history::TxnIndex;
 use stormproof_workloads::store::Version;

@@ -39,7 +39,7 @@ fn sources_of(problem: &Problem<'_, '_>, assigned: &Assigned, txn: TxnIndex) -> 
     sources
 }
 
-/// Read atomicity: a reader sees all writes of every transaction that it read from.
+/// Returns the edges of read atomicity: a reader sees all writes of every transaction that it read from.
 pub(super) fn read_atomic(problem: &Problem<'_, '_>, assigned: &Assigned) -> Forced {
     let view = problem.view;
     let mut forced = Vec::new();
@@ -67,8 +67,8 @@ pub(super) fn read_atomic(problem: &Problem<'_, '_>, assigned: &Assigned) -> For
     forced
 }
 
-/// Causality: a reader sees all writes of every transaction that it depends on. Adds nothing if a transaction
-/// depends on itself, because the graph has that cycle already.
+/// Returns the edges of causality: a reader sees all writes of every transaction that it depends on. There
+/// are none if a transaction depends on itself, because the graph has that cycle already.
 ///
 /// # Errors
 /// When it would take too much memory.
@@ -143,7 +143,7 @@ pub(super) fn causal(
     Ok(forced)
 }
 
-/// By key: its writers, by session and place.
+/// Returns, by key, its writers by session and place.
 fn by_session(
     problem: &Problem<'_, '_>,
     by_key: &ByKey,

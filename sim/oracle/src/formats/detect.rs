@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Format;
 
-/// The number of bytes that are looked at.
+/// The number of bytes at the beginning of a file by which its format is detected.
 pub(super) const HEAD: usize = 64 * 1024;
 
 /// Returns the format by ending and beginning, or none if neither tells.
@@ -39,7 +39,8 @@ fn structure(head: &[u8]) -> Option<Format> {
     }
 }
 
-/// Bincode holds numbers of eight bytes, and therefore zeros, where text has none.
+/// Returns whether bytes are bincode: it holds numbers of eight bytes, and therefore zeros, where text has
+/// none.
 pub(super) fn is_binary(head: &[u8]) -> bool {
     head[..head.len().min(256)].contains(&0)
 }
@@ -57,7 +58,7 @@ fn by_fields(text: &[u8]) -> Format {
     }
 }
 
-/// Text by its first line that is no comment.
+/// Detects text, by its first line that is no comment.
 fn lines(text: &[u8]) -> Option<Format> {
     let mut lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let commented = text.first() == Some(&b'#');

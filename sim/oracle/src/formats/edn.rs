@@ -111,7 +111,7 @@ impl<'t> Edn<'t> {
     }
 }
 
-/// Sets and maps have no order, so their canonical text is sorted.
+/// Sorts the texts of a set's or map's items, which have no order.
 fn sorted(texts: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
     let mut texts: Vec<String> = texts.collect();
     texts.sort_unstable();

@@ -14,7 +14,7 @@ use super::jepsen::{Moment, Operation, operations};
 use super::{FormatError, Input, LeftOut, Notation, Origin};
 use crate::view::Map;
 
-/// What is done to a key, as far as it tells lists from registers.
+/// The uses of a key that tell lists from registers.
 #[derive(Clone, Copy, Debug, Default)]
 struct Uses {
     appended: bool,
@@ -184,7 +184,7 @@ impl Builder {
         }
     }
 
-    /// Turns reads into reads of lists or of registers, by what is done to their keys.
+    /// Turns reads into reads of lists or of registers, by the uses of their keys.
     fn settle(&mut self) -> Result<(), FormatError> {
         for txn in &mut self.txns {
             let line = self.origins[txn.index as usize].line.max(1) as usize;

@@ -16,7 +16,7 @@ pub enum Initial {
     Default,
     /// This value, as it is written in the file.
     Value(Bytes),
-    /// Whatever was read first of a register and is never written: one value for each register.
+    /// The value that was read first of a register, if it is never written: one for each register.
     Any,
 }
 
@@ -78,7 +78,7 @@ fn of_first(txns: &mut [Txn]) {
     forget(txns, |key, seen| initial.get(key).is_some_and(|value| value.as_ref() == Some(seen)));
 }
 
-/// Makes reads and conditions of initial values those of nothing.
+/// Replaces initial values in reads and conditions by nothing.
 fn forget(txns: &mut [Txn], is_initial: impl Fn(&Key, &Bytes) -> bool) {
     for op in txns.iter_mut().flat_map(|txn| &mut txn.ops) {
         match op {

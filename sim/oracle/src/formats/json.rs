@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::FormatError;
 use super::edn::{Edn, atom};
 
-/// Reads all operations, each with its line if there is one a line.
+/// Reads all operations, each with its line if every line holds one.
 ///
 /// # Errors
 /// When the text is no JSON, with its place.

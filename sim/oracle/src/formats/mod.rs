@@ -1,6 +1,6 @@
 //! Histories of other systems, and ours, as files.
 //!
-//! Job: a file to a [`History`], or an error with line and column. Not its job: judging it
+//! Job: turn a file into a [`History`], or into an error with line and column. Not its job: judging it
 //! ([`crate::check_file`]).
 
 mod dbcop;

@@ -15,7 +15,7 @@
 //! T1 commit                # called
 //! T1 ack @4                # and answered later
 //! T1 abort write x @5      # by the store, for a conflict (write, read, cas, range) on x or on the range from x,
-//!                          # with the winner's version if it told that; or `abort` by the client
+//!                          # with the winner's version if it was reported; or `abort` by the client
 //! crash                    # or `close`; the next line is of the next life
 //! expect witness holds
 //! expect witness prefix-survives torn-commit

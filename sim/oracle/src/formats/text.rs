@@ -68,7 +68,7 @@ pub(super) fn read(text: &str) -> Result<Input, FormatError> {
     })
 }
 
-/// Kind, key, value, session and transaction of a line.
+/// Returns kind, key, value, session and transaction of a line.
 fn fields<'l>(number: usize, line: &str, trimmed: &'l str) -> Result<[&'l str; 5], FormatError> {
     let indent = line.len() - line.trim_start().len();
     let error = |at: usize, message: &str| FormatError::new(number, indent + at + 1, message);

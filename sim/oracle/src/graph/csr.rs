@@ -60,7 +60,7 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// Of `nodes` nodes; edges are given with their origins, in any order.
+    /// Creates a graph of `nodes` nodes; edges are given with their origins, in any order.
     pub(crate) fn new(nodes: usize, list: &[(u32, Edge)]) -> Self {
         let mut heads = vec![0_u32; nodes + 1];
         for (from, _) in list {

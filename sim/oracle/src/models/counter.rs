@@ -1,4 +1,4 @@
-//! The counter: a read lies between what was certainly added before it and what may have been.
+//! The counter: a read lies between what was certainly added before it and what may have been added.
 
 use super::calls::Calls;
 use super::{ModelReport, Problem};

@@ -192,7 +192,7 @@ impl ModelReport {
         }
     }
 
-    /// Returns what follows.
+    /// Returns what follows from the report.
     pub fn conclusion(&self) -> Conclusion {
         match &self.undecided {
             _ if self.judged == 0 => {

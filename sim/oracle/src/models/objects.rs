@@ -38,15 +38,15 @@ impl Object for Register {
     }
 }
 
-/// Registers, each of its own: with `jepsen.independent` every value is a pair of key and value.
+/// Checks registers, each on its own: with `jepsen.independent` every value is a pair of key and value.
 pub(super) fn registers(calls: &Calls, steps_max: u64, report: &mut ModelReport) -> Result<(), FormatError> {
     let functions = ["read", "write", "cas"];
     report.left_out += calls.others(&functions);
     let relevant =
         || calls.list.iter().filter(|call| functions.contains(&call.function.as_str()) && !call.failed);
     let pair = |value: &Edn<'_>| value.items().is_some_and(|items| items.len() == 2);
-    // A plain cas is a pair too; what tells keys is that reads and writes are pairs, or a cas has a pair in
-    // its pair.
+    // A plain cas is a pair too, so values have keys only if reads and writes are pairs, or a cas has a pair
+    // in its pair.
     let mut plain = relevant().filter(|call| call.function != "cas" && !pair(&call.value));
     let nested = |call: &&Call| call.value.items().is_some_and(|items| items.len() == 2 && pair(&items[1]));
     let independent = plain.next().is_none()
@@ -116,7 +116,7 @@ enum Queued {
     Enqueue(String),
     /// What was taken; none if the queue was empty.
     Dequeue(Option<String>),
-    /// A dequeue without an answer: it may have taken whatever was first.
+    /// A dequeue without an answer: it may have taken the first item.
     Uncertain,
 }
 

@@ -6,7 +6,7 @@ use crate::formats::FormatError;
 use crate::formats::edn::Edn;
 use crate::view::Map;
 
-/// Who sees a write sees those that were acknowledged before it began.
+/// Checks that a read that sees a write also sees those that were acknowledged before it began.
 pub(super) fn check(calls: &Calls, report: &mut ModelReport) -> Result<(), FormatError> {
     report.judged = (calls.of("write").count() + calls.ok("read").count()) as u64;
     report.left_out += calls.others(&["write", "read"]);
@@ -42,8 +42,8 @@ pub(super) fn check(calls: &Calls, report: &mut ModelReport) -> Result<(), Forma
     Ok(())
 }
 
-/// Subkeys are written in order, and read in reverse: once one was seen, all that are read after it are
-/// there.
+/// Checks subkeys that are written in order and read in reverse: once one was seen, all that are read after
+/// it are there.
 pub(super) fn check_sequential(calls: &Calls, report: &mut ModelReport) -> Result<(), FormatError> {
     report.judged = (calls.of("write").count() + calls.ok("read").count()) as u64;
     report.left_out += calls.others(&["write", "read"]);

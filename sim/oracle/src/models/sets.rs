@@ -70,7 +70,7 @@ pub(super) fn check_full(calls: &Calls, report: &mut ModelReport) -> Result<(), 
     let mut added: Map<String, ()> = Map::default();
     for add in calls.of("add") {
         let element = add.value.canonical();
-        // It was there from the first moment at which somebody knew of it: its ack, or the end of a read that
+        // It was there from the first moment at which a client knew of it: its ack, or the end of a read that
         // saw it.
         let seen = reads.iter().filter(|(_, elements)| elements.contains_key(&element));
         let known = seen.filter_map(|(read, _)| read.returned).chain(add.returned).min();

@@ -1,4 +1,4 @@
-//! Transactions as their file has them: where, whose, and with which operations.
+//! Transactions as their file has them: place, process, and operations.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -77,7 +77,7 @@ fn transaction(input: &Input, txn: TxnIndex) -> TxnEvidence {
     }
 }
 
-/// An operation in the notation of its file.
+/// Appends an operation in the notation of its file.
 fn operation(text: &mut String, notation: Notation, op: &Op) {
     let show = |bytes: &[u8]| show_in(notation, bytes);
     let seen = |value: &Option<Vec<u8>>| value.as_ref().map_or("nil".to_owned(), |value| show(value));

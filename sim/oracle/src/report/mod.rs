@@ -48,7 +48,7 @@ impl Default for CheckOptions {
 }
 
 impl CheckOptions {
-    /// One level, and what it implies.
+    /// Returns options that check one level, and what it implies.
     pub fn at(level: Level) -> Self {
         Self { level: Some(level), ..Self::default() }
     }
@@ -170,7 +170,7 @@ impl CheckReport {
             levels.filter(|(level, _)| relevant(*level)).map(|(_, standing)| standing).collect();
         let violated = match self.wanted.is_empty() {
             true => relevant.iter().any(|standing| **standing == Standing::Violated),
-            // More are counted than described.
+            // All are counted, but not all described.
             false => !self.table.anomalies.is_empty() || !self.table.counts.is_empty(),
         };
         if violated {
@@ -193,8 +193,8 @@ impl CheckReport {
         }
     }
 
-    /// 0 if it holds, 1 if it is violated, 4 if that is undecided, 2 if nothing was judged (or the file can't
-    /// be read).
+    /// Returns 0 if it holds, 1 if it is violated, 4 if that is undecided, 2 if nothing was judged (or the
+    /// file can't be read).
     pub fn exit_code(&self) -> u8 {
         match self.conclusion() {
             Conclusion::Holds => 0,

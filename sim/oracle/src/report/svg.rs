@@ -55,7 +55,7 @@ pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// The transactions of a cycle on a circle, and its sentences beside it.
+/// Draws the transactions of a cycle on a circle, and its sentences beside it.
 fn draw(svg: &mut String, report: &CheckReport, anomaly: &Anomaly, top: usize) {
     let center = (180.0, top as f64 + 190.0);
     let count = anomaly.cycle.len() as f64;

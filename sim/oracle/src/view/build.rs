@@ -93,7 +93,7 @@ impl<'h> Builder<'h> {
         match op {
             Op::Get { key, read } => {
                 let seen = read.value.as_ref().map_or(Seen::Absent, |value| Seen::Value(value));
-                self.see(txn, self.ids[key.as_slice()], seen, read.version, How::Get);
+                self.add_read(txn, self.ids[key.as_slice()], seen, read.version, How::Get);
             }
             Op::List { key, elements, version } => self.list(txn, key, elements, *version),
             Op::Scan { range, limit, reverse, entries } => self.scan(txn, range, *limit, *reverse, entries),
@@ -212,7 +212,7 @@ impl<'h> Builder<'h> {
     }
 
     /// Adds a read of a key by a get or a scan.
-    fn see(&mut self, txn: &'h Txn, key: KeyId, seen: Seen<'h>, version: Option<Version>, how: How) {
+    fn add_read(&mut self, txn: &'h Txn, key: KeyId, seen: Seen<'h>, version: Option<Version>, how: How) {
         let (owner, at) = self.own[key as usize];
         if owner != txn.index {
             self.external(txn, Observed { key, seen, version, how });
@@ -309,7 +309,7 @@ impl<'h> Builder<'h> {
             }
             let seen = found.map_or(Seen::Absent, |entry| Seen::Value(&entry.value));
             let version = found.and_then(|entry| entry.version);
-            self.see(txn, number(id), seen, version, How::Scan);
+            self.add_read(txn, number(id), seen, version, How::Scan);
         }
     }
 

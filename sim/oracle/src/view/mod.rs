@@ -201,13 +201,13 @@ impl<'h> View<'h> {
     }
 }
 
-/// Bytes as text, shortened.
+/// Returns bytes as text, shortened.
 pub(crate) fn show(bytes: &[u8]) -> String {
     show_in(Notation::Bytes, bytes)
 }
 
-/// Bits of a version below its epoch: a store that is opened again leaps to the next, so that no version is
-/// assigned twice.
+/// Bits of a version below its epoch: a store that is opened again begins the next epoch, so that no version
+/// is assigned twice.
 const EPOCH_BITS: u32 = 40;
 
 /// Returns a version as people can read it: `7`, and from the second epoch on `e2.7`, the seventh of the

@@ -4,7 +4,7 @@
 //! should have been aborted ([`super::conflicts`]).
 //!
 //! A conflict names the version of the winner. If an acked commit has that version, it must have written the
-//! key and have been called before the loser was told. If no acked commit has it, it may belong to an
+//! key and have been called before the loser was aborted. If no acked commit has it, it may belong to an
 //! unanswered commit that wrote the key, or to the store itself, which sweeps expired values by deletes that
 //! are no transaction of the history. Hence INV-ABORT-1: a commit that failed and was rolled back is no
 //! cause. This rule holds for every choice of versions for unanswered commits and therefore needs no search
@@ -22,7 +22,7 @@ struct Loser<'h> {
     txn: TxnIndex,
     life: Life,
     start: Version,
-    /// Time at which it was told.
+    /// Time at which the client learnt of the abort.
     at: Time,
     conflicts: &'h [Conflict],
 }

@@ -108,7 +108,7 @@ pub(super) fn acked(view: &View<'_>, findings: &mut Findings) -> Vec<Commit> {
 }
 
 impl Witness<'_, '_> {
-    /// Checks contract §2: one commit, one version; rising, never used twice.
+    /// Checks contract §2: each commit has one version; versions rise and are never used twice.
     pub(super) fn version_rules(&self, findings: &mut Findings) {
         for pair in self.commits.list.windows(2) {
             let (first, second) = (&pair[0], &pair[1]);

@@ -4,10 +4,11 @@
 //! are allowed.
 //!
 //! A life reads inherited values of a key until it writes the key itself. Such a read demands that the newest
-//! surviving version of the key is the one that it saw, by version where it was told one, otherwise by value.
-//! If the newest one is another, that version did not survive, and neither did anything after it in its life:
-//! no other cut meets the demand. So cuts are only ever lowered, and the fixpoint is the highest cut that all
-//! demands allow. A higher cut is never worse, because everything that had to survive survives under it too.
+//! surviving version of the key is the one that it saw, by version where one was reported, otherwise by
+//! value. If the newest one is another, that version did not survive, and neither did anything after it in
+//! its life: no other cut meets the demand. So cuts are only ever lowered, and the fixpoint is the highest
+//! cut that all demands allow. A higher cut is never worse, because everything that had to survive survives
+//! under it too.
 //!
 //! Invariant INV-DEM-1: a demand that no cut meets lowers a cut only by versions that it proves lost; the
 //! comparison of reads reports what is wrong with it.

@@ -75,7 +75,7 @@ impl<'h> Witness<'_, 'h> {
     }
 }
 
-/// Time at which a transaction called commit; its snapshot was in use until then.
+/// Returns the time at which a transaction called commit; its snapshot was in use until then.
 fn invoked(txn: &Txn) -> Option<Time> {
     match txn.outcome {
         Outcome::Committed { invoked, .. } | Outcome::Unknown { invoked } => Some(invoked),

@@ -48,7 +48,7 @@ pub(super) struct Evidence {
     visible: Option<Proof>,
 }
 
-/// The higher of two proofs.
+/// Keeps the higher of two proofs.
 fn raise(old: &mut Option<Proof>, new: Proof) {
     if old.is_none_or(|old| old.version < new.version) {
         *old = Some(new);

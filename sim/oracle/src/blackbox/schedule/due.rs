@@ -1,4 +1,4 @@
-//! Urgency: which answer waits first for an event, and an order by it.
+//! The urgency of events: the earliest ack that waits for each, and an order by it.
 //!
 //! Without times, sessions are taken to have gone on side by side.
 

@@ -5,7 +5,7 @@
 //!
 //! Transactions are scheduled one by one along the known graph, the most urgent first (the one that the
 //! earliest ack waits for). A read waits until its key holds the value that it saw, a write until the value
-//! that it overwrites has been read by all its readers. A deadlock is a circle of waiting events, and in it
+//! that it overwrites has been read by all its readers. A deadlock is a cycle of waiting events, and in it
 //! some writer went too early: that is learned as an edge, the schedule is undone from there on and resumed
 //! (conflict-driven learning, as in J. Marques-Silva and K. Sakallah, "GRASP: a search algorithm for
 //! propositional satisfiability", IEEE Trans. Computers 48(5), 1999).

@@ -1,4 +1,4 @@
-//! Clauses with two watched literals, an assignment with levels, and what conflicts teach.
+//! Clauses with two watched literals, an assignment with levels, and clause learning from conflicts.
 //!
 //! J. Marques-Silva and K. Sakallah, "GRASP", IEEE Trans. Computers 48(5), 1999, and N. Eén and N. Sörensson,
 //! "An extensible SAT-solver", SAT 2003.
@@ -84,14 +84,14 @@ impl Clauses {
         number
     }
 
-    /// Returns the next literal whose consequences have not been looked at.
+    /// Returns the next literal whose consequences have not been followed.
     pub(super) fn next(&mut self) -> Option<Literal> {
         let literal = self.trail.get(self.propagated).copied()?;
         self.propagated += 1;
         Some(literal)
     }
 
-    /// Assigns what follows of a literal by clauses; a clause that is violated is returned.
+    /// Assigns what follows from a literal by clauses; returns a clause that is violated, if there is one.
     pub(super) fn follow(&mut self, literal: Literal) -> Option<Vec<Literal>> {
         let mut watching = std::mem::take(&mut self.watches[literal.index()]);
         let mut conflict = None;
@@ -146,7 +146,7 @@ impl Clauses {
         clause.iter().map(|literal| self.levels[literal.variable()] as usize).max().unwrap_or(0)
     }
 
-    /// Returns what a conflict at the current level teaches: a clause with one literal of that level, which
+    /// Learns from a conflict at the current level: returns a clause with one literal of that level, which
     /// comes first, and the level at which that one follows.
     pub(super) fn learn(&mut self, conflict: &[Literal]) -> (Vec<Literal>, usize) {
         let current = self.level();
@@ -209,7 +209,7 @@ impl Clauses {
         reason != DECIDED && self.clauses[reason as usize].iter().all(known)
     }
 
-    /// Takes back all levels above `level`; `undone` is told of each literal.
+    /// Takes back all levels above `level`; `undone` is called with each literal.
     pub(super) fn undo_to(&mut self, level: usize, mut undone: impl FnMut(Literal)) {
         if level >= self.level() {
             return;

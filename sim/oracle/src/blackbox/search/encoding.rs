@@ -114,7 +114,7 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
         &self.writers[slot as usize]
     }
 
-    /// Puts the writers of a slot in the order, and says whether they stood otherwise.
+    /// Sorts the writers of a slot by the order, and returns whether that changed their places.
     pub(super) fn arrange(&mut self, slot: u32, order: &Order<'_>) -> bool {
         let events = self.events;
         let place = |writer: &TxnIndex| order.place(events.commit(*writer));
@@ -126,7 +126,7 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
         moved
     }
 
-    /// Returns the writer that stands behind `source`.
+    /// Returns the writer that stands after `source`.
     pub(super) fn next_writer(&self, slot: u32, source: Source) -> Option<TxnIndex> {
         let writers = &self.writers[slot as usize];
         let at = writers.iter().position(|&writer| writer == source)?;
@@ -161,7 +161,7 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
         Literal::of(variable, true)
     }
 
-    /// That `first` comes before `second`.
+    /// Returns the literal that says that `first` comes before `second`.
     pub(super) fn before(
         &mut self,
         slot: u32,
@@ -191,7 +191,7 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
         self.literal(Meaning::Reads { choice, slot, source }, clauses)
     }
 
-    /// That an open read has one of its sources.
+    /// Returns the clause that says that an open read has one of its sources.
     pub(super) fn one_of(&mut self, choice: usize, clauses: &mut Clauses) -> Vec<Literal> {
         let candidates = self.problem.choices[choice].candidates.clone();
         candidates.into_iter().map(|source| self.reads(choice, source, clauses)).collect()
@@ -234,7 +234,7 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
         best.map(|(_, literal)| literal)
     }
 
-    /// Open reads of a key that have a source: the literal, the reader, the source.
+    /// Returns the open reads of a key that have a source: the literal, the reader, the source.
     pub(super) fn chosen(&self, slot: u32, clauses: &Clauses) -> Vec<(Literal, TxnIndex, Source)> {
         if self.events.rule().single {
             return Vec::new();
@@ -242,7 +242,7 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
         self.sources(slot, clauses)
     }
 
-    /// By choice: its source.
+    /// Returns, by choice, its source.
     pub(super) fn chosen_sources(&self, clauses: &Clauses) -> Vec<Source> {
         let choices = self.problem.choices.iter().enumerate();
         let source = |(number, choice): (usize, &Choice)| {
@@ -275,7 +275,7 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
         chosen
     }
 
-    /// The edges that a true literal adds.
+    /// Collects the edges that a true literal adds.
     pub(super) fn edges(&self, literal: Literal, edges: &mut Vec<(u32, u32)>) {
         let events = self.events;
         let positive = literal.is_positive();
@@ -317,8 +317,7 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
         reads[from..].iter().take_while(move |read| read.0 == source).map(|read| read.1)
     }
 
-    /// Where cycles with one anti-dependency are forbidden, and only those: a clause that such a cycle
-    /// violates.
+    /// Returns a clause that a cycle with one anti-dependency violates, at levels that forbid only those.
     pub(super) fn missed_at_most_once(
         &mut self,
         order: &mut Order<'_>,

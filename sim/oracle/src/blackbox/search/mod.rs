@@ -150,8 +150,8 @@ impl Search<'_, '_, '_> {
         }
     }
 
-    /// Adds the edges of what was assigned, and assigns what follows by clauses; a violated clause is
-    /// returned.
+    /// Adds the edges of what was assigned, and assigns what follows by clauses; returns a violated clause,
+    /// if there is one.
     fn propagate(&mut self) -> Option<Vec<Literal>> {
         while let Some(literal) = self.clauses.next() {
             let mut edges = std::mem::take(&mut self.encoding.scratch);
@@ -188,7 +188,7 @@ impl Search<'_, '_, '_> {
         self.order.moved = moved;
     }
 
-    /// Learns from a violated clause and goes back; false if it is violated whatever is decided.
+    /// Learns from a violated clause and goes back; returns false if it is violated whatever is decided.
     fn learn(&mut self, conflict: &[Literal]) -> bool {
         self.order.steps += 8;
         let highest = self.clauses.highest(conflict);

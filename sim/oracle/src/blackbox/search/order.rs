@@ -29,7 +29,7 @@ pub(super) struct Order<'g> {
 }
 
 impl<'g> Order<'g> {
-    /// Begins with a topological order of the known graph.
+    /// Creates an order that begins as a topological order of the known graph.
     pub(super) fn new(known: &'g Graph, sorted: &[u32]) -> Self {
         let nodes = known.nodes();
         let mut place = vec![0; nodes];

@@ -118,8 +118,8 @@ impl<'v, 'h> Surroundings<'v, 'h> {
         Unanswered { txn, life, domain, cut_short }
     }
 
-    /// Exclusive bounds of the version: above every commit acked before it was called, and below the first
-    /// conflicting one.
+    /// Returns the exclusive bounds of the version: above every commit acked before it was called, and below
+    /// the first conflicting one.
     fn bounds(&self, txn: TxnIndex) -> (Version, Version) {
         let own = self.view.txn(txn);
         let Outcome::Unknown { invoked } = own.outcome else { return (0, 0) };
@@ -171,8 +171,8 @@ impl<'v, 'h> Surroundings<'v, 'h> {
         })
     }
 
-    /// Versions of a life that no acked commit has. Between two marks all are equivalent, so as many suffice
-    /// as there are unanswered commits.
+    /// Returns versions of a life that no acked commit has. Between two marks all are equivalent, so as many
+    /// suffice as there are unanswered commits.
     fn versions_between(&self, life: Life, after: Version, before: Version) -> Vec<Version> {
         let count = self.open.get(&life).copied().unwrap_or(1);
         let none = BTreeSet::new();

@@ -127,8 +127,8 @@ impl<'v, 'h> Guess<'v, 'h> {
         }
     }
 
-    /// Plausibility of this version for an unanswered commit. Only the best of several is used, so a store
-    /// that breaks one of these rules is still found.
+    /// Returns the plausibility of this version for an unanswered commit. Only the best of several is used,
+    /// so a store that breaks one of these rules is still found.
     fn plausibility(&self, at: usize, version: Version, reads: &[(Life, &Observed<'_>)]) -> Plausibility {
         let (view, known, txn) = (self.view, &self.known, self.unanswered[at].txn);
         let unanswered = view.txn(txn);

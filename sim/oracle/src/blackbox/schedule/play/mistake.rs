@@ -6,7 +6,7 @@ use crate::graph::reversed;
 use crate::view::Map;
 
 impl Play<'_, '_, '_> {
-    /// Resolves a deadlock: finds the circle of waiting events, the event in it that went too early, and
+    /// Resolves a deadlock: finds the cycle of waiting events, the event in it that went too early, and
     /// undoes it.
     pub(super) fn learn(&mut self) -> Option<()> {
         let (first, last) = self.mistake()?;

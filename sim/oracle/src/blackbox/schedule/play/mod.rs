@@ -14,7 +14,7 @@ use crate::graph::{Graph, nodes, waits};
 use crate::view::{KeyId, Map};
 
 /// Maximum number of visits per event, on average.
-const LOOKS_MAX: usize = 64;
+const VISITS_MAX: usize = 64;
 
 /// Items in groups, by the number of their group.
 struct Grouped<T> {
@@ -91,7 +91,7 @@ pub(super) struct Play<'p, 'v, 'h> {
     learned_backwards: Map<u32, Vec<u32>>,
     /// The reversed graph, built on demand.
     backwards: Option<Graph>,
-    looks: usize,
+    visits_left: usize,
 }
 
 impl<'p, 'v, 'h> Play<'p, 'v, 'h> {
@@ -138,7 +138,7 @@ impl<'p, 'v, 'h> Play<'p, 'v, 'h> {
             learned: Map::default(),
             learned_backwards: Map::default(),
             backwards: None,
-            looks: nodes * LOOKS_MAX + 1_000,
+            visits_left: nodes * VISITS_MAX + 1_000,
         };
         for txn in &problem.view.history.txns {
             if assigned.included[txn.index as usize] {
@@ -178,9 +178,9 @@ impl<'p, 'v, 'h> Play<'p, 'v, 'h> {
         self.make_ready(free);
         loop {
             while let Some(Reverse((_, node))) = self.ready.pop() {
-                self.looks = self.looks.checked_sub(1)?;
+                self.visits_left = self.visits_left.checked_sub(1)?;
                 if self.done[node as usize] == 0 && self.waits[node as usize] == 0 {
-                    self.look_at(node);
+                    self.visit(node);
                 }
             }
             if self.order.len() == self.done.len() {
@@ -196,7 +196,7 @@ impl<'p, 'v, 'h> Play<'p, 'v, 'h> {
         }
     }
 
-    fn look_at(&mut self, node: u32) {
+    fn visit(&mut self, node: u32) {
         match self.obstacle(node) {
             None => self.take(node),
             Some(Obstacle::Source(slot, source)) => {
