@@ -46,7 +46,7 @@ pub(crate) fn push(buffer: &mut Vec<u8>, what: impl Encode) {
 pub(crate) fn decode_value(bytes: &[u8]) -> Result<Value, &'static str> {
     match bincode::decode_from_slice::<Decoded, _>(bytes, CONFIG) {
         Ok((Decoded(value), used)) if used == bytes.len() => Ok(value),
-        Ok(_) => Err("bytes behind the end of a value"),
+        Ok(_) => Err("bytes after the end of a value"),
         Err(_) => Err("a value that can't be decoded"),
     }
 }

@@ -35,6 +35,7 @@ mod big_int;
 mod value;
 mod value_ref;
 mod encoding;
+mod decoder;
 mod run_id;
 mod key;
 mod range;

@@ -375,14 +375,15 @@ impl fmt::Debug for Shown<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
     use super::{VALUE_DEPTH_MAX, Value, ValueError};
 
-    fn values() -> impl Strategy<Value = Value> {
+    /// Returns any value, nested up to four levels deep.
+    pub(crate) fn values() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::Bool),

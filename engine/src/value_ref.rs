@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::big_int::BigInt;
+use crate::decoder::Decoder;
 use crate::value::{VALUE_DEPTH_MAX, Value};
 
 /// A value that a read sees in place: nothing is copied. Arrays and maps are decoded as they are walked.
@@ -108,7 +109,7 @@ impl<'a> ValueRef<'a> {
     /// When it is something else: encoded values that come from files are [checked](Self::check) before.
     #[inline]
     pub(crate) fn decode(bytes: &'a [u8]) -> Self {
-        Encoded(bytes).value().expect("a stored value is an encoded one")
+        Encoded::new(bytes).value().expect("a stored value is an encoded one")
     }
 
     /// Checks whether bytes are one encoded value, and nothing else.
@@ -116,9 +117,9 @@ impl<'a> ValueRef<'a> {
     /// # Errors
     /// What is wrong.
     pub(crate) fn check(bytes: &[u8]) -> Result<(), &'static str> {
-        let mut rest = Encoded(bytes);
+        let mut rest = Encoded::new(bytes);
         rest.skip_checked(0).ok_or("a value that can't be decoded")?;
-        if rest.0.is_empty() { Ok(()) } else { Err("bytes behind the end of a value") }
+        if rest.0.is_empty() { Ok(()) } else { Err("bytes after the end of a value") }
     }
 }
 
@@ -203,7 +204,7 @@ impl<'a> ArrayRef<'a> {
             Items::Owned(values) => (values, 0, &[][..]),
             Items::Encoded { count, bytes } => (&[][..], count, bytes),
         };
-        let mut rest = Encoded(bytes);
+        let mut rest = Encoded::new(bytes);
         let encoded = (0..count).map(move |_| rest.take_value());
         owned.iter().map(ValueRef::from).chain(encoded)
     }
@@ -240,9 +241,9 @@ impl<'a> MapRef<'a> {
             Entries::Owned(values) => (Some(values), 0, &[][..]),
             Entries::Encoded { count, bytes } => (None, count, bytes),
         };
-        let mut rest = Encoded(bytes);
+        let mut rest = Encoded::new(bytes);
         let encoded = (0..count).map(move |_| {
-            let name = rest.text().expect("a stored name is text");
+            let name = rest.0.text().expect("a stored name is text");
             (name, rest.take_value())
         });
         let owned = owned.into_iter().flatten();
@@ -270,30 +271,34 @@ impl fmt::Debug for MapRef<'_> {
 }
 
 /// Encoded values that are left to read: one tag byte each, then the content.
-struct Encoded<'a>(&'a [u8]);
+struct Encoded<'a>(Decoder<'a>);
 
 impl<'a> Encoded<'a> {
+    const fn new(bytes: &'a [u8]) -> Self {
+        Self(Decoder::new(bytes))
+    }
+
     /// Returns the value at the front, which may go on to the end: what follows it is not examined.
     #[inline]
     fn value(&mut self) -> Option<ValueRef<'a>> {
-        Some(match self.byte()? {
+        Some(match self.0.byte()? {
             0 => ValueRef::Null,
             1 => ValueRef::Bool(false),
             2 => ValueRef::Bool(true),
-            3 => ValueRef::I64(self.signed_varint()?),
-            4 => ValueRef::F64(f64::from_bits(self.varint()?)),
-            5 => ValueRef::String(self.text()?),
-            6 => ValueRef::Bytes(self.bytes()?),
+            3 => ValueRef::I64(self.0.signed_varint()?),
+            4 => ValueRef::F64(f64::from_bits(self.0.varint()?)),
+            5 => ValueRef::String(self.0.text()?),
+            6 => ValueRef::Bytes(self.0.bytes()?),
             7 => {
-                let count = usize::try_from(self.varint()?).ok()?;
-                ValueRef::Array(ArrayRef(Items::Encoded { count, bytes: self.0 }))
+                let count = usize::try_from(self.0.varint()?).ok()?;
+                ValueRef::Array(ArrayRef(Items::Encoded { count, bytes: self.0.rest() }))
             }
             8 => {
-                let count = usize::try_from(self.varint()?).ok()?;
-                ValueRef::Map(MapRef(Entries::Encoded { count, bytes: self.0 }))
+                let count = usize::try_from(self.0.varint()?).ok()?;
+                ValueRef::Map(MapRef(Entries::Encoded { count, bytes: self.0.rest() }))
             }
             sign @ (9 | 10) => {
-                let (is_negative, magnitude) = (sign == 10, self.large_varint()?);
+                let (is_negative, magnitude) = (sign == 10, self.0.large_varint()?);
                 if !BigInt::is_big(is_negative, magnitude) {
                     return None;
                 }
@@ -311,7 +316,7 @@ impl<'a> Encoded<'a> {
                 self.take_value();
             }),
             ValueRef::Map(values) => (0..values.len()).for_each(|_| {
-                self.text();
+                self.0.text();
                 self.take_value();
             }),
             _ => {}
@@ -333,7 +338,7 @@ impl<'a> Encoded<'a> {
             ValueRef::Map(values) => {
                 let mut last = None;
                 for _ in 0..values.len() {
-                    let name = self.text()?;
+                    let name = self.0.text()?;
                     if last.is_some_and(|last| last >= name) {
                         return None;
                     }
@@ -344,60 +349,6 @@ impl<'a> Encoded<'a> {
             _ => {}
         }
         Some(())
-    }
-
-    #[inline]
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    #[inline]
-    fn bytes(&mut self) -> Option<&'a [u8]> {
-        let length = usize::try_from(self.varint()?).ok()?;
-        let (bytes, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(bytes)
-    }
-
-    #[inline]
-    fn text(&mut self) -> Option<&'a str> {
-        std::str::from_utf8(self.bytes()?).ok()
-    }
-
-    /// Reads one byte below 251; or 251, 252, 253 and two, four, eight bytes.
-    #[inline]
-    fn varint(&mut self) -> Option<u64> {
-        let width = match self.byte()? {
-            small @ 0..=250 => return Some(u64::from(small)),
-            251 => 2,
-            252 => 4,
-            253 => 8,
-            _ => return None,
-        };
-        let (number, rest) = self.0.split_at_checked(width)?;
-        self.0 = rest;
-        let mut bytes = [0; 8];
-        bytes[..width].copy_from_slice(number);
-        Some(u64::from_le_bytes(bytes))
-    }
-
-    /// Reads a number of eight or sixteen bytes after 253 or 254.
-    fn large_varint(&mut self) -> Option<u128> {
-        if self.0.first() != Some(&254) {
-            return self.varint().map(u128::from);
-        }
-        let (number, rest) = self.0[1..].split_first_chunk()?;
-        self.0 = rest;
-        Some(u128::from_le_bytes(*number))
-    }
-
-    /// Reads a signed number, small if it is near zero.
-    #[inline]
-    fn signed_varint(&mut self) -> Option<i64> {
-        let zigzag = self.varint()?;
-        Some((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed())
     }
 }
 
@@ -410,25 +361,7 @@ mod tests {
     use super::ValueRef;
     use crate::encoding::decode_value;
     use crate::value::Value;
-
-    fn values() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::Bool),
-            any::<i64>().prop_map(Value::I64),
-            any::<i128>().prop_map(Value::from),
-            any::<u64>().prop_map(Value::from),
-            any::<u64>().prop_map(|bits| Value::F64(f64::from_bits(bits))),
-            ".*".prop_map(Value::String),
-            any::<Vec<u8>>().prop_map(Value::from),
-        ];
-        leaf.prop_recursive(4, 32, 4, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
-                prop::collection::btree_map(".*", inner, 0..4).prop_map(Value::Map),
-            ]
-        })
-    }
+    use crate::value::tests::values;
 
     proptest! {
         #[test]

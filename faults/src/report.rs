@@ -139,7 +139,7 @@ impl fmt::Display for Doubt {
 }
 
 /// Returns the doubts that faults and crashes leave together. `decayed` has for each damaged sector the file,
-/// the sector, and the bytes behind.
+/// the sector, and the bytes after it.
 pub(crate) fn doubts(
     fired: &[FiredFault],
     crashes: &[CrashReport],

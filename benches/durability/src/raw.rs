@@ -9,7 +9,7 @@ use env::{Disk, File, OpenMode, StdDisk, write_all_at};
 /// Space that is written and synced before, in bytes.
 const PREPARED: u64 = 32 << 20;
 
-/// Microseconds for one write of `bytes` and one sync: behind the end of a growing file, and into space that
+/// Microseconds for one write of `bytes` and one sync: at the end of a growing file, and into space that
 /// was written before.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawSync {

@@ -13,9 +13,9 @@
 
 use env::UnixMillis;
 
-use super::cursor::Cursor;
 use super::format::{PAYLOAD_BYTES_MAX, RecordKind, begin_record, end_record};
 use super::header_file::NUMBER_MAX;
+use crate::decoder::Decoder;
 use crate::encoding::{BorrowDecode, Encode, push};
 use crate::error::{Error, Result};
 use crate::types::{RunNumber, TxnId, Version};
@@ -153,7 +153,7 @@ pub(crate) fn decode_transaction<'a>(
     first_version: Version,
     mut visit: impl FnMut(WriteEntry<'a>),
 ) -> Result<Option<TransactionHead>, &'static str> {
-    let mut rest = Cursor::new(payload);
+    let mut rest = Decoder::new(payload);
     if rest.byte() != Some(tag::BEGIN) {
         return Err("a transaction without a beginning");
     }
@@ -171,7 +171,7 @@ pub(crate) fn decode_transaction<'a>(
             _ => return Err("an entry of an unknown kind"),
         };
         if !rest.is_empty() {
-            return Err("entries behind the end of a transaction");
+            return Err("entries after the end of a transaction");
         }
         if withdrawn {
             return Ok(None);
@@ -192,7 +192,7 @@ pub(crate) fn decode_transaction<'a>(
 
 /// Decodes what follows the tag of a put or a delete.
 #[inline]
-fn decode_write<'a>(rest: &mut Cursor<'a>, tag: u8) -> Option<WriteEntry<'a>> {
+fn decode_write<'a>(rest: &mut Decoder<'a>, tag: u8) -> Option<WriteEntry<'a>> {
     let key = rest.bytes()?;
     let value = if tag == tag::DELETE { None } else { Some(rest.bytes()?) };
     let expires_at = if tag == tag::WRITE_EXPIRING { Some(UnixMillis(rest.varint()?)) } else { None };

@@ -59,7 +59,7 @@ impl Manifest {
             return Err(Error::Corruption {
                 file: MANIFEST.to_owned(),
                 offset: BYTES as u64,
-                problem: "bytes behind its end".to_owned(),
+                problem: "bytes after its end".to_owned(),
             });
         }
         let manifest = Self {

@@ -12,7 +12,6 @@
 //! * INV-DUR-3: a waiter is woken when its version is durable, when the log is closed for writing, and when a
 //!   thread has to lead the next sync.
 
-pub(crate) mod cursor;
 pub(crate) mod format;
 pub(crate) mod entry;
 pub(crate) mod header_file;

@@ -40,7 +40,8 @@ pub(crate) struct Device {
     pub(crate) crashes: Vec<CrashReport>,
     pub(crate) statistics: DiskStatistics,
     pub(crate) recording: Option<DiskRecording>,
-    /// Sectors that have decayed, also those that were written anew since: file, sector, bytes behind.
+    /// Sectors that have decayed, also those that were written anew since: file, and the bytes after the
+    /// sector.
     pub(crate) decayed: BTreeMap<(InodeId, u64), (String, u64)>,
 }
 

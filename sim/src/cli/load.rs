@@ -81,7 +81,7 @@ impl<I: Iterator<Item = io::Result<String>>> Lines<I> {
             }
             let line = serde_json::from_str(&text).map_err(|error| wrong(self.line, &error))?;
             match line {
-                _ if self.ended => return Err(wrong(self.line, &"something behind the end")),
+                _ if self.ended => return Err(wrong(self.line, &"something after the end")),
                 Line::Start(start) if start.format > FORMAT => {
                     let problem = format!("format {}, and this binary reads up to {FORMAT}", start.format);
                     return Err(wrong(self.line, &problem));

@@ -1,14 +1,20 @@
-//! A decoder for what bincode's derived encoding writes, with variable-length integers. By hand, since
-//! recovery spends its time here: several times as fast as decoding each entry into an enum. Tests compare
-//! the two.
+//! Decodes by hand what [`crate::encoding`] writes: integers of variable length, bytes and text.
+//!
+//! By hand, since reads and recovery spend their time here: several times as fast as decoding each entry into
+//! an enum. Tests compare the two.
 
 /// The bytes that are not decoded yet.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Cursor<'a>(&'a [u8]);
+pub(crate) struct Decoder<'a>(&'a [u8]);
 
-impl<'a> Cursor<'a> {
+impl<'a> Decoder<'a> {
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
+    }
+
+    /// Returns the bytes that are not decoded yet.
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.0
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -44,6 +50,17 @@ impl<'a> Cursor<'a> {
         Some(u64::from_le_bytes(bytes))
     }
 
+    /// Decodes a number of eight or sixteen bytes after 253 or 254, or a smaller one as [`Self::varint`]
+    /// does.
+    pub(crate) fn large_varint(&mut self) -> Option<u128> {
+        if self.0.first() != Some(&254) {
+            return self.varint().map(u128::from);
+        }
+        let (number, rest) = self.0[1..].split_first_chunk()?;
+        self.0 = rest;
+        Some(u128::from_le_bytes(*number))
+    }
+
     /// Decodes a signed number, short if it is near zero.
     #[inline]
     pub(crate) fn signed_varint(&mut self) -> Option<i64> {
@@ -55,5 +72,10 @@ impl<'a> Cursor<'a> {
     pub(crate) fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = self.varint()?;
         self.take(length)
+    }
+
+    #[inline]
+    pub(crate) fn text(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(self.bytes()?).ok()
     }
 }
