@@ -6,6 +6,7 @@ pub mod engine_store;
 pub mod hostile;
 pub mod real;
 pub mod script;
+pub mod small;
 
 /// The code on the pages for people, compiled and run.
 #[cfg(doctest)]

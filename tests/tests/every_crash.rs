@@ -2,21 +2,12 @@
 //! that a power cut may leave there, the database opens, holds a prefix of the commits, and has all that was
 //! acked.
 
-use stormproof::{Database, Durability, RunId};
+use stormproof::{Database, RunId};
 use stormproof_faults::{
     CrashOdds, CrashPoint, CrashTrigger, Decision, DiskHook, DiskOptions, EntryPolicy, EnumerationLimits,
     Operation, SimDisk,
 };
-
-fn open(disk: &SimDisk) -> stormproof::Result<Database> {
-    // Small: growth, rotation and checkpoints happen within a few commits.
-    Database::builder()
-        .disk(disk.mount())
-        .durability(Durability::Strict)
-        .segment_bytes_max(4096)
-        .allocate_bytes(1024)
-        .open()
-}
+use stormproof_tests::small::open;
 
 /// The n-th commit: says that it is the last, and leaves something of its own.
 fn commit(db: &Database, run: RunId, n: u64) {

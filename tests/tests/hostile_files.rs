@@ -4,21 +4,13 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use stormproof::{Database, Durability};
+use stormproof::Database;
 use stormproof_faults::{DiskOptions, SimDisk};
+use stormproof_tests::small::open;
 
 const COMMITS: u64 = 12;
 
 type Files = BTreeMap<String, Vec<u8>>;
-
-fn open(disk: &SimDisk) -> stormproof::Result<Database> {
-    Database::builder()
-        .disk(disk.mount())
-        .durability(Durability::Strict)
-        .segment_bytes_max(4096)
-        .allocate_bytes(1024)
-        .open()
-}
 
 /// A database of a dozen commits, with a checkpoint in the middle.
 fn healthy() -> Files {

@@ -20,20 +20,21 @@ use rt::time::Instant;
 /// # Ok::<(), stormproof::Error>(())
 /// ```
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    let signal = Arc::new(Signal::default());
-    let waker = Waker::from(Arc::clone(&signal));
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return output;
-        }
+    let wait = |signal: &Signal| {
         signal.wait();
-    }
+        true
+    };
+    poll_to_end(future, wait).expect("a wait without a deadline is never given up")
 }
 
 /// Runs a future on this thread until its end or until `deadline`, whichever comes first.
 pub(crate) fn block_on_until<F: Future>(future: F, deadline: Instant) -> Option<F::Output> {
+    poll_to_end(future, |signal| signal.wait_until(deadline))
+}
+
+/// Polls a future until its end, and waits for its wake-up in between; `None` as soon as `wait` returns that
+/// none came.
+fn poll_to_end<F: Future>(future: F, wait: impl Fn(&Signal) -> bool) -> Option<F::Output> {
     let signal = Arc::new(Signal::default());
     let waker = Waker::from(Arc::clone(&signal));
     let mut context = Context::from_waker(&waker);
@@ -42,7 +43,7 @@ pub(crate) fn block_on_until<F: Future>(future: F, deadline: Instant) -> Option<
         if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return Some(output);
         }
-        if !signal.wait_until(deadline) {
+        if !wait(&signal) {
             return None;
         }
     }
@@ -68,7 +69,7 @@ impl Signal {
         }
     }
 
-    /// Returns whether the wake-up came before the deadline.
+    /// Waits for the wake-up; returns whether it came before the deadline.
     fn wait_until(&self, deadline: Instant) -> bool {
         let mut woken = self.woken.lock();
         while !std::mem::take(&mut *woken) {
