@@ -6,22 +6,37 @@ use stormproof_faults::{DiskOptions, SimDisk};
 
 use crate::run::RunRecord;
 use crate::{
-    Database, Durability, Error, EventLog, Isolation, RetryPolicy, Transaction, TransactionOptions, Value,
+    Database, Durability, Error, EventLog, Isolation, RetryPolicy, RunId, Transaction, TransactionOptions,
+    Value,
 };
 
 fn small() -> Database {
     Database::builder().index_leaf(4, 2).snapshot_generations(2).open().unwrap()
 }
 
+fn small_with_run() -> (Database, RunId) {
+    let db = small();
+    let run = db.begin_run().unwrap();
+    (db, run)
+}
+
 fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> rt::thread::JoinHandle<T> {
     rt::thread::spawn("client", body).unwrap()
+}
+
+/// Spawns a client with a handle of its own.
+fn spawn_on<T: Send + 'static>(
+    db: &Database,
+    body: impl FnOnce(Database) -> T + Send + 'static,
+) -> rt::thread::JoinHandle<T> {
+    let db = db.clone();
+    spawn(move || body(db))
 }
 
 #[test]
 fn concurrent_increments_are_never_lost() {
     rt::check(|| {
-        let db = small();
-        let run = db.begin_run().unwrap();
+        let (db, run) = small_with_run();
         let threads: Vec<_> = (0..3)
             .map(|_| {
                 let db = db.clone();
@@ -43,8 +58,7 @@ fn concurrent_increments_are_never_lost() {
 
 /// Of two that read both keys and clear one each, at least one must see the other's work.
 fn both_cleared(isolation: Isolation) -> bool {
-    let db = small();
-    let run = db.begin_run().unwrap();
+    let (db, run) = small_with_run();
     db.transaction(run, |txn| {
         txn.put("x", 1_i64)?;
         txn.put("y", 1_i64)
@@ -80,21 +94,17 @@ fn serializable_lets_no_write_skew_through() {
 #[test]
 fn a_snapshot_sees_all_of_a_commit_or_nothing_and_stays_still() {
     rt::check(|| {
-        let db = small();
-        let run = db.begin_run().unwrap();
-        let writer = {
-            let db = db.clone();
-            spawn(move || {
-                for round in 1..=3_i64 {
-                    db.transaction(run, |txn| {
-                        txn.put("a", round)?;
-                        txn.put("b", round)
-                    })
-                    .unwrap();
-                    db.collect();
-                }
-            })
-        };
+        let (db, run) = small_with_run();
+        let writer = spawn_on(&db, move |db| {
+            for round in 1..=3_i64 {
+                db.transaction(run, |txn| {
+                    txn.put("a", round)?;
+                    txn.put("b", round)
+                })
+                .unwrap();
+                db.collect();
+            }
+        });
         for _ in 0..3 {
             let view = db.snapshot();
             let (a, b) = (view.value("a"), view.value("b"));
@@ -110,18 +120,14 @@ fn a_snapshot_sees_all_of_a_commit_or_nothing_and_stays_still() {
 #[test]
 fn a_get_finds_a_key_that_is_always_there_whatever_is_collected() {
     rt::check(|| {
-        let db = small();
-        let run = db.begin_run().unwrap();
+        let (db, run) = small_with_run();
         db.put(run, "key", 0_i64).unwrap();
-        let writer = {
-            let db = db.clone();
-            spawn(move || {
-                for round in 1..=4_i64 {
-                    db.put(run, "key", round).unwrap();
-                    db.collect();
-                }
-            })
-        };
+        let writer = spawn_on(&db, move |db| {
+            for round in 1..=4_i64 {
+                db.put(run, "key", round).unwrap();
+                db.collect();
+            }
+        });
         let mut last = 0;
         for _ in 0..4 {
             let found = db.get::<i64>("key").unwrap().expect("the key is always there");
@@ -136,8 +142,7 @@ fn a_get_finds_a_key_that_is_always_there_whatever_is_collected() {
 #[test]
 fn an_old_snapshot_finds_its_versions_while_newer_ones_come_and_go() {
     rt::check(|| {
-        let db = small();
-        let run = db.begin_run().unwrap();
+        let (db, run) = small_with_run();
         db.put(run, "key", 0_i64).unwrap();
         let (view, other) = (db.snapshot(), db.clone());
         let writer = spawn(move || {
@@ -160,8 +165,7 @@ fn an_old_snapshot_finds_its_versions_while_newer_ones_come_and_go() {
 #[test]
 fn appends_do_not_conflict_and_leave_no_hole() {
     rt::check(|| {
-        let db = small();
-        let run = db.begin_run().unwrap();
+        let (db, run) = small_with_run();
         let threads: Vec<_> = (0..3_i64)
             .map(|number| {
                 let db = db.clone();
@@ -189,24 +193,20 @@ fn appends_do_not_conflict_and_leave_no_hole() {
 #[test]
 fn a_run_that_has_ended_commits_nothing_more() {
     rt::check(|| {
-        let db = small();
-        let run = db.begin_run().unwrap();
-        let writer = {
-            let db = db.clone();
-            spawn(move || {
-                let mut committed = Vec::new();
-                for number in 0..4_i64 {
-                    let Ok(mut txn) = db.begin_transaction(run) else { break };
-                    txn.put("key", number).unwrap();
-                    match txn.commit() {
-                        Ok(commit) => committed.push(commit.version().unwrap()),
-                        Err(Error::RunEnded(_)) => break,
-                        Err(other) => panic!("{other}"),
-                    }
+        let (db, run) = small_with_run();
+        let writer = spawn_on(&db, move |db| {
+            let mut committed = Vec::new();
+            for number in 0..4_i64 {
+                let Ok(mut txn) = db.begin_transaction(run) else { break };
+                txn.put("key", number).unwrap();
+                match txn.commit() {
+                    Ok(commit) => committed.push(commit.version().unwrap()),
+                    Err(Error::RunEnded(_)) => break,
+                    Err(other) => panic!("{other}"),
                 }
-                committed
-            })
-        };
+            }
+            committed
+        });
         db.end_run(run).unwrap();
         let ended = db.provenance(RunRecord::key(run)).unwrap().version;
         let committed = writer.join().unwrap();
@@ -219,13 +219,9 @@ fn a_run_that_has_ended_commits_nothing_more() {
 #[test]
 fn closing_waits_for_open_transactions_and_refuses_new_ones() {
     rt::check(|| {
-        let db = small();
-        let run = db.begin_run().unwrap();
+        let (db, run) = small_with_run();
         let mut open = db.begin_transaction(run).unwrap();
-        let closer = {
-            let db = db.clone();
-            spawn(move || db.close())
-        };
+        let closer = spawn_on(&db, move |db| db.close());
         open.put("key", 1_i64).unwrap();
         let committed = open.commit();
         closer.join().unwrap().unwrap();
@@ -241,8 +237,7 @@ fn runs_among_others(
     read: fn(&mut Transaction) -> Result<i64, Error>,
     write: fn(&mut Transaction, i64) -> Result<(), Error>,
 ) {
-    let db = small();
-    let run = db.begin_run().unwrap();
+    let (db, run) = small_with_run();
     let threads: Vec<_> = (0..others)
         .map(|thread| {
             let db = db.clone();
@@ -297,8 +292,7 @@ fn a_closure_that_keeps_losing_the_end_of_a_stream_gets_through() {
 #[test]
 fn a_closure_that_writes_what_it_has_reserved_by_another_transaction_only_waits() {
     rt::check(|| {
-        let db = small();
-        let run = db.begin_run().unwrap();
+        let (db, run) = small_with_run();
         let pause_max = Duration::from_micros(50);
         let retry = RetryPolicy::new().alone_after(1).pause_max(pause_max);
         let mut runs = 0;
@@ -319,8 +313,7 @@ fn a_closure_that_writes_what_it_has_reserved_by_another_transaction_only_waits(
 #[test]
 fn commits_of_other_keys_do_not_wait_for_a_reservation() {
     rt::check(|| {
-        let db = small();
-        let run = db.begin_run().unwrap();
+        let (db, run) = small_with_run();
         let retry = RetryPolicy::new().alone_after(1).pause_max(Duration::MAX);
         let mut runs = 0;
         db.transaction_with(run, &TransactionOptions::new().retry(retry), |txn| {
@@ -388,10 +381,7 @@ fn a_second_close_returns_when_the_first_has_finished() {
         let disk = SimDisk::new(DiskOptions::default());
         let open = || Database::builder().disk(disk.mount()).allocate_bytes(4096).open();
         let db = open().unwrap();
-        let other = {
-            let db = db.clone();
-            spawn(move || db.close())
-        };
+        let other = spawn_on(&db, move |db| db.close());
         db.close().unwrap();
         open().map(drop).expect("nothing holds the directory any more");
         other.join().unwrap().unwrap();
@@ -401,8 +391,7 @@ fn a_second_close_returns_when_the_first_has_finished() {
 #[test]
 fn of_several_that_increment_none_is_lost_and_of_several_that_take_one_gets_it() {
     rt::check(|| {
-        let db = small();
-        let run = db.begin_run().unwrap();
+        let (db, run) = small_with_run();
         db.put(run, "job", 7_i64).unwrap();
         let threads: Vec<_> = (0..3)
             .map(|_| {
@@ -421,8 +410,7 @@ fn of_several_that_increment_none_is_lost_and_of_several_that_take_one_gets_it()
 #[test]
 fn a_closure_with_its_own_errors_runs_again_when_its_condition_was_lost_to_another() {
     rt::check(|| {
-        let db = small();
-        let run = db.begin_run().unwrap();
+        let (db, run) = small_with_run();
         let mut attempts = 0;
         let done: Result<i64, Box<dyn std::error::Error>> = db.try_transaction(run, |txn| {
             attempts += 1;
