@@ -1,4 +1,5 @@
-//! Agents that share state, each in a run of its own: a common counter, private notes, and who wrote what.
+//! Agents that share state, each in a run of its own: a common counter, private notes, and the writer of each
+//! value.
 //!
 //! `cargo run -p stormproof --example shared_state`
 

@@ -322,7 +322,7 @@ fn commits_of_other_keys_do_not_wait_for_a_reservation() {
             if runs == 1 {
                 db.put(run, "hot", read + 1)?;
             }
-            // More than the filter has bits: of some of them it can't tell that they are not reserved.
+            // More than the filter has bits: it can't show of all of them that they are not reserved.
             for number in 0..if runs == 1 { 0 } else { 70_i64 } {
                 db.put(run, format!("{number}"), number)?;
             }

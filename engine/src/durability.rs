@@ -17,8 +17,8 @@ pub enum Durability {
     /// share the next.
     #[default]
     Strict,
-    /// Commits are visible and acked at once, and synced as fast as the disk can. A ticket tells when;
-    /// tickets are fulfilled in commit order.
+    /// Commits are visible and acked at once, and synced as fast as the disk can. A ticket resolves when they
+    /// are; tickets are fulfilled in commit order.
     Pipelined,
     /// Commits are visible and acked at once. A crash loses fewer than `commits_max` of them, and less than
     /// `interval` of work.

@@ -12,7 +12,7 @@ enum Phase {
     Open,
 }
 
-/// What it is told.
+/// What the caller gets.
 #[derive(Clone, Copy, Debug)]
 enum Told {
     Nothing,

@@ -1,4 +1,4 @@
-//! A disk that fails under the whole database: what the caller hears, and what is there afterwards.
+//! A disk that fails under the whole database: which errors the caller gets, and what is there afterwards.
 
 use std::time::Duration;
 

@@ -58,7 +58,7 @@ fn overwrites_by_threads_that_ended_are_freed() {
         })
         .collect();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
-    // Each look begins new epochs; one that a thread which is about to end stands in the way of is repeated.
+    // Each read begins new epochs; one that a thread which is about to end stands in the way of is repeated.
     let freed = (0..1_000).any(|_| {
         db.collect();
         db.metrics().retired_bytes == 0

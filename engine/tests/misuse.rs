@@ -1,4 +1,4 @@
-//! Calls from where they can't be answered, and writes past those who own a key: errors at once, that say
+//! Calls from where they can't be answered, and writes past the owner of a key: errors at once, that say
 //! what to do.
 
 use stormproof::{Database, Error, EventLog, Key, RetryPolicy, RunId, StateMachine, TypeTag};

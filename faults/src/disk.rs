@@ -219,7 +219,7 @@ impl SimDisk {
         self.with(|device| device.volume.files())
     }
 
-    /// Writes every file, as a store would read it, into a directory that exists, to be looked at.
+    /// Writes every file, as a store would read it, into a directory that exists, for inspection.
     ///
     /// # Errors
     /// When a file can't be written.

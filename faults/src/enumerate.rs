@@ -67,7 +67,7 @@ pub struct CrashState {
 /// Counts of an enumeration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EnumerationSummary {
-    /// Boundaries looked at.
+    /// Boundaries that were enumerated.
     pub boundaries: usize,
     /// States given out.
     pub states: usize,

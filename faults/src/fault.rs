@@ -16,7 +16,7 @@ pub enum FaultKind {
     /// fsync Failures?", ATC '20, §3). Some of the pages may have been written. Later reads give the new
     /// content (ext4, XFS) or, on a draw, the old one (Btrfs).
     SyncDropsPages,
-    /// A sync fails, the data stay dirty: a later sync would write them. A store can't tell this from
+    /// A sync fails, the data stay dirty: a later sync would write them. A store can't distinguish this from
     /// [`Self::SyncDropsPages`].
     SyncKeepsPages,
     /// A sync fails after everything had become durable.

@@ -34,8 +34,9 @@ impl Mount {
         Self { shared, life }
     }
 
-    /// Performs one call: numbers it, asks the hook, lets it take effect, tells the hook. The lock is free
-    /// whenever the hook runs, so the disk may be in another life after each of its calls: hence the checks.
+    /// Performs one call: numbers it, asks the hook, lets it take effect, and notifies the hook. The lock is
+    /// free whenever the hook runs, so the disk may be in another life after each of its calls: hence the
+    /// checks.
     fn perform<T>(
         &self,
         request: Request,

@@ -104,7 +104,7 @@ pub enum Doubt {
         /// The sector.
         sector: u64,
         /// Bytes from the sector's beginning to the end of the file's content (zeros at the end not counted).
-        /// If the last record reaches so far back, its damage can't be told from a tear.
+        /// If the last record reaches this far back, its damage can't be distinguished from a torn write.
         behind: u64,
     },
     /// A file has damage in what was synced and a power cut tore it, too: a store may take one for the other.

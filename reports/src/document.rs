@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Campaign, Report, Trend, graph, html, junit, markdown, text, trace};
 
-/// A run or a campaign. As JSON its `kind` tells which.
+/// A run or a campaign. In JSON its `kind` says which.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Document {

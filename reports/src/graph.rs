@@ -32,7 +32,7 @@ pub(crate) fn svg(report: &Report) -> askama::Result<String> {
     Anomalies { width, height, graphs }.render()
 }
 
-/// Renders one anomaly; `index` tells the pictures of one page apart.
+/// Renders one anomaly; `index` distinguishes the pictures of one page.
 pub(crate) fn picture(anomaly: &Anomaly, index: usize) -> askama::Result<Picture> {
     let order = nodes(anomaly);
     let radius = (order.len() as f64 * 150.0 / TAU).max(120.0);

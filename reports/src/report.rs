@@ -47,7 +47,7 @@ pub struct Report {
     pub plan: Vec<(String, String)>,
     /// Figures: transactions, crashes, steps, …
     pub counts: BTreeMap<String, u64>,
-    /// Every invariant that was looked at.
+    /// Every invariant that was evaluated.
     pub checks: Vec<Check>,
     /// What was violated; empty unless the verdict is [`Verdict::Violated`].
     pub violations: Vec<Violation>,
@@ -84,7 +84,7 @@ pub enum Verdict {
     Failed,
 }
 
-/// One invariant that was looked at.
+/// One invariant that was evaluated.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Check {
@@ -344,7 +344,7 @@ pub struct Step {
     pub lane: LaneId,
     /// At which operation: `lock commit-queue`, `probe published`, …
     pub label: String,
-    /// Whether the task before could have gone on and the scheduler switched all the same.
+    /// Whether the task before could have gone on, but the scheduler switched.
     pub preempted: bool,
 }
 

@@ -179,7 +179,7 @@ pub(crate) fn rate(group: &FailureTotal) -> String {
     format!("{} ({} to {})", percent(share), percent(group.low), percent(group.high))
 }
 
-/// Returns a share with as many digits as it takes to tell it from nothing.
+/// Returns a share with as many digits as it takes to differ from zero.
 fn percent(share: f64) -> String {
     let percent = share * 100.0;
     if percent == 0.0 {

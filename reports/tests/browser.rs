@@ -1,7 +1,7 @@
 //! The pages in a real browser: they open, they can be used with the keyboard, and nothing goes wrong in the
 //! console.
 //!
-//! Pictures go to `target/tmp/pictures/`, for people to look at. Without a browser these tests say so and
+//! Pictures go to `target/tmp/pictures/`, for people to see. Without a browser these tests print so and
 //! pass.
 
 mod common;

@@ -1,4 +1,4 @@
-//! Makes the documents that `reports/examples` shows: a deliberate bug, found, shrunk and told; and a
+//! Makes the documents that `reports/examples` shows: a deliberate bug, found, shrunk and explained; and a
 //! campaign of the engine as it is, with how fast some deliberate bugs are found.
 //!
 //! `cargo examples-make` runs it, and renders what it writes. The campaign's seconds are those of the machine

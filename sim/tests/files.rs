@@ -1,4 +1,4 @@
-//! The commands that look at files that are there: `check`, `inspect` and `verify`, through the binary, on
+//! The commands that read existing files: `check`, `inspect` and `verify`, through the binary, on
 //! good and on bad input.
 
 mod support;

@@ -1,4 +1,4 @@
-//! The example of a workload of one's own: its binary has all commands, and finds what it is there to find.
+//! The example of a user's own workload: its binary has all commands, and finds the bug that it is made for.
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,5 +1,5 @@
 //! Crash points that wait for a promise: the power goes out right after a client was told that something is
-//! durable. (The first one is the inspector's, who wrote nothing.)
+//! durable. (The first one is the inspector's, which wrote nothing.)
 
 use stormproof_sim::options::{DurabilityKind, Options};
 use stormproof_sim::plan::{CrashAt, Ending, Plan};

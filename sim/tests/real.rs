@@ -30,7 +30,7 @@ fn processes_that_are_killed_lose_nothing_that_they_acked() {
     assert_eq!(output.status.code(), Some(0), "{document:#}");
     let figure = |name: &str| document["figures"][name].as_u64().unwrap_or(0);
     assert!(figure("kills") >= 6, "{document:#}");
-    // Every round has a life after its last kill, and one that looks at what is left.
+    // Every round has a life after its last kill, and one that inspects what is left.
     assert!(figure("lives") > 12, "{document:#}");
     assert!(figure("unanswered") > 0, "no kill hit a commit: {document:#}");
 }

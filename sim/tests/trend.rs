@@ -1,4 +1,4 @@
-//! Failures of many campaigns: grouped, with a rate, and who brought them in.
+//! Failures of many campaigns: grouped, with a rate, and with the build that introduced them.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! What a workload's checks look at: the plan, the history and the notes, with the queries that most of them
+//! What a workload's checks use: the plan, the history and the notes, with the queries that most of them
 //! need.
 //!
 //! Not its job: judging isolation or durability in general, which is the oracle's. A workload judges what its

@@ -150,7 +150,7 @@ pub struct Progress {
     pub committing: bool,
     /// The runs that it began, by slot.
     pub runs: Vec<HeldRun>,
-    /// The last version that a watch told it.
+    /// The last version that a watch delivered to it.
     #[serde(default)]
     pub watched: Version,
 }
@@ -251,12 +251,12 @@ pub enum NoteKind {
         /// Whether it has room for all that is new, and needs nothing else.
         keeps_up: bool,
     },
-    /// A watch told of a commit.
+    /// A watch delivered a commit.
     Watched {
         /// The commit.
         commit: WatchedCommit,
     },
-    /// A watch had nothing to tell.
+    /// A watch had nothing to deliver.
     WatchQuiet {
         /// When it was asked.
         called: Time,

@@ -1,4 +1,4 @@
-//! A client that watches: takes commits for a while, and writes down what it was told.
+//! A client that watches: takes commits for a while, and records what was delivered.
 
 use std::time::Duration;
 

@@ -142,7 +142,7 @@ pub struct Finding {
     /// Whether a promise was broken. If not, it is a situation worth knowing, which the isolation asked for
     /// lets through, like a write skew under snapshot isolation: a campaign must have seen it to count.
     pub violation: bool,
-    /// Which rule, in a few words that never change: failures are told apart by it.
+    /// Which rule, in a few words that never change: failures are grouped by it.
     pub rule: String,
     /// What happened, in words.
     pub message: String,

@@ -31,7 +31,7 @@ pub enum EntryKind {
 pub struct Displaced {
     /// The path of the directory or the lock file.
     pub place: String,
-    /// What happened to it, as far as that can be told.
+    /// What happened to it, as far as that is known.
     pub problem: &'static str,
 }
 

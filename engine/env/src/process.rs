@@ -1,4 +1,4 @@
-//! The identity of a process, which tells it from one that was forked from it.
+//! The identity of a process, which differs from that of a forked child.
 
 /// A process of the operating system.
 ///

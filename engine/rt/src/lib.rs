@@ -4,7 +4,7 @@
 //! The engine names locks, threads and time only as `rt::{sync, lockfree, thread, time, probe}`. This crate
 //! is `rt` in applications; in simulations a crate with the same interface takes its place, on which every
 //! operation is a scheduling point of a seeded scheduler. Hence the labels: every lock, atomic and thread is
-//! created with a name, by which a simulation tells operations apart. Here they cost nothing, and probes
+//! created with a name, by which a simulation distinguishes operations. Here they cost nothing, and probes
 //! compile to nothing.
 //!
 //! The two crates share no trait: their interface is the set of names and signatures that both export, and

@@ -1,9 +1,9 @@
 //! Sequence numbers and hash chain of event logs, which the commit leader assigns.
 //!
-//! An append names its stream and nothing else, so that two of them do not conflict. The leader, who handles
-//! one commit at a time, gives it the next sequence number and links it to the entry before: the sequence has
-//! no holes and its order is the commit order. The heads of streams are cached, or read from the last entry;
-//! a group that fails drops the cache.
+//! An append names its stream and nothing else, so that two of them do not conflict. The leader, which
+//! handles one commit at a time, gives it the next sequence number and links it to the entry before: the
+//! sequence has no holes and its order is the commit order. The heads of streams are cached, or read from the
+//! last entry; a group that fails drops the cache.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -106,7 +106,7 @@ impl Database {
     }
 
     /// Like [`transaction_with`](Self::transaction_with), and hands out the commit as well: its version, and
-    /// a ticket that tells when it is durable.
+    /// a ticket that resolves when it is durable.
     ///
     /// ```
     /// use stormproof::{Database, TransactionOptions};

@@ -10,8 +10,8 @@
 //!                            again, or the wall clock has stood by it for BELIEVED_AFTER_MS
 //! behind by more             it is in doubt until they agree, or the database is opened again
 //! ```
-//! An hour ahead is what a machine that slept for an hour sees, whose monotonic clock may have slept too; so
-//! it has to be believed at last. That far behind is a clock that was set back: what was told stays true.
+//! A machine that slept for an hour is an hour ahead, as its monotonic clock may have slept too; so
+//! it has to be believed in the end. An hour behind is a clock that was set back: earlier answers stay true.
 //!
 //! INV-TIME-1: time never goes back while the database is open.
 
@@ -166,7 +166,7 @@ mod tests {
             Self { first: 1_000_000_u64.wrapping_sub(offset), time }
         }
 
-        /// Returns the time told, minus what it is if the clock was right at the start.
+        /// Returns the time that is answered, minus what it is if the clock was right at the start.
         fn off_by(&self, passed: u64, wall_off_by: i64) -> i64 {
             let shown = (1_000_000 + passed).saturating_add_signed(wall_off_by);
             let steady = self.first + passed;

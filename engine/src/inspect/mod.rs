@@ -1,7 +1,7 @@
 //! Examines the files of a database without opening it: nothing is written, and the lock is not taken.
 //!
-//! [`inspect`] says what is there, [`verify`] whether it would recover. While a process writes to the
-//! database, the end of the log moves; everything else holds.
+//! [`inspect`] reports what the files hold, [`verify`] whether they would recover. While a process writes to
+//! the database, the end of the log moves; everything else holds.
 
 use std::fmt;
 

@@ -113,8 +113,8 @@ impl<'a> Range<'a> {
         }
     }
 
-    /// Returns what a transaction sees: own writes too. Tracked, if the transaction tracks reads; and told to
-    /// a simulation, if that wants to know.
+    /// Returns what a transaction sees: own writes too. Tracked, if the transaction tracks reads; and
+    /// reported to a simulation, if that wants to know.
     pub(crate) fn of_transaction(
         mut self,
         writes: &'a WriteSet,

@@ -1,12 +1,13 @@
 //! Opening a database: from the files to the state, and to a log that can be appended to.
 //!
-//! Job: decide what is there, feed it to the store, cut a torn tail, refuse damage. Not its job: what the
+//! Job: decide what survived, feed it to the store, cut a torn tail, refuse damage. Not its job: what the
 //! writes mean, which is the store's (it sees them through [`RecoverySink`]).
 //!
-//! In this order: lock; list the directory; read the checkpoint, then the log, segment by segment; tell a
-//! torn tail from damage; sync what was read; cut the tail and seal the segment; begin the next epoch in a
-//! new segment; note it in the manifest; remove leftovers. Nothing is changed before everything was read, and
-//! each step can be repeated: a crash in the middle leaves what an earlier crash could have left.
+//! In this order: lock; list the directory; read the checkpoint, then the log, segment by segment;
+//! distinguish a torn tail from damage; sync what was read; cut the tail and seal the segment; begin the next
+//! epoch in a new segment; note it in the manifest; remove leftovers. Nothing is changed before everything
+//! was read, and each step can be repeated: a crash in the middle leaves what an earlier crash could have
+//! left.
 //!
 //! * INV-RECOVERY-1: the recovered state is a prefix of the commit order, each commit whole.
 //! * INV-RECOVERY-2: what was discarded is gone before the first new commit, durably.

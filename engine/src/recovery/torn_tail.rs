@@ -4,8 +4,8 @@
 //! nothing. What proves something is what the record carries: the LSN that was durable when it was written.
 //! If that lies after the bad place, the bad place had been synced, and is damaged.
 //!
-//! Rot in the very last record, with nothing written after it, can't be told from a torn tail. Neither can
-//! rot that hits every record of the later groups too.
+//! Rot in the very last record, with nothing written after it, can't be distinguished from a torn tail.
+//! Neither can rot that hits every record of the later groups too.
 
 use env::{File, read_up_to_at};
 

@@ -99,7 +99,7 @@ impl Store {
         answer
     }
 
-    /// Adds a version to a key, and tells the tables beside the index. Only the commit leader calls this.
+    /// Adds a version to a key, and updates the tables beside the index. Only the commit leader calls this.
     #[inline]
     pub(crate) fn install(
         &self,
@@ -109,7 +109,7 @@ impl Store {
         hint: Hint,
         record: Record,
     ) {
-        // The tables come first. Once the version is published, a transaction may look for its run there;
+        // The tables come first. Once the version is published, a transaction may search for its run there;
         // and a snapshot that finds a value which can expire must already ask for the time.
         if key.is_system() {
             self.runs.follow(key, value);

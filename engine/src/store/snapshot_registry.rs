@@ -19,7 +19,7 @@
 //!   the counters after it has moved the current generation on. Both in sequentially consistent order, so one
 //!   of them sees the other. A stripe that was zero then has no registered snapshot any more, so the stripes
 //!   may be read one after the other. Hence all registered snapshots are in generations from the oldest to
-//!   the current one, and no others need be looked at to know whether there is any.
+//!   the current one, and no others need be read to know whether there is any.
 
 use rt::sync::Arc;
 use rt::sync::atomic::{AtomicU64, Ordering};
@@ -150,8 +150,8 @@ impl SnapshotRegistry {
     /// it collects: so this reads no more than it must.
     ///
     /// A snapshot that was registered before the call, and still is, is seen: its generation is neither
-    /// behind the oldest (INV-SNAP-2) nor ahead of the current one, and the leader, who alone moves both, is
-    /// here. One that is registered meanwhile may be missed, and has read nothing yet.
+    /// behind the oldest (INV-SNAP-2) nor ahead of the current one, and the leader, which alone moves both,
+    /// is here. One that is registered meanwhile may be missed, and has read nothing yet.
     pub(crate) fn is_idle(&self) -> bool {
         let oldest = self.oldest.load(Ordering::SeqCst);
         let current = self.current.load(Ordering::SeqCst);

@@ -2,8 +2,9 @@
 //!
 //! * INV-WAL-4: `durable_version` never passes a version whose record is not synced.
 //! * INV-WAL-5: after a failed sync nothing is written any more, and nothing is retried.
-//! * INV-WAL-6: Strict: a group whose write failed is not in the log, or its committers are told that its
-//!   outcome is not known. Other modes: it stays in memory, in front of what follows, until a write succeeds.
+//! * INV-WAL-6: Strict: a group whose write failed is not in the log, or its committers get the error that
+//!   its outcome is not known. Other modes: it stays in memory, in front of what follows, until a write
+//!   succeeds.
 
 use std::time::Duration;
 

@@ -9,8 +9,8 @@
 //! database it is garbage, and stale bytes can't come back.
 //!
 //! The durable lag is the record's LSN minus the LSN up to which the log was known to be durable when the
-//! record was written. It tells corruption from a torn tail: below the durable LSN of any surviving record,
-//! nothing may be missing.
+//! record was written. It distinguishes corruption from a torn tail: below the durable LSN of any surviving
+//! record, nothing may be missing.
 //!
 //! INV-WAL-1: a record that passes [`Frame::check`] was written at this LSN, whole, by this database in this
 //! epoch.

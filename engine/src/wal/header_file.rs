@@ -4,7 +4,7 @@
 //! 0       8                12
 //! | magic | format version | fields … | crc32 of all before |
 //! ```
-//! Later versions keep length and checksum, so that a damaged version is told from a later one.
+//! Later versions keep length and checksum, so that a damaged version is not mistaken for a later one.
 
 use crate::error::{Error, Result};
 use crate::wal::format::u32_at;

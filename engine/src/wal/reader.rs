@@ -1,7 +1,7 @@
 //! Reads the records of one segment, block by block, in bounded memory.
 //!
 //! Job: whole, valid records, and where they end. Not its job: what that end means (a torn tail, or
-//! corruption), which takes more than one segment to tell.
+//! corruption), which a single segment does not show.
 
 use env::{File, read_up_to_at};
 

@@ -11,7 +11,7 @@
 //! * INV-WATCHING-1: nothing is delivered that is not published; a group that failed leaves nothing (N2).
 //! * INV-WATCHING-2: a queue holds commits in commit order, each with all that it wrote to the range (N1).
 //! * INV-WATCHING-3: what a queue has no room for is remembered as missed: a reader gets it from the log, or
-//!   is told that there is a gap, and gets nothing after it before it has acknowledged the gap (N3).
+//!   gets an error at a gap, and nothing after it before it has acknowledged the gap (N3).
 //! * INV-WATCHING-4: without a watch a commit pays for reading one field of the leader, and nothing else
 //!   (N4).
 

@@ -62,7 +62,7 @@ use crate::wal::TicketFuture;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A reader that was told that it is behind reads the state, and goes on from there:
+/// A reader that falls behind gets an error, reads the state, and goes on from there:
 ///
 /// ```
 /// use std::collections::BTreeMap;

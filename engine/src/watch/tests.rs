@@ -31,7 +31,7 @@ fn put(db: &Database, run: RunId, numbers: std::ops::Range<i64>) {
     }
 }
 
-/// Takes all that is there; the numbers that were put.
+/// Takes all commits that are there; returns the numbers that were put.
 fn numbers(watch: &mut Watch) -> Vec<i64> {
     std::iter::from_fn(|| watch.try_next().unwrap()).map(number).collect()
 }

@@ -13,7 +13,7 @@ use rt::sync::Arc;
 use stormproof::{Database, DatabaseBuilder, RunId};
 use stormproof_faults::{ClockPlan, SimClock, SimEntropy};
 
-/// A database in memory with a clock that stands still until it is told to move.
+/// A database in memory with a clock that stands still until a test moves it.
 struct Fixture {
     db: Database,
     run: RunId,

@@ -61,7 +61,7 @@ impl MountedDisk {
         self.tree.cut_power(odds, seed);
     }
 
-    /// Unmounts, and writes all files into the directory that it was mounted on, to be looked at.
+    /// Unmounts, and writes all files into the directory that it was mounted on, for inspection.
     ///
     /// # Errors
     /// When it can't be unmounted, or a file can't be written.

@@ -49,7 +49,7 @@ struct Directory {
 #[derive(Debug)]
 struct OpenFile {
     file: Arc<dyn File>,
-    /// How often the kernel was told of it and has not forgotten it.
+    /// How often the kernel has looked it up and not forgotten it.
     references: u64,
 }
 

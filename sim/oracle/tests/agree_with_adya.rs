@@ -144,7 +144,7 @@ fn is_explained(kind: Kind, class: AnomalyClass) -> bool {
 struct Tally {
     both_hold: u32,
     both_violated: u32,
-    /// Without a dependency there is nothing to look at, over there.
+    /// Without a dependency `adya` has nothing to check.
     empty: u32,
     /// By class: what only is violated here.
     ours: BTreeMap<String, u32>,

@@ -1,4 +1,4 @@
-//! Histories that are too long for a search, and have to be decided all the same.
+//! Histories that are too long for a search, and have to be decided nevertheless.
 
 #[path = "support/clients.rs"]
 mod clients;

@@ -196,7 +196,7 @@ fn an_anomaly_that_was_asked_for_is_found_beside_those_of_weaker_levels() {
     assert_eq!(report.table.counts.get("garbage-read"), Some(&100), "{:?}", report.table.counts);
 }
 
-/// The file has no times, so only processes tell the order of versions.
+/// The file has no times, so only processes show the order of versions.
 #[test]
 fn keys_that_are_linearizable_are_sequential_too() {
     let text = "{:type :ok, :process 0, :f :txn, :value [[:w :x 1]]}\n\

@@ -5,9 +5,10 @@
 //! of a program under a [`strategy`], and [`mutants`] is the table of deliberate bugs.
 //!
 //! How a scheduling point goes: the task says what it is about to do (an [`op::Op`]: kind, label, object),
-//! the life counts and hashes it, and asks the strategy who runs next. If that is the same task, it goes on
-//! at once; only a real switch goes through shuttle, which provides the stacks and nothing else: it sees all
-//! tasks as runnable, always. Who is blocked on what, what time it is and who is woken is known here.
+//! the life counts and hashes it, and asks the strategy which task runs next. If that is the same task, it
+//! goes on at once; only a real switch goes through shuttle, which provides the stacks and nothing else: it
+//! sees all tasks as runnable, always. Which task is blocked on what, what time it is and which task is woken
+//! is known here.
 //!
 //! Not its job: disks and wall time (`faults`), what is run and what must hold (`sim`).
 //!

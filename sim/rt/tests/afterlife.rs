@@ -39,7 +39,7 @@ impl Drop for Counted {
     }
 }
 
-/// An engine in small: a thread of its own, which is told to stop and joined when the last handle goes.
+/// An engine in small: a thread of its own, which is stopped and joined when the last handle goes.
 struct Engine {
     shared: Arc<Shared>,
     thread: Option<rt::thread::JoinHandle<()>>,

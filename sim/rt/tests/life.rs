@@ -172,7 +172,7 @@ fn two_locks_in_opposite_order_deadlock_in_a_circle() {
 
 #[test]
 fn a_lost_wakeup_is_a_deadlock() {
-    // The flag is looked at outside of the lock: a notification in between is lost.
+    // The flag is read outside of the lock: a notification in between is lost.
     let body = || {
         let shared =
             Arc::new((atomic::AtomicBool::new("flag", false), Mutex::new("lock", ()), Condvar::new("set")));

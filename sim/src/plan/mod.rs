@@ -191,7 +191,7 @@ pub struct LifePlan {
     /// Opens the store once more after this time, beside clients that work; it must be refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_opener_micros: Option<u64>,
-    /// Leaves files at the path of the store that are none of its business.
+    /// Leaves foreign files at the path of the store.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub foreign_files: bool,
 }

@@ -2,8 +2,8 @@
 //! edge with its evidence.
 //!
 //! Job: explain. Not its job: to judge, which the oracle has done. So the edges come from the history alone:
-//! who read which version, who wrote it, who was answered before whom began. Where they form a cycle, the
-//! shortest one is shown; where they don't, all of them are.
+//! which transaction read which version, which one wrote it, and which one was answered before another began.
+//! Where they form a cycle, the shortest one is shown; where they don't, all of them are.
 //!
 //! Source of the kinds of edges: Adya, "Weak Consistency: A Generalized Theory and Optimistic Implementations
 //! for Distributed Transactions", MIT 1999, section 3.

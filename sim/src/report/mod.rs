@@ -1,8 +1,8 @@
 //! Runs and campaigns as the plain data that `stormproof_reports` renders.
 //!
 //! Job: put what the simulator knows into the reports' words. Not its job: rendering, and judging.
-//! INV-REPORT-1: a report of a run is a function of the run: nothing in it depends on who asked, when, or how
-//! often.
+//! INV-REPORT-1: a report of a run is a function of the run: nothing in it depends on when it is asked for,
+//! or how often.
 
 mod anomaly;
 mod campaign;

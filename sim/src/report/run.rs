@@ -15,7 +15,7 @@ use crate::plan::{CrashAt, DurabilityPlan, LifePlan, Plan, Storage};
 use crate::run::{Run, Watched, marks};
 use crate::{invariants, summary};
 
-/// Where a run comes from, for those who want it again.
+/// Where a run comes from: how to repeat it.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin<'a> {
     /// The command that repeats it.

@@ -1,4 +1,4 @@
-//! Runs whose power cuts, and what they leave, are given and not drawn: for enumerations.
+//! Runs whose power cuts, and what they leave, are given and not drawn, for enumerations.
 
 use stormproof_faults::{DiskRecording, DiskSnapshot, FaultPlan};
 

@@ -32,7 +32,7 @@ impl Client {
         database.begin_run_with(RunOptions::new().tag("client", self.name()))
     }
 
-    /// Notes what the application has told the outside: that a seat is sold, a mail is on its way. It
+    /// Notes what the application has promised to the outside: that a seat is sold, a mail is on its way. It
     /// outlives power cuts, so that a later life can compare [`World::promised`] with what the database has.
     /// Power cuts aim at the moment right after it.
     pub fn promise(&self, text: impl Into<String>) {

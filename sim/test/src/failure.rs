@@ -114,7 +114,7 @@ impl Failure<'_> {
     }
 }
 
-/// How many forced switches of a life are told.
+/// How many forced switches of a life are printed.
 const SWITCHES_SHOWN: usize = 8;
 
 /// Returns whether the application or the store is to blame.

@@ -1,4 +1,4 @@
-//! Records what an application's transactions do, as the engine tells it, for the oracle and the page.
+//! Records what an application's transactions do, as the engine reports it, for the oracle and the page.
 //!
 //! Job: events of the engine become events of the history. Not its job: judging it. What the history has no
 //! form for is left out, which the oracle never holds against the store: reads of parts of event logs, ranges

@@ -37,7 +37,7 @@
 //! `STORMPROOF_CHECK=1` (every seed twice), `STORMPROOF_COUNT=1` (how many fail), `STORMPROOF_JOBS=4`.
 //!
 //! Not its job: threads, locks and sleeps of `std`, which are not simulated. [`stormproof::runtime`] has
-//! those that are; a test that leaves the simulation is ended, and told so.
+//! those that are; a test that leaves the simulation is ended with an error that says so.
 //!
 //! How to: the guide *Simulating your application* of the engine.
 

@@ -128,7 +128,7 @@ impl Options {
     }
 
     /// Switches on a deliberate bug of the store, by name (`stormproof list` has them all): shows that a
-    /// failure of the store is told from one of the application.
+    /// failure of the store is distinguished from one of the application.
     pub fn store_bug(self, name: &str) -> Self {
         Self { store_bug: Some(name.to_owned()), ..self }
     }

@@ -130,20 +130,20 @@ fn two_transactions_in_the_place_of_one_are_found() {
     assert!(text.contains("are counted"), "{text}");
 }
 
-/// The engine itself tells what transactions read and wrote, so the oracle sees whose fault a failure is.
+/// The engine itself reports what transactions read and wrote, so the oracle sees whose fault a failure is.
 #[test]
 fn a_bug_of_the_store_is_told_from_one_of_the_application() {
     let buggy = Options::new("own_code::store_bug").seeds(300).store_bug("SkipWriteValidation");
     let text = failure_of(buggy, |world: World| -> Result {
         let db = world.open()?;
-        // Blind writes, of which no invariant of the application's can tell anything.
+        // Blind writes, which no invariant of the application shows.
         world.clients(5, |client| db.put(client.run(&db)?, "last", client.name()))?;
         Ok(())
     });
     assert!(text.contains("the store broke its contract: please report it"), "{text}");
 }
 
-/// An application may open its database as it likes, and is judged by what that promises.
+/// An application may open its database in any mode, and is judged by what that promises.
 #[stormproof_test::simulation(seeds = 60)]
 fn less_durability_than_the_plan_has_is_no_fault_of_the_store(world: World) -> Result {
     let interval = std::time::Duration::from_millis(1);

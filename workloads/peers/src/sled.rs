@@ -121,7 +121,7 @@ impl Native for SledTxn<'_> {
             None => self.database.range(start..),
         };
         let mut entries = BTreeMap::new();
-        // Own deletes take away from what is found, so as many more are looked at.
+        // Own deletes take away from what is found, so as many more are read.
         let enough = limit.saturating_add(self.writes.len());
         let mut visit = |entry: sled::Result<(IVec, IVec)>| {
             let (key, value) = entry.map_err(refused)?;

@@ -20,7 +20,7 @@ const TAKEN: &str = "taken/deque/";
 /// Between the two ends.
 const MIDDLE: u32 = 5_000;
 
-/// Clients push elements to both ends of one range of keys and take them from there, after a look at either
+/// Clients push elements to both ends of one range of keys and take them from there, after a peek at either
 /// end; some read it page by page.
 ///
 /// Stresses: iterators that are dropped half-way, from either end and from both, in transactions that write
@@ -31,7 +31,7 @@ const MIDDLE: u32 = 5_000;
 pub struct Deque {
     /// Entries of a page, at most.
     pub page_max: u32,
-    /// Entries that a look at one end asks for, at most.
+    /// The most entries that a peek at one end asks for.
     pub look_max: u32,
 }
 

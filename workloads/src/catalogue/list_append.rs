@@ -1,6 +1,6 @@
 //! List append: every transaction appends to lists and reads lists.
 //!
-//! The richest history there is: a list tells the order of all that was ever appended to it (Kingsbury and
+//! The richest history there is: a list shows the order of all that was ever appended to it (Kingsbury and
 //! Alvaro, Elle, VLDB 2020), so the black-box checker reads the whole version order from it.
 
 use rand::RngExt;

@@ -1,5 +1,5 @@
-//! Long reader beside writers: one transaction looks at the same keys for a long time, while others change
-//! them.
+//! Long reader beside writers: one transaction reads the same keys again and again for a long time, while
+//! others change them.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;

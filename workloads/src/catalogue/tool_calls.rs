@@ -18,7 +18,7 @@ pub(super) const NAME: &str = "tool-calls";
 /// whose commit was never answered. Steps of others are observed as a whole.
 ///
 /// Stresses: transactions over all three primitives, and exactly-once resumption after a crash. Invariant:
-/// machine, events and results of an agent tell of the same steps, in every snapshot; no step is done twice;
+/// machine, events and results of an agent show the same steps, in every snapshot; no step is done twice;
 /// none that was acked is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -91,7 +91,7 @@ fn observe(client: u32) -> Vec<Step> {
     vec![Step::ReadMachine { machine: agent }, Step::ReadEvents { stream, verify: false }, results]
 }
 
-/// What an observer saw of an agent, unless it did not look at everything.
+/// What an observer saw of an agent, unless it did not read everything.
 struct Seen<'a> {
     machine: Option<String>,
     events: Vec<u64>,

@@ -139,8 +139,8 @@ fn too_late(evidence: &Evidence<'_>, txn: &Txn, key: &[u8], value: &Bytes) -> Op
     })
 }
 
-/// Finds a key that was missing though its last writer gave it more time. Judges only where it is certain who
-/// wrote last.
+/// Finds a key that was missing though its last writer gave it more time. Judges only where it is certain
+/// which transaction wrote last.
 fn too_early(evidence: &Evidence<'_>, txn: &Txn, key: &[u8]) -> Option<Finding> {
     if txn.ops.iter().any(|op| written(op, key).is_some()) {
         return None;

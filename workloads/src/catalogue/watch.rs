@@ -26,9 +26,9 @@ const HOT: &str = "feed/hot/";
 /// are made anew.
 ///
 /// Stresses: delivery beside group commit, queues that overflow, reading the log while it is written and
-/// checkpointed, resuming after crashes.
-/// Invariant: a watch tells every commit that touched its range, whole, in commit order, without a hole, and
-/// none that is not there; what was told as durable is there after a crash.
+/// checkpointed, resuming after crashes. Invariant: a watch delivers every commit that touched its range,
+/// whole, in commit order, without a hole, and none that is not there; what was delivered as durable is there
+/// after a crash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Watch {
@@ -135,7 +135,7 @@ impl Watch {
     }
 }
 
-/// What one watch told from one version on.
+/// What one watch delivered from one version on.
 struct Span<'a> {
     session: Session,
     life: Life,
@@ -198,7 +198,7 @@ struct Facts<'a> {
     writes: BTreeMap<TxnIndex, BTreeMap<&'a Key, Option<&'a Bytes>>>,
     /// The transactions that were acked with a version.
     by_version: BTreeMap<Version, TxnIndex>,
-    /// Transactions whose entry is there in the end; `None` if that was not looked at.
+    /// Transactions whose entry is there in the end; `None` if that was not read.
     survivors: Option<BTreeSet<TxnIndex>>,
     /// Whether acks are known to be durable at all: not on a disk that forgets.
     knows_durable: bool,
@@ -267,8 +267,8 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// Finds a commit that is not there: of no transaction, of one that was aborted, or told as durable and
-    /// lost.
+    /// Finds a commit that is not there: of no transaction, of one that was aborted, or delivered as durable
+    /// and lost.
     fn ghost(&self, span: &Span<'_>) -> Option<Finding> {
         span.told.iter().find_map(|commit| {
             let rule = "no ghost is told";
@@ -287,8 +287,8 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// Finds a commit that should have been told between two that were, or before it was said that there is
-    /// none.
+    /// Finds a commit that should have been delivered between two that were, or before it was said that there
+    /// is none.
     fn hole(&self, span: &Span<'_>) -> Option<Finding> {
         let told: BTreeSet<_> = span.told.iter().filter_map(|commit| self.by(commit)).collect();
         let last = span.told.last().map_or(span.after, |commit| commit.version);
@@ -320,7 +320,7 @@ impl<'a> Facts<'a> {
         txn.life == span.life || (txn.life < span.life && survived())
     }
 
-    /// Returns whether a watch that was asked at `called` had to tell it.
+    /// Returns whether a watch that was asked at `called` had to deliver it.
     fn was_to_be_told(&self, txn: &Txn, span: &Span<'_>, called: Time) -> bool {
         let Outcome::Committed { acked, durable, .. } = txn.outcome else { return false };
         txn.life < span.life

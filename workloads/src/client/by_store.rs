@@ -76,7 +76,7 @@ struct Attempts<'a> {
 struct Last {
     index: TxnIndex,
     summary: Summary,
-    /// The conflicts that it was told of before its commit.
+    /// The conflicts that it met before its commit.
     conflicts: Vec<Conflict>,
     /// Whether all of its steps were done.
     asked_to_commit: bool,

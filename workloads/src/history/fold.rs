@@ -39,7 +39,7 @@ pub enum FoldError {
     },
 }
 
-/// Returns the history that the events tell.
+/// Returns the history that the events make up.
 ///
 /// # Errors
 /// When an event refers to a transaction or life that the events before it did not begin.

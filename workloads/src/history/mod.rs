@@ -1,4 +1,4 @@
-//! What happened, as the clients saw it: the only thing that checkers look at.
+//! What happened, as the clients saw it: the only thing that checkers read.
 //!
 //! A history is a list of transactions with their operations, in the order in which they began, over one or
 //! more *lives* of the store: a crash ends a life, recovery begins the next. Times are positions in one

@@ -190,7 +190,7 @@ impl Recorder {
         }
     }
 
-    /// Counts that a client was told, in any way, that something is durable.
+    /// Counts that a client learnt, in any way, that something is durable.
     pub fn promise(&self) {
         self.log().promises += 1;
     }

@@ -47,7 +47,7 @@ pub enum Flaw {
     BrokenChain,
     /// Some transitions of a state machine lead to a state that was not asked for.
     StrayState,
-    /// A watch tells every third commit twice.
+    /// A watch delivers every third commit twice.
     WatchRepeats,
     /// A watch says of every third commit that it is no longer kept.
     WatchFallsBehind,

@@ -4,7 +4,7 @@
 //! in one known way, so that a check is seen to fail. Not its job: speed, durability, bounded memory.
 //!
 //! * INV-MEM-1: a commit is one critical section: validate, take the next version, install all writes.
-//! * INV-MEM-2: reads look at versions up to the start version only, and at the transaction's own writes
+//! * INV-MEM-2: reads see versions up to the start version only, and at the transaction's own writes
 //!   first.
 
 #![expect(

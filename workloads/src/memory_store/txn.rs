@@ -183,7 +183,7 @@ impl StoreTxn for MemoryTxn<'_> {
         if reverse {
             entries.reverse();
         }
-        // Only what was looked at can change what was answered.
+        // Only what was read can change what was answered.
         let mut looked = range.clone();
         if let Some(limit) = limit
             && entries.len() > limit

@@ -45,7 +45,7 @@ impl StoreWatch for MemoryWatch {
             return Ok(Watched::Quiet);
         };
         self.told += 1;
-        // The next call tells it again.
+        // The next call reports it again.
         let repeats = self.store.has(Flaw::WatchRepeats) && self.told.is_multiple_of(3);
         self.seen = if repeats { version - 1 } else { version };
         if self.store.has(Flaw::WatchFallsBehind) && self.told.is_multiple_of(3) {

@@ -27,7 +27,7 @@ pub struct Conflict {
     pub kind: ConflictKind,
     /// The key, or the start of the range.
     pub key: Key,
-    /// The version at which the winner wrote, where the store tells.
+    /// The version at which the winner wrote, where the store reports it.
     pub winner: Option<Version>,
 }
 

@@ -26,7 +26,8 @@ pub struct Iterated {
 }
 
 impl Iterated {
-    /// Pulls as asked, until there is no more. `next` gives the next entry, from the back if it is told so.
+    /// Pulls as asked, until there is no more. `next` gives the next entry, from the back if its argument is
+    /// true.
     ///
     /// # Errors
     /// Those of `next`.

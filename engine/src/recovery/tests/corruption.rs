@@ -51,7 +51,7 @@ proptest! {
             let at = place.index(bytes.len());
             bytes[at] ^= 1_u8 << bit;
             if let Ok(store) = opened(&files, small()) {
-                // Rot in the very last record can't be told from a torn tail.
+                // Rot in the very last record can't be distinguished from a torn tail.
                 let last = states.len() - 1;
                 let found = states.iter().rposition(|state| *state == store.content);
                 assert!(found.is_some_and(|found| found + 1 >= last), "{name} at {at}: {found:?} of {last}");
@@ -81,7 +81,7 @@ proptest! {
             let _ = inspect(&*disk.mount()).unwrap();
             let verified = verify(&*disk.mount());
             let found = opened(&files, small());
-            // Verification also looks at what no open reads.
+            // Verification also reads what no open reads.
             assert!(verified.is_err() || found.is_ok(), "{name} at {at}: {verified:?}");
             if let Ok(store) = found {
                 let found = states.iter().rposition(|state| *state == store.content);

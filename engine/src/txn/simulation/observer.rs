@@ -99,6 +99,6 @@ pub enum Observed<'a> {
         /// Why, if others were first.
         conflicts: &'a [ConflictInfo],
     },
-    /// Commit has failed, and only the next recovery can tell whether it happened.
+    /// Commit has failed, and only the next recovery shows whether it happened.
     Indeterminate,
 }

@@ -1,4 +1,4 @@
-//! Histories of registers whose order no read tells, from a store that keeps snapshots and one that is
+//! Histories of registers whose order no read shows, from a store that keeps snapshots and one that is
 //! serializable.
 
 use std::fmt::Write;

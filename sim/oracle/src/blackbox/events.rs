@@ -26,7 +26,7 @@ pub(super) struct AntiEdge {
     pub(super) key: KeyId,
 }
 
-/// A graph over events; which transaction an event belongs to can be told from its number.
+/// A graph over events; an event's number determines its transaction.
 #[derive(Debug)]
 pub(super) struct Events {
     pub(super) graph: Graph,

@@ -4,7 +4,7 @@
 //! R. Biswas and C. Enea, "On the complexity of checking transactional consistency", OOPSLA 2019, figure 2:
 //! if a reader sees a transaction that wrote a key, and read that key from another, then that other is the
 //! later one. For read-atomic "sees" is reads-from; for causal, any path of sessions and reads-from. Only the
-//! last such writer of each session has to be looked at: J. Liu et al., "Plume: efficient and complete
+//! last such writer of each session has to be examined: J. Liu et al., "Plume: efficient and complete
 //! black-box checking of weak isolation levels", OOPSLA 2024.
 
 use stormproof_workloads::history::TxnIndex;

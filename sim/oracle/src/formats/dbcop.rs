@@ -42,7 +42,7 @@ fn yes() -> bool {
 }
 
 pub(super) fn read(bytes: &[u8]) -> Result<Input, FormatError> {
-    // An id of 91 or 123 begins with the byte of a bracket; what tells JSON apart is that it is text.
+    // An id of 91 or 123 begins with the byte of a bracket; but only JSON is text.
     let sessions = match bytes.trim_ascii_start().first() {
         Some(b'{' | b'[') if !is_binary(bytes) => json(bytes)?,
         _ => Bincode { bytes, at: 0 }.file()?,

@@ -14,7 +14,7 @@ use super::jepsen::{Moment, Operation, operations};
 use super::{FormatError, Input, LeftOut, Notation, Origin};
 use crate::view::Map;
 
-/// The uses of a key that tell lists from registers.
+/// The uses of a key that distinguish lists from registers.
 #[derive(Clone, Copy, Debug, Default)]
 struct Uses {
     appended: bool,

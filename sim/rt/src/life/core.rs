@@ -328,8 +328,8 @@ impl Core {
         self.keep(|| Draw::Point { task, op: id, nth: (salt >> 1) as u32, blocked: salt & 1 == 1, now });
     }
 
-    /// Chooses who runs next. The current task may go on if it `can_stay`, would rather not if it `yields`,
-    /// and is `blocked` if it is in the middle of its operation.
+    /// Chooses which task runs next. The current task may go on if it `can_stay`, would rather not if it
+    /// `yields`, and is `blocked` if it is in the middle of its operation.
     pub(super) fn pick(&mut self, can_stay: bool, yields: bool, blocked: bool) -> Flow {
         if self.runnable.is_empty() && !self.idle() {
             self.over = Some(LifeEnd::Deadlock(self.wait_graph()));

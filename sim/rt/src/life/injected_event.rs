@@ -1,5 +1,5 @@
-//! What chance does to a life beside choosing who runs: spurious wake-ups, early timeouts, stalls, and which
-//! of several waiters a notification wakes.
+//! What chance does to a life besides choosing which task runs: spurious wake-ups, early timeouts, stalls,
+//! and which of several waiters a notification wakes.
 //!
 //! Drawn by seed in campaigns, and recorded. A trace lists those that matter, by name; then nothing is drawn
 //! at all, and together with [`Directed`](crate::strategy::Directed) the life no longer depends on any seed.

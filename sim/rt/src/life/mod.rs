@@ -258,7 +258,7 @@ pub(crate) fn catch<T>(body: impl FnOnce() -> T) -> std::thread::Result<T> {
     outcome
 }
 
-/// Notes that the current task is about to end, and decides who is next.
+/// Notes that the current task is about to end, and decides which task is next.
 pub(crate) fn task_ended() {
     with_core(Core::task_ended);
     afterlife::enter();

@@ -40,7 +40,7 @@ pub struct Settings {
     pub starvation: Option<Starvation>,
     /// What counts as progress, and for how long a life may make none; see [`Progress`].
     pub progress: Option<Progress>,
-    /// Whether to keep what [`LifeOutcome::trail`](super::LifeOutcome::trail) tells.
+    /// Whether to record [`LifeOutcome::trail`](super::LifeOutcome::trail).
     pub trail: bool,
     /// Whether a panic that comes out of any task ends the life. If not, only one of the main task does.
     pub panic_ends_life: bool,
@@ -129,7 +129,7 @@ impl fmt::Debug for OnEnd {
     }
 }
 
-/// A callback of [`Settings::cancel`], the one thing of a life that may look at the real world: what it says
+/// A callback of [`Settings::cancel`], the one thing of a life that may observe the real world: what it says
 /// decides whether there is an outcome, and never which.
 #[derive(Clone)]
 pub struct Cancel(pub Arc<dyn Fn() -> bool + Send + Sync>);

@@ -139,7 +139,7 @@ impl Core {
         })
     }
 
-    /// Notes that the current task has to wait at `op`, and lets `pick` choose who runs.
+    /// Notes that the current task has to wait at `op`, and lets `pick` choose which task runs.
     fn stop_at(&mut self, op: Op, deadline: Option<u64>, pick: impl FnOnce(&mut Self) -> Flow) -> Flow {
         if self.over.is_some() {
             return self.wait_after(deadline);

@@ -1,7 +1,7 @@
 //! Observation of a running life, without influence on it.
 //!
-//! INV-WATCH-1: a watched life is the same life: a watcher is told what happens, and decides nothing. So
-//! digests agree with and without one, and a report may be made of a run that was not watched before.
+//! INV-WATCH-1: a watched life is the same life: a watcher is notified of what happens, and decides nothing.
+//! So digests agree with and without one, and a report may be made of a run that was not watched before.
 
 use std::fmt;
 use std::sync::Arc;

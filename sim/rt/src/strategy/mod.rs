@@ -42,12 +42,12 @@ pub use uniform::Uniform;
 pub use walk::Walk;
 pub use windows::Windows;
 
-/// Decides who runs next.
+/// Decides which task runs next.
 pub trait Strategy: Any + Debug + Send {
     /// Begins a new life.
     fn begin(&mut self, rng: &mut ChaCha8Rng);
 
-    /// Decides who runs next: one of [`Choice::runnable`]. For anything else the life takes
+    /// Decides which task runs next: one of [`Choice::runnable`]. For anything else the life takes
     /// [`Choice::default`].
     fn choose(&mut self, choice: &Choice<'_>, rng: &mut ChaCha8Rng) -> TaskId;
 

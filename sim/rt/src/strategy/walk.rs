@@ -13,7 +13,7 @@ use super::{Choice, Strategy};
 use crate::life::{Task, TaskId, below};
 
 /// Chooses each task with a probability proportional to the number of steps that it has left, as far as
-/// earlier lives tell. In a first life all tasks count the same.
+/// earlier lives show. In a first life all tasks count the same.
 #[derive(Clone, Debug, Default)]
 pub struct Walk {
     /// How many steps a task had in an earlier life, by its path.

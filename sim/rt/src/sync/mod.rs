@@ -15,7 +15,7 @@ pub use condvar::Condvar;
 pub use mutex::{Mutex, MutexGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Returns what tells an object apart from others, for as long as it is borrowed.
+/// Returns what identifies an object for as long as it is borrowed.
 pub(crate) fn identity<T: ?Sized>(object: &T) -> usize {
     std::ptr::from_ref(object).cast::<()>() as usize
 }
