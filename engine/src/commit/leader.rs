@@ -66,8 +66,8 @@ impl Leader {
         }
     }
 
-    /// The whole protocol: validate → sequence → log → install for each member, then sync → publish for the
-    /// group. The ack is the caller's, who finds an answer in every member.
+    /// Runs the whole protocol: validate → sequence → log → install for each member, then sync → publish for
+    /// the group. The caller acks: it finds an answer in every member.
     pub(crate) fn commit_group(&mut self, store: &Store, group: &mut [Member]) {
         let before = self.last;
         // First of all, because from the first record in the log's buffer on a refusal would have to be
@@ -91,7 +91,7 @@ impl Leader {
                     store.publish(self.last);
                     mutants::publish_out_of_order(store, before.next());
                     // After the publish (INV-WATCHING-1), and before the ack: a commit that was acked is
-                    // found by the next look at a watch.
+                    // found by the next poll of a watch.
                     self.watchers.deliver(self.last);
                     self.collect(store, self.last.get() - before.get());
                     // After the publish, so that no reader waits for the disk, and before the ack, or more

@@ -97,6 +97,8 @@ impl<'a> Replay<'a> {
             .map(|header| header.epoch)
             .chain(self.listing.quarantined.iter().filter_map(|name| self.epoch_of_salvaged(name)))
             .fold(checkpoint_epoch, u64::max);
+        // Before any segment is applied: a log that lacks what the manifest remembers must not open as a
+        // shorter one.
         match self.check_manifest(epoch_max) {
             Err(Error::Missing { file, problem }) if self.salvage == Salvage::DropDamaged => {
                 // What is left is better than nothing.
@@ -118,6 +120,8 @@ impl<'a> Replay<'a> {
                     (end, _) => break end,
                 },
                 Err(SegmentError::Damaged { lsn, error }) if self.salvage == Salvage::DropDamaged => {
+                    // What comes after a hole is dropped: with it, the state would be no prefix of the commit
+                    // order.
                     let later = chain.split_off(index + 1);
                     self.drop_from(&header, lsn, &error, later.len());
                     quarantine = later.iter().map(SegmentHeader::name).collect();
