@@ -154,7 +154,7 @@ fn decode_nested<C, D: Decoder<Context = C>>(decoder: &mut D, depth: usize) -> R
             for _ in 0..u64::decode(decoder)? {
                 values.push(decode_nested(decoder, depth + 1)?);
             }
-            Value::Array(values)
+            Value::from(values)
         }
         8 => {
             let mut values = BTreeMap::new();
@@ -162,7 +162,7 @@ fn decode_nested<C, D: Decoder<Context = C>>(decoder: &mut D, depth: usize) -> R
                 let name = decode_text(decoder)?;
                 values.insert(name, decode_nested(decoder, depth + 1)?);
             }
-            Value::Map(values)
+            Value::from(values)
         }
         sign @ (POSITIVE | NEGATIVE) => {
             let (is_negative, magnitude) = (sign == NEGATIVE, u128::decode(decoder)?);

@@ -20,9 +20,10 @@
 //! # }
 //! ```
 //!
-//! How a transaction goes through: `txn` → `commit` (validate → sequence → log → install → sync → publish →
-//! ack) → `mvcc`. Locks, threads and monotonic time are named only through `rt`, files, wall time and entropy
-//! only through `env`: so a simulation can take their place, and the engine that it tests is this one.
+//! How a transaction goes through: from `txn` to `commit` (validate, sequence, log, install, sync, publish,
+//! ack) and to `mvcc`. Locks, threads and monotonic time are named only through `rt`, files, wall time and
+//! entropy only through `env`: so a simulation can take their place, and the engine that it tests is this
+//! one.
 
 // Takes the place of the dependency `rt`, which has the same interface.
 #[cfg(feature = "simulation")]
@@ -114,7 +115,7 @@ pub use txn::{
 #[cfg(feature = "simulation")]
 pub use txn::{Observed, Observer};
 pub use types::{Isolation, Lsn, RunNumber, TxnId, Version};
-pub use value::{VALUE_DEPTH_MAX, Value, ValueError};
+pub use value::{Array, Map, VALUE_DEPTH_MAX, Value, ValueError};
 pub use value_ref::{ArrayRef, MapRef, ValueRef};
 pub use wal::{LogMetrics, Ticket, TicketFuture};
 #[cfg(feature = "futures")]

@@ -323,7 +323,7 @@ impl RunRecord {
             let tags = self.tags.iter().map(|(name, value)| (name.clone(), Value::from(value))).collect();
             fields.insert("tags".to_owned(), Value::Map(tags));
         }
-        Value::Map(fields)
+        Value::from(fields)
     }
 
     pub(crate) fn decode(key: &Key, value: &Value) -> Option<Self> {

@@ -25,7 +25,7 @@ use crate::value::{VALUE_DEPTH_MAX, Value};
 /// db.get_with("map", |value| {
 ///     let Some(ValueRef::Map(entries)) = value else { panic!("a map was written") };
 ///     assert_eq!((entries.get("name"), entries.is_empty()), (Some(ValueRef::String("Ada")), false));
-///     assert_eq!(Value::Map(entries.to_map()), map);
+///     assert_eq!(Value::from(entries.to_map()), map);
 /// });
 /// assert_eq!(ValueRef::from(&map).type_name(), "Map");
 /// # Ok::<(), stormproof::Error>(())
@@ -83,8 +83,8 @@ impl<'a> ValueRef<'a> {
             Self::F64(number) => Value::F64(number),
             Self::String(text) => Value::from(text),
             Self::Bytes(bytes) => Value::from(bytes),
-            Self::Array(values) => Value::Array(values.to_vec()),
-            Self::Map(values) => Value::Map(values.to_map()),
+            Self::Array(values) => Value::from(values.to_vec()),
+            Self::Map(values) => Value::from(values.to_map()),
         }
     }
 
@@ -101,6 +101,21 @@ impl<'a> ValueRef<'a> {
             Self::Array(_) => "Array",
             Self::Map(_) => "Map",
         }
+    }
+
+    /// Checks that a deserializer, which recurses, gets to the end of it. What was stored is never too deep.
+    #[cfg(feature = "serde")]
+    pub(crate) fn check_depth(self) -> Result<(), crate::value::ValueError> {
+        let inside = match self {
+            Self::Array(ArrayRef(Items::Owned(values))) => Value::deepest(values),
+            Self::Map(MapRef(Entries::Owned(values))) => Value::deepest(values.values()),
+            _ => return Ok(()),
+        };
+        if inside < VALUE_DEPTH_MAX {
+            return Ok(());
+        }
+        let message = format!("it nests deeper than the {VALUE_DEPTH_MAX} levels that a value has at most");
+        Err(crate::value::ValueError::Serde { message })
     }
 
     /// Decodes what [`Value`] encodes.
@@ -157,6 +172,9 @@ impl PartialEq for ValueRef<'_> {
             (Self::F64(a), Self::F64(b)) => a.to_bits() == b.to_bits(),
             (Self::String(a), Self::String(b)) => a == b,
             (Self::Bytes(a), Self::Bytes(b)) => a == b,
+            (Self::Array(ArrayRef(Items::Owned(a))), Self::Array(ArrayRef(Items::Owned(b)))) => a == b,
+            (Self::Map(MapRef(Entries::Owned(a))), Self::Map(MapRef(Entries::Owned(b)))) => a == b,
+            // One of them was stored, so it ends at the limit of nesting.
             (Self::Array(a), Self::Array(b)) => a.len() == b.len() && a.iter().eq(b.iter()),
             (Self::Map(a), Self::Map(b)) => a.len() == b.len() && a.iter().eq(b.iter()),
             _ => false,
@@ -211,7 +229,10 @@ impl<'a> ArrayRef<'a> {
 
     /// Returns the values, free to keep.
     pub fn to_vec(&self) -> Vec<Value> {
-        self.iter().map(ValueRef::to_value).collect()
+        match self.0 {
+            Items::Owned(values) => values.to_vec(),
+            Items::Encoded { .. } => self.iter().map(ValueRef::to_value).collect(),
+        }
     }
 }
 
@@ -260,7 +281,12 @@ impl<'a> MapRef<'a> {
 
     /// Returns names and values, free to keep.
     pub fn to_map(&self) -> std::collections::BTreeMap<String, Value> {
-        self.iter().map(|(name, value)| (name.to_owned(), value.to_value())).collect()
+        match self.0 {
+            Entries::Owned(values) => values.clone(),
+            Entries::Encoded { .. } => {
+                self.iter().map(|(name, value)| (name.to_owned(), value.to_value())).collect()
+            }
+        }
     }
 }
 
@@ -387,7 +413,7 @@ mod tests {
     #[test]
     fn a_map_is_read_by_name() {
         let map: BTreeMap<_, _> = [("a".to_owned(), Value::I64(1)), ("b".to_owned(), Value::Null)].into();
-        let bytes = Value::Map(map).encoded();
+        let bytes = Value::from(map).encoded();
         let ValueRef::Map(map) = ValueRef::decode(&bytes) else { panic!("a map") };
         assert_eq!((map.get("a"), map.get("c"), map.len()), (Some(ValueRef::I64(1)), None, 2));
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rt::sync::Arc;
 use stormproof::{
-    Database, DatabaseBuilder, Error, EventLog, Isolation, RetryPolicy, Status, Transaction,
-    TransactionOptions, VALUE_DEPTH_MAX, Value,
+    Array, Database, DatabaseBuilder, Error, EventLog, Isolation, RetryPolicy, Status, Transaction,
+    TransactionOptions, VALUE_DEPTH_MAX, Value, ValueRef,
 };
 use stormproof_faults::{ClockPlan, SimClock};
 
@@ -15,7 +15,7 @@ fn database(settings: impl FnOnce(DatabaseBuilder) -> DatabaseBuilder) -> Databa
 
 /// A value of that many levels.
 fn nested(levels: usize) -> Value {
-    (1..levels).fold(Value::Array(Vec::new()), |inner, _| Value::Array(vec![inner]))
+    (1..levels).fold(Value::from(Vec::<Value>::new()), |inner, _| Value::from(vec![inner]))
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn values_nested_100_000_deep_are_told_and_dropped_without_a_stack_overflow() {
     let db = Database::open_in_memory().unwrap();
     let run = db.begin_run().unwrap();
     let deep = || {
-        let arrays = (0..50_000).fold(Value::Null, |value, _| Value::Array(vec![value]));
+        let arrays = (0..50_000).fold(Value::Null, |value, _| Value::from(vec![value]));
         (0..50_000).fold(arrays, |value, _| Value::Map([("name".to_owned(), value)].into()))
     };
     let log = EventLog::new("log");
@@ -202,4 +202,57 @@ fn values_nested_100_000_deep_are_told_and_dropped_without_a_stack_overflow() {
     assert_eq!(value.depth(), 100_000);
     assert!(value.size() > 100_000);
     assert!(db.put(run, text, value).is_err());
+}
+
+/// INV-VALUE-1.
+#[test]
+fn a_value_that_a_user_holds_however_deep_overflows_no_stack() {
+    let levels = 100_000;
+    let deep = |innermost: i64| {
+        (0..levels).fold(Value::from(innermost), |value, level| match level % 3 {
+            0 => Value::from(vec![Value::Null, value, Value::from("behind")]),
+            1 => Value::Map([("a".to_owned(), Value::Null), ("b".to_owned(), value)].into()),
+            _ => Value::from(vec![value]),
+        })
+    };
+    let value = deep(1);
+    assert_eq!(value.depth(), levels);
+    let copy = value.clone();
+    assert_eq!(copy, value);
+    assert_ne!(copy, deep(2));
+    let seen = ValueRef::from(&copy);
+    assert_eq!(seen, ValueRef::from(&value));
+    assert_eq!(seen.to_value(), value);
+    // Shown up to the limit, in every way.
+    for text in [value.to_string(), format!("{value:?}"), format!("{value:#?}"), format!("{seen:?}")] {
+        assert!(text.contains('…') && text.len() < 200_000, "{} bytes", text.len());
+    }
+    // By their content alone.
+    let array = Array::try_from(deep(1)).unwrap_or_default();
+    assert_eq!(array.clone(), array);
+    drop((array, copy));
+    let mut outer = Vec::<Value>::try_from(Value::from(vec![deep(1), deep(1)])).unwrap();
+    outer.pop();
+    drop(outer);
+    assert!(u64::try_from(deep(1)).is_err());
+    assert!(Option::<Vec<Value>>::try_from(deep(1)).is_ok());
+}
+
+#[cfg(feature = "serde")]
+#[test]
+fn a_serde_type_that_nests_without_end_is_refused_and_does_not_overflow_the_stack() {
+    #[derive(serde::Serialize, serde::Deserialize)]
+    enum List {
+        End,
+        Item(Box<List>),
+    }
+    let list = |length| (0..length).fold(List::End, |list, _| List::Item(Box::new(list)));
+    let stored = Value::from_serde(&list(VALUE_DEPTH_MAX)).unwrap();
+    assert_eq!(stored.depth(), VALUE_DEPTH_MAX);
+    assert!(ValueRef::from(&stored).to_serde::<List>().is_ok());
+    let refused = Value::from_serde(&list(VALUE_DEPTH_MAX + 1)).unwrap_err();
+    assert!(refused.to_string().contains("64 levels"), "{refused}");
+    let deep = (0..100_000).fold(Value::Null, |value, _| Value::Map([("Item".to_owned(), value)].into()));
+    let refused = ValueRef::from(&deep).to_serde::<List>().map(drop).unwrap_err();
+    assert!(refused.to_string().contains("64 levels"), "{refused}");
 }

@@ -32,8 +32,8 @@ fn database(dir: &Path) -> RunId {
         Value::F64(f64::NEG_INFINITY),
         Value::from("text"),
         Value::from(&[0_u8, 255][..]),
-        Value::Map(map),
-        Value::Array(vec![Value::I64(1), Value::F64(1.0)]),
+        Value::from(map),
+        Value::from(vec![Value::I64(1), Value::F64(1.0)]),
     ];
     for (number, value) in values.into_iter().enumerate() {
         db.put(run, format!("value/{number}"), value).unwrap();

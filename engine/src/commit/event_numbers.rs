@@ -109,7 +109,7 @@ impl StreamHead {
     /// where the rest begins, and the hash that its first entry is linked to.
     pub(crate) fn anchor(&self) -> Value {
         let hash = if rt::mutant!(AnchorWithoutHash) { [0; 32] } else { self.hash };
-        Value::Array(vec![Value::from(&hash), Value::I64(i64::try_from(self.next).unwrap_or(i64::MAX))])
+        Value::from(vec![Value::from(&hash), Value::I64(i64::try_from(self.next).unwrap_or(i64::MAX))])
     }
 
     /// Returns the key and the stored value of the next entry; moves past it.
@@ -117,7 +117,7 @@ impl StreamHead {
         let key = stream.clone().with_number(self.next);
         self.hash = chain(&self.hash, self.next, &value);
         self.next += 1;
-        (key, Value::Array(vec![Value::from(&self.hash), value]))
+        (key, Value::from(vec![Value::from(&self.hash), value]))
     }
 }
 
@@ -140,7 +140,7 @@ pub(crate) fn chain(before: &[u8; 32], sequence: u64, value: &Value) -> [u8; 32]
 /// Returns hash and value of a stored entry.
 pub(crate) fn unpack(stored: Value) -> Option<([u8; 32], Value)> {
     let Value::Array(parts) = stored else { return None };
-    let [Value::Bytes(hash), value] = <[Value; 2]>::try_from(parts).ok()? else { return None };
+    let [Value::Bytes(hash), value] = <[Value; 2]>::try_from(Vec::from(parts)).ok()? else { return None };
     Some((<[u8; 32]>::try_from(hash.as_ref()).ok()?, value))
 }
 

@@ -197,7 +197,9 @@ impl EventLog {
     /// # let db = stormproof::Database::open_in_memory()?;
     /// # let run = db.begin_run()?;
     /// # let log = stormproof::EventLog::new("tool-calls");
-    /// db.transaction(run, |txn| ["search", "read", "answer"].iter().try_for_each(|event| log.append(txn, *event)))?;
+    /// for event in ["search", "read", "answer"] {
+    ///     db.transaction(run, |txn| log.append(txn, event))?;
+    /// }
     /// db.transaction(run, |txn| log.truncate_before(txn, 2))?;
     /// let mut txn = db.begin_transaction(run)?;
     /// assert_eq!((log.first(&mut txn)?, log.len(&mut txn)?, log.verify(&mut txn)?), (2, 1, 1));
@@ -383,11 +385,11 @@ mod tests {
 
     #[test]
     fn whatever_is_tampered_with_breaks_the_chain_and_is_named() {
-        let forged = |value: i64| Value::Array(vec![Value::from(&[7_u8; 32]), Value::I64(value)]);
+        let forged = |value: i64| Value::from(vec![Value::from(&[7_u8; 32]), Value::I64(value)]);
         // An attacker who computes the hash of the changed entry still breaks the chain at the next one.
         let linked = || {
             let before = chain(&chain(&[0; 32], 0, &Value::I64(0)), 1, &Value::I64(1));
-            Value::Array(vec![Value::from(&chain(&before, 2, &Value::I64(9))), Value::I64(9)])
+            Value::from(vec![Value::from(&chain(&before, 2, &Value::I64(9))), Value::I64(9)])
         };
         let tampered: [(u64, Option<Value>, u64, &str); 5] = [
             (2, Some(forged(2)), 2, "does not match its hash"),

@@ -77,9 +77,10 @@ impl Value {
     /// ```
     ///
     /// # Errors
-    /// [`ValueError::Serde`] when the type refuses, or has keys of maps that can't be text.
+    /// [`ValueError::Serde`] when the type refuses, has keys of maps that can't be text, or nests deeper than
+    /// a value that can be stored.
     pub fn from_serde(value: &(impl Serialize + ?Sized)) -> Result<Self, ValueError> {
-        Ok(value.serialize(ser::ToValue)?)
+        Ok(value.serialize(ser::ToValue::default())?)
     }
 }
 
@@ -95,8 +96,9 @@ impl<'a> ValueRef<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`ValueError::Serde`] when it is none of that type.
+    /// [`ValueError::Serde`] when it is none of that type, or nests deeper than a value that can be stored.
     pub fn to_serde<T: serde::Deserialize<'a>>(self) -> Result<T, ValueError> {
+        self.check_depth()?;
         Ok(T::deserialize(de::FromValue(self))?)
     }
 }

@@ -9,22 +9,40 @@ use serde::ser::{
 };
 
 use super::error::SerdeError;
-use crate::value::Value;
+use crate::value::{VALUE_DEPTH_MAX, Value};
 
 type Result<T> = std::result::Result<T, SerdeError>;
 
 /// A serializer that makes a value.
-pub(super) struct ToValue;
+#[derive(Clone, Copy, Default)]
+pub(super) struct ToValue {
+    /// In how many arrays and maps it will lie, or more.
+    depth: usize,
+}
+
+impl ToValue {
+    /// Goes one level down. The limit is the store's, and told here: the stack could end before the value.
+    fn inner(self) -> Result<Self> {
+        if self.depth == VALUE_DEPTH_MAX {
+            return Err(SerdeError::custom(format_args!(
+                "it nests deeper than the {VALUE_DEPTH_MAX} levels that a value has at most"
+            )));
+        }
+        Ok(Self { depth: self.depth + 1 })
+    }
+}
 
 /// Values in order, of a variant if it has a name.
 pub(super) struct ToArray {
     variant: Option<&'static str>,
+    inner: ToValue,
     values: Vec<Value>,
 }
 
 /// Values by name, of a variant if it has a name.
 pub(super) struct ToMap {
     variant: Option<&'static str>,
+    inner: ToValue,
     values: BTreeMap<String, Value>,
     name: Option<String>,
 }
@@ -37,18 +55,18 @@ fn of_variant(variant: Option<&'static str>, content: Value) -> Value {
 }
 
 impl ToArray {
-    fn new(variant: Option<&'static str>, length: usize) -> Self {
-        Self { variant, values: Vec::with_capacity(length) }
+    fn new(variant: Option<&'static str>, inner: ToValue, length: usize) -> Self {
+        Self { variant, inner, values: Vec::with_capacity(length) }
     }
 }
 
 impl ToMap {
-    const fn new(variant: Option<&'static str>) -> Self {
-        Self { variant, values: BTreeMap::new(), name: None }
+    const fn new(variant: Option<&'static str>, inner: ToValue) -> Self {
+        Self { variant, inner, values: BTreeMap::new(), name: None }
     }
 
     fn insert(&mut self, name: String, value: &(impl Serialize + ?Sized)) -> Result<()> {
-        let value = value.serialize(ToValue)?;
+        let value = value.serialize(self.inner)?;
         self.values.insert(name, value);
         Ok(())
     }
@@ -115,19 +133,19 @@ impl Serializer for ToValue {
         variant: &'static str,
         value: &T,
     ) -> Result<Value> {
-        Ok(of_variant(Some(variant), value.serialize(self)?))
+        Ok(of_variant(Some(variant), value.serialize(self.inner()?)?))
     }
 
     fn serialize_seq(self, length: Option<usize>) -> Result<ToArray> {
-        Ok(ToArray::new(None, length.unwrap_or(0).min(1_024)))
+        Ok(ToArray::new(None, self.inner()?, length.unwrap_or(0).min(1_024)))
     }
 
     fn serialize_tuple(self, length: usize) -> Result<ToArray> {
-        Ok(ToArray::new(None, length))
+        Ok(ToArray::new(None, self.inner()?, length))
     }
 
     fn serialize_tuple_struct(self, _: &'static str, length: usize) -> Result<ToArray> {
-        Ok(ToArray::new(None, length))
+        Ok(ToArray::new(None, self.inner()?, length))
     }
 
     fn serialize_tuple_variant(
@@ -137,15 +155,15 @@ impl Serializer for ToValue {
         variant: &'static str,
         length: usize,
     ) -> Result<ToArray> {
-        Ok(ToArray::new(Some(variant), length))
+        Ok(ToArray::new(Some(variant), self.inner()?, length))
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<ToMap> {
-        Ok(ToMap::new(None))
+        Ok(ToMap::new(None, self.inner()?))
     }
 
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<ToMap> {
-        Ok(ToMap::new(None))
+        Ok(ToMap::new(None, self.inner()?))
     }
 
     fn serialize_struct_variant(
@@ -155,7 +173,7 @@ impl Serializer for ToValue {
         variant: &'static str,
         _: usize,
     ) -> Result<ToMap> {
-        Ok(ToMap::new(Some(variant)))
+        Ok(ToMap::new(Some(variant), self.inner()?))
     }
 }
 
@@ -166,12 +184,12 @@ macro_rules! array {
             type Error = SerdeError;
 
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
-                self.values.push(value.serialize(ToValue)?);
+                self.values.push(value.serialize(self.inner)?);
                 Ok(())
             }
 
             fn end(self) -> Result<Value> {
-                Ok(of_variant(self.variant, Value::Array(self.values)))
+                Ok(of_variant(self.variant, Value::from(self.values)))
             }
         }
     )*};
@@ -195,7 +213,7 @@ macro_rules! fields {
             }
 
             fn end(self) -> Result<Value> {
-                Ok(of_variant(self.variant, Value::Map(self.values)))
+                Ok(of_variant(self.variant, Value::from(self.values)))
             }
         }
     )*};
@@ -208,7 +226,7 @@ impl SerializeMap for ToMap {
     type Error = SerdeError;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<()> {
-        self.name = Some(match key.serialize(ToValue)? {
+        self.name = Some(match key.serialize(ToValue::default())? {
             Value::String(text) => text,
             number @ (Value::I64(_) | Value::BigInt(_) | Value::Bool(_)) => number.to_string(),
             other => {
@@ -227,6 +245,6 @@ impl SerializeMap for ToMap {
     }
 
     fn end(self) -> Result<Value> {
-        Ok(Value::Map(self.values))
+        Ok(Value::from(self.values))
     }
 }

@@ -95,7 +95,7 @@ fn namespaces_keep_names_apart_and_the_default_one_is_shared() {
 #[test]
 fn values_of_every_type_come_back_as_what_they_were() {
     let Fixture { db, run, .. } = Fixture::new();
-    let map = BTreeMap::from([("k".to_owned(), Value::Array(vec![Value::Null, Value::F64(0.5)]))]);
+    let map = BTreeMap::from([("k".to_owned(), Value::from(vec![Value::Null, Value::F64(0.5)]))]);
     let values = [
         Value::Null,
         Value::Bool(true),
@@ -103,8 +103,8 @@ fn values_of_every_type_come_back_as_what_they_were() {
         Value::F64(1.5),
         Value::from("text"),
         Value::from(vec![0_u8, 255]),
-        Value::Array(vec![Value::I64(1), Value::from("two")]),
-        Value::Map(map),
+        Value::from(vec![Value::I64(1), Value::from("two")]),
+        Value::from(map),
     ];
     for value in values {
         db.put(run, "key", value.clone()).unwrap();

@@ -240,8 +240,8 @@ mod tests {
             Value::from("text \u{0} \u{1f980} \""),
             Value::from(&[0_u8, 255, 16][..]),
             Value::from(Vec::<u8>::new()),
-            Value::Map(map.clone()),
-            Value::Array(vec![Value::Map(map), Value::Array(Vec::new()), bits(1.0)]),
+            Value::from(map.clone()),
+            Value::from(vec![Value::from(map), Value::from(Vec::<Value>::new()), bits(1.0)]),
         ];
         for value in values {
             let entry = DumpEntry::new(Namespace::shared().key("k"), value);

@@ -1,5 +1,8 @@
 //! Values: what keys hold.
 
+mod nested;
+mod show;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -7,6 +10,8 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::big_int::BigInt;
+
+pub use nested::{Array, Map};
 
 /// Arrays and maps nest no deeper.
 pub const VALUE_DEPTH_MAX: usize = 64;
@@ -23,7 +28,7 @@ pub const VALUE_DEPTH_MAX: usize = 64;
 /// assert_eq!(u64::try_from(Value::from(u64::MAX)), Ok(u64::MAX));
 /// assert_eq!(Value::from(None::<u64>), Value::Null);
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub enum Value {
     /// Nothing, but present: a key that holds it exists.
     #[default]
@@ -41,9 +46,9 @@ pub enum Value {
     /// Bytes.
     Bytes(Bytes),
     /// Values in order.
-    Array(Vec<Value>),
+    Array(Array),
     /// Values by name.
-    Map(BTreeMap<String, Value>),
+    Map(Map),
 }
 
 impl Value {
@@ -74,7 +79,7 @@ impl Value {
                 Self::Null | Self::Bool(_) | Self::I64(_) | Self::BigInt(_) | Self::F64(_) => {}
                 Self::String(text) => size += text.len(),
                 Self::Bytes(bytes) => size += bytes.len(),
-                Self::Array(values) => rest.extend(values),
+                Self::Array(values) => rest.extend(values.iter()),
                 Self::Map(values) => {
                     size += values.keys().map(String::len).sum::<usize>();
                     rest.extend(values.values());
@@ -86,8 +91,13 @@ impl Value {
 
     /// Returns how deep arrays and maps nest: 0 for a plain value.
     pub fn depth(&self) -> usize {
+        Self::deepest([self])
+    }
+
+    /// Returns how deep the deepest of these values is.
+    pub(crate) fn deepest<'a>(values: impl IntoIterator<Item = &'a Self>) -> usize {
         let mut deepest = 0;
-        let mut rest = SmallVec::<[(&Self, usize); 8]>::from_slice(&[(self, 0)]);
+        let mut rest: SmallVec<[(&Self, usize); 8]> = values.into_iter().map(|value| (value, 0)).collect();
         while let Some((value, depth)) = rest.pop() {
             match value {
                 Self::Array(values) => rest.extend(values.iter().map(|value| (value, depth + 1))),
@@ -112,43 +122,18 @@ impl Value {
         if actual <= limit {
             return Ok(self);
         }
-        self.dismantle();
         Err(TooDeep { what, limit, actual })
     }
 
-    /// Drops the value without recursion: one that nests very deep would overflow the stack.
-    fn dismantle(self) {
-        let mut rest = vec![self];
-        while let Some(value) = rest.pop() {
-            match value {
-                Self::Array(values) => rest.extend(values),
-                Self::Map(values) => rest.extend(values.into_values()),
-                _ => {}
-            }
-        }
-    }
-}
-
-/// Values are equal if they are the same: a NaN equals itself, and 0.0 is not -0.0, so that compare-and-set
-/// is total.
-impl PartialEq for Value {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Null, Self::Null) => true,
-            (Self::Bool(a), Self::Bool(b)) => a == b,
-            (Self::I64(a), Self::I64(b)) => a == b,
-            (Self::BigInt(a), Self::BigInt(b)) => a == b,
-            (Self::F64(a), Self::F64(b)) => a.to_bits() == b.to_bits(),
-            (Self::String(a), Self::String(b)) => a == b,
-            (Self::Bytes(a), Self::Bytes(b)) => a == b,
-            (Self::Array(a), Self::Array(b)) => a == b,
-            (Self::Map(a), Self::Map(b)) => a == b,
+    /// Returns whether it is an array or a map with something in it.
+    pub(crate) fn holds_values(&self) -> bool {
+        match self {
+            Self::Array(values) => !values.is_empty(),
+            Self::Map(values) => !values.is_empty(),
             _ => false,
         }
     }
 }
-
-impl Eq for Value {}
 
 /// A value that nests deeper than a limit; kept apart from [`ValueError`], as the caller names what was
 /// limited.
@@ -288,7 +273,29 @@ macro_rules! plain {
     )*};
 }
 
-plain!(Bool(bool), F64(f64), String(String), Bytes(Bytes), Array(Vec<Value>), Map(BTreeMap<String, Value>));
+plain!(Bool(bool), F64(f64), String(String), Bytes(Bytes), Array(Array), Map(Map));
+
+macro_rules! nested {
+    ($($outer:ident($type:ty)),*) => {$(
+        impl From<$type> for Value {
+            fn from(values: $type) -> Self {
+                Self::$outer(values.into())
+            }
+        }
+
+        impl TryFrom<Value> for $type {
+            type Error = ValueError;
+
+            fn try_from(value: Value) -> Result<Self, ValueError> {
+                $outer::try_from(value).map(Self::from)
+            }
+        }
+
+        optional!($type);
+    )*};
+}
+
+nested!(Array(Vec<Value>), Map(BTreeMap<String, Value>));
 
 optional!(Vec<u8>);
 
@@ -348,32 +355,6 @@ impl From<&Self> for Value {
     }
 }
 
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Null => f.write_str("null"),
-            Self::Bool(value) => write!(f, "{value}"),
-            Self::I64(number) => write!(f, "{number}"),
-            Self::BigInt(number) => write!(f, "{number}"),
-            Self::F64(number) => write!(f, "{number:?}"),
-            Self::String(text) => write!(f, "{text:?}"),
-            Self::Bytes(bytes) => write!(f, "b\"{}\"", bytes.escape_ascii()),
-            Self::Array(values) => f.debug_list().entries(values.iter().map(Shown)).finish(),
-            Self::Map(values) => {
-                f.debug_map().entries(values.iter().map(|(name, value)| (name, Shown(value)))).finish()
-            }
-        }
-    }
-}
-
-struct Shown<'a>(&'a Value);
-
-impl fmt::Debug for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self.0, f)
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use std::collections::BTreeMap;
@@ -396,8 +377,8 @@ pub(crate) mod tests {
         ];
         leaf.prop_recursive(4, 32, 4, |inner| {
             prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
-                prop::collection::btree_map(".*", inner, 0..4).prop_map(Value::Map),
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(".*", inner, 0..4).prop_map(Value::from),
             ]
         })
     }
@@ -428,8 +409,8 @@ pub(crate) mod tests {
             (Value::from(0.5_f32), "F64", "0.5"),
             (Value::from("a\"b"), "String", "\"a\\\"b\""),
             (Value::from(vec![0_u8, b'x']), "Bytes", "b\"\\x00x\""),
-            (Value::Array(vec![Value::Null, Value::I64(1)]), "Array", "[null, 1]"),
-            (Value::Map(map), "Map", "{\"k\": true}"),
+            (Value::from(vec![Value::Null, Value::I64(1)]), "Array", "[null, 1]"),
+            (Value::from(map), "Map", "{\"k\": true}"),
         ];
         for (value, name, text) in shown {
             assert_eq!((value.type_name(), value.to_string().as_str()), (name, text));
@@ -473,9 +454,9 @@ pub(crate) mod tests {
     fn nesting_without_end_is_an_error_and_not_an_overflow() {
         let bytes: Vec<u8> = [7, 1].repeat(1_000_000);
         assert!(crate::encoding::decode_value(&bytes).is_err());
-        let mut deep = Value::Map(BTreeMap::new());
+        let mut deep = Value::from(BTreeMap::new());
         for _ in 0..VALUE_DEPTH_MAX {
-            deep = Value::Array(vec![deep]);
+            deep = Value::from(vec![deep]);
         }
         assert_eq!(deep.depth(), VALUE_DEPTH_MAX + 1);
     }
