@@ -15,6 +15,8 @@ pub(crate) struct Figure {
     pub(crate) worst: Option<Duration>,
     /// Attempts beyond the first, in all and the most for one operation.
     pub(crate) retries: Option<(u64, u64)>,
+    /// Of each operation: the median, 99 %, 99.9 %, in nanoseconds.
+    pub(crate) latencies: Option<[u32; 3]>,
 }
 
 impl fmt::Display for Figure {
@@ -25,6 +27,9 @@ impl fmt::Display for Figure {
         }
         if let Some((all, most)) = self.retries {
             write!(f, "  retries {all}, most {most}")?;
+        }
+        if let Some([median, most, nearly_all]) = self.latencies {
+            write!(f, "  50 % {median} ns, 99 % {most} ns, 99.9 % {nearly_all} ns")?;
         }
         Ok(())
     }
@@ -38,11 +43,13 @@ pub(crate) enum Until {
 }
 
 /// What a thread has done.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Done {
     pub(crate) count: u64,
     pub(crate) worst: Option<Duration>,
     pub(crate) retries: Option<(u64, u64)>,
+    /// Nanoseconds of each operation.
+    pub(crate) latencies: Vec<u32>,
 }
 
 /// Runs `body` on threads, each with its number, until it is told to stop; it returns what it has done.
@@ -75,11 +82,16 @@ pub(crate) fn on_threads(
         let done = thread.join().expect("a thread that does not panic");
         all.count += done.count;
         all.worst = all.worst.max(done.worst);
+        all.latencies.extend(done.latencies);
         all.retries = match (all.retries, done.retries) {
             (Some(a), Some(b)) => Some((a.0 + b.0, a.1.max(b.1))),
             (a, b) => a.or(b),
         };
     }
     let seconds = rt::time::now().saturating_since(start).as_secs_f64();
-    (Figure { rate: all.count as f64 / seconds, worst: all.worst, retries: all.retries }, all.count)
+    all.latencies.sort_unstable();
+    let part = |part: f64| all.latencies[((all.latencies.len() - 1) as f64 * part) as usize];
+    let latencies = (!all.latencies.is_empty()).then(|| [part(0.5), part(0.99), part(0.999)]);
+    let rate = all.count as f64 / seconds;
+    (Figure { rate, worst: all.worst, retries: all.retries, latencies }, all.count)
 }

@@ -13,6 +13,7 @@ type Work = fn(&Bench) -> Result<Figure>;
 pub(crate) const WORKS: &[(&str, Work)] = &[
     ("W1 read-modify-write, 1 thread", |bench| bench.read_modify_write(&bench.db, 1)),
     ("W1 read-modify-write, 2 threads", |bench| bench.read_modify_write(&bench.db, 2)),
+    ("W1 latencies of one thread", Bench::latencies),
     ("W1 the same with a log, 1 thread", |bench| bench.logged(1)),
     ("W1 the same with a log, 2 threads", |bench| bench.logged(2)),
     ("W3 gets, 1 thread", |bench| Ok(bench.gets(1))),
@@ -24,6 +25,8 @@ pub(crate) const WORKS: &[(&str, Work)] = &[
     ("W3 ten reads in a read transaction, 2 threads", |bench| Ok(bench.ten_reads(2))),
     ("W3 ten reads in a snapshot, 1 thread", |bench| Ok(bench.ten_reads_of_a_snapshot(1))),
     ("W3 ten reads in a snapshot, 2 threads", |bench| Ok(bench.ten_reads_of_a_snapshot(2))),
+    ("W3 batches of 10, 1 thread", |bench| Ok(bench.batches(10))),
+    ("W3 batches of 100, 1 thread", |bench| Ok(bench.batches(100))),
     ("W4 begin and end a read transaction", |bench| Ok(bench.begin(1))),
     ("W4 take and drop a snapshot", |bench| Ok(bench.snapshot(1))),
     ("W4 take and drop a snapshot, 2 threads", |bench| Ok(bench.snapshot(2))),
@@ -76,6 +79,27 @@ impl Bench {
         Ok(figure)
     }
 
+    fn latencies(&self) -> Result<Figure> {
+        let (db, run, keys) = (self.db.clone(), self.run, self.keys);
+        let (figure, _) = on_threads(1, self.until, move |thread, goes_on| {
+            let mut picks = Picks::new(thread, keys);
+            let mut done = Done::default();
+            while goes_on(done.count) {
+                let (key, start) = (key(picks.next()), rt::time::now());
+                db.transaction(run, |txn| {
+                    let found: Bytes = txn.get(key)?.unwrap_or_default();
+                    txn.put(key, value(number(&found) + 1))
+                })
+                .expect("a commit");
+                let took = rt::time::now().saturating_since(start);
+                done.latencies.push(u32::try_from(took.as_nanos()).unwrap_or(u32::MAX));
+                done.count += 1;
+            }
+            done
+        });
+        Ok(figure)
+    }
+
     fn run_of(&self, db: &Database) -> Result<RunId> {
         if db.run(self.run).is_ok() { Ok(self.run) } else { db.begin_run() }
     }
@@ -117,6 +141,22 @@ impl Bench {
                 });
                 assert!(black_box(found).is_some(), "every key is there");
                 done.count += 1;
+            }
+            done
+        })
+        .0
+    }
+
+    fn batches(&self, size: usize) -> Figure {
+        let (db, keys) = (self.db.clone(), self.keys);
+        on_threads(1, self.until, move |thread, goes_on| {
+            let mut picks = Picks::new(thread, keys);
+            let mut done = Done::default();
+            while goes_on(done.count) {
+                let batch: Vec<_> = (0..size).map(|_| key(picks.next())).collect();
+                let found: Vec<Option<Bytes>> = db.get_many(batch).expect("reads");
+                assert!(black_box(found).iter().all(Option::is_some), "every key is there");
+                done.count += size as u64;
             }
             done
         })

@@ -60,6 +60,13 @@ impl Sought<'_> {
     }
 }
 
+/// Numbers of the leaves beside one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Neighbours {
+    pub(crate) left: Option<u32>,
+    pub(crate) right: Option<u32>,
+}
+
 /// Leaves that were replaced.
 pub(crate) type Replaced = SmallVec<[Published<Leaf>; 2]>;
 
@@ -227,11 +234,12 @@ impl Directory {
         rt::reached!("chunk of the directory split");
     }
 
-    /// Returns the number of the leaf after one in its chunk, if there is one: they may be merged.
-    pub(crate) fn right_of(&self, lower: &[u8]) -> Option<u32> {
+    /// The leaves beside one in its chunk: they may be merged.
+    pub(crate) fn neighbours(&self, lower: &[u8]) -> Neighbours {
         let pin = pin();
         let (_, chunk, position) = self.path(lower, &pin);
-        chunk.children().get(position + 1).copied()
+        let child = |position: usize| chunk.children().get(position).copied();
+        Neighbours { left: position.checked_sub(1).and_then(child), right: child(position + 1) }
     }
 
     /// Replaces a leaf and the one after it in its chunk by one, and returns both. Only the writer does.
@@ -245,7 +253,56 @@ impl Directory {
         let right_before = self.leaves.set(right, None);
         numbers.leaves.free.push(right);
         rt::reached!("leaves merged");
+        self.merge_chunk(numbers, &lower);
         left_before.into_iter().chain(right_before).collect()
+    }
+
+    /// Merges the chunk of a key with the one behind it or before it, if both have few children.
+    fn merge_chunk(&self, numbers: &mut Numbers, key: &[u8]) {
+        let position = {
+            let pin = pin();
+            let Some(root) = self.root.load(&pin) else { return };
+            root.position(key)
+        };
+        for left in [Some(position), position.checked_sub(1)].into_iter().flatten() {
+            if self.merge_chunks(numbers, left) {
+                return;
+            }
+        }
+    }
+
+    /// Merges the chunk at a position with the one behind it, if there is one and both have few children. As
+    /// leaves are: the merged one, then the root, then nothing in the place of the right one.
+    fn merge_chunks(&self, numbers: &mut Numbers, position: usize) -> bool {
+        let pin = pin();
+        let Some(root) = self.root.load(&pin) else { return false };
+        if position + 1 >= root.children().len() {
+            return false;
+        }
+        let (left_number, right_number) = (root.child(position), root.child(position + 1));
+        let pair = self.chunks.load(left_number, &pin).zip(self.chunks.load(right_number, &pin));
+        let Some((left, right)) = pair else { return false };
+        if left.children().len() + right.children().len() > children_max() / 2 {
+            return false;
+        }
+        let merged = left.joined(root.separator(position), &right);
+        let root = Published::new(root.without_right_of(position));
+        self.chunks.set(left_number, Some(merged));
+        self.root.swap(Some(root));
+        self.chunks.set(right_number, None);
+        numbers.chunks.free.push(right_number);
+        rt::reached!("chunks of the directory merged");
+        true
+    }
+
+    /// How many chunks and leaves there are.
+    #[cfg(test)]
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        let pin = pin();
+        let root = self.root.load(&pin).unwrap();
+        let leaves =
+            root.children().iter().map(|number| self.chunks.load(*number, &pin).unwrap().children().len());
+        (root.children().len(), leaves.sum())
     }
 
     /// Returns the chunk of a key, its number, and the position in it. For the writer.

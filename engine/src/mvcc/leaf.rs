@@ -73,6 +73,18 @@ impl Leaf {
         self.journal.newest()
     }
 
+    /// Reads something of each of its lines that a look reads.
+    #[inline]
+    pub(super) fn touch(&self) -> u64 {
+        self.journal.len() as u64 ^ self.page.len() as u64 ^ self.fingerprints.touch()
+    }
+
+    /// Reads something of the entry that a key probably has in the page.
+    #[inline]
+    pub(super) fn touch_entry(&self, key: &[u8]) -> u64 {
+        self.page.touch(&self.fingerprints, fingerprint(key))
+    }
+
     /// Returns what a snapshot sees of a key: a tombstone too, unless it is forgotten.
     #[inline]
     pub(crate) fn version_at<'a>(&'a self, key: &[u8], at: Version) -> Found<'a> {

@@ -97,6 +97,12 @@ impl Node {
         Self::new(&separators, &children)
     }
 
+    /// The children of this node and of the one behind it, with the separator between both.
+    pub(crate) fn joined(&self, separator: &[u8], right: &Self) -> Self {
+        let separators = [self.separators(), vec![separator], right.separators()].concat();
+        Self::new(&separators, &[&*self.children, &*right.children].concat())
+    }
+
     /// Returns the left half, the separator between both, the right half.
     pub(crate) fn halves(&self) -> (Self, Box<[u8]>, Self) {
         let separators = self.separators();

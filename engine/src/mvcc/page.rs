@@ -131,6 +131,14 @@ impl Page {
         find_fingerprint(words, fingerprint, |number| number < self.len() && self.entry(number).key() == key)
     }
 
+    /// Reads something of the first entry with that fingerprint, without comparing keys.
+    #[inline]
+    pub(super) fn touch(&self, fingerprints: &Fingerprints, fingerprint: u8) -> u64 {
+        let words = &fingerprints.0[..self.len().div_ceil(8)];
+        let found = find_fingerprint(words, fingerprint, |number| number < self.len());
+        found.map_or(0, |number| u64::from(self.bytes[self.entry_start(number)]))
+    }
+
     /// Returns where a key belongs.
     #[inline]
     pub(super) fn place(&self, fingerprints: &Fingerprints, fingerprint: u8, key: &[u8]) -> Place {
@@ -365,6 +373,12 @@ impl<'a> EntryRef<'a> {
 pub(super) struct Fingerprints([u64; ENTRIES_MAX / 8]);
 
 impl Fingerprints {
+    /// Reads something of each line.
+    #[inline]
+    pub(super) fn touch(&self) -> u64 {
+        self.0[0] ^ self.0[ENTRIES_MAX / 16]
+    }
+
     pub(super) fn set(&mut self, number: usize, fingerprint: u8) {
         self.0[number / 8] |= u64::from(fingerprint) << (number % 8 * 8);
     }

@@ -302,6 +302,38 @@ fn random_runs_do_what_the_model_does() {
     }
 }
 
+#[test]
+fn the_directory_of_keys_that_were_deleted_shrinks_with_them() {
+    let keys: u64 = if rt::probe::is_simulated() { 400 } else { 20_000 };
+    let (index, mut writer) = Index::new(Sizes { page: 8, journal: 2 });
+    let mut version = 0;
+    let mut write = |writer: &mut Writer, number: u64, value: Option<&[u8]>| {
+        version += 1;
+        let (key, at) = (number.to_be_bytes(), Version::new(version));
+        let record =
+            Record::new(&mut Vec::new(), &key, value, at, (TxnId::ZERO, RunNumber::ZERO), None.into());
+        writer.install(&index, Hint::NONE, record, &mut || at);
+        writer.end_group();
+        at
+    };
+    for number in 0..keys {
+        write(&mut writer, number * 7 % keys, Some(b"value"));
+    }
+    let (chunks, leaves) = index.directory.shape();
+    assert!(chunks > 4 && leaves as u64 > keys / 16, "{chunks} chunks, {leaves} leaves");
+    // As from a queue: from the front, and collected now and then.
+    for number in 0..keys {
+        let last = write(&mut writer, number, None);
+        if number % 50 == 49 {
+            let mut pass = writer.begin_pass(false);
+            while writer.collect_next(&index, &mut pass, last, last.next(), || true).is_some() {}
+        }
+    }
+    let (chunks, leaves) = index.directory.shape();
+    assert_eq!(index.len(), 0);
+    assert!(chunks <= 4 && leaves <= 16, "{chunks} chunks and {leaves} leaves of nothing");
+}
+
 /// Two writers' worth of versions of a few keys, of which every snapshot must see one that belongs together.
 #[test]
 fn readers_beside_a_writer_see_whole_commits_whatever_splits_and_merges() {

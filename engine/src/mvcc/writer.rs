@@ -235,8 +235,8 @@ impl Writer {
         dropped
     }
 
-    /// Merges a leaf that has few entries with the one after it, if that fits. Returns how many versions
-    /// of that went.
+    /// Merges a leaf that has few entries with those before and behind it, if they fit: with both, as one that
+    /// is empty is not packed again. Returns how many versions of these went.
     fn merge_or_replace(
         &mut self,
         index: &Index,
@@ -246,27 +246,61 @@ impl Writer {
         plan: &Plan,
     ) -> usize {
         let pin = pin();
-        let right = index.directory.right_of(&leaf.fence.lower);
-        let right_leaf = right.and_then(|right| Some((right, index.directory.leaf(right, &pin)?)));
-        if let Some((right, right_leaf)) = &right_leaf {
-            let behind = gather(right_leaf, plan);
-            if gathered.fits_with(&behind, index.sizes.page) {
-                let gone = behind.keys_before - behind.items.len();
-                index.keys.fetch_sub(gone as u64, Ordering::Relaxed);
-                let dropped = behind.dropped;
-                let merged = gathered.pack_with(behind, &leaf.fence, &right_leaf.fence);
-                let (surplus, kept) = (merged.surplus(), merged.bytes_by_reference());
-                let bytes = self.bytes_of(number, leaf) + self.bytes_of(*right, right_leaf);
-                let before = index.directory.merge(&mut self.numbers, number, merged);
-                self.retire(before, bytes, kept);
-                self.note(*right, 0, plan.next, false);
-                self.note(number, surplus, plan.next, false);
-                self.touch(number);
-                return dropped;
+        let left = index.directory.neighbours(&leaf.fence.lower).left;
+        if let Some(left) = left
+            && let Some(left_leaf) = index.directory.leaf(left, &pin)
+        {
+            let before = gather(&left_leaf, plan);
+            if before.fits_with(&gathered, index.sizes.page) {
+                rt::reached!("leaf merged with the one before it");
+                let dropped = count_gone(index, &before);
+                self.merge(index, (left, &left_leaf, before), (number, leaf, gathered), plan);
+                let Some(merged) = index.directory.leaf(left, &pin) else { return dropped };
+                return dropped + self.merge_right(index, left, &merged, gather(&merged, plan), plan).1;
             }
         }
-        self.replace(index, number, leaf, gathered.pack(&leaf.fence), plan);
-        0
+        match self.merge_right(index, number, leaf, gathered, plan) {
+            (Some(gathered), dropped) => {
+                self.replace(index, number, leaf, gathered.pack(&leaf.fence), plan);
+                dropped
+            }
+            (None, dropped) => dropped,
+        }
+    }
+
+    /// Merges a leaf with the one behind it, if both fit; otherwise gives back what was gathered of it.
+    fn merge_right<'a>(
+        &mut self,
+        index: &Index,
+        number: u32,
+        leaf: &'a Leaf,
+        gathered: Gathered<'a>,
+        plan: &Plan,
+    ) -> (Option<Gathered<'a>>, usize) {
+        let pin = pin();
+        let right = index.directory.neighbours(&leaf.fence.lower).right;
+        let Some(right) = right else { return (Some(gathered), 0) };
+        let Some(right_leaf) = index.directory.leaf(right, &pin) else { return (Some(gathered), 0) };
+        let behind = gather(&right_leaf, plan);
+        if !gathered.fits_with(&behind, index.sizes.page) {
+            return (Some(gathered), 0);
+        }
+        let dropped = count_gone(index, &behind);
+        self.merge(index, (number, leaf, gathered), (right, &right_leaf, behind), plan);
+        (None, dropped)
+    }
+
+    /// Merges two leaves that follow each other in one chunk.
+    fn merge(&mut self, index: &Index, left: Packing<'_>, right: Packing<'_>, plan: &Plan) {
+        let ((left, left_leaf, gathered), (right, right_leaf, behind)) = (left, right);
+        let merged = gathered.pack_with(behind, &left_leaf.fence, &right_leaf.fence);
+        let (surplus, kept) = (merged.surplus(), merged.bytes_by_reference());
+        let bytes = self.bytes_of(left, left_leaf) + self.bytes_of(right, right_leaf);
+        let before = index.directory.merge(&mut self.numbers, left, merged);
+        self.retire(before, bytes, kept);
+        self.note(right, 0, plan.next, false);
+        self.note(left, surplus, plan.next, false);
+        self.touch(left);
     }
 
     /// Replaces a leaf by what it was packed to.
@@ -400,6 +434,9 @@ impl Writer {
         // Readers that found a tombstone wait, so that none sees it disappear: see `Index::read_with`.
         let _no_tombstone_is_read = index.tombstones.write();
         let plan = Plan { unobserved: unobserved(), thorough: true, ..Plan::collecting(oldest, next) };
+        if plan.unobserved {
+            rt::probe::at("collect.idle→drop");
+        }
         self.collect(index, number, &plan)
     }
 
@@ -417,6 +454,16 @@ impl Writer {
     pub(crate) fn surplus(&self) -> usize {
         self.surplus
     }
+}
+
+/// A leaf by its number, and what it is going to hold.
+type Packing<'a> = (u32, &'a Leaf, Gathered<'a>);
+
+/// Counts the keys of a neighbour that go. Returns how many versions of it do.
+fn count_gone(index: &Index, gathered: &Gathered<'_>) -> usize {
+    let keys = gathered.keys_before - gathered.items.len();
+    index.keys.fetch_sub(keys as u64, Ordering::Relaxed);
+    gathered.dropped
 }
 
 impl Leaf {

@@ -5,7 +5,7 @@ use rt::sync::Arc;
 use super::Versioned;
 use crate::error::{Error, Result};
 use crate::iter::{Range, Source};
-use crate::key::IntoKey;
+use crate::key::{IntoKey, Key};
 use crate::range::KeyRange;
 use crate::reentry;
 use crate::store::{OpenSnapshot, Store};
@@ -75,7 +75,9 @@ impl Snapshot {
         V: TryFrom<Value>,
         Error: From<V::Error>,
     {
-        keys.into_iter().map(|key| self.get(key)).collect()
+        let keys: Vec<Key> = keys.into_iter().map(IntoKey::into_key).collect();
+        self.open.store.index.prefetch(&keys);
+        keys.iter().map(|key| self.get(key)).collect()
     }
 
     /// Returns the value of a key, of whatever type; `None` if the key is absent.

@@ -2,7 +2,7 @@
 
 use super::transaction::Transaction;
 use crate::error::{Error, Result};
-use crate::key::IntoKey;
+use crate::key::{IntoKey, Key};
 use crate::value::Value;
 
 impl Transaction {
@@ -161,7 +161,9 @@ impl Transaction {
         V: TryFrom<Value>,
         Error: From<V::Error>,
     {
-        keys.into_iter().map(|key| self.get(key)).collect()
+        let keys: Vec<Key> = keys.into_iter().map(IntoKey::into_key).collect();
+        self.coordinator.store.index.prefetch(&keys);
+        keys.iter().map(|key| self.get(key)).collect()
     }
 
     /// Writes many keys; of a key that is given twice, the last value counts.

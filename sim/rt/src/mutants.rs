@@ -515,6 +515,11 @@ mutants! {
         bug: "a change feed ahead of the log: consumers see what a crash takes back",
         contract: "N2"
     }
+    TombstoneReadFreely {
+        breaks: "reads tombstones without the lock under which they are dropped if there is no reader",
+        bug: "a lock that only one side takes",
+        contract: "V4"
+    }
 }
 
 impl fmt::Display for Mutant {
