@@ -3,6 +3,15 @@
 //! By hand, since reads and recovery spend their time here: several times as fast as decoding each entry into
 //! an enum. Tests compare the two.
 
+/// The largest number of one byte.
+pub(crate) const SMALL_MAX: u8 = 250;
+
+/// Returns the number that an unsigned one stands for: 0, -1, 1, -2, …
+#[inline]
+pub(crate) const fn unzigzag(number: u64) -> i64 {
+    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
+}
+
 /// The bytes that are not decoded yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Decoder<'a>(&'a [u8]);
@@ -39,7 +48,7 @@ impl<'a> Decoder<'a> {
     #[inline]
     pub(crate) fn varint(&mut self) -> Option<u64> {
         let width = match self.byte()? {
-            small @ 0..=250 => return Some(u64::from(small)),
+            small @ ..=SMALL_MAX => return Some(u64::from(small)),
             251 => 2,
             252 => 4,
             253 => 8,
@@ -64,8 +73,7 @@ impl<'a> Decoder<'a> {
     /// Decodes a signed number, short if it is near zero.
     #[inline]
     pub(crate) fn signed_varint(&mut self) -> Option<i64> {
-        let zigzag = self.varint()?;
-        Some((zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed())
+        self.varint().map(unzigzag)
     }
 
     #[inline]

@@ -7,15 +7,20 @@
 
 use std::cell::{Cell, RefCell};
 
+use smallvec::SmallVec;
+
 use crate::conflict::ConflictInfo;
 use crate::error::{Error, Result};
 use crate::types::Version;
+
+/// Most closures commit nothing but themselves.
+type Commits = SmallVec<[Version; 1]>;
 
 thread_local! {
     /// Closures that read a value in place.
     static READING_IN_PLACE: Cell<u32> = const { Cell::new(0) };
     /// For each closure that runs as a transaction, the versions that this thread has committed meanwhile.
-    static COMMITTED: RefCell<Vec<Vec<Version>>> = const { RefCell::new(Vec::new()) };
+    static COMMITTED: RefCell<Vec<Commits>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Runs `read`, a closure of the application, on a value in place.
@@ -68,7 +73,7 @@ pub(crate) struct RunningClosure {
 
 impl RunningClosure {
     pub(crate) fn begin() -> Self {
-        COMMITTED.with_borrow_mut(|closures| closures.push(Vec::new()));
+        COMMITTED.with_borrow_mut(|closures| closures.push(Commits::new()));
         Self { lost_to_itself: 0 }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::big_int::BigInt;
-use crate::decoder::Decoder;
+use crate::decoder::{Decoder, SMALL_MAX, unzigzag};
 use crate::value::{VALUE_DEPTH_MAX, Value};
 
 /// A value that a read sees in place: nothing is copied. Arrays and maps are decoded as they are walked.
@@ -124,7 +124,14 @@ impl<'a> ValueRef<'a> {
     /// When it is something else: encoded values that come from files are [checked](Self::check) before.
     #[inline]
     pub(crate) fn decode(bytes: &'a [u8]) -> Self {
-        Encoded::new(bytes).value().expect("a stored value is an encoded one")
+        // Most values are short strings of bytes, or small numbers: without a call.
+        match bytes {
+            [BYTES, length @ ..=SMALL_MAX, content @ ..] if usize::from(*length) == content.len() => {
+                Self::Bytes(content)
+            }
+            [I64, zigzag @ ..=SMALL_MAX] => Self::I64(unzigzag(u64::from(*zigzag))),
+            _ => Encoded::new(bytes).value().expect("a stored value is an encoded one"),
+        }
     }
 
     /// Checks whether bytes are one encoded value, and nothing else.
@@ -296,6 +303,10 @@ impl fmt::Debug for MapRef<'_> {
     }
 }
 
+/// Tags of values.
+const I64: u8 = 3;
+const BYTES: u8 = 6;
+
 /// Encoded values that are left to read: one tag byte each, then the content.
 struct Encoded<'a>(Decoder<'a>);
 
@@ -305,16 +316,15 @@ impl<'a> Encoded<'a> {
     }
 
     /// Returns the value at the front, which may go on to the end: what follows it is not examined.
-    #[inline]
     fn value(&mut self) -> Option<ValueRef<'a>> {
         Some(match self.0.byte()? {
             0 => ValueRef::Null,
             1 => ValueRef::Bool(false),
             2 => ValueRef::Bool(true),
-            3 => ValueRef::I64(self.0.signed_varint()?),
+            I64 => ValueRef::I64(self.0.signed_varint()?),
             4 => ValueRef::F64(f64::from_bits(self.0.varint()?)),
             5 => ValueRef::String(self.0.text()?),
-            6 => ValueRef::Bytes(self.0.bytes()?),
+            BYTES => ValueRef::Bytes(self.0.bytes()?),
             7 => {
                 let count = usize::try_from(self.0.varint()?).ok()?;
                 ValueRef::Array(ArrayRef(Items::Encoded { count, bytes: self.0.rest() }))

@@ -58,15 +58,20 @@ impl Committer {
     }
 
     /// Commits a transaction; returns its version.
+    #[inline]
     pub(crate) fn commit(&self, store: &Store, mut request: Request) -> Result<Version> {
         mutants::validate_before_lead(&mut request, &store.index);
         mutants::one_more_lock();
-        if !self.grouped {
-            let mut members = [Member::new(request)];
-            self.leader.lock_soon().commit_group(store, &mut members);
-            let [member] = members;
-            return member.into_result();
+        if self.grouped {
+            return self.commit_in_group(store, request);
         }
+        let mut members = [Member::new(request)];
+        self.leader.lock_soon().commit_group(store, &mut members);
+        let [member] = members;
+        member.into_result()
+    }
+
+    fn commit_in_group(&self, store: &Store, request: Request) -> Result<Version> {
         let mut queue = self.queue.lock();
         if !queue.led {
             queue.led = true;

@@ -40,8 +40,6 @@ pub(crate) struct Leader {
     collect_every: u64,
     /// Keys that the group under way has written and that concern the tables beside the index, if it fails.
     noted_keys: Vec<Key>,
-    /// For encoding records.
-    buffer: Vec<u8>,
     /// Where event logs end.
     streams: StreamHeads,
     /// The watches, to which commits are delivered.
@@ -59,7 +57,6 @@ impl Leader {
             commits_since_look: 0,
             collect_every,
             noted_keys: Vec::new(),
-            buffer: Vec::new(),
             streams: StreamHeads::default(),
             watchers: Watchers::default(),
             counters: CommitCounters::default(),
@@ -76,10 +73,12 @@ impl Leader {
             return group.iter_mut().for_each(|member| member.result = Err(error.clone()));
         }
         mutants::validate_at_once(group, &store.index);
-        for member in group.iter_mut() {
-            let Some(request) = member.request.take() else { continue };
-            member.result = self.stage(store, request);
-        }
+        // Held once for all that looks into the index.
+        rt::lockfree::pinned(|| {
+            for member in group.iter_mut() {
+                member.result = self.stage(store, &mut member.request);
+            }
+        });
         if self.last > before {
             rt::probe::at("commit.install→sync");
             // Strict: before the publish, or a transaction could read what a crash takes back (D3).
@@ -112,15 +111,15 @@ impl Leader {
     }
 
     /// Validates, sequences, logs and installs one member.
-    fn stage(&mut self, store: &Store, mut request: Request) -> Result<Version> {
+    fn stage(&mut self, store: &Store, request: &mut Request) -> Result<Version> {
         // Here and not when the transaction began: the run may have ended meanwhile, in a commit before this
         // one.
         if store.runs.has_ended(request.run) && !rt::mutant!(EndedRunWrites) {
             return Err(Error::RunEnded(request.run.id));
         }
         // With all earlier members installed, or two members of one group could both win.
-        let mut conflicts = validate(&request, &store.index);
-        mutants::suppress(&mut conflicts, &request);
+        let mut conflicts = validate(request, &store.index);
+        mutants::suppress(&mut conflicts, request);
         if !conflicts.is_empty() {
             return Err(Error::Conflict(conflicts));
         }
@@ -128,16 +127,16 @@ impl Leader {
         // After validation, or an aborted transaction would leave a hole in a stream, and in the versions.
         let appends = std::mem::take(&mut request.appends);
         self.streams.number(&store.index, appends, &mut request.writes);
-        request.writes.encode(&mut self.buffer, request.txn, request.run.number);
+        request.writes.encode(request.txn, request.run.number);
         let version = self.last.next();
         // Before the install: what the log does not take must not be in the index.
-        log(store, version, &request)?;
+        log(store, version, request)?;
         self.last = version;
         let writes = request.writes.iter().filter_map(|(key, write)| Some((key, write.record.as_ref()?)));
         self.watchers.stage(version, request.txn, request.run.number, writes);
         mutants::publish_before_install(store, version);
-        let Request { mut writes, .. } = request;
-        mutants::publish_after_events(store, &mut writes, version, |events| {
+        let writes = &mut request.writes;
+        mutants::publish_after_events(store, writes, version, |events| {
             self.install(store, events, version);
         });
         rt::probe::at("commit.log→install");
@@ -145,13 +144,13 @@ impl Leader {
         Ok(version)
     }
 
-    fn install(&mut self, store: &Store, writes: WriteSet, version: Version) {
-        for (key, write) in writes.into_iter() {
-            let Some(mut record) = write.record else { continue };
+    fn install(&mut self, store: &Store, writes: &mut WriteSet, version: Version) {
+        for (key, write) in writes.iter_mut() {
+            let Some(mut record) = write.record.take() else { continue };
             record.set_version(version);
-            store.install(&mut self.writer, &key, write.value.as_ref(), write.hint, record);
-            if store.concerns_tables(&key) {
-                self.noted_keys.push(key);
+            store.install(&mut self.writer, key, write.value.as_ref(), write.hint, record);
+            if store.concerns_tables(key) {
+                self.noted_keys.push(key.clone());
             }
         }
     }

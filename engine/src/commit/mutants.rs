@@ -58,8 +58,7 @@ pub(super) fn validate_before_lead(request: &mut Request, index: &Index) {
 #[inline]
 pub(super) fn validate_at_once(group: &mut [Member], index: &Index) {
     if rt::mutant!(GroupValidatedAtOnce) {
-        let requests = group.iter_mut().filter_map(|member| member.request.as_mut());
-        requests.for_each(|request| validate_early(request, index));
+        group.iter_mut().for_each(|member| validate_early(&mut member.request, index));
     }
 }
 
@@ -103,7 +102,7 @@ pub(super) fn publish_after_events(
     store: &Store,
     writes: &mut WriteSet,
     version: Version,
-    install: impl FnOnce(WriteSet),
+    install: impl FnOnce(&mut WriteSet),
 ) {
     if !rt::mutant!(EventsPublishedFirst) {
         return;
@@ -117,7 +116,7 @@ pub(super) fn publish_after_events(
         *writes = if events.is_empty() { rest } else { events };
         return;
     }
-    install(events);
+    install(&mut events);
     store.publish(version);
     rt::probe::at("commit.publish→install");
     *writes = rest;

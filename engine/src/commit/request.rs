@@ -24,16 +24,17 @@ pub(crate) struct Request {
 /// A member of a group: its request, and the answer to it.
 #[derive(Debug)]
 pub(crate) struct Member {
-    /// Taken by the leader.
-    pub(super) request: Option<Request>,
+    pub(super) request: Request,
     pub(super) result: Result<Version>,
 }
 
 impl Member {
+    #[inline]
     pub(crate) const fn new(request: Request) -> Self {
-        Self { request: Some(request), result: Err(Error::Closed) }
+        Self { request, result: Err(Error::Closed) }
     }
 
+    #[inline]
     pub(crate) fn into_result(self) -> Result<Version> {
         self.result
     }

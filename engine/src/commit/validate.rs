@@ -1,5 +1,6 @@
 //! The rule by which a transaction may commit: contract §3, as a pure function.
 
+use super::read_set::ReadEntry;
 use super::request::Request;
 use crate::conflict::ConflictInfo;
 use crate::key::Key;
@@ -29,7 +30,13 @@ pub(crate) fn validate(request: &Request, index: &Index) -> Vec<ConflictInfo> {
     if request.isolation == Isolation::Snapshot {
         return conflicts;
     }
+    // What is written has been looked at.
+    let is_written = |read: &ReadEntry| !request.writes.is_empty() && request.writes.get(&read.key).is_some();
+    let is_settled = conflicts.is_empty();
     for read in request.reads.points() {
+        if is_settled && is_written(read) {
+            continue;
+        }
         if let Some(current) = index.newer_than(read.key.as_bytes(), read.hint, start) {
             conflicts.push(ConflictInfo::ReadConflict { key: read.key.clone(), read: read.version, current });
         }

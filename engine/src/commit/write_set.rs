@@ -1,5 +1,6 @@
 //! Write set: what a transaction would write, buffered until commit.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use env::UnixMillis;
@@ -15,6 +16,14 @@ use crate::value::Value;
 /// Up to this many writes stay in a sorted vector, which is faster to fill than a tree; a single one needs no
 /// allocation.
 const VECTOR_MAX: usize = 32;
+
+thread_local! {
+    /// Where this thread encodes records, one after the other. What is in it in between means nothing.
+    static ENCODED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A larger buffer is not kept.
+const ENCODED_KEPT_MAX: usize = 64 << 10;
 
 /// Buffered writes by key: puts, deletes and conditional writes. The last one to a key counts; its
 /// condition, once there is one, stays.
@@ -98,19 +107,18 @@ impl WriteSet {
         }
     }
 
-    /// Encodes all writes that are not encoded yet, by means of `buffer`.
+    /// Encodes all writes that are not encoded yet.
     #[inline]
-    pub(crate) fn encode(&mut self, buffer: &mut Vec<u8>, txn: TxnId, run: RunNumber) {
-        let mut encode = |key: &Key, write: &mut BufferedWrite| {
-            if write.record.is_none() {
+    pub(crate) fn encode(&mut self, txn: TxnId, run: RunNumber) {
+        ENCODED.with_borrow_mut(|buffer| {
+            for (key, write) in self.iter_mut().filter(|(_, write)| write.record.is_none()) {
                 let expires = write.expires_at.into();
                 write.record = Some(Record::of_value(buffer, key, write.value.as_ref(), (txn, run), expires));
             }
-        };
-        match &mut self.entries {
-            Entries::Few(entries) => entries.iter_mut().for_each(|(key, write)| encode(key, write)),
-            Entries::Many(entries) => entries.iter_mut().for_each(|(key, write)| encode(key, write)),
-        }
+            if buffer.capacity() > ENCODED_KEPT_MAX {
+                *buffer = Vec::new();
+            }
+        });
     }
 
     /// Returns the writes in key order.
@@ -120,6 +128,15 @@ impl WriteSet {
             Entries::Many(entries) => (None, Some(entries)),
         };
         few.into_iter().flatten().map(|(key, write)| (key, write)).chain(many.into_iter().flatten())
+    }
+
+    /// The writes in key order, to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&Key, &mut BufferedWrite)> {
+        let (few, many) = match &mut self.entries {
+            Entries::Few(entries) => (Some(entries), None),
+            Entries::Many(entries) => (None, Some(entries)),
+        };
+        few.into_iter().flatten().map(|(key, write)| (&*key, write)).chain(many.into_iter().flatten())
     }
 
     /// Returns the writes in key order, to keep.

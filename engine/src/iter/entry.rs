@@ -153,8 +153,14 @@ impl<'a> EntryRef<'a> {
     #[inline]
     pub(super) fn stored(entry: mvcc::EntryRef<'a>) -> Self {
         // A cursor comes to values only, never to a tombstone.
-        let value = Seen::Encoded(entry.value().unwrap_or_default());
-        Self { key: entry.key(), value, version: Some(entry.version()) }
+        let (key, value) = entry.key_and_value();
+        Self { key, value: Seen::Encoded(value.unwrap_or_default()), version: Some(entry.version()) }
+    }
+
+    #[inline]
+    pub(super) fn of_page(entry: mvcc::PageEntry<'a>) -> Self {
+        let (key, value) = entry.key_and_value();
+        Self { key, value: Seen::Encoded(value.unwrap_or_default()), version: Some(entry.version()) }
     }
 
     #[inline]

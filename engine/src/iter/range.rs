@@ -61,6 +61,8 @@ pub struct Range<'a> {
     bounds: KeyRange,
     /// How many entries may still be given.
     left: usize,
+    /// How many of them the front can give as they lie in the page of its leaf.
+    plain: usize,
     last_front: Last<'a>,
     last_back: Last<'a>,
     is_finished: bool,
@@ -107,6 +109,7 @@ impl<'a> Range<'a> {
             seen: Seen::default(),
             bounds,
             left: usize::MAX,
+            plain: 0,
             last_front: Last::None,
             last_back: Last::None,
             is_finished: false,
@@ -129,7 +132,7 @@ impl<'a> Range<'a> {
 
     /// Limits the iterator to this many entries, from both ends together.
     pub fn limit(mut self, limit: usize) -> Self {
-        self.left = limit;
+        (self.left, self.plain) = (limit, 0);
         self
     }
 
@@ -159,6 +162,15 @@ impl<'a> Range<'a> {
     /// freed, and blocks no other thread.
     #[inline]
     pub fn next_ref(&mut self) -> Option<EntryRef<'_>> {
+        if self.plain > 0 {
+            (self.plain, self.left) = (self.plain - 1, self.left - 1);
+            return self.cursor.take_plain().map(EntryRef::of_page);
+        }
+        self.next_ref_beyond_page()
+    }
+
+    /// Apart, so that what most entries need is small enough to be inlined.
+    fn next_ref_beyond_page(&mut self) -> Option<EntryRef<'_>> {
         if !self.step::<false>() {
             return None;
         }
@@ -191,6 +203,7 @@ impl<'a> Range<'a> {
             return (0..most).take_while(|_| self.step::<false>()).count();
         }
         let most = most.min(self.left);
+        self.plain = 0;
         let taken = self.cursor.skip(&self.source.store().index, most);
         self.is_finished |= taken < most;
         self.left -= taken;
@@ -219,6 +232,7 @@ impl<'a> Range<'a> {
         if self.left == 0 {
             return false;
         }
+        self.plain = 0;
         if !self.own.is_empty() {
             return self.step_merged::<BACK>();
         }
@@ -227,6 +241,9 @@ impl<'a> Range<'a> {
             return false;
         }
         self.give_stored::<BACK>();
+        if !BACK && !self.seen.is_on() {
+            self.plain = self.cursor.plain_ahead().min(self.left);
+        }
         true
     }
 
@@ -342,7 +359,7 @@ impl<'a> Range<'a> {
         self.cursor = self.cursor.over(&bounds);
         self.own.narrow(&bounds);
         (self.last_front, self.last_back) = (Last::None, Last::None);
-        self.is_finished = false;
+        (self.is_finished, self.plain) = (false, 0);
         self.bounds = bounds;
     }
 }

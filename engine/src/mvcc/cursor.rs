@@ -13,7 +13,7 @@ use rt::lockfree::{Published, pin};
 use super::directory::Sought;
 use super::index::Index;
 use super::leaf::{KeyVersions, Keys, Leaf, Order, Position};
-use super::page::{EntryRef, compare};
+use super::page::{EntryRef, PageEntry, compare};
 use super::record::Record;
 use crate::key::Key;
 use crate::range::KeyRange;
@@ -183,6 +183,29 @@ impl Cursor {
     #[inline]
     pub(crate) fn take_back(&mut self) {
         self.back.take();
+    }
+
+    /// How many entries the front can come to with [`take_plain`](Self::take_plain): those that follow the one
+    /// it took last in its leaf, if the snapshot sees the leaf's page as it is and the other end has not moved.
+    #[inline]
+    pub(crate) fn plain_ahead(&self) -> usize {
+        let Side { leaf, position, stop, found, is_taken, .. } = &self.front;
+        let is_plain = leaf.as_ref().is_some_and(|held| held.is_plain);
+        if is_plain && *is_taken && matches!(found, Found::Page(_)) && !self.back.has_moved && !self.is_done {
+            stop.entry.saturating_sub(position.entry)
+        } else {
+            0
+        }
+    }
+
+    /// Comes to the next entry from the front and takes it, if there are any [ahead](Self::plain_ahead).
+    #[inline]
+    pub(crate) fn take_plain(&mut self) -> Option<PageEntry<'_>> {
+        let Side { leaf, position, found, .. } = &mut self.front;
+        let number = position.entry;
+        *found = Found::Page(number);
+        position.entry = number + 1;
+        leaf.as_ref().map(|held| held.leaf.page.entry(number))
     }
 
     /// Skips at most `most` entries from the front, without reading them; returns how many there were.

@@ -15,7 +15,8 @@
 //!   one step.
 //! * INV-DIRECTORY-2: in every state, each key is in the leaf that the directory names for it.
 
-use rt::lockfree::{AtomicRef, Loaded, Pin, Published, pin, read_step};
+use rt::lockfree::{AtomicRef, Loaded, Pin, Published, pin, read_step, settled};
+use rt::sync::atomic::{AtomicU32, Ordering};
 use smallvec::SmallVec;
 
 use super::leaf::Leaf;
@@ -33,6 +34,8 @@ pub(crate) struct Directory {
     root: AtomicRef<Node>,
     chunks: Table<Node>,
     leaves: Table<Leaf>,
+    /// How often leaves have got or lost keys.
+    shape: AtomicU32,
 }
 
 /// A leaf, and its number.
@@ -99,6 +102,7 @@ impl Directory {
             root: AtomicRef::new("index.root", Node::new(&[], &[0])),
             chunks: Table::new("index.chunk"),
             leaves: Table::new("index.leaf"),
+            shape: AtomicU32::new("index.shape", 0),
         };
         directory.chunks.set(0, Some(Node::new(&[], &[0])));
         directory.leaves.set(0, Some(Leaf::empty()));
@@ -130,6 +134,18 @@ impl Directory {
             directory.leaves.set(number, Some(leaf));
         }
         (directory, numbers)
+    }
+
+    /// Changes whenever a leaf got or lost keys, right afterwards: a leaf that is found after this was read
+    /// has its keys for as long as this stays the same.
+    #[inline]
+    pub(crate) fn shape(&self) -> u32 {
+        settled(|| self.shape.load(Ordering::Acquire))
+    }
+
+    /// To be called once all is in its place: who finds a leaf by the old state must have the old number.
+    fn change_shape(&self) {
+        settled(|| self.shape.fetch_add(1, Ordering::Release));
     }
 
     /// Finds a leaf: one step.
@@ -212,6 +228,7 @@ impl Directory {
             self.chunks.set(chunk_number, Some(split));
             self.replace(number, left)
         };
+        self.change_shape();
         rt::reached!("leaf split");
         self.split_chunk(numbers, chunk_number, &separator);
         (new, before)
@@ -251,6 +268,7 @@ impl Directory {
         let left_before = self.leaves.set(number, Some(merged));
         self.chunks.set(chunk_number, Some(chunk.without_right_of(position)));
         let right_before = self.leaves.set(right, None);
+        self.change_shape();
         numbers.leaves.free.push(right);
         rt::reached!("leaves merged");
         self.merge_chunk(numbers, &lower);
@@ -297,7 +315,7 @@ impl Directory {
 
     /// How many chunks and leaves there are.
     #[cfg(test)]
-    pub(crate) fn shape(&self) -> (usize, usize) {
+    pub(crate) fn counts(&self) -> (usize, usize) {
         let pin = pin();
         let root = self.root.load(&pin).unwrap();
         let leaves =

@@ -37,14 +37,18 @@ impl Sizes {
 
 /// Where a key was found: where to look first the next time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Hint(u32);
+pub(crate) struct Hint {
+    leaf: u32,
+    shape: u32,
+}
 
 impl Hint {
     /// Nowhere.
-    pub(crate) const NONE: Self = Self(u32::MAX);
+    pub(crate) const NONE: Self = Self::new(u32::MAX, 0);
 
-    pub(super) const fn new(leaf: u32) -> Self {
-        Self(leaf)
+    /// In a leaf that was found after the directory had had this [shape](Directory::shape).
+    pub(super) const fn new(leaf: u32, shape: u32) -> Self {
+        Self { leaf, shape }
     }
 }
 
@@ -74,10 +78,11 @@ impl Index {
     ) -> R {
         {
             let pin = pin();
+            let shape = self.directory.shape();
             let found = self.directory.find(Sought::Key(key), &pin);
             let entry = found.leaf.version_at(key, at).entry;
             if entry.is_none_or(|entry| entry.value().is_some()) {
-                return read(entry, Hint(found.number));
+                return read(entry, Hint::new(found.number, shape));
             }
         }
         self.read_tombstone_with(key, at, read)
@@ -110,8 +115,9 @@ impl Index {
     ) -> R {
         let _none_is_dropped = (!rt::mutant!(TombstoneReadFreely)).then(|| self.tombstones.read());
         let pin = pin();
+        let shape = self.directory.shape();
         let found = self.directory.find(Sought::Key(key), &pin);
-        read(found.leaf.version_at(key, at).entry, Hint(found.number))
+        read(found.leaf.version_at(key, at).entry, Hint::new(found.number, shape))
     }
 
     /// Calls `read` with what a snapshot would see of a key, and whether that is certain though none is
@@ -150,10 +156,16 @@ impl Index {
     #[inline]
     pub(super) fn find_hinted<'pin>(&self, hint: Hint, key: &[u8], pin: &'pin Pin) -> FoundLeaf<'pin> {
         if hint != Hint::NONE
-            && let Some(leaf) = self.directory.leaf(hint.0, pin)
-            && (leaf.fence.contains(key) || rt::mutant!(HintTrusted))
+            && let Some(leaf) = self.directory.leaf(hint.leaf, pin)
         {
-            return FoundLeaf { number: hint.0, leaf };
+            let is_certain = hint.shape == self.directory.shape() || rt::mutant!(HintTrusted);
+            debug_assert!(
+                hint.shape != self.directory.shape() || leaf.fence.contains(key),
+                "no leaf got or lost keys since this one was found"
+            );
+            if is_certain || leaf.fence.contains(key) {
+                return FoundLeaf { number: hint.leaf, leaf };
+            }
         }
         self.directory.find(Sought::Key(key), pin)
     }

@@ -53,7 +53,7 @@ pub(crate) use cursor::Cursor;
 pub(crate) use entry::VersionEntry;
 pub(crate) use index::{Hint, Index, Sizes};
 pub(crate) use journal::JOURNAL_MAX;
-pub(crate) use page::{ENTRIES_MAX, EntryRef, Page};
+pub(crate) use page::{ENTRIES_MAX, EntryRef, Page, PageEntry};
 pub(crate) use record::{KEY_BYTES_MAX, Record, fingerprint};
 pub(crate) use stored_page::{Bounds, StoredPage};
 pub(crate) use writer::{Pass, Writer};

@@ -117,11 +117,16 @@ impl Page {
             let stride = self.stride as usize;
             &self.bytes[HEADER + number * stride..][..stride]
         } else {
-            let at = HEADER + number * 4;
-            let (start, end) = (u32_at(&self.bytes, at), u32_at(&self.bytes, at + 4));
-            &self.bytes[start as usize..end as usize]
+            self.varied(number)
         };
         PageEntry { page: self, number, bytes }
+    }
+
+    /// The bytes of an entry of a page whose entries vary in length.
+    fn varied(&self, number: usize) -> &[u8] {
+        let at = HEADER + number * 4;
+        let (start, end) = (u32_at(&self.bytes, at), u32_at(&self.bytes, at + 4));
+        &self.bytes[start as usize..end as usize]
     }
 
     /// Returns the number of a key's entry.
@@ -225,14 +230,24 @@ impl<'a> PageEntry<'a> {
         &self.bytes[ENTRY_HEADER..ENTRY_HEADER + self.key_bytes()]
     }
 
+    /// Key and encoded value; `None` is a tombstone.
+    #[inline]
+    pub(crate) fn key_and_value(&self) -> (&'a [u8], Option<&'a [u8]>) {
+        let (header, rest) = self.bytes.split_at(ENTRY_HEADER);
+        let word = u32_at(header, 8);
+        let (key, stored) = rest.split_at((word & 0x00ff_ffff) as usize);
+        let value = match (word >> 24) as u8 & KIND_MASK {
+            INLINE => Some(stored),
+            LARGE => self.large().and_then(Record::value),
+            _ => None,
+        };
+        (key, value)
+    }
+
     /// Returns the encoded value; `None` is a tombstone.
     #[inline]
     pub(crate) fn value(&self) -> Option<&'a [u8]> {
-        match self.kind() {
-            INLINE => Some(self.stored()),
-            LARGE => self.large()?.value(),
-            _ => None,
-        }
+        self.key_and_value().1
     }
 
     #[inline]
@@ -262,6 +277,7 @@ impl<'a> PageEntry<'a> {
         self.bytes[ENTRY_HEADER - 1] & KIND_MASK
     }
 
+    #[cold]
     fn large(&self) -> Option<&'a Record> {
         if self.kind() != LARGE {
             return None;
@@ -317,6 +333,15 @@ impl<'a> EntryRef<'a> {
         match self {
             EntryRef::Page(entry) => entry.value(),
             EntryRef::Record(record) => record.value(),
+        }
+    }
+
+    /// Key and encoded value; `None` is a tombstone.
+    #[inline]
+    pub(crate) fn key_and_value(&self) -> (&'a [u8], Option<&'a [u8]>) {
+        match self {
+            EntryRef::Page(entry) => entry.key_and_value(),
+            EntryRef::Record(record) => (record.key(), record.value()),
         }
     }
 

@@ -26,13 +26,15 @@ pub(super) struct Retired {
     leaves: VecDeque<(Published<Leaf>, u64)>,
     /// Bytes that they leave behind together.
     here: u64,
+    /// Whether any came since they were last looked at.
+    has_more: bool,
     /// Bytes that are not freed yet, of leaves that are not here any more too.
     waiting: Arc<AtomicU64>,
 }
 
 impl Retired {
     pub(super) fn new() -> Self {
-        Self { leaves: VecDeque::new(), here: 0, waiting: Arc::new(AtomicU64::new("index.retired", 0)) }
+        Self { leaves: VecDeque::new(), here: 0, has_more: false, waiting: Arc::new(AtomicU64::new("index.retired", 0)) }
     }
 
     /// Returns how many bytes wait to be freed.
@@ -45,12 +47,14 @@ impl Retired {
         leaf.garbage.count(&self.waiting, bytes as u64);
         self.leaves.push_back((leaf, bytes as u64));
         self.here += bytes as u64;
+        self.has_more = true;
     }
 
     /// Frees the oldest of what waits, if it is too much: no more than must be, since a commit waits for it.
+    /// Not again before there is more of it: a reader that was in the way may be there for long.
     #[inline]
     pub(super) fn free_some(&mut self) {
-        if self.here > waiting_max() {
+        if std::mem::take(&mut self.has_more) && self.here > waiting_max() {
             self.free_beyond(waiting_max());
         }
     }

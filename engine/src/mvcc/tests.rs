@@ -199,7 +199,7 @@ impl Model {
             0 => Hint::NONE,
             1 => self.hints.get(key).copied().unwrap_or(Hint::NONE),
             // Any leaf, or none.
-            _ => Hint::new(self.random.below(30) as u32),
+            _ => Hint::new(self.random.below(30) as u32, u32::MAX),
         };
         let newer = self.index.newer_than(key, hint, at).map(Version::get);
         let expected = self.expected(key, u64::MAX).0;
@@ -319,7 +319,7 @@ fn the_directory_of_keys_that_were_deleted_shrinks_with_them() {
     for number in 0..keys {
         write(&mut writer, number * 7 % keys, Some(b"value"));
     }
-    let (chunks, leaves) = index.directory.shape();
+    let (chunks, leaves) = index.directory.counts();
     assert!(chunks > 4 && leaves as u64 > keys / 16, "{chunks} chunks, {leaves} leaves");
     // As from a queue: from the front, and collected now and then.
     for number in 0..keys {
@@ -329,7 +329,7 @@ fn the_directory_of_keys_that_were_deleted_shrinks_with_them() {
             while writer.collect_next(&index, &mut pass, last, last.next(), || true).is_some() {}
         }
     }
-    let (chunks, leaves) = index.directory.shape();
+    let (chunks, leaves) = index.directory.counts();
     assert_eq!(index.len(), 0);
     assert!(chunks <= 4 && leaves <= 16, "{chunks} chunks and {leaves} leaves of nothing");
 }

@@ -125,7 +125,7 @@ impl Writer {
                 index.keys.fetch_add(1, Ordering::Relaxed);
             }
             self.pushed(number, bytes, usize::from(before.is_some()) + usize::from(is_tombstone));
-            return Hint::new(number);
+            return Hint::new(number, index.directory.shape());
         }
     }
 

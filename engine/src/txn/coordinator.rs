@@ -69,6 +69,7 @@ impl Coordinator {
     }
 
     /// Commits a request.
+    #[inline]
     pub(super) fn commit(&self, request: Request) -> Result<Version> {
         self.hooks.check_life()?;
         if self.phase.load(Ordering::SeqCst) == CLOSED {

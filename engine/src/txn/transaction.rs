@@ -260,10 +260,11 @@ impl Transaction {
     }
 
     /// Returns what goes to the committer. The transaction keeps neither reads nor writes.
+    #[inline]
     pub(crate) fn request(&mut self) -> Request {
         self.context.status = Status::Validating;
         // Here and not by the leader, who must do as little as possible while others wait.
-        self.context.writes.encode(&mut Vec::new(), self.context.id, self.run.number);
+        self.context.writes.encode(self.context.id, self.run.number);
         Request {
             txn: self.context.id,
             run: self.run,
