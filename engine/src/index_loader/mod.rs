@@ -13,17 +13,19 @@
 
 mod batch;
 mod part;
+mod sorted;
 mod worker;
 
 use rt::sync::Arc;
 
 use batch::Batch;
 use part::Part;
+use sorted::Sorted;
 use worker::Worker;
 
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::mvcc::{Index, Record, Sizes, StoredPage, VersionEntry, Writer, fingerprint};
+use crate::mvcc::{Index, Sizes, StoredPage, VersionEntry, Writer, fingerprint};
 use crate::recovery::RecoverySink;
 use crate::wal::RecoveredWrite;
 
@@ -81,7 +83,7 @@ impl IndexLoader {
         for part in 0..self.batches.len() {
             self.hand_over(part)?;
         }
-        let parts: Vec<Vec<Record>> = match self.parts {
+        let parts: Vec<Sorted> = match self.parts {
             Parts::Alone(parts) => parts.into_iter().map(Part::finish).collect(),
             Parts::Shared(mut workers) => {
                 // End all before waiting for the first, or they would work one after the other.
@@ -89,8 +91,8 @@ impl IndexLoader {
                 workers.iter_mut().map(Worker::join).collect::<Result<_>>()?
             }
         };
-        let records = parts.into_iter().reduce(merge).unwrap_or_default();
-        Ok(Index::load(self.sizes, self.pages, &records, each))
+        let records = parts.into_iter().reduce(Sorted::merge).unwrap_or_default().into_records();
+        Ok(Index::load(self.sizes, self.pages, records, each))
     }
 
     fn take(&mut self, writes: &[RecoveredWrite<'_>]) -> Result<()> {
@@ -145,19 +147,6 @@ impl RecoverySink for IndexLoader {
     fn apply(&mut self, writes: &[RecoveredWrite<'_>]) -> Result<()> {
         self.take(writes)
     }
-}
-
-/// Merges what is in key order.
-fn merge(left: Vec<Record>, right: Vec<Record>) -> Vec<Record> {
-    let mut merged = Vec::with_capacity(left.len() + right.len());
-    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
-    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
-        let next = if a.key() <= b.key() { left.next() } else { right.next() };
-        merged.extend(next);
-    }
-    merged.extend(left);
-    merged.extend(right);
-    merged
 }
 
 /// Returns the error for a thread that could not be started.

@@ -1,5 +1,6 @@
 //! A part of the keys, with the newest version of each.
 
+use super::sorted::{Headed, Sorted};
 use crate::mvcc::Record;
 
 /// Records that a part takes before it drops those that are not the newest of their key.
@@ -10,7 +11,8 @@ fn compact_from() -> usize {
 /// The writes to some of the keys.
 #[derive(Debug, Default)]
 pub(super) struct Part {
-    records: Vec<Record>,
+    /// Sorted up to where they were compacted the last time.
+    records: Sorted,
     compact_at: usize,
 }
 
@@ -26,12 +28,15 @@ impl Part {
 
     /// Keeps only the newest version of each key, in key order.
     fn compact(&mut self) {
-        self.records.sort_by(|a, b| a.key().cmp(b.key()).then(b.version().cmp(&a.version())));
-        self.records.dedup_by(|later, first| later.key() == first.key());
+        let Sorted { records, .. } = &mut self.records;
+        let newest_first = |a: &Headed, b: &Headed| b.record.version().cmp(&a.record.version());
+        records.sort_by(|a, b| a.cmp_key(b).then_with(|| newest_first(a, b)));
+        records.dedup_by(|later, first| later.cmp_key(first).is_eq());
+        self.records.find_prefix();
     }
 
     /// Returns the newest version of each key, in key order: deletes too, as the checkpoint may have the key.
-    pub(super) fn finish(mut self) -> Vec<Record> {
+    pub(super) fn finish(mut self) -> Sorted {
         self.compact();
         self.records
     }

@@ -8,8 +8,8 @@ use rt::thread::JoinHandle;
 use super::batch::Batch;
 use super::no_thread;
 use super::part::Part;
+use super::sorted::Sorted;
 use crate::error::{Error, Result};
-use crate::mvcc::Record;
 
 /// Batches that may wait: memory must not grow with the log when reading is faster.
 const BATCHES_MAX: usize = 8;
@@ -18,7 +18,7 @@ const BATCHES_MAX: usize = 8;
 #[derive(Debug)]
 pub(super) struct Worker {
     inbox: Arc<Inbox>,
-    thread: Option<JoinHandle<Result<Vec<Record>>>>,
+    thread: Option<JoinHandle<Result<Sorted>>>,
 }
 
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Worker {
     ///
     /// # Errors
     /// The first error of a batch.
-    pub(super) fn join(&mut self) -> Result<Vec<Record>> {
+    pub(super) fn join(&mut self) -> Result<Sorted> {
         let thread = self.thread.take().ok_or(Error::Closed)?;
         // A panic has been reported where it happened.
         thread.join().unwrap_or(Err(Error::Closed))
@@ -87,7 +87,7 @@ impl Drop for Worker {
 }
 
 impl Inbox {
-    fn fill(&self, mut part: Part) -> Result<Vec<Record>> {
+    fn fill(&self, mut part: Part) -> Result<Sorted> {
         while let Some(batch) = self.take() {
             if let Err(error) = batch.restore_into(&mut part) {
                 self.queue.lock().failed = true;

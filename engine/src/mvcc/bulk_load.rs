@@ -1,7 +1,11 @@
 //! Builds an index from what recovery found, before there is any reader: the pages of a checkpoint, and the
 //! newest versions that the log has.
 //!
-//! A page of which the log has no key becomes a leaf as it is. The others are packed anew.
+//! A page becomes a leaf as it is, with what the log has of its keys in the leaf's journal, where that has the
+//! room: nothing is copied. Otherwise it is written over, or packed anew.
+
+use std::collections::VecDeque;
+use std::ops::Range;
 
 use rt::sync::Arc;
 
@@ -14,7 +18,7 @@ use super::page::{EntryRef, Item, Page, PageBuilder, compare};
 use super::record::Record;
 use super::repack::{page_bytes_max, separator};
 use super::stored_page::StoredPage;
-use super::writer::Writer;
+use super::writer::{Writer, journal_bytes_max};
 use crate::key::Key;
 use crate::types::Version;
 
@@ -25,7 +29,7 @@ impl Index {
     pub(crate) fn load(
         sizes: Sizes,
         pages: Vec<StoredPage>,
-        records: &[Record],
+        records: Vec<Record>,
         mut each: impl FnMut(&Key, &VersionEntry),
     ) -> (Self, Writer) {
         let (mut index, writer) = Self::new(sizes);
@@ -33,62 +37,115 @@ impl Index {
         if leaves.is_empty() {
             return (index, writer);
         }
-        let keys: usize = leaves.iter().map(|leaf| leaf.page.len()).sum();
+        let new_keys = |leaf: &Leaf| leaf.journal_places().filter(|place| !place.is_in_page()).count();
+        let keys: usize = leaves.iter().map(|leaf| leaf.page.len() + new_keys(leaf)).sum();
         leaves.iter().for_each(|leaf| tell_tables(leaf, &mut each));
+        let journals: Vec<_> = leaves.iter().map(Journaled::of).collect();
         let (directory, numbers) = Directory::of(leaves);
         index.directory = directory;
         index.keys.fetch_add(keys as u64, rt::sync::atomic::Ordering::Relaxed);
-        (index, Writer::new(numbers))
+        let mut writer = Writer::new(numbers);
+        for (number, journaled) in (0..).zip(journals) {
+            writer.has_loaded(number, journaled);
+        }
+        (index, writer)
+    }
+}
+
+/// What the journal of a leaf holds that was loaded.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Journaled {
+    pub(super) bytes: usize,
+    /// Versions that it makes superfluous, and its tombstones.
+    pub(super) surplus: usize,
+}
+
+impl Journaled {
+    fn of(leaf: &Leaf) -> Self {
+        let mut journaled = Self::default();
+        for record in (0..leaf.journal.len()).filter_map(|number| leaf.journal.get(number)) {
+            journaled.bytes += record.bytes();
+            journaled.surplus +=
+                usize::from(record.place().is_in_page()) + usize::from(record.value().is_none());
+        }
+        journaled
     }
 }
 
 /// A page of the index: one of the checkpoint, or one that was packed.
 #[derive(Debug)]
 enum Loaded {
-    AsItIs(usize),
+    /// By its number, and where the records lie that belong into its journal.
+    AsItIs(usize, Range<usize>),
     Packed(StoredPage),
 }
 
+/// A leaf on its way: its page, and the records of its journal, in key order.
+type Parts = (StoredPage, Vec<Record>);
+
 /// Returns the pages of an index in key order, none of them empty.
-fn merged(sizes: Sizes, mut pages: Vec<StoredPage>, records: &[Record]) -> Vec<StoredPage> {
-    let left = patch(&mut pages, records);
-    let records = left.as_slice();
+fn merged(sizes: Sizes, mut pages: Vec<StoredPage>, records: Vec<Record>) -> Vec<Parts> {
+    let records = patch(sizes, &mut pages, records);
     let mut merging = Merging { sizes, loaded: Vec::with_capacity(pages.len()), pending: Vec::new() };
-    let mut rest = records;
+    let mut first = 0;
     for (number, page) in pages.iter().enumerate() {
-        let (here, behind) = split_before(rest, pages.get(number + 1));
-        rest = behind;
-        merging.add(number, page, here);
+        let (here, _) = split_before(&records[first..], pages.get(number + 1));
+        merging.add(number, page, (first, here));
+        first += here.len();
     }
-    rest.iter().for_each(|record| merging.push(EntryRef::Record(record)));
+    records[first..].iter().for_each(|record| merging.push(EntryRef::Record(record)));
     merging.pack_all();
     let loaded = merging.loaded;
     let mut pages: Vec<_> = pages.into_iter().map(Some).collect();
+    let mut records: Vec<_> = records.into_iter().map(Some).collect();
     let take = |loaded| match loaded {
-        Loaded::AsItIs(number) => pages[number].take(),
-        Loaded::Packed(page) => Some(page),
+        Loaded::AsItIs(number, journal) => {
+            let journal = records[journal].iter_mut().filter_map(Option::take).collect();
+            pages[number].take().map(|page| (page, journal))
+        }
+        Loaded::Packed(page) => Some((page, Vec::new())),
     };
     loaded.into_iter().filter_map(take).collect()
 }
 
+/// Returns whether these records, which belong to a page, can be left to the journal of its leaf. What the tables
+/// beside the index have to know of is not left there: they are told of what lies in pages.
+fn can_be_journaled(stored: &StoredPage, records: &[Record], most: usize) -> bool {
+    let is_plain = |record: &Record| record.expires().at().is_none() && !Key::is_system_encoded(record.key());
+    records.len() <= most
+        && !stored.page.can_expire()
+        && !Key::is_system_encoded(stored.first_key())
+        && records.iter().all(is_plain)
+        && records.iter().map(Record::bytes).sum::<usize>() <= journal_bytes_max()
+}
+
 /// Writes records over the entries of pages, where all that belong to a page take the room of what was there:
 /// then it need not be packed anew, and both are not in memory at once. Returns the other records.
-fn patch(pages: &mut [StoredPage], records: &[Record]) -> Vec<Record> {
-    let mut left = Vec::new();
-    let mut rest = records;
+fn patch(sizes: Sizes, pages: &mut [StoredPage], mut records: Vec<Record>) -> Vec<Record> {
+    // Where those lie that are done.
+    let mut done: VecDeque<Range<usize>> = VecDeque::new();
+    let mut first = 0;
     for number in 0..pages.len() {
-        let (here, behind) = split_before(rest, pages.get(number + 1));
-        rest = behind;
-        match patched(&pages[number], here) {
-            Some(page) if !here.is_empty() => {
-                rt::reached!("page of a checkpoint patched by the log");
-                pages[number].page = page;
-            }
-            _ => left.extend_from_slice(here),
+        let (here, _) = split_before(&records[first..], pages.get(number + 1));
+        // A few are left to the journal, which must not be full at once.
+        if !can_be_journaled(&pages[number], here, sizes.journal / 2)
+            && let Some(page) = patched(&pages[number], here)
+        {
+            rt::reached!("page of a checkpoint patched by the log");
+            pages[number].page = page;
+            done.push_back(first..first + here.len());
         }
+        first += here.len();
     }
-    left.extend_from_slice(rest);
-    left
+    let mut number = 0;
+    records.retain(|_| {
+        while done.front().is_some_and(|done| done.end <= number) {
+            done.pop_front();
+        }
+        number += 1;
+        !done.front().is_some_and(|done| done.contains(&(number - 1)))
+    });
+    records
 }
 
 /// Returns the page with these records written over its entries, if that is all there is to do.
@@ -121,13 +178,19 @@ struct Merging<'a> {
 
 impl<'a> Merging<'a> {
     /// Adds the next page, and the records that belong to it.
-    fn add(&mut self, number: usize, stored: &'a StoredPage, records: &'a [Record]) {
+    /// `first` is the number of the first one.
+    fn add(&mut self, number: usize, stored: &'a StoredPage, (first, records): (usize, &'a [Record])) {
         let few = self.sizes.page / 4;
         let is_small = !self.pending.is_empty() && self.pending.len() < few;
-        if records.is_empty() && self.fits(stored) && !is_small {
-            rt::reached!("page of a checkpoint taken as it is");
+        let is_left = can_be_journaled(stored, records, self.sizes.journal);
+        if is_left && self.fits(stored) && !is_small {
+            if records.is_empty() {
+                rt::reached!("page of a checkpoint taken as it is");
+            } else {
+                rt::reached!("log left to the journals of a checkpoint's pages");
+            }
             self.pack_all();
-            return self.loaded.push(Loaded::AsItIs(number));
+            return self.loaded.push(Loaded::AsItIs(number, first..first + records.len()));
         }
         let mut rest = records;
         for entry in stored.entries() {
@@ -197,17 +260,43 @@ fn last_of_page(items: &[Item<'_>], entries_max: usize) -> usize {
 }
 
 /// Leaves of these pages, which are in key order.
-fn leaves(pages: Vec<StoredPage>) -> Vec<Leaf> {
+fn leaves(pages: Vec<Parts>) -> Vec<Leaf> {
     let separators: Vec<Box<[u8]>> =
-        pages.windows(2).map(|pair| separator(pair[0].last_key(), pair[1].first_key())).collect();
+        pages.windows(2).map(|pair| separator(last_key(&pair[0]), pair[1].0.first_key())).collect();
     let mut lower: Box<[u8]> = Box::default();
     let uppers = separators.into_iter().map(Some).chain([None]);
-    let leaf = |(stored, upper): (StoredPage, Option<Box<[u8]>>)| {
+    let leaf = |((stored, journal), upper): (Parts, Option<Box<[u8]>>)| {
         let next = upper.clone().unwrap_or_default();
         let fence = Fence { lower: std::mem::replace(&mut lower, next), upper };
-        Leaf::new(stored.page, stored.fingerprints, None::<Arc<History>>, Arc::new(fence))
+        let leaf = Leaf::new(stored.page, stored.fingerprints, None::<Arc<History>>, Arc::new(fence));
+        fill_journal(&leaf, journal);
+        leaf
     };
     pages.into_iter().zip(uppers).map(leaf).collect()
+}
+
+/// Returns the last key of a page and its journal.
+fn last_key((page, journal): &Parts) -> &[u8] {
+    journal.last().map_or(page.last_key(), |last| last.key().max(page.last_key()))
+}
+
+/// Fills the journal of a leaf, in the order of versions as commits would.
+fn fill_journal(leaf: &Leaf, mut records: Vec<Record>) {
+    records.sort_unstable_by_key(Record::version);
+    for mut record in records {
+        let place = leaf.place(record.key(), record.fingerprint());
+        let is_news = if place.is_in_page() {
+            // Replay may begin before the checkpoint: what is older changes nothing.
+            leaf.page.entry(place.entry()).version() < record.version()
+        } else {
+            // No snapshot asks for what was deleted before.
+            record.value().is_some()
+        };
+        if is_news {
+            record.set_place(place);
+            leaf.journal.push(record);
+        }
+    }
 }
 
 /// Hands `each` what the tables beside the index must know: system keys, which come first of all, and keys
@@ -259,6 +348,18 @@ mod tests {
         records.chunks(entries).map(page).collect()
     }
 
+    /// All keys with a value, in order.
+    fn live(index: &Index) -> Vec<(Vec<u8>, u64)> {
+        let mut found = Vec::new();
+        index.scan(&[], None, Version::MAX, |entry| {
+            if entry.value().is_some() {
+                found.push((entry.key().to_vec(), entry.version().get()));
+            }
+            std::ops::ControlFlow::Continue(())
+        });
+        found
+    }
+
     fn content() -> impl Strategy<Value = Content> {
         let key = (0..400_u16).prop_map(|number| number.to_be_bytes().to_vec());
         prop::collection::btree_map(key, (1..900_u64, prop::bool::weighted(0.8)), 0..300)
@@ -273,10 +374,11 @@ mod tests {
             log in content(),
             entries in 1..129_usize,
             page in prop::sample::select(vec![4, 8, 128]),
+            journal in prop::sample::select(vec![2, 8, 32]),
         ) {
-            let sizes = Sizes { page, journal: 2 };
+            let sizes = Sizes { page, journal };
             let stored = records(&checkpoint);
-            let (index, _) = Index::load(sizes, pages(&stored, entries), &records(&log), |_, _| ());
+            let (index, mut writer) = Index::load(sizes, pages(&stored, entries), records(&log), |_, _| ());
             let mut expected = checkpoint;
             for (key, version) in log {
                 let newest = expected.entry(key).or_insert(version);
@@ -285,18 +387,17 @@ mod tests {
                 }
             }
             expected.retain(|_, (_, is_put)| *is_put);
-            let mut found = Vec::new();
-            index.scan(&[], None, Version::MAX, |entry| {
-                found.push((entry.key().to_vec(), entry.version().get()));
-                std::ops::ControlFlow::Continue(())
-            });
             let expected: Vec<_> = expected.into_iter().map(|(key, (version, _))| (key, version)).collect();
-            prop_assert_eq!(&found, &expected);
-            prop_assert_eq!(index.len(), expected.len());
-            for (key, version) in expected {
-                let seen = index.read_with(&key, Version::MAX, |entry, _| entry.map(|entry| entry.version().get()));
-                prop_assert_eq!(seen, Some(version));
+            prop_assert_eq!(&live(&index), &expected);
+            for (key, version) in &expected {
+                let seen = index.read_with(key, Version::MAX, |entry, _| entry.map(|entry| entry.version().get()));
+                prop_assert_eq!(seen, Some(*version));
             }
+            let mut pass = writer.begin_pass(false);
+            let (oldest, next) = (Version::new(1_000), Version::new(1_001));
+            while writer.collect_next(&index, &mut pass, oldest, next, || true).is_some() {}
+            prop_assert_eq!(&live(&index), &expected);
+            prop_assert_eq!((index.len(), writer.surplus()), (expected.len(), 0));
         }
     }
 }

@@ -158,6 +158,11 @@ impl Leaf {
         place.is_in_page().then(|| self.page.entry(place.entry()).version())
     }
 
+    /// Where the keys of the journal's records belong in the page.
+    pub(super) fn journal_places(&self) -> impl Iterator<Item = Place> {
+        (0..self.journal.len()).filter_map(|number| self.journal.get(number)).map(Record::place)
+    }
+
     /// Returns where a key belongs in the page.
     pub(super) fn place(&self, key: &[u8], fingerprint: u8) -> Place {
         self.page.place(&self.fingerprints, fingerprint, key)

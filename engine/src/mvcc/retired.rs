@@ -34,7 +34,12 @@ pub(super) struct Retired {
 
 impl Retired {
     pub(super) fn new() -> Self {
-        Self { leaves: VecDeque::new(), here: 0, has_more: false, waiting: Arc::new(AtomicU64::new("index.retired", 0)) }
+        Self {
+            leaves: VecDeque::new(),
+            here: 0,
+            has_more: false,
+            waiting: Arc::new(AtomicU64::new("index.retired", 0)),
+        }
     }
 
     /// Returns how many bytes wait to be freed.

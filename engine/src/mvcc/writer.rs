@@ -6,6 +6,7 @@ use rt::lockfree::pin;
 use rt::sync::atomic::Ordering;
 use smallvec::SmallVec;
 
+use super::bulk_load::Journaled;
 use super::directory::{Numbers, Replaced};
 use super::index::{Hint, Index};
 use super::leaf::Leaf;
@@ -16,7 +17,7 @@ use crate::types::Version;
 
 /// Bytes in a journal from which on it counts as full: what is in it twice is kept for as long as it is
 /// there.
-fn journal_bytes_max() -> usize {
+pub(super) fn journal_bytes_max() -> usize {
     if rt::probe::is_simulated() { 2 << 10 } else { 256 << 10 }
 }
 
@@ -126,6 +127,20 @@ impl Writer {
             }
             self.pushed(number, bytes, usize::from(before.is_some()) + usize::from(is_tombstone));
             return Hint::new(number, index.directory.shape());
+        }
+    }
+
+    /// Notes what the journal of a leaf holds that was loaded.
+    pub(super) fn has_loaded(&mut self, number: u32, journaled: Journaled) {
+        if journaled.bytes > 0 {
+            self.surplus += journaled.surplus;
+            self.journals.push_back(number);
+            *self.state(number) = LeafState {
+                surplus: journaled.surplus as u32,
+                journal_bytes: journaled.bytes,
+                is_in_journals: true,
+                ..LeafState::default()
+            };
         }
     }
 
