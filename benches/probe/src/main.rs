@@ -28,6 +28,9 @@ struct Arguments {
     /// Milliseconds for each work in each round.
     #[arg(long, default_value_t = 300)]
     milliseconds: u64,
+    /// Most entries of a leaf's page, and of its journal, in the place of the defaults.
+    #[arg(long, num_args = 2, value_names = ["PAGE", "JOURNAL"])]
+    leaf: Option<Vec<usize>>,
     /// Does each work this number of times on one thread, measuring nothing: for callgrind.
     #[arg(long)]
     times: Option<u64>,
@@ -35,7 +38,8 @@ struct Arguments {
 
 fn main() -> stormproof::Result<()> {
     let arguments = Arguments::parse();
-    let mut bench = Bench::new(arguments.keys, Duration::from_millis(arguments.milliseconds))?;
+    let mut bench =
+        Bench::new(arguments.keys, arguments.leaf.as_deref(), Duration::from_millis(arguments.milliseconds))?;
     if let Some(times) = arguments.times {
         bench = bench.times(times);
     }

@@ -47,8 +47,12 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    pub(crate) fn new(keys: u64, for_each: Duration) -> Result<Self> {
-        let db = Database::open_in_memory()?;
+    pub(crate) fn new(keys: u64, leaf: Option<&[usize]>, for_each: Duration) -> Result<Self> {
+        let builder = Database::builder();
+        let db = match leaf {
+            Some([page, journal]) => builder.index_leaf(*page, *journal).open()?,
+            _ => builder.open()?,
+        };
         let run = load(&db, keys)?;
         Ok(Self { db, run, keys, until: Until::After(for_each) })
     }
