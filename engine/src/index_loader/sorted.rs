@@ -1,8 +1,8 @@
 //! Records in key order, compared by the bytes in which most keys differ.
 //!
 //! Records lie all over memory, and comparing two by their keys means waiting for both. So each comes with
-//! its *head*, the sixteen bytes behind the prefix that the keys in the middle half share, as in a node of the
-//! directory (`mvcc/node.rs`). Heads that differ decide; where they are equal, whole keys do.
+//! its *head*, the sixteen bytes behind the prefix that the keys in the middle half share, as in a node of
+//! the directory (`mvcc/node.rs`). Heads that differ decide; where they are equal, whole keys do.
 
 use std::cmp::Ordering;
 

@@ -1,8 +1,8 @@
 //! Builds an index from what recovery found, before there is any reader: the pages of a checkpoint, and the
 //! newest versions that the log has.
 //!
-//! A page becomes a leaf as it is, with what the log has of its keys in the leaf's journal, where that has the
-//! room: nothing is copied. Otherwise it is written over, or packed anew.
+//! A page becomes a leaf as it is, with what the log has of its keys in the leaf's journal, where that has
+//! the room: nothing is copied. Otherwise it is written over, or packed anew.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -108,8 +108,8 @@ fn merged(sizes: Sizes, mut pages: Vec<StoredPage>, records: Vec<Record>) -> Vec
     loaded.into_iter().filter_map(take).collect()
 }
 
-/// Returns whether these records, which belong to a page, can be left to the journal of its leaf. What the tables
-/// beside the index have to know of is not left there: they are told of what lies in pages.
+/// Returns whether these records, which belong to a page, can be left to the journal of its leaf. What the
+/// tables beside the index have to know of is not left there: they are told of what lies in pages.
 fn can_be_journaled(stored: &StoredPage, records: &[Record], most: usize) -> bool {
     let is_plain = |record: &Record| record.expires().at().is_none() && !Key::is_system_encoded(record.key());
     records.len() <= most

@@ -185,8 +185,9 @@ impl Cursor {
         self.back.take();
     }
 
-    /// How many entries the front can come to with [`take_plain`](Self::take_plain): those that follow the one
-    /// it took last in its leaf, if the snapshot sees the leaf's page as it is and the other end has not moved.
+    /// How many entries the front can come to with [`take_plain`](Self::take_plain): those that follow the
+    /// one it took last in its leaf, if the snapshot sees the leaf's page as it is and the other end has not
+    /// moved.
     #[inline]
     pub(crate) fn plain_ahead(&self) -> usize {
         let Side { leaf, position, stop, found, is_taken, .. } = &self.front;

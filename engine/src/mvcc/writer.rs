@@ -250,8 +250,8 @@ impl Writer {
         dropped
     }
 
-    /// Merges a leaf that has few entries with those before and behind it, if they fit: with both, as one that
-    /// is empty is not packed again. Returns how many versions of these went.
+    /// Merges a leaf that has few entries with those before and behind it, if they fit: with both, as one
+    /// that is empty is not packed again. Returns how many versions of these went.
     fn merge_or_replace(
         &mut self,
         index: &Index,
