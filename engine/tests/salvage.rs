@@ -105,6 +105,24 @@ fn a_truncated_or_missing_file_is_harmless_or_can_be_salvaged() {
     }
 }
 
+#[test]
+fn a_damaged_manifest_is_rebuilt_by_what_is_whole_checkpoints_or_segments() {
+    let (files, written) = database();
+    for damaged_kind in ["wal-", "checkpoint-"] {
+        let mut damaged = files.clone();
+        let mut kinds = BTreeSet::new();
+        for (name, bytes) in &mut damaged {
+            if name.starts_with(damaged_kind) || name.ends_with("manifest") {
+                bytes[20] ^= 0x41;
+                kinds.insert(name.starts_with(damaged_kind));
+            }
+        }
+        assert_eq!(kinds.len(), 2, "both are there: {:?}", files.keys());
+        let found = opened(&damaged, &written).unwrap_or_else(|error| panic!("{damaged_kind}: {error}"));
+        assert!(!found.is_empty(), "{damaged_kind}");
+    }
+}
+
 /// One way to damage a file.
 #[derive(Clone, Debug)]
 enum Damage {

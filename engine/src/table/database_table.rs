@@ -19,7 +19,7 @@ use crate::value::Value;
 /// let table = db.table(&stock);
 /// table.put(run, &1, 10)?;
 /// table.update(run, &1, |left| left.unwrap_or(0) + 5)?;
-/// assert_eq!((table.get(&1)?, table.contains(&2), table.len(), table.is_empty()), (Some(15), false, 1, false));
+/// assert_eq!((table.get(&1)?, table.exists(&2), table.len(), table.is_empty()), (Some(15), false, 1, false));
 /// assert_eq!((table.iter().count(), table.range(..1).count(), table.prefix(&1).count()), (1, 0, 1));
 /// assert_eq!(table.take(run, &1)?, Some(15));
 /// table.delete(run, &1)?;
@@ -61,7 +61,7 @@ impl<K, V> DatabaseTable<'_, K, V> {
     }
 
     /// Returns whether a key is present now.
-    pub fn contains<Q: KeyPart + ?Sized>(&self, key: &Q) -> bool
+    pub fn exists<Q: KeyPart + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
     {

@@ -18,7 +18,7 @@ use crate::tuple::{FromKeyPart, KeyPart};
 /// db.read(|snapshot| {
 ///     let ages = snapshot.table(&ages);
 ///     assert_eq!((ages.get("ada")?, ages.get("bob")?), (Some(36), None));
-///     assert!(ages.contains("ada") && !ages.is_empty());
+///     assert!(ages.exists("ada") && !ages.is_empty());
 ///     assert_eq!((ages.len(), ages.iter().count()), (1, 1));
 ///     assert_eq!(ages.range("a".to_owned()..).count() + ages.prefix("ada").count(), 2);
 ///     Ok::<(), stormproof::Error>(())
@@ -59,7 +59,7 @@ impl<'a, K, V> SnapshotTable<'a, K, V> {
     }
 
     /// Returns whether a key is present.
-    pub fn contains<Q: KeyPart + ?Sized>(&self, key: &Q) -> bool
+    pub fn exists<Q: KeyPart + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
     {

@@ -21,7 +21,7 @@ use crate::txn::Transaction;
 ///     stock.update(&1, |left| left.unwrap_or(0) + 5)?;
 ///     assert_eq!((stock.get(&1)?, stock.take(&2)?, stock.take(&3)?), (Some(15), Some(20), None));
 ///     stock.delete(&3)?;
-///     assert!(stock.contains(&1)? && !stock.is_empty()?);
+///     assert!(stock.exists(&1)? && !stock.is_empty()?);
 ///     assert_eq!(stock.len()?, 1);
 ///     assert_eq!(stock.iter()?.count(), 1);
 ///     assert_eq!(stock.range(2..)?.count(), 0);
@@ -68,7 +68,7 @@ impl<K, V> TransactionTable<'_, K, V> {
     ///
     /// # Errors
     /// As [`Transaction::exists`].
-    pub fn contains<Q: KeyPart + ?Sized>(&mut self, key: &Q) -> Result<bool>
+    pub fn exists<Q: KeyPart + ?Sized>(&mut self, key: &Q) -> Result<bool>
     where
         K: Borrow<Q>,
     {

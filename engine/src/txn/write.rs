@@ -199,6 +199,7 @@ impl Transaction {
     }
 
     /// Deletes an event of a stream, or writes the anchor of the stream.
+    #[cfg_attr(not(feature = "sha2"), expect(dead_code, reason = "only event logs truncate"))]
     pub(crate) fn set_event(&mut self, key: Key, value: Option<Value>) -> Result<()> {
         self.buffer(key, value, None, None)
     }

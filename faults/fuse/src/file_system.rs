@@ -7,11 +7,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fuser::{
     BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo,
-    LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData, ReplyDirectory, ReplyEmpty,
-    ReplyEntry, ReplyOpen, ReplyWrite, Request, TimeOrNow, WriteFlags,
+    InitFlags, KernelConfig, LockOwner, OpenFlags, RenameFlags, ReplyAttr, ReplyCreate, ReplyData,
+    ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
 use stormproof_env::{File, read_up_to_at, write_all_at};
 
+use crate::Lack;
 use crate::tree::{Node, Tree};
 
 /// For how long the kernel may remember an answer: it has to ask each time, as a power cut changes all.
@@ -27,11 +28,19 @@ const HANDLE: FileHandle = FileHandle(0);
 #[derive(Debug)]
 pub(crate) struct FileSystem {
     tree: Arc<Tree>,
+    lacks: Option<Lack>,
 }
 
 impl FileSystem {
-    pub(crate) fn new(tree: Arc<Tree>) -> Self {
-        Self { tree }
+    pub(crate) fn new(tree: Arc<Tree>, lacks: Option<Lack>) -> Self {
+        Self { tree, lacks }
+    }
+
+    fn sync_directory(&self, number: INodeNo) -> Result<(), Errno> {
+        if self.lacks == Some(Lack::DirectorySync) {
+            return Err(Errno::EINVAL);
+        }
+        self.tree.sync_directory(number.0).map_err(errno)
     }
 
     fn node(&self, number: INodeNo) -> Result<Node, Errno> {
@@ -102,6 +111,31 @@ macro_rules! answer {
 }
 
 impl Filesystem for FileSystem {
+    fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        if self.lacks == Some(Lack::Locks) {
+            // Else the kernel would lock by itself.
+            let asked = config.add_capabilities(InitFlags::FUSE_FLOCK_LOCKS);
+            asked.map_err(|_| io::Error::from(io::ErrorKind::Unsupported))?;
+        }
+        Ok(())
+    }
+
+    fn setlk(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: FileHandle,
+        _: LockOwner,
+        _: u64,
+        _: u64,
+        _: i32,
+        _: u32,
+        _: bool,
+        reply: ReplyEmpty,
+    ) {
+        reply.error(Errno::ENOLCK);
+    }
+
     fn lookup(&self, _: &Request, parent: INodeNo, wanted: &OsStr, reply: ReplyEntry) {
         let found = name(wanted).and_then(|name| self.tree.look_up(parent.0, name).map_err(errno));
         let found = found.and_then(|(number, node)| attributes_of(number, &node));
@@ -221,7 +255,7 @@ impl Filesystem for FileSystem {
     }
 
     fn fsyncdir(&self, _: &Request, number: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
-        answer!(reply, self.tree.sync_directory(number.0).map_err(errno), () => reply.ok());
+        answer!(reply, self.sync_directory(number), () => reply.ok());
     }
 
     fn unlink(&self, _: &Request, parent: INodeNo, wanted: &OsStr, reply: ReplyEmpty) {

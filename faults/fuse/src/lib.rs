@@ -23,6 +23,15 @@ use stormproof_faults::{CrashOdds, DiskOptions};
 use file_system::FileSystem;
 use tree::Tree;
 
+/// What some file systems lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// Syncing a directory: `EINVAL`.
+    DirectorySync,
+    /// Locks: `ENOLCK`.
+    Locks,
+}
+
 /// A directory that is kept on simulated disks, for as long as this lives.
 #[derive(Debug)]
 pub struct MountedDisk {
@@ -37,10 +46,18 @@ impl MountedDisk {
     /// # Errors
     /// Where that is not possible: without `/dev/fuse`, or without the right to mount.
     pub fn mount(dir: &Path, options: DiskOptions) -> io::Result<Self> {
+        Self::mount_that_lacks(None, dir, options)
+    }
+
+    /// As [`mount`](Self::mount), but something that an ordinary file system has is not there.
+    ///
+    /// # Errors
+    /// As of [`mount`](Self::mount).
+    pub fn mount_that_lacks(lack: Option<Lack>, dir: &Path, options: DiskOptions) -> io::Result<Self> {
         let tree = Arc::new(Tree::new(options));
         let mut config = fuser::Config::default();
         config.mount_options = vec![fuser::MountOption::FSName("stormproof-simulated".to_owned())];
-        let session = fuser::spawn_mount(FileSystem::new(Arc::clone(&tree)), dir, &config)?;
+        let session = fuser::spawn_mount(FileSystem::new(Arc::clone(&tree), lack), dir, &config)?;
         Ok(Self { tree, session })
     }
 
