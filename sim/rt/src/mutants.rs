@@ -3,8 +3,12 @@
 //! To add one, append a row here and ask `rt::mutant!(Name)` at the place where the engine would go wrong. In
 //! production the macro is the constant `false`, so neither the branch nor the name is in the binary.
 
+mod set;
+
 use std::fmt;
 use std::str::FromStr;
+
+pub use set::MutantSet;
 
 use crate::life;
 
@@ -21,27 +25,28 @@ macro_rules! mutants {
             /// All of them, in the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
-            /// Whether it breaks anything. One that does not stands for an innocent change of the code.
+            /// Returns whether it breaks anything. One that does not stands for an innocent change of the
+            /// code.
             pub const fn is_bug(self) -> bool {
                 !self.contract().is_empty()
             }
 
-            /// Its name, as in [`mutant!`](crate::mutant).
+            /// Returns its name, as in [`mutant!`](crate::mutant).
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name)),* }
             }
 
-            /// What it does wrong.
+            /// Returns what it does wrong.
             pub const fn breaks(self) -> &'static str {
                 match self { $(Self::$name => $breaks),* }
             }
 
-            /// The kind of real bug on which it is modelled.
+            /// Returns the kind of real bug on which it is modelled.
             pub const fn modelled_on(self) -> &'static str {
                 match self { $(Self::$name => $bug),* }
             }
 
-            /// The row of the contract that it breaks.
+            /// Returns the row of the contract that it breaks.
             pub const fn contract(self) -> &'static str {
                 match self { $(Self::$name => $contract),* }
             }
@@ -311,7 +316,7 @@ mutants! {
         contract: "D2"
     }
     TornTailNotCut {
-        breaks: "leaves the torn tail behind the end of the log",
+        breaks: "leaves the torn tail after the end of the log",
         bug: "torn tail not truncated before new appends",
         contract: "D2"
     }
@@ -549,45 +554,7 @@ impl FromStr for Mutant {
     }
 }
 
-/// Which mutants are switched on.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct MutantSet([u64; 4]);
-
-impl MutantSet {
-    /// None: the engine as it is.
-    pub const NONE: Self = Self([0; 4]);
-
-    /// Adds one.
-    #[must_use]
-    pub const fn with(mut self, mutant: Mutant) -> Self {
-        self.0[mutant as usize / 64] |= 1 << (mutant as usize % 64);
-        self
-    }
-
-    /// Whether it is in.
-    pub const fn contains(&self, mutant: Mutant) -> bool {
-        self.0[mutant as usize / 64] & (1 << (mutant as usize % 64)) != 0
-    }
-
-    /// Those that are in.
-    pub fn iter(&self) -> impl Iterator<Item = Mutant> {
-        Mutant::ALL.iter().copied().filter(|mutant| self.contains(*mutant))
-    }
-}
-
-impl FromIterator<Mutant> for MutantSet {
-    fn from_iter<I: IntoIterator<Item = Mutant>>(mutants: I) -> Self {
-        mutants.into_iter().fold(Self::NONE, Self::with)
-    }
-}
-
-impl fmt::Debug for MutantSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
-    }
-}
-
-/// Whether the mutant is switched on in the current life; what [`mutant!`](crate::mutant) asks.
+/// Returns whether the mutant is switched on in the current life, for [`mutant!`](crate::mutant).
 #[inline]
 pub fn active(mutant: Mutant) -> bool {
     life::with_core(|core| core.settings.mutants.contains(mutant)).unwrap_or(false)
