@@ -32,6 +32,10 @@ const CHOICES_MAX: u64 = 4_096;
 /// Memory of paths, in bytes, up to which all of them are followed at once.
 const NEAR_MAX: u64 = 4 << 20;
 
+/// Steps of a short search for each event, up to a share of all that there are.
+const SHORT_SEARCH: u64 = 1_024;
+const SHORT_SEARCH_SHARE: u64 = 8;
+
 /// The levels in the order in which they are decided, after the strongest: those come first whose answer
 /// decides many others.
 const PRIORITY: [Level; 19] = [
@@ -194,6 +198,10 @@ impl Judge<'_, '_> {
                 }
                 extra = forced;
             }
+            // Most that holds is found at once. What is not found deserves a proof before a long search.
+            if memory == near && self.finds(level, &by_key, &events, &undecided) {
+                return Answer::Holds;
+            }
         }
         if problem.choices.is_empty() && guess() {
             return Answer::Holds;
@@ -205,6 +213,18 @@ impl Judge<'_, '_> {
         }
         drop((events, by_key, known));
         self.try_choices(level, &mut limits)
+    }
+
+    /// Returns whether a short search finds an order.
+    fn finds(&self, level: Level, by_key: &ByKey, events: &Events, undecided: &[KeyId]) -> bool {
+        let mut limits = Limits::of(self.terms);
+        let short = events.graph.nodes() as u64 * SHORT_SEARCH;
+        limits.steps = short.min(limits.steps / SHORT_SEARCH_SHARE);
+        self.is_searched_whole(level)
+            && match search(&self.problem, events, by_key, undecided, &mut limits) {
+                found @ Found::Order { .. } => matches!(self.found(level, found), Answer::Holds),
+                Found::None | Found::Limit(_) => false,
+            }
     }
 
     /// The keys whose writers are not ordered by reads alone.

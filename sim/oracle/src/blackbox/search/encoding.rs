@@ -114,16 +114,14 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
         &self.writers[slot as usize]
     }
 
-    /// Sorts the writers of a slot by the order, and returns whether that changed their places.
-    pub(super) fn arrange(&mut self, slot: u32, order: &Order<'_>) -> bool {
+    /// Sorts the writers of a slot by the order.
+    pub(super) fn arrange(&mut self, slot: u32, order: &Order<'_>) {
         let events = self.events;
         let place = |writer: &TxnIndex| order.place(events.commit(*writer));
         let writers = &mut self.writers[slot as usize];
-        let moved = !writers.is_sorted_by_key(place);
-        if moved {
+        if !writers.is_sorted_by_key(place) {
             writers.sort_by_key(place);
         }
-        moved
     }
 
     /// Returns the writer that stands after `source`.
@@ -134,14 +132,33 @@ impl<'s, 'v, 'h> Encoding<'s, 'v, 'h> {
     }
 
     /// Returns whether nothing has to be decided about two neighbouring writers: known edges say all about
-    /// them, or what neither of them wrote was read, and any order of them will do.
-    pub(super) fn is_settled(&self, slot: u32, first: TxnIndex, second: TxnIndex) -> bool {
-        let rule = self.events.rule();
-        let is_read = |writer: TxnIndex| self.readers(slot, writer).next().is_some();
-        // Where a cycle may have several anti-dependencies, and where writers must see each other, their
-        // order adds paths that no order of all events has by itself.
-        let any = !rule.single && (!rule.split || self.problem.commutes(rule, self.key(slot)));
-        any && !is_read(first) && !is_read(second) || self.is_known(slot, first, second)
+    /// them, or the order agrees with all edges that they would add.
+    pub(super) fn is_settled(&self, slot: u32, first: TxnIndex, second: TxnIndex, order: &Order<'_>) -> bool {
+        let (events, rule) = (self.events, self.events.rule());
+        // Where a cycle may have several anti-dependencies, paths of edges count, and not places.
+        if rule.single {
+            return self.is_known(slot, first, second);
+        }
+        let place = order.place(events.commit(second));
+        let sees = !rule.split
+            || self.problem.commutes(rule, self.key(slot))
+            || order.place(events.commit(first)) < order.place(events.start(second));
+        let mut readers = self.readers(slot, first).filter(|reader| *reader != second);
+        sees && readers.all(|reader| order.place(events.start(reader)) < place)
+            || self.is_known(slot, first, second)
+    }
+
+    /// Returns, of a literal and its negation, the one whose edges lead less far against the order.
+    pub(super) fn nearer(&mut self, literal: Literal, order: &Order<'_>) -> Literal {
+        let mut against = |literal| {
+            let mut edges = std::mem::take(&mut self.scratch);
+            self.edges(literal, &mut edges);
+            let back = edges.drain(..).map(|(from, to)| order.place(from).saturating_sub(order.place(to)));
+            let farthest = back.max();
+            self.scratch = edges;
+            farthest
+        };
+        if against(literal) <= against(literal.negated()) { literal } else { literal.negated() }
     }
 
     pub(super) fn slots_of(&self, txn: TxnIndex) -> &[u32] {

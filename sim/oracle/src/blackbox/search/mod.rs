@@ -8,10 +8,10 @@
 //! The orders of pairs are the variables of a satisfiability problem whose theory is acyclicity, as in L.
 //! Zhang et al., "Viper", EuroSys 2023, and K. Huang et al., "PolySI", VLDB 2023; here the theory is a
 //! topological order that is kept as edges come and go ([`order`]), and a cycle is a clause ([`clauses`]).
-//! Only neighbours in that order are decided, and as they stand in it: of n writers at most n − 1 pairs, none
-//! of writers of which neither was read where any order of them will do, and most decisions add no edge
-//! against the order. Without times the order begins with sessions that go on side by side. Everything is
-//! taken back on a trail, so that nothing is copied.
+//! The order is an answer by itself, wherever it has what follows of it, and remembers what was learned when
+//! decisions are taken back. So only neighbours are decided of which it has not, and each in the way that
+//! moves less: most of a history never becomes a variable. Without times the order begins with sessions that
+//! go on side by side. Everything is taken back on a trail, so that nothing is copied.
 //!
 //! Invariants: INV-SEARCH-1: a clause holds in every valid order. INV-SEARCH-2: steps and memory are bounded
 //! by the limits.
@@ -181,6 +181,7 @@ impl Search<'_, '_, '_> {
         for node in moved.drain(..) {
             if let Some(txn) = self.encoding.events.txn(node) {
                 for &slot in self.encoding.slots_of(txn) {
+                    self.settled[slot as usize] = 0;
                     mark(&mut self.dirty, &mut self.is_dirty, slot);
                 }
             }
@@ -247,20 +248,18 @@ impl Search<'_, '_, '_> {
     /// Decides the next undecided neighbours among the writers of a key of which one was read, or what their
     /// order means for open reads.
     fn settle(&mut self, slot: u32) -> Next {
-        if self.encoding.arrange(slot, &self.order) {
-            self.settled[slot as usize] = 0;
-        }
+        self.encoding.arrange(slot, &self.order);
         let pairs = self.encoding.writers(slot).len().saturating_sub(1);
         for at in self.settled[slot as usize]..pairs {
             self.order.steps += 1;
             let (first, second) = (self.encoding.writers(slot)[at], self.encoding.writers(slot)[at + 1]);
-            if self.encoding.is_settled(slot, first, second) {
+            if self.encoding.is_settled(slot, first, second, &self.order) {
                 continue;
             }
             self.settled[slot as usize] = at;
             let literal = self.encoding.before(slot, first, second, &mut self.clauses);
             match self.clauses.value(literal) {
-                None => return Next::Decide(literal),
+                None => return Next::Decide(self.encoding.nearer(literal, &self.order)),
                 // The opposite order has an edge, so its writers would not stand like this.
                 Some(decided) => debug_assert!(decided, "the order contradicts an edge"),
             }
