@@ -61,7 +61,7 @@ pub(super) fn live(
     if role == Role::Last && inspected {
         inspect(world, &*store, number);
     }
-    visitors::look_after_files(world);
+    visitors::check_files(world);
     if life_plan.ending == Ending::Crash {
         // Where the disk was full, a write may be retried later than the interval, so nothing is promised.
         if role == Role::Storm && life_plan.room_bytes.is_none() && time_passes(life_plan) {

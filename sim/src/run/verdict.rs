@@ -66,9 +66,9 @@ impl Case<'_> {
             let disturbed = run.faults.0 != run.faults.1 || !self.doubts.is_empty();
             // On a nearly full disk only an error that asks for space is excused.
             let excused = |refusal: &Refusal| disturbed || (run.now.cramped && refusal.wants_space);
-            verdict.looked_at(invariants::NO_PANIC, 1);
-            verdict.looked_at(invariants::LIVENESS, 1);
-            verdict.looked_at(invariants::RECOVERS, 1);
+            verdict.count_evaluated(invariants::NO_PANIC, 1);
+            verdict.count_evaluated(invariants::LIVENESS, 1);
+            verdict.count_evaluated(invariants::RECOVERS, 1);
             match &run.life.end {
                 // A run with a life that was given up has no verdict.
                 LifeEnd::Completed | LifeEnd::Killed | LifeEnd::Cancelled => {}
@@ -94,13 +94,14 @@ impl Case<'_> {
                     verdict.violation(invariants::NO_PANIC, &class, message);
                 }
             }
-            verdict.looked_at(invariants::APPLICATION, u64::from(self.is_program));
+            verdict.count_evaluated(invariants::APPLICATION, u64::from(self.is_program));
             if let Some(message) = &run.now.broken {
                 let class = class_of(message);
                 verdict.violation(invariants::APPLICATION, &class, format!("life {number}: {message}"));
             }
             let visitors = &run.now.visitors;
-            verdict.looked_at(invariants::PATH, visitors.looked + u64::from(!visitors.files.is_empty()));
+            verdict
+                .count_evaluated(invariants::PATH, visitors.openers + u64::from(!visitors.files.is_empty()));
             if let Some(message) = &visitors.trouble {
                 verdict.violation(invariants::PATH, "trespass", format!("life {number}: {message}"));
             }
@@ -118,7 +119,7 @@ impl Case<'_> {
                     format!("life {number}: closing failed, though nothing went wrong in this life: {error}");
                 verdict.violation(invariants::CLOSES, "close-failed", message);
             }
-            verdict.looked_at(invariants::CLOSES, u64::from(run.now.phase == Phase::Closing));
+            verdict.count_evaluated(invariants::CLOSES, u64::from(run.now.phase == Phase::Closing));
             let is_workload = !self.is_program;
             if is_workload
                 && run.role == Role::Last
@@ -163,7 +164,7 @@ impl Case<'_> {
                 Role::Last => (invariants::CLEAN_CLOSE, "state-differs-after-close"),
                 Role::Storm | Role::Reopen => (invariants::IDEMPOTENT, "state-differs-after-reopening"),
             };
-            verdict.looked_at(invariant, 1);
+            verdict.count_evaluated(invariant, 1);
             if after.opened() && old != new {
                 verdict.violation(invariant, class, difference(old, new));
             }
@@ -184,7 +185,7 @@ impl Case<'_> {
                 | Invariant::BoundedLoss => crashes,
                 _ => judged.txns,
             };
-            verdict.looked_at(invariant.name(), times);
+            verdict.count_evaluated(invariant.name(), times);
         }
         verdict.findings.extend(judged.violations.into_iter().map(Finding::from));
         verdict.undecided.extend(judged.undecided);
@@ -192,7 +193,7 @@ impl Case<'_> {
 
     fn judge_workload(&self, verdict: &mut Verdict) {
         let evidence = Evidence { plan: &self.plan.workload, history: self.history, notes: self.notes };
-        verdict.looked_at(invariants::WORKLOAD, 1);
+        verdict.count_evaluated(invariants::WORKLOAD, 1);
         for found in stormproof_workloads::verdict(self.workload, &evidence) {
             let excused = found.rule == READS_LOG && !self.doubts.is_empty();
             if found.violation && !excused {
@@ -230,7 +231,7 @@ pub(crate) fn without_durable_acks(history: &History) -> History {
 }
 
 impl Verdict {
-    fn looked_at(&mut self, invariant: &'static str, times: u64) {
+    fn count_evaluated(&mut self, invariant: &'static str, times: u64) {
         if times > 0 {
             *self.evaluated.entry(invariant).or_default() += times;
         }

@@ -32,7 +32,7 @@ fn leave(disk: &dyn Disk, name: &str) -> std::io::Result<()> {
 }
 
 /// Notes which of these files are not there any more, or not as they were.
-pub(super) fn look_after_files(world: &SimWorld) {
+pub(super) fn check_files(world: &SimWorld) {
     let left = world.note(|now| now.visitors.files.clone());
     let disk = world.disk.mount();
     for name in left {
@@ -63,7 +63,7 @@ pub(super) fn start_second_opener(
             let message = "a second opener was let in while the store was open".to_owned();
             world.note(|now| now.visitors.trouble = Some(message));
         }
-        world.note(|now| now.visitors.looked += 1);
+        world.note(|now| now.visitors.openers += 1);
     };
     thread::spawn("second opener", body).ok()
 }

@@ -134,7 +134,7 @@ pub struct Visitors {
     /// Foreign files that must be there.
     pub files: Vec<&'static str>,
     /// How often a second opener tried to open the store.
-    pub looked: u64,
+    pub openers: u64,
     /// What must not have happened.
     pub trouble: Option<String>,
 }
