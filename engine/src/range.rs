@@ -134,7 +134,9 @@ impl<K: AsRef<[u8]>> From<ops::Range<K>> for KeyRange {
 
 impl<K: AsRef<[u8]>> From<ops::RangeInclusive<K>> for KeyRange {
     fn from(range: ops::RangeInclusive<K>) -> Self {
-        Self { start: shared(range.start()), end: Some(shared(range.end()).successor()) }
+        let last = shared(range.end());
+        let end = if rt::mutant!(InclusiveRangeEndsBefore) { last } else { last.successor() };
+        Self { start: shared(range.start()), end: Some(end) }
     }
 }
 

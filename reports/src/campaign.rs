@@ -45,6 +45,8 @@ pub struct Campaign {
     pub doubts: Vec<String>,
     /// Rare situations that a campaign should have reached.
     pub marks: Vec<MarkTotal>,
+    /// Public functions of the store, how often each was called, and how that ended.
+    pub calls: Vec<CallTotal>,
     /// Kinds of faults.
     pub faults: Vec<FaultTotal>,
     /// Conflicts by kind.
@@ -145,6 +147,29 @@ pub struct MarkTotal {
     pub hits: u64,
     /// In how many seeds.
     pub seeds: u64,
+}
+
+/// One public function.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CallTotal {
+    /// Its name.
+    pub name: String,
+    /// Calls by outcome.
+    pub outcomes: BTreeMap<String, u64>,
+}
+
+impl CallTotal {
+    /// Calls in all.
+    pub fn calls(&self) -> u64 {
+        self.outcomes.values().sum()
+    }
+
+    /// Outcomes other than success, in words.
+    pub fn failures(&self) -> String {
+        let failed = self.outcomes.iter().filter(|(outcome, _)| *outcome != "ok");
+        failed.map(|(outcome, count)| format!("{outcome} {count}")).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// One kind of fault.
@@ -272,6 +297,16 @@ impl Campaign {
             |a, b| {
                 a.hits += b.hits;
                 a.seeds += b.seeds;
+            },
+        );
+        merge_by(
+            &mut self.calls,
+            other.calls,
+            |a, b| a.name == b.name,
+            |a, b| {
+                for (outcome, count) in b.outcomes {
+                    *a.outcomes.entry(outcome).or_default() += count;
+                }
             },
         );
         merge_by(

@@ -32,8 +32,8 @@ mod words;
 
 pub use bytes::show_bytes;
 pub use campaign::{
-    Campaign, ConflictTotal, Failure, FailureTotal, FaultTotal, InvariantTotal, MarkTotal, MutantTotal,
-    SpeedPoint, StrategyTotal, WorkloadTotal,
+    CallTotal, Campaign, ConflictTotal, Failure, FailureTotal, FaultTotal, InvariantTotal, MarkTotal,
+    MutantTotal, SpeedPoint, StrategyTotal, WorkloadTotal,
 };
 pub use document::{Document, Format, RenderError};
 pub use report::{

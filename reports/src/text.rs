@@ -155,6 +155,9 @@ pub(crate) fn campaign(campaign: &Campaign) -> String {
     section(&mut out, ["fault", "fired", "seeds"], &[1, 2], &campaign.faults, |f| {
         [f.name.clone(), f.fired.to_string(), f.seeds.to_string()]
     });
+    section(&mut out, ["function", "calls", "failed"], &[1], &campaign.calls, |call| {
+        [call.name.clone(), call.calls().to_string(), call.failures()]
+    });
     section(&mut out, ["mark", "hits", "seeds"], &[1, 2], &campaign.marks, |m| {
         [
             m.name.clone(),

@@ -34,6 +34,7 @@ mod suggest;
 pub mod summary;
 pub mod task_names;
 pub mod stats;
+pub mod surface;
 
 pub mod enumerate;
 pub mod explore;
@@ -41,6 +42,7 @@ pub mod real;
 pub mod report;
 pub mod runner;
 pub mod determinism;
+pub mod guided;
 pub mod shrink;
 pub mod sweep;
 pub mod trace;

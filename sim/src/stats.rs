@@ -128,6 +128,10 @@ pub struct Stats {
     pub sightings: BTreeMap<String, Hits>,
     /// Invariants by name.
     pub invariants: BTreeMap<String, Evaluations>,
+    /// Calls of public functions of the engine: by function, then by outcome.
+    pub calls: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Pairs of acts on one key in one transaction: by the first one, then by the one after it.
+    pub pairs: BTreeMap<String, BTreeMap<String, u64>>,
     /// Seeds by workload.
     pub workloads: BTreeMap<String, Share>,
     /// Seeds by scheduling strategy of their first life.
@@ -154,6 +158,8 @@ impl Stats {
         for (name, more) in other.conflicts {
             add(&mut self.conflicts, &name, more);
         }
+        merge_nested(&mut self.calls, other.calls);
+        merge_nested(&mut self.pairs, other.pairs);
         merge_hits(&mut self.crashes, other.crashes);
         merge_hits(&mut self.faults, other.faults);
         merge_hits(&mut self.marks, other.marks);
@@ -196,6 +202,19 @@ fn merge_hits(into: &mut BTreeMap<String, Hits>, from: BTreeMap<String, Hits>) {
         let sum = into.entry(name).or_default();
         sum.hits += more.hits;
         sum.seeds += more.seeds;
+    }
+}
+
+/// Adds what was counted by two names.
+pub(crate) fn merge_nested(
+    into: &mut BTreeMap<String, BTreeMap<String, u64>>,
+    from: BTreeMap<String, BTreeMap<String, u64>>,
+) {
+    for (name, counts) in from {
+        let sums = into.entry(name).or_default();
+        for (name, more) in counts {
+            add(sums, &name, more);
+        }
     }
 }
 

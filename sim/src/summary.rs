@@ -1,5 +1,7 @@
 //! Turns a run into the figures of its campaign.
 
+use std::collections::BTreeMap;
+
 use stormproof_workloads::history::{Outcome, Session};
 use stormproof_workloads::plan::FIRST_CLIENT;
 
@@ -8,6 +10,7 @@ use crate::plan::Plan;
 use crate::report;
 use crate::run::{INSPECTOR, Run, marks};
 use crate::stats::{Count, Evaluations, Share, Stats, add, hit};
+use crate::store::calls::Counts;
 
 /// Returns the figures of a run.
 pub fn stats(plan: &Plan, run: &Run) -> Stats {
@@ -24,6 +27,8 @@ pub fn stats(plan: &Plan, run: &Run) -> Stats {
     for sighting in &run.verdict.sightings {
         hit(&mut stats.sightings, sighting, 1);
     }
+    stats.calls = nested(&run.counted.calls);
+    stats.pairs = nested(&run.counted.pairs);
     count_invariants(run, &mut stats);
     let share = Share {
         seeds: 1,
@@ -36,6 +41,14 @@ pub fn stats(plan: &Plan, run: &Run) -> Stats {
         stats.strategies.insert(first.strategy.to_owned(), share);
     }
     stats
+}
+
+fn nested(counts: &Counts) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let mut nested: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+    for ((first, second), count) in counts {
+        nested.entry((*first).to_owned()).or_default().insert((*second).to_owned(), *count);
+    }
+    nested
 }
 
 fn count_transactions(run: &Run, stats: &mut Stats) {

@@ -14,6 +14,11 @@ pub trait Environment {
     /// Waits.
     fn sleep(&self, duration: Duration);
 
+    /// Returns whether calls may end without an answer, as the process may die or the disk fail.
+    fn may_crash(&self) -> bool {
+        true
+    }
+
     /// Returns the clock by which the store lets keys expire. It may jump.
     fn wall(&self) -> Duration {
         self.now()

@@ -156,7 +156,7 @@ pub fn written<'a>(op: &'a Op, key: &[u8]) -> Option<Option<&'a Bytes>> {
         {
             Some(Some(value))
         }
-        Op::Delete { key: deleted } if deleted == key => Some(None),
+        Op::Delete { key: deleted } | Op::DeleteIf { key: deleted, .. } if deleted == key => Some(None),
         _ => None,
     }
 }
@@ -211,6 +211,7 @@ fn unrepeatable(txn: &Txn) -> Option<Finding> {
             Op::Put { .. }
             | Op::PutExpiring { .. }
             | Op::Delete { .. }
+            | Op::DeleteIf { .. }
             | Op::Cas { .. }
             | Op::Append { .. } => {
                 points.clear();

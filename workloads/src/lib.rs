@@ -15,6 +15,8 @@ pub mod history;
 
 pub mod workload;
 
+pub mod act;
+pub mod manner;
 pub mod plan;
 
 pub mod client;

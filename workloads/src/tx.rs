@@ -7,17 +7,20 @@
 
 mod iterate;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::client::{Runner, micros};
+use crate::act::Act;
+use crate::client::{NESTED, Runner, micros};
 use crate::history::{Op, Session, TxnIndex};
 use crate::notebook::NoteKind;
 use crate::store::{
-    Bytes, Entry, Expected, Range, Read, Result, StoreError, StoreTxn, StreamEvent, machine_key, stream_key,
+    Bytes, Entry, Expected, Key, Range, Read, Result, StoreError, StoreTxn, StreamEvent, machine_key,
+    stream_key,
 };
 use crate::workload::Workload;
 
@@ -33,6 +36,10 @@ pub struct Tx<'a> {
     uniques: u32,
     clocked: bool,
     wrote: Cell<bool>,
+    written: RefCell<BTreeSet<Key>>,
+    appended: Cell<usize>,
+    may_panic: bool,
+    timed: bool,
 }
 
 /// A summary of a transaction whose steps are all done.
@@ -42,6 +49,12 @@ pub(crate) struct Summary {
     pub(crate) clocked: bool,
     /// Whether it has written.
     pub(crate) wrote: bool,
+    /// How many keys it has written, and elements appended.
+    pub(crate) keys_written: usize,
+    /// How long it has taken since it had begun, if that matters.
+    pub(crate) took: Duration,
+    /// How long it took from the call of its begin to the answer of its commit, if that is known and matters.
+    pub(crate) elapsed: Option<Duration>,
 }
 
 impl<'a> Tx<'a> {
@@ -65,11 +78,35 @@ impl<'a> Tx<'a> {
             uniques: 0,
             clocked: false,
             wrote: Cell::new(false),
+            written: RefCell::default(),
+            appended: Cell::new(0),
+            may_panic: false,
+            timed: false,
         }
     }
 
+    /// How long it takes matters, as it has a timeout.
+    pub(crate) fn timed(self, timed: bool) -> Self {
+        Self { timed, ..self }
+    }
+
+    /// The loop of a store calls the body, which may panic.
+    pub(crate) fn in_a_loop(self) -> Self {
+        Self { may_panic: true, ..self }
+    }
+
+    pub(crate) fn may_panic(&self) -> bool {
+        self.may_panic
+    }
+
     pub(crate) fn summary(&self) -> Summary {
-        Summary { clocked: self.clocked, wrote: self.wrote.get() }
+        Summary {
+            clocked: self.clocked,
+            wrote: self.wrote.get(),
+            keys_written: self.written.borrow().len() + self.appended.get(),
+            took: if self.timed { self.now().saturating_sub(self.begun) } else { Duration::ZERO },
+            elapsed: None,
+        }
     }
 
     /// Reads a key.
@@ -121,6 +158,27 @@ impl<'a> Tx<'a> {
             expected: expected.clone(),
             value: value.to_vec(),
         })
+    }
+
+    /// Does something to a key, by the function that the act names.
+    pub fn act(&mut self, key: &str, act: &Act) -> Result<()> {
+        if matches!(act, Act::PutTtl { .. }) {
+            self.note_clock();
+        }
+        let answer = self.inner.act(key, act);
+        for op in self.checked(act.kind(), answer)? {
+            self.event(op);
+        }
+        Ok(())
+    }
+
+    /// Does something by a single call to the store, beside the transaction.
+    pub(crate) fn nested(&mut self, key: &str, act: &Act) -> Result<()> {
+        match self.runner.single(NESTED + self.session, None, key, act) {
+            // What became of it is on record; the transaction around it goes no further.
+            Err(StoreError::Indeterminate(_) | StoreError::Conflict(_)) => Err(StoreError::GaveUp),
+            answer => answer,
+        }
     }
 
     /// Appends to the list under `key`.
@@ -188,17 +246,30 @@ impl<'a> Tx<'a> {
         self.checked("truncate events", answer).map(|()| true)
     }
 
+    /// Reads an event stream, and parts of it, which must agree.
+    pub(crate) fn events_in_parts(&mut self, stream: &str, from: u64) -> Result<Vec<StreamEvent>> {
+        let answer = self.inner.events_in_parts(stream, from);
+        self.record("events in parts", answer, |events| Op::List {
+            key: stream_key(stream),
+            elements: events.iter().map(|event| event.payload.clone()).collect(),
+            version: None,
+        })
+    }
+
     /// Makes the store verify an event stream; returns the number of events that it counts.
     pub fn verify_events(&mut self, stream: &str) -> Result<u64> {
         let answer = self.inner.verify_events(stream);
         self.checked("verify events", answer)
     }
 
-    /// Creates a state machine: in the history, puts [`machine_key`].
+    /// Creates a state machine: in the history, a conditional write of [`machine_key`].
     pub fn create_machine(&mut self, machine: &str, state: &str) -> Result<()> {
         let answer = self.inner.create_machine(machine, state);
-        let op = |_: &()| Op::Put { key: machine_key(machine), value: state.into() };
-        self.record("create machine", answer, op)
+        self.record("create machine", answer, |()| Op::Cas {
+            key: machine_key(machine),
+            expected: Expected::Absent,
+            value: state.into(),
+        })
     }
 
     /// Returns the state of a machine: in the history, the value of [`machine_key`].
@@ -207,6 +278,13 @@ impl<'a> Tx<'a> {
         let op = |read: &Read| Op::Get { key: machine_key(machine), read: read.clone() };
         let read = self.record("machine", answer, op)?;
         Ok(read.value.map(|state| String::from_utf8_lossy(&state).into_owned()))
+    }
+
+    /// The state of a machine by two functions, which must agree: in the history as [`Tx::machine`].
+    pub(crate) fn machine_twice(&mut self, machine: &str) -> Result<()> {
+        let answer = self.inner.machine_twice(machine);
+        let op = |read: &Read| Op::Get { key: machine_key(machine), read: read.clone() };
+        self.record("machine twice", answer, op).map(drop)
     }
 
     /// Takes a machine from one state to another: in the history, a conditional write of [`machine_key`].
@@ -343,8 +421,22 @@ impl<'a> Tx<'a> {
     }
 
     fn event(&self, op: Op) {
-        if !matches!(op, Op::Get { .. } | Op::Scan { .. } | Op::List { .. } | Op::Failed { .. }) {
-            self.wrote.set(true);
+        match &op {
+            Op::Get { .. } | Op::Scan { .. } | Op::List { .. } | Op::Failed { .. } => {}
+            Op::Append { .. } => {
+                self.wrote.set(true);
+                self.appended.set(self.appended.get() + 1);
+            }
+            Op::Put { key, .. }
+            | Op::PutExpiring { key, .. }
+            | Op::Delete { key }
+            | Op::DeleteIf { key, .. }
+            | Op::Cas { key, .. } => {
+                self.wrote.set(true);
+                if !self.written.borrow().contains(key) {
+                    self.written.borrow_mut().insert(key.clone());
+                }
+            }
         }
         self.runner.recorder.op(self.index, op);
     }

@@ -38,7 +38,11 @@ pub(crate) fn validate(request: &Request, index: &Index) -> Vec<ConflictInfo> {
             continue;
         }
         if let Some(current) = index.newer_than(read.key.as_bytes(), read.hint, start) {
-            conflicts.push(ConflictInfo::ReadConflict { key: read.key.clone(), read: read.version, current });
+            conflicts.push(ConflictInfo::ReadConflict {
+                key: read.key.clone(),
+                read: if rt::mutant!(ReadConflictTellsWinner) { current } else { read.version },
+                current,
+            });
         }
     }
     for range in request.reads.ranges() {
@@ -48,7 +52,10 @@ pub(crate) fn validate(request: &Request, index: &Index) -> Vec<ConflictInfo> {
             conflicts.push(ConflictInfo::RangeConflict {
                 start: range.start().clone(),
                 end: range.end().cloned(),
-                key: Key::from_encoded(key),
+                key: match rt::mutant!(RangeConflictNamesStart) {
+                    true => range.start().clone(),
+                    false => Key::from_encoded(key),
+                },
                 current,
             });
         });

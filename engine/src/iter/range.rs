@@ -332,11 +332,18 @@ impl<'a> Range<'a> {
     }
 
     fn walked(&self) -> Walked {
-        if self.is_finished {
+        // A panic in the middle of a move leaves an end at no entry: where it was is not known any more, so
+        // all counts as read.
+        if self.is_finished || self.is_in_a_move() {
             return Walked::All;
         }
         let (front, back) = self.given();
         Walked::Ends(front, back)
+    }
+
+    fn is_in_a_move(&self) -> bool {
+        matches!(self.last_front, Last::Snapshot) && !self.cursor.is_front_at_entry()
+            || matches!(self.last_back, Last::Snapshot) && !self.cursor.is_back_at_entry()
     }
 
     /// Returns what is left between the ends.

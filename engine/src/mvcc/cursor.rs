@@ -173,6 +173,16 @@ impl Cursor {
         self.back.entry()
     }
 
+    /// Returns whether there is an entry to look at from the front.
+    pub(crate) const fn is_front_at_entry(&self) -> bool {
+        self.front.is_at_entry()
+    }
+
+    /// Returns whether there is an entry to look at from the back.
+    pub(crate) const fn is_back_at_entry(&self) -> bool {
+        self.back.is_at_entry()
+    }
+
     /// Takes the entry that was found from the front. It stays to be looked at until the next is sought.
     #[inline]
     pub(crate) fn take_front(&mut self) {
@@ -262,6 +272,10 @@ impl Side {
     #[inline]
     const fn has_waiting(&self) -> bool {
         !self.is_taken && !matches!(self.found, Found::Nothing)
+    }
+
+    const fn is_at_entry(&self) -> bool {
+        !matches!(self.found, Found::Nothing)
     }
 
     fn enter(&mut self, leaf: HeldLeaf, position: Position, stop: Position) {

@@ -108,7 +108,7 @@ impl EventLog {
     /// be read.
     pub fn read(&self, txn: &mut Transaction, sequences: impl RangeBounds<u64>) -> Result<Vec<Event>> {
         let from = match sequences.start_bound() {
-            Bound::Included(&from) => from,
+            Bound::Included(&from) => from + u64::from(rt::mutant!(PartOfStreamStartsLate) && from > 0),
             Bound::Excluded(&before) => before.saturating_add(1),
             Bound::Unbounded => 0,
         };

@@ -93,6 +93,7 @@ impl Snapshot {
     pub fn get_with<R>(&self, key: impl IntoKey, read: impl FnOnce(Option<ValueRef<'_>>) -> R) -> R {
         let key = key.into_key();
         let (at, now) = (self.open.version(), self.open.now);
+        let at = if rt::mutant!(ViewReadsNewest) { self.open.store.published() } else { at };
         self.open.store.index.read(&key, at, now, |_, value, _| reentry::reading_in_place(|| read(value)))
     }
 

@@ -6,6 +6,7 @@ use env::UnixMillis;
 use super::transaction::Transaction;
 use crate::commit::{Append, StreamHead, WriteSet};
 use crate::conflict::ConflictInfo;
+use crate::error::Error;
 use crate::key::Key;
 use crate::range::KeyRange;
 use crate::types::Version;
@@ -22,6 +23,21 @@ pub(super) fn expiry_time(txn: &Transaction) -> UnixMillis {
 pub(super) fn forgets_read(version: Version, is_present: bool) -> bool {
     rt::mutant!(MissingKeyNotTracked) && version == Version::ZERO
         || rt::mutant!(TombstoneNotTracked) && !is_present && version > Version::ZERO
+}
+
+/// Whether a transaction commits although its time is over.
+#[inline]
+pub(super) fn commits_late(error: &Error) -> bool {
+    rt::mutant!(TimeoutNotCheckedAtCommit) && matches!(error, Error::Timeout { .. })
+}
+
+/// Asks whether a key exists, and leaves that out of the read set.
+pub(super) fn exists_untracked(txn: &Transaction, key: &Key) -> bool {
+    if let Some(own) = txn.context.writes.get(key) {
+        return own.value.is_some();
+    }
+    let (at, now) = (txn.context.start_version, txn.context.now);
+    txn.coordinator.store.index.read(key, at, now, |_, value, _| value.is_some())
 }
 
 /// Numbers an event by the snapshot when it is appended: key and value of a blind write.

@@ -100,6 +100,9 @@ impl Transaction {
     /// # Errors
     /// When the transaction has ended or is past its timeout.
     pub fn exists(&mut self, key: impl IntoKey) -> Result<bool> {
+        if rt::mutant!(ExistsNotTracked) {
+            return Ok(mutants::exists_untracked(self, &key.into_key()));
+        }
         Ok(self.read(&key.into_key())?.value.is_some())
     }
 

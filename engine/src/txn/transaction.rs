@@ -4,6 +4,7 @@ use rt::sync::Arc;
 
 use super::context::{AbortReason, Status, TransactionContext};
 use super::coordinator::Coordinator;
+use super::mutants;
 use super::options::{Limits, TransactionOptions};
 use super::recording::Shape;
 use crate::commit::{ReadSet, Request, WriteSet};
@@ -199,7 +200,9 @@ impl Transaction {
             let Coordinator { contention, .. } = &**self.coordinator;
             contention.give_way(writes, appends, self.context.deadline());
         }
-        if let Err(error) = self.context.check_active() {
+        if let Err(error) = self.context.check_active()
+            && !mutants::commits_late(&error)
+        {
             return Err(self.fail(error));
         }
         self.coordinator.hooks.commit_called(self);

@@ -137,7 +137,7 @@ impl Transaction {
         let key = key.into_key();
         let found = self.get(&key)?;
         // A delete of an absent key would be a write that may conflict.
-        if found.is_some() {
+        if found.is_some() && !rt::mutant!(TakeLeavesValue) {
             self.delete(key)?;
         }
         Ok(found)

@@ -173,6 +173,9 @@ impl Transaction {
     /// [`Error::Conflict`] at once when it has another; otherwise as [`delete`](Self::delete).
     pub fn delete_if(&mut self, key: impl IntoKey, expected: Version) -> Result<()> {
         let key = self.plain(key.into_key())?;
+        if rt::mutant!(DeleteIfWithoutCondition) {
+            return self.buffer(key, None, None, None);
+        }
         self.write_if(key, CasExpectation::Version(expected), None)
     }
 
@@ -303,7 +306,7 @@ impl Transaction {
         let (writes, writes_max) = (context.writes.len() + context.appends.len(), context.limits.writes_max);
         let bytes = context.writes.bytes() + context.append_bytes;
         let bytes_max = context.limits.bytes_max;
-        if writes > writes_max {
+        if writes > writes_max.saturating_add(usize::from(rt::mutant!(WritesLimitOffByOne))) {
             return Err(self.fail(Error::LimitExceeded {
                 what: "writes",
                 limit: writes_max,

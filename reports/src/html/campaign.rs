@@ -101,6 +101,24 @@ fn tables(campaign: &Campaign) -> Vec<Table> {
             .collect(),
     });
     tables.push(Table {
+        title: "Calls",
+        says: "Public functions of the store, how often clients called each, and how calls ended that did not succeed.",
+        name: "Function",
+        columns: vec!["Calls", "Failed"],
+        bar: "",
+        rows: campaign
+            .calls
+            .iter()
+            .map(|call| Row {
+                class: if call.calls() == 0 { "never" } else { "held" },
+                name: call.name.clone(),
+                says: String::new(),
+                cells: vec![words::figure(call.calls()), call.failures()],
+                bar: String::new(),
+            })
+            .collect(),
+    });
+    tables.push(Table {
         title: "Marks",
         says: "Rare situations that a campaign has to have reached to count.",
         name: "Mark",

@@ -152,7 +152,9 @@ fn is_plain(history: &History) -> bool {
         && history.txns.iter().flat_map(|txn| &txn.ops).all(|op| match op {
             Op::PutExpiring { .. } | Op::Failed { .. } => false,
             Op::Scan { limit, .. } => limit.is_none(),
-            Op::Cas { expected, .. } => !matches!(expected, Expected::Version(_)),
+            Op::Cas { expected, .. } | Op::DeleteIf { expected, .. } => {
+                !matches!(expected, Expected::Version(_))
+            }
             _ => true,
         })
 }

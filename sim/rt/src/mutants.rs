@@ -385,6 +385,61 @@ mutants! {
         bug: "a fallback lock that keeps out other fallbacks only",
         contract: "WriteConflict"
     }
+    RangeConflictNamesStart {
+        breaks: "names the start of a range in a conflict in the place of the key that changed in it",
+        bug: "an error that blames what is at hand: the winner never wrote the key",
+        contract: "RangeConflict"
+    }
+    ReadConflictTellsWinner {
+        breaks: "tells the winner's version as the one that the loser had read",
+        bug: "two fields of an error filled from one variable",
+        contract: "ReadConflict"
+    }
+    WritesLimitOffByOne {
+        breaks: "lets a transaction write one key more than its limit",
+        bug: "a limit compared with the wrong operator",
+        contract: "§3"
+    }
+    TimeoutNotCheckedAtCommit {
+        breaks: "commits a transaction whose time was over when commit was called",
+        bug: "a deadline checked by operations, and not by the last one",
+        contract: "§3"
+    }
+    ViewReadsNewest {
+        breaks: "reads the newest version in place through a view of the whole database",
+        bug: "a fast path that forgets the snapshot",
+        contract: "V4"
+    }
+    DeleteIfWithoutCondition {
+        breaks: "deletes although the condition of a conditional delete does not hold",
+        bug: "compare-and-delete that only deletes",
+        contract: "CasConflict"
+    }
+    ExistsNotTracked {
+        breaks: "does not remember that it was asked whether a key exists",
+        bug: "reads by one function missing from the read set",
+        contract: "ReadConflict"
+    }
+    InclusiveRangeEndsBefore {
+        breaks: "leaves the last key out of a range that includes it",
+        bug: "an inclusive bound taken for an exclusive one",
+        contract: "V1"
+    }
+    WaitTimeoutSaysDurable {
+        breaks: "says that a commit is durable when the time to wait for that is over",
+        bug: "a timed wait whose result is not looked at",
+        contract: "D1"
+    }
+    PartOfStreamStartsLate {
+        breaks: "leaves out the first event of a part of a stream",
+        bug: "a cursor that begins behind its position",
+        contract: "R2"
+    }
+    TakeLeavesValue {
+        breaks: "returns a value that it was to take, and leaves it there",
+        bug: "pop that peeks",
+        contract: "V2"
+    }
     OneMoreLock {
         breaks: "nothing: takes one more lock in each commit, as an innocent change of the code would",
         bug: "none: shows that old traces outlive changes",

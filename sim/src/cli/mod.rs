@@ -19,6 +19,7 @@ mod dump_format;
 mod duration;
 mod enumerate;
 mod explore;
+mod guided;
 mod inspect;
 mod list;
 mod load;

@@ -177,6 +177,7 @@ fn transaction(txn: &stormproof_workloads::history::Txn) -> String {
                 format!("put {} = {} for {ttl_ms} ms", show(key), short(&show(value)))
             }
             Op::Delete { key } => format!("delete {}", show(key)),
+            Op::DeleteIf { key, .. } => format!("delete {} on a condition", show(key)),
             Op::Cas { key, value, .. } => format!("cas {} = {}", show(key), short(&show(value))),
             Op::Append { key, element } => format!("append {} to {}", short(&show(element)), show(key)),
             Op::List { key, elements, .. } => format!("list {}: {} elements", show(key), elements.len()),

@@ -10,6 +10,7 @@ use serde_json::json;
 use stormproof_rt::time;
 use stormproof_rt_shuttle::mutants::Mutant;
 
+use super::guided;
 use super::rendering::Rendering;
 use super::signals::Signals;
 use super::terminal::{Terminal, out, outln};
@@ -60,6 +61,9 @@ pub(super) struct Arguments {
     /// soonest
     #[arg(long)]
     by_strategy: bool,
+    /// Search each mutant blind and guided, from the same starts, and compare the processor time
+    #[arg(long, conflicts_with_all = ["by_strategy", "traces", "out"])]
+    compare_guided: bool,
     /// Print one JSON document on standard output and nothing else
     #[arg(long)]
     json: bool,
@@ -84,7 +88,9 @@ pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Termi
         shrink: (!arguments.no_shrink && !arguments.by_strategy).then(Budget::default),
         stop: None,
     };
-    if arguments.by_strategy {
+    if arguments.compare_guided {
+        guided::compare(&mutants, &plan, arguments.json, &registry, terminal)
+    } else if arguments.by_strategy {
         compare_strategies(&arguments, &mutants, &plan, &registry, terminal)
     } else {
         run_zoo(&arguments, &mutants, &plan, &registry, terminal)

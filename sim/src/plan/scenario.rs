@@ -1,7 +1,7 @@
 //! Scenarios: draws what is dangerous only in combination.
 //!
 //! Swarm testing draws every part of a plan for itself, so a situation that needs five of them at once comes
-//! up once in ten thousand seeds. A scenario sets those parts in one seed of eight, and leaves everything
+//! up once in ten thousand seeds. A scenario sets those parts in one seed of six, and leaves everything
 //! else as it was drawn: nothing in it could not have been drawn without it. Each was added for a deliberate
 //! bug that hardly any sweep found.
 //!
@@ -10,6 +10,8 @@
 use rand::RngExt;
 use stormproof_faults::{CrashOdds, FaultKind, FaultPlan, FaultRule, Odds};
 use stormproof_rt_shuttle::strategy::Kind;
+use stormproof_workloads::catalogue::StepMix;
+use stormproof_workloads::workload::{Scale, Workload as _};
 
 use super::{CrashAt, DurabilityPlan, Plan, Storage, StrategyPlan, TIMEOUTS_AT_WILL};
 use crate::landmarks::ENGINE_WINDOWS;
@@ -28,17 +30,24 @@ enum Scenario {
     /// Threads of the engine are suspended in the middle of their work, and the power goes out after a
     /// promise.
     Background,
+    /// Few clients ask for deleted keys over and over while the engine collects what was deleted.
+    Rereading,
 }
 
 /// Applies a scenario to some seeds.
 pub(super) fn apply(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     let drawn = stream.weighted(&[
-        (87, None),
+        (84, None),
         (3, Some(Scenario::Recycled)),
         (2, Some(Scenario::Rotten)),
         (3, Some(Scenario::Failing)),
         (5, Some(Scenario::Background)),
+        (3, Some(Scenario::Rereading)),
     ]);
+    if drawn == Some(Scenario::Rereading) {
+        rereading(plan, options, stream);
+        return;
+    }
     let wanted = match options.faults {
         Faults::All => true,
         Faults::Crashes => matches!(drawn, Some(Scenario::Recycled | Scenario::Background)),
@@ -49,7 +58,7 @@ pub(super) fn apply(plan: &mut Plan, options: &Options, stream: &mut Stream) {
         return;
     }
     match drawn {
-        None => {}
+        None | Some(Scenario::Rereading) => {}
         Some(Scenario::Recycled) => recycled(plan, stream),
         Some(Scenario::Rotten) => rotten(plan, stream),
         Some(Scenario::Failing) => failing(plan, options, stream),
@@ -143,6 +152,35 @@ fn background(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     }
 }
 
+/// One client or two delete keys and ask for them again, several times in a transaction, while maintenance
+/// drops what no snapshot sees, and is kept off in the middle of that.
+fn rereading(plan: &mut Plan, options: &Options, stream: &mut Stream) {
+    let is_wanted = options.workload.is_empty() || options.workload.iter().any(|name| name == STEP_MIX);
+    if !is_wanted || options.recording.is_some() || !options.set.is_empty() {
+        return;
+    }
+    let workload = StepMix { keys: 2, steps_max: 2, rereads: 60, ttl_every: 0, ..StepMix::default() };
+    let clients = options.clients.unwrap_or_else(|| stream.weighted(&[(2, 1), (1, 2)]));
+    let transactions = options.transactions.unwrap_or(60 / clients);
+    let scale = Scale { clients, transactions, isolation: plan.engine.isolation };
+    plan.workload = workload.plan(&scale, stream.generator());
+    plan.engine.maintenance_interval_micros = 500;
+    plan.engine.collect_every = 32;
+    let windows = Kind::Windows { labels: vec![ENGINE_WINDOWS[0].to_owned()] };
+    let may_choose =
+        options.strategy.is_empty() || options.strategy.iter().any(|name| name == windows.name());
+    for life in &mut plan.lives {
+        if may_choose {
+            life.strategy = StrategyPlan::Drawn(windows.clone());
+        }
+        life.early_timeouts_per_mille = TIMEOUTS_AT_WILL;
+        life.room_bytes = None;
+    }
+}
+
+/// The workload that rereads.
+const STEP_MIX: &str = "step-mix";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,9 +219,13 @@ mod tests {
         plan.lives.len() > 2 && plan.lives.iter().all(|life| windows(life) && promise(life) && at_will(life))
     }
 
+    fn is_rereading(plan: &Plan) -> bool {
+        plan.workload.parameters["rereads"] == 60
+    }
+
     #[test]
     fn every_scenario_comes_up_and_most_seeds_have_none() {
-        for is in [is_recycled, is_rotten, is_failing, is_in_the_background] {
+        for is in [is_recycled, is_rotten, is_failing, is_in_the_background, is_rereading] {
             let found = count(Options::default(), is);
             assert!((8..150).contains(&found), "{found}");
         }
@@ -200,6 +242,8 @@ mod tests {
         assert_eq!(count(only(Faults::None), disturbed), 0);
         let lies = |plan: &Plan| is_recycled(plan) || is_failing(plan);
         assert_eq!(count(only(Faults::Lies), lies), 0);
+        let bank = Options { workload: vec!["bank".to_owned()], ..Options::default() };
+        assert_eq!(count(bank, is_rereading), 0);
         let sticky = Options { strategy: vec!["sticky".to_owned()], ..Options::default() };
         assert_eq!(count(sticky, is_in_the_background), 0);
         let lazy = Options { durability: Some(DurabilityKind::Async), ..Options::default() };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use stormproof_rt_shuttle::life::{Decisions, ForcedSwitch};
-use stormproof_rt_shuttle::strategy::{Directed, Kind, Replay, Strategy};
+use stormproof_rt_shuttle::strategy::{Directed, Kind, Replay, Reseeded, Strategy};
 
 use crate::seed::Stream;
 
@@ -12,6 +12,15 @@ use crate::seed::Stream;
 pub enum StrategyPlan {
     /// One that decides by itself.
     Drawn(Kind),
+    /// One that decides by itself, and as if it had been given another seed from some step on.
+    Reseeded {
+        /// The strategy.
+        kind: Kind,
+        /// The first step of the other seed.
+        after: u64,
+        /// That seed.
+        seed: u64,
+    },
     /// Only the switches that are listed, by name: what shrunk traces hold. Survives changes of the code.
     Directed {
         /// The switches.
@@ -76,6 +85,7 @@ impl StrategyPlan {
     pub fn build(&self) -> Box<dyn Strategy> {
         match self {
             Self::Drawn(kind) => kind.build(),
+            Self::Reseeded { kind, after, seed } => Box::new(Reseeded::new(kind.build(), *after, *seed)),
             Self::Directed { forced_switches } => Box::new(Directed::new(forced_switches.clone())),
             Self::Replay { decisions } => Box::new(Replay::new(decisions.clone())),
         }
@@ -84,7 +94,7 @@ impl StrategyPlan {
     /// Returns its name.
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Drawn(kind) => kind.name(),
+            Self::Drawn(kind) | Self::Reseeded { kind, .. } => kind.name(),
             Self::Directed { .. } => "directed",
             Self::Replay { .. } => "replay",
         }
@@ -94,14 +104,14 @@ impl StrategyPlan {
     pub fn forced_switches(&self) -> &[ForcedSwitch] {
         match self {
             Self::Directed { forced_switches } => forced_switches,
-            Self::Drawn(_) | Self::Replay { .. } => &[],
+            Self::Drawn(_) | Self::Reseeded { .. } | Self::Replay { .. } => &[],
         }
     }
 
     /// Returns how many switches it forces; 0 for one that draws them.
     pub fn preemptions(&self) -> usize {
         match self {
-            Self::Drawn(_) => 0,
+            Self::Drawn(_) | Self::Reseeded { .. } => 0,
             Self::Directed { forced_switches } => forced_switches.len(),
             Self::Replay { decisions } => decisions.0.len(),
         }

@@ -1,12 +1,15 @@
 //! The report of a campaign.
 
+use std::collections::BTreeMap;
+
 use stormproof_reports::{
-    Campaign, ConflictKind, ConflictTotal, Failure, FailureTotal, FaultTotal, InvariantTotal, MarkTotal,
-    StrategyTotal, WorkloadTotal,
+    CallTotal, Campaign, ConflictKind, ConflictTotal, Failure, FailureTotal, FaultTotal, InvariantTotal,
+    MarkTotal, StrategyTotal, WorkloadTotal,
 };
 
 use crate::finding::Identity;
 use crate::stats::Hits;
+use crate::surface::FUNCTIONS;
 use crate::sweep::{CampaignResult, FailureGroup};
 use crate::triage::Rate;
 use crate::{invariants, marks};
@@ -51,6 +54,7 @@ pub fn campaign(result: &CampaignResult, doubts: &[String]) -> Campaign {
                 MarkTotal { name: name.into(), hits, seeds }
             })
             .collect(),
+        calls: calls(&stats.calls),
         faults: stats
             .faults
             .iter()
@@ -82,6 +86,15 @@ pub fn campaign(result: &CampaignResult, doubts: &[String]) -> Campaign {
         omitted: omitted(result),
         ..Campaign::default()
     }
+}
+
+/// Every public function of the list, those that were never called too.
+fn calls(counted: &BTreeMap<String, BTreeMap<String, u64>>) -> Vec<CallTotal> {
+    let total = |(name, _): &(&str, _)| CallTotal {
+        name: (*name).to_owned(),
+        outcomes: counted.get(*name).cloned().unwrap_or_default(),
+    };
+    FUNCTIONS.iter().map(total).collect()
 }
 
 /// Returns what [`CampaignResult`] counts without keeping it.

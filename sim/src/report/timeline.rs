@@ -293,12 +293,10 @@ fn access(op: &Op, at: Time, writers: &Writers) -> Access {
         }
         Op::Delete { key } => told(AccessKind::Delete, key, None),
         Op::Cas { key, expected, value } => {
-            let condition = match expected {
-                Expected::Version(version) => format!("if at version {version}"),
-                Expected::Value(value) => format!("if {}", value_words(value)),
-                Expected::Absent => "if absent".to_owned(),
-            };
-            Access { note: condition, ..told(AccessKind::Cas, key, Some(value)) }
+            Access { note: condition_words(expected), ..told(AccessKind::Cas, key, Some(value)) }
+        }
+        Op::DeleteIf { key, expected } => {
+            Access { note: condition_words(expected), ..told(AccessKind::Delete, key, None) }
         }
         Op::Append { key, element } => told(AccessKind::Append, key, Some(element)),
         Op::List { key, elements, version } => {
@@ -318,6 +316,14 @@ fn access(op: &Op, at: Time, writers: &Writers) -> Access {
             note: error.clone(),
             ..Access::default()
         },
+    }
+}
+
+fn condition_words(expected: &Expected) -> String {
+    match expected {
+        Expected::Version(version) => format!("if at version {version}"),
+        Expected::Value(value) => format!("if {}", value_words(value)),
+        Expected::Absent => "if absent".to_owned(),
     }
 }
 

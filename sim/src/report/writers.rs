@@ -45,6 +45,7 @@ pub(super) fn written(op: &Op) -> Option<&Key> {
         Op::Put { key, .. }
         | Op::PutExpiring { key, .. }
         | Op::Delete { key }
+        | Op::DeleteIf { key, .. }
         | Op::Cas { key, .. }
         | Op::Append { key, .. } => Some(key),
         Op::Get { .. } | Op::Scan { .. } | Op::List { .. } | Op::Failed { .. } => None,

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use stormproof_faults::DiskRecording;
 use stormproof_rt::sync::Arc;
 use stormproof_rt_shuttle::life::{
-    Cancel, KillAt, LifeEnd, LifeOutcome, OnEnd, Progress, Remains, Settings, Starvation, Watch,
+    Cancel, KillAt, LifeEnd, LifeOutcome, OnEnd, Progress, Remains, Settings, Starvation, Watch, Watcher,
 };
 use stormproof_rt_shuttle::mutants::{Mutant, MutantSet};
 use stormproof_rt_shuttle::probe;
@@ -36,6 +36,8 @@ pub(super) struct Execution {
     /// The search that decides the interleaving of the life with this number.
     pub(super) search: Option<(usize, Bounded)>,
     pub(super) cancel: Option<Cancel>,
+    /// Sees what behaviour there is.
+    pub(super) coverage: Option<Arc<dyn Watcher>>,
     lives: Vec<LifeRun>,
     /// What the last life did to the disk, if that was to be recorded.
     pub(super) recorded: Option<DiskRecording>,
@@ -63,6 +65,7 @@ impl Execution {
             keep,
             search: None,
             cancel: None,
+            coverage: None,
             lives: Vec::new(),
             recorded: None,
         })
@@ -222,11 +225,9 @@ impl Execution {
     /// Returns the observers of the next life: of the program, and of the world.
     fn watch(&self) -> Option<Watch> {
         let program = self.program.as_ref().and_then(|program| program.watcher());
-        match (program, self.world.watch()) {
-            (None, world) => world,
-            (Some(program), None) => Some(Watch(program)),
-            (Some(program), Some(world)) => Some(Watch(Arc::new(watch::Both(program, world.0)))),
-        }
+        let all = [program, self.world.watch().map(|watch| watch.0), self.coverage.clone()];
+        let both = |one, other| Arc::new(watch::Both(one, other)) as Arc<dyn Watcher>;
+        all.into_iter().flatten().reduce(both).map(Watch)
     }
 
     pub(super) fn judge(self) -> Result<Run, RunError> {
@@ -240,6 +241,7 @@ impl Execution {
         let clients = self.program.is_some().then(|| self.world.application.clients());
         let crashes = self.world.disk.crashes();
         let doubts = self.world.disk.doubts();
+        let counted = self.world.calls.take();
         let softened = (!doubts.is_empty()).then(|| verdict::without_durable_acks(&history));
         let plan = self.world.application.changed(&self.plan);
         let evidence = verdict::Case {
@@ -264,6 +266,7 @@ impl Execution {
             clients,
             others,
             crashes,
+            counted,
             verdict,
             digest,
             interleaving,

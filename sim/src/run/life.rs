@@ -50,6 +50,7 @@ pub(super) fn live(
             return;
         }
     };
+    world.calls.ok("Database::recovery_report");
     world.note(|now| now.recovery = recovery(store.database().recovery_report()));
     world.client_time.clock.opened();
     world.recorder.opened(number);
@@ -70,7 +71,9 @@ pub(super) fn live(
         probe::crash();
     }
     world.enter(Phase::Closing);
-    match store.database().close() {
+    let closed = store.database().close();
+    world.calls.add("Database::close", simulated::outcome(&closed));
+    match closed {
         Ok(()) => world.recorder.ended(number, LifeEnd::Closed),
         Err(error) => world.note(|now| now.close_error = Some(Refusal::from(&error))),
     }
@@ -114,10 +117,12 @@ fn open(
         builder_of_life = builder_of_life.close_timeout(std::time::Duration::ZERO);
     }
     let database = builder_of_life.open()?;
+    let world_calls = world.calls.clone();
     let (world, plan) = (Arc::clone(world), engine.clone());
     let plan = EnginePlan { storage: Storage::Disk, ..plan };
     let siblings = Arc::new(move |name: &str| builder(&world, &plan, &world.sibling(name)).open());
-    Ok(EngineStore::new(database, engine.wait_durable_every)?.with_siblings(siblings))
+    let store = EngineStore::new(database, engine.wait_durable_every)?.with_siblings(siblings);
+    Ok(store.counting(world_calls))
 }
 
 pub(super) fn builder(world: &SimWorld, engine: &EnginePlan, disk: &SimDisk) -> DatabaseBuilder {

@@ -39,8 +39,10 @@ pub use world::{Contents, Now, Phase, SimWorld};
 
 use crate::digest::DigestValue;
 use crate::finding::Finding;
+use crate::guided::coverage::{self, Feature};
 use crate::plan::{Plan, StrategyPlan};
 use crate::registry::Registry;
+use crate::store::calls::Counted;
 
 /// A run that is over.
 #[derive(Debug)]
@@ -63,6 +65,8 @@ pub struct Run {
     pub others: BTreeMap<Session, String>,
     /// What power cuts did.
     pub crashes: Vec<CrashReport>,
+    /// Which functions of the engine were called, and pairs of acts.
+    pub counted: Counted,
     /// The judgement.
     pub verdict: Verdict,
     /// The digest of everything that happened: every scheduling point, every disk operation, every event.
@@ -213,6 +217,19 @@ pub fn run_watched(plan: &Plan, registry: &Registry) -> Result<(Run, Watched), R
     let world = SimWorld::watched(plan);
     let run = prepare(plan, registry, Arc::clone(&world), Keep::Events, None)?.finish()?;
     Ok((run, world.watched_so_far()))
+}
+
+/// As [`run_keeping`], and returns what behaviour it showed. Watching makes no difference to what happens.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_covered(plan: &Plan, registry: &Registry, keep: Keep) -> Result<(Run, Vec<Feature>), RunError> {
+    let onlooker = Arc::new(coverage::Onlooker::new());
+    let mut execution = prepare(plan, registry, SimWorld::new(plan), keep, None)?;
+    execution.coverage = Some(Arc::clone(&onlooker) as _);
+    let run = execution.finish()?;
+    let features = coverage::features(&run, onlooker.take());
+    Ok((run, features))
 }
 
 /// Prepares the execution of a plan in `world`.

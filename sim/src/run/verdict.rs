@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use stormproof_faults::Doubt;
 use stormproof_oracle::{Durability, Expectations, Invariant, Recency};
 use stormproof_rt_shuttle::life::LifeEnd;
+use stormproof_workloads::act::Act;
 use stormproof_workloads::history::Outcome;
 use stormproof_workloads::notebook::{Note, Notebook};
 use stormproof_workloads::plan::{Action, Step};
@@ -206,14 +207,17 @@ impl Case<'_> {
 
     fn uses_ttl(&self) -> bool {
         let plan = &self.plan.workload;
-        let actions = plan.clients.iter().chain([&plan.setup]).flat_map(|client| &client.actions);
-        actions
-            .filter_map(|action| match action {
-                Action::Transaction(transaction) => Some(&transaction.steps),
-                _ => None,
-            })
-            .flatten()
-            .any(|step| matches!(step, Step::PutTtl { .. } | Step::Lease { .. } | Step::Call { .. }))
+        let mut actions = plan.clients.iter().chain([&plan.setup]).flat_map(|client| &client.actions);
+        let expires = |step: &Step| match step {
+            Step::PutTtl { .. } | Step::Lease { .. } | Step::Call { .. } => true,
+            Step::Act { act, .. } | Step::Nested { act, .. } => matches!(act, Act::PutTtl { .. }),
+            _ => false,
+        };
+        actions.any(|action| match action {
+            Action::Transaction(transaction) => transaction.steps.iter().any(expires),
+            Action::Single { act, .. } => matches!(act, Act::PutTtl { .. }),
+            _ => false,
+        })
     }
 }
 

@@ -21,6 +21,7 @@ use super::hook::{SiblingHook, WorldHook};
 use super::watch::{Onlooker, Watched};
 use crate::digest::Digest;
 use crate::plan::{CrashAt, Plan};
+use crate::store::calls::Calls;
 
 /// What outlives executions.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub struct SimWorld {
     pub hook: Arc<WorldHook>,
     /// What outlives the lives of an application.
     pub application: Application,
+    /// Which functions of the engine were called.
+    pub calls: Calls,
     siblings: Mutex<Siblings>,
     now: Mutex<Now>,
     onlooker: Option<Arc<Onlooker>>,
@@ -167,11 +170,13 @@ impl SimWorld {
             client_time: ClientTime {
                 clock: SimClock::following(plan.clock.clone(), || time::glance().as_nanos()),
                 recorder,
+                may_crash: plan.lives.len() > 1,
             },
             clock,
             entropy: Arc::new(WorldEntropy { bits: SimEntropy::new(plan.entropy_seed) }),
             hook,
             application: Application::new(),
+            calls: Calls::default(),
             siblings: Mutex::new(
                 "world.siblings",
                 Siblings {
@@ -281,6 +286,7 @@ impl Entropy for WorldEntropy {
 pub struct ClientTime {
     pub(super) clock: SimClock,
     recorder: Recorder,
+    may_crash: bool,
 }
 
 /// The longest that a client sleeps without an event: the store works in the background meanwhile, and the
@@ -300,6 +306,10 @@ impl Environment for ClientTime {
             self.recorder.tick();
         }
         time::sleep(left);
+    }
+
+    fn may_crash(&self) -> bool {
+        self.may_crash
     }
 
     fn wall(&self) -> Duration {

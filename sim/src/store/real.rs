@@ -9,4 +9,10 @@ const RETENTION: bool = false;
 #[path = "adapter/mod.rs"]
 mod adapter;
 
+#[path = "acts.rs"]
+mod acts;
+
+#[path = "view.rs"]
+mod view;
+
 pub use adapter::{EngineStore, Siblings, builder};

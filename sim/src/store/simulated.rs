@@ -12,4 +12,19 @@ const RETENTION: bool = true;
 #[path = "adapter/mod.rs"]
 mod adapter;
 
+#[expect(
+    clippy::duplicate_mod,
+    reason = "one source for both engines, whose types differ and whose interfaces do not"
+)]
+#[path = "acts.rs"]
+mod acts;
+
+#[expect(
+    clippy::duplicate_mod,
+    reason = "one source for both engines, whose types differ and whose interfaces do not"
+)]
+#[path = "view.rs"]
+mod view;
+
+pub(crate) use adapter::outcome;
 pub use adapter::{EngineStore, Siblings, builder};

@@ -103,7 +103,12 @@ pub struct Search {
 }
 
 impl Search {
-    fn is_stopped(&self) -> bool {
+    /// The first seed of a trial.
+    pub fn first_of(&self, trial: u64) -> u64 {
+        self.first.wrapping_add(trial.wrapping_mul(1_000_003))
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
         self.stop.as_ref().is_some_and(|stop| stop.load(Ordering::SeqCst))
     }
 }
@@ -158,7 +163,7 @@ fn detect(
     report: &mut MutantReport,
 ) -> Option<(Plan, Run)> {
     let start = time::now();
-    let first = search.first.wrapping_add(trial.wrapping_mul(1_000_003));
+    let first = search.first_of(trial);
     for tried in 0..search.budget {
         let spent = time::now().saturating_since(start);
         if search.is_stopped() || search.time_limit.is_some_and(|limit| spent >= limit) {

@@ -95,7 +95,7 @@ impl<N: Native> StoreTxn for Txn<N> {
             }
         };
         if !holds {
-            let conflict = Conflict { kind: ConflictKind::Cas, key: key.to_vec(), winner: None };
+            let conflict = Conflict::new(ConflictKind::Cas, key.to_vec(), None);
             return Err(StoreError::Conflict(vec![conflict]));
         }
         self.native.put(key, value)

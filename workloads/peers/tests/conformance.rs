@@ -10,7 +10,9 @@ use stormproof_workloads::store::{
     Entry, Expected, Isolation, Range, Result, Store, StoreError, StoreTxn, TxnOptions,
 };
 
-const READ_ONLY: TxnOptions = TxnOptions { isolation: Isolation::Serializable, read_only: true, run: None };
+fn read_only() -> TxnOptions {
+    TxnOptions { read_only: true, ..TxnOptions::default() }
+}
 
 /// Runs `check` on a fresh database of each peer.
 fn on_each(check: fn(&Peer, &dyn Store)) {
@@ -80,11 +82,11 @@ fn a_transaction_sees_its_own_writes_and_nobody_else_does_before_the_commit() {
         assert_eq!(value(&mut *txn, "b").as_deref(), Some("2"), "{}", peer.name);
         let own = pairs(&[("b", "2"), ("c", "1"), ("d", "2")]);
         assert_eq!(scan(&mut *txn, &Range::prefix(b""), None, false), own, "{}", peer.name);
-        let mut other = store.begin(&READ_ONLY).unwrap();
+        let mut other = store.begin(&read_only()).unwrap();
         assert_eq!(value(&mut *other, "b").as_deref(), Some("1"), "{}", peer.name);
         drop(other);
         txn.commit().unwrap();
-        let mut after = store.begin(&READ_ONLY).unwrap();
+        let mut after = store.begin(&read_only()).unwrap();
         assert_eq!(scan(&mut *after, &Range::prefix(b""), None, false), own, "{}", peer.name);
     });
 }
@@ -100,7 +102,7 @@ fn an_abort_leaves_nothing_behind() {
         let mut txn = write(store, peer);
         txn.delete(b"a").unwrap();
         drop(txn);
-        let mut after = store.begin(&READ_ONLY).unwrap();
+        let mut after = store.begin(&read_only()).unwrap();
         assert_eq!(
             scan(&mut *after, &Range::prefix(b""), None, false),
             pairs(&[("a", "1")]),
@@ -117,7 +119,7 @@ fn scans_keep_to_order_bounds_limit_and_direction() {
         let b = Range::prefix(b"b/");
         let (one, two, three) = (("b/1", "1"), ("b/2", "2"), ("b/3", "3"));
         // In transactions that may write too, where some databases take another way.
-        for options in [READ_ONLY, TxnOptions { isolation: peer.isolation, ..TxnOptions::default() }] {
+        for options in [read_only(), TxnOptions { isolation: peer.isolation, ..TxnOptions::default() }] {
             let mut txn = store.begin(&options).unwrap();
             let mut expect = |range: &Range, limit, reverse, expected: &[(&str, &str)]| {
                 let found = scan(&mut *txn, range, limit, reverse);
@@ -166,7 +168,7 @@ fn a_conditional_write_compares_what_the_transaction_sees() {
         txn.cas(b"a", &Expected::Value(b"2".into()), b"3").unwrap();
         txn.cas(b"b", &Expected::Absent, b"1").unwrap();
         txn.commit().unwrap();
-        let mut after = store.begin(&READ_ONLY).unwrap();
+        let mut after = store.begin(&read_only()).unwrap();
         assert_eq!(value(&mut *after, "a").as_deref(), Some("3"), "{}", peer.name);
         assert_eq!(value(&mut *after, "b").as_deref(), Some("1"), "{}", peer.name);
     });
@@ -175,7 +177,7 @@ fn a_conditional_write_compares_what_the_transaction_sees() {
 #[test]
 fn a_read_only_transaction_refuses_to_write() {
     on_each(|peer, store| {
-        let mut txn = store.begin(&READ_ONLY).unwrap();
+        let mut txn = store.begin(&read_only()).unwrap();
         assert!(matches!(txn.put(b"a", b"1"), Err(StoreError::Refused(_))), "{}", peer.name);
         assert!(matches!(txn.delete(b"a"), Err(StoreError::Refused(_))), "{}", peer.name);
         assert!(
@@ -194,7 +196,7 @@ fn a_snapshot_stays_still() {
             return;
         }
         put_all(store, peer, &[("a", "1"), ("b", "1")]);
-        let mut reader = store.begin(&READ_ONLY).unwrap();
+        let mut reader = store.begin(&read_only()).unwrap();
         assert_eq!(value(&mut *reader, "a").as_deref(), Some("1"), "{}", peer.name);
         put_all(store, peer, &[("a", "2"), ("b", "2"), ("c", "2")]);
         assert_eq!(value(&mut *reader, "b").as_deref(), Some("1"), "{}", peer.name);
@@ -219,7 +221,7 @@ fn of_two_that_read_and_write_a_key_the_second_loses() {
         first.commit().unwrap();
         let lost = second.commit();
         assert!(is_conflict(&lost), "{}: {lost:?}", peer.name);
-        let mut after = store.begin(&READ_ONLY).unwrap();
+        let mut after = store.begin(&read_only()).unwrap();
         assert_eq!(value(&mut *after, "a").as_deref(), Some("2"), "{}", peer.name);
     });
 }
@@ -290,7 +292,7 @@ fn counters_of_threads_add_up() {
                 });
             }
         });
-        let mut after = store.begin(&READ_ONLY).unwrap();
+        let mut after = store.begin(&read_only()).unwrap();
         assert_eq!(value(&mut *after, "n").as_deref(), Some("200"), "{}", peer.name);
     });
 }
@@ -325,7 +327,7 @@ fn what_was_committed_is_there_after_reopening() {
             store.close().expect(peer.name);
             let store = peer.open(dir.path(), durability).expect(peer.name);
             assert_eq!(
-                value(&mut *store.begin(&READ_ONLY).unwrap(), "a").as_deref(),
+                value(&mut *store.begin(&read_only()).unwrap(), "a").as_deref(),
                 Some("1"),
                 "{}",
                 peer.name

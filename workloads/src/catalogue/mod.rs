@@ -16,6 +16,7 @@ mod phantom;
 mod register_mix;
 mod retry_storm;
 mod run_lifecycle;
+mod step_mix;
 mod tiny_databases;
 mod tool_calls;
 mod ttl_cache;
@@ -37,6 +38,7 @@ pub use register_mix::RegisterMix;
 pub(crate) use register_mix::{garbage, wrong_end};
 pub use retry_storm::RetryStorm;
 pub use run_lifecycle::RunLifecycle;
+pub use step_mix::StepMix;
 pub use tiny_databases::TinyDatabases;
 pub use tool_calls::ToolCalls;
 pub use ttl_cache::TtlCache;
@@ -93,6 +95,7 @@ const CATALOGUE: &[(&str, Make)] = &[
     (watch::NAME, make::<Watch>),
     (agent_mix::NAME, make::<AgentMix>),
     (deque::NAME, make::<Deque>),
+    (step_mix::NAME, make::<StepMix>),
 ];
 
 fn make<W: Workload + Default + DeserializeOwned + 'static>(

@@ -134,6 +134,7 @@ fn wins(txn: &Txn, conflict: &Conflict) -> bool {
         | Op::PutExpiring { key, .. }
         | Op::Delete { key }
         | Op::Cas { key, .. }
+        | Op::DeleteIf { key, .. }
         | Op::Append { key, .. } => *key == conflict.key || conflict.kind == ConflictKind::Range,
         Op::Get { .. } | Op::Scan { .. } | Op::List { .. } | Op::Failed { .. } => false,
     })

@@ -3,9 +3,11 @@
 //! Every attempt is a transaction of the history. That an attempt was in conflict shows when the next one
 //! begins; the store does not say with which transaction, except for the last attempt.
 
+use std::panic::{self, AssertUnwindSafe};
+
 use super::{Attempt, Runner};
 use crate::history::{Session, Time, TxnIndex};
-use crate::interpret;
+use crate::interpret::{self, OwnPanic};
 use crate::notebook::{NoteKind, Progress};
 use crate::plan::{End, Transaction};
 use crate::store::{Conflict, Result, StoreError, StoreTxn};
@@ -28,16 +30,18 @@ impl Runner<'_> {
         progress: &mut Progress,
     ) -> Attempt {
         let options = self.options(plan, progress);
-        let mut attempts = Attempts {
-            runner: *self,
-            session,
-            plan,
-            progress,
-            called: self.recorder.tick(),
-            made: 0,
-            last: None,
-        };
-        let answer = self.store.transaction(&options, plan.retry, &mut |txn| attempts.next(txn));
+        let timed = options.manner.timeout_micros.is_some();
+        let called = self.recorder.tick();
+        let mut attempts =
+            Attempts { runner: *self, session, plan, progress, called, made: 0, last: None, timed };
+        // A body that panics unwinds through the store; its client goes on.
+        let answer = panic::catch_unwind(AssertUnwindSafe(|| {
+            self.store.transaction(&options, plan.retry, &mut |txn| attempts.next(txn))
+        }));
+        let answer = answer.unwrap_or_else(|panicked| match panicked.is::<OwnPanic>() {
+            true => Err(StoreError::GaveUp),
+            false => panic::resume_unwind(panicked),
+        });
         let (called, made, last) = (attempts.called, attempts.made, attempts.last.take());
         progress.committing = false;
         if let (Err(StoreError::Conflict(_)), Some(last)) = (&answer, &last)
@@ -70,6 +74,8 @@ struct Attempts<'a> {
     /// How many there were.
     made: u32,
     last: Option<Last>,
+    /// Whether it has a timeout.
+    timed: bool,
 }
 
 /// The last attempt whose end is not known.
@@ -96,7 +102,10 @@ impl Attempts<'_> {
         let index = recorder.begin(session, life, self.called, inner.start_version(), plan.isolation);
         let [earliest, _] = environment.store_time();
         let time = [earliest, environment.store_time_ever()];
-        let mut txn = Tx::new(self.runner, session, index, inner, time);
+        let mut txn = Tx::new(self.runner, session, index, inner, time).in_a_loop().timed(self.timed);
+        // Before the steps, one of which may panic.
+        self.last =
+            Some(Last { index, summary: Summary::default(), conflicts: Vec::new(), asked_to_commit: false });
         let done = plan.steps.iter().try_for_each(|step| interpret::execute(step, &mut txn));
         let summary = txn.summary();
         self.called = recorder.tick();

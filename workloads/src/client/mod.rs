@@ -10,6 +10,10 @@
 //!   before it is called.
 
 mod by_store;
+mod limits;
+mod single;
+
+pub(crate) use single::NESTED;
 
 use std::time::Duration;
 
@@ -19,10 +23,11 @@ use rand_chacha::ChaCha8Rng;
 use crate::environment::Environment;
 use crate::history::{Life, Recorder, Session, TxnIndex};
 use crate::interpret;
+use crate::manner::{LoopBy, Manner};
 use crate::notebook::{Ending, HeldRun, Note, NoteKind, Notebook, Progress};
-use crate::plan::{Action, Client, End, Retry, Transaction, Unanswered};
+use crate::plan::{Action, Client, End, Retry, Step, Transaction, Unanswered};
 use crate::sibling;
-use crate::store::{Committed, Result, Store, StoreError, TxnOptions};
+use crate::store::{Chore, Committed, Result, Store, StoreError, TxnOptions};
 use crate::tx::{Summary, Tx};
 use crate::watching;
 use crate::workload::Workload;
@@ -104,11 +109,14 @@ impl Runner<'_> {
         }
         let options = self.options(plan, progress);
         let called = self.recorder.tick();
+        let timed = options.manner.timeout_micros.is_some();
+        let before = timed.then(|| self.environment.now());
         let [earliest, _] = self.environment.store_time();
         let begun = self.store.begin(&options);
         let latest = self.environment.store_time_ever();
         let start_version = begun.as_ref().ok().and_then(|inner| inner.start_version());
         let index = self.recorder.begin(session, self.life, called, start_version, plan.isolation);
+        let elapsed = || before.map(|before| self.environment.now().saturating_sub(before));
         let mut inner = match begun {
             Ok(inner) => {
                 let run = plan.run.and_then(|slot| held(progress, slot));
@@ -119,21 +127,21 @@ impl Runner<'_> {
                 }
                 inner
             }
-            Err(error) => return self.failed(plan, progress, session, index, error),
+            Err(error) => return self.failed(plan, progress, session, index, error, elapsed()),
         };
-        let mut txn = Tx::new(*self, session, index, &mut *inner, [earliest, latest]);
+        let mut txn = Tx::new(*self, session, index, &mut *inner, [earliest, latest]).timed(timed);
         let done = plan.steps.iter().try_for_each(|step| interpret::execute(step, &mut txn));
         let summary = txn.summary();
         if let Err(error) = done {
             drop(inner);
-            return self.failed(plan, progress, session, index, error);
+            return self.failed(plan, progress, session, index, error, elapsed());
         }
         if plan.ends_run
             && let Some(slot) = plan.run
             && let Err(error) = self.end_run(session, slot, progress)
         {
             drop(inner);
-            return self.failed(plan, progress, session, index, error);
+            return self.failed(plan, progress, session, index, error, elapsed());
         }
         if plan.forgets_run
             && let Some(slot) = plan.run
@@ -142,7 +150,7 @@ impl Runner<'_> {
                 self.forget_run(session, slot, progress)
         {
             drop(inner);
-            return self.failed(plan, progress, session, index, error);
+            return self.failed(plan, progress, session, index, error, elapsed());
         }
         if plan.end != End::Commit {
             if plan.end == End::Abort {
@@ -158,6 +166,7 @@ impl Runner<'_> {
         self.recorder.commit(index);
         let answer = inner.commit();
         progress.committing = false;
+        let summary = Summary { elapsed: elapsed(), ..summary };
         self.answered(session, index, plan, progress, summary, answer)
     }
 
@@ -168,7 +177,23 @@ impl Runner<'_> {
             isolation: plan.isolation,
             read_only: plan.read_only,
             run: run.map(|held| held.run.clone()),
+            manner: self.manner(plan),
         }
+    }
+
+    /// The manner in which a transaction runs on a store that knows more than one.
+    fn manner(&self, plan: &Transaction) -> Manner {
+        if plan.manner.is_usual() || !self.store.capabilities().acts {
+            return Manner::default();
+        }
+        let mut manner = plan.manner.clone();
+        // Loops that do not tell the commit: as for single calls.
+        if self.environment.may_crash()
+            && matches!(manner.loop_by, LoopBy::Plain | LoopBy::Try | LoopBy::With)
+        {
+            manner.loop_by = LoopBy::WithCommit;
+        }
+        manner
     }
 
     /// Records that the commit was answered.
@@ -184,6 +209,13 @@ impl Runner<'_> {
         match answer {
             Ok(committed) => {
                 self.recorder.committed(index, &committed);
+                if let Some(message) = limits::passed(&self.manner(plan), summary) {
+                    self.broken(session, index, limits::RULE, message);
+                }
+                if plan.read_only && summary.wrote {
+                    let message = "it wrote, and committed".to_owned();
+                    self.broken(session, index, "a read-only transaction writes nothing", message);
+                }
                 if summary.clocked {
                     let [_, latest] = self.environment.store_time();
                     self.note(session, Some(index), NoteKind::Acked { wall: micros(latest) });
@@ -194,8 +226,7 @@ impl Runner<'_> {
                     && let Some(run) = run
                 {
                     let message = format!("run {} had ended, and still wrote", run.run.0);
-                    let broken = NoteKind::Broken { rule: "an ended run writes nothing".into(), message };
-                    self.note(session, Some(index), broken);
+                    self.broken(session, index, "an ended run writes nothing", message);
                 }
                 Attempt::Over(Ending::Done)
             }
@@ -206,7 +237,7 @@ impl Runner<'_> {
                     Unanswered::Repeat => give_up_or(Attempt::Again, plan.retry, progress),
                 }
             }
-            Err(error) => self.failed(plan, progress, session, index, error),
+            Err(error) => self.failed(plan, progress, session, index, error, summary.elapsed),
         }
     }
 
@@ -218,6 +249,7 @@ impl Runner<'_> {
         session: Session,
         index: TxnIndex,
         error: StoreError,
+        elapsed: Option<Duration>,
     ) -> Attempt {
         let conflicts = match &error {
             StoreError::Conflict(conflicts) => conflicts.clone(),
@@ -227,8 +259,17 @@ impl Runner<'_> {
         match error {
             StoreError::Conflict(_) | StoreError::Full(_) => give_up_or(Attempt::Again, plan.retry, progress),
             StoreError::Closed(why) => Attempt::Closed(why),
+            StoreError::GaveUp => Attempt::Over(Ending::Aborted),
+            error @ (StoreError::Limit { .. } | StoreError::TimedOut { .. }) => {
+                if let Some(message) = limits::unfounded(&self.manner(plan), &error, elapsed) {
+                    self.broken(session, index, limits::RULE, message);
+                }
+                Attempt::Over(Ending::Refused)
+            }
             StoreError::Refused(error) | StoreError::Indeterminate(error) => {
-                let expected = plan.run.and_then(|slot| held(progress, slot)).is_some_and(|run| run.ending);
+                let ending = plan.run.and_then(|slot| held(progress, slot)).is_some_and(|run| run.ending);
+                let may_be = |step: &Step| step.may_be_refused() || plan.read_only && step.may_write();
+                let expected = ending || plan.steps.iter().any(may_be);
                 let action = progress.next;
                 self.note(session, Some(index), NoteKind::Refused { action, error, expected });
                 Attempt::Over(Ending::Refused)
@@ -269,6 +310,16 @@ impl Runner<'_> {
             Action::ForgetRun { slot } => self.forget_run(session, *slot, progress),
             Action::Item { .. } => Ok(()),
             Action::Watch(plan) => watching::watch(self, session, plan, progress),
+            // A checkpoint may fail, as recovery will tell.
+            Action::Chore { chore: Chore::Checkpoint } => {
+                let _ = self.store.chore(Chore::Checkpoint);
+                Ok(())
+            }
+            Action::Chore { chore } => self.store.chore(*chore),
+            Action::Single { key, act, run } => {
+                let run = held(progress, *run).map(|held| held.run.clone());
+                self.single(session, run.as_ref(), key, act).map(drop)
+            }
             Action::Sibling { name } => {
                 let what = sibling::visit(self.store, name);
                 self.note(session, None, what);
@@ -282,7 +333,8 @@ impl Runner<'_> {
             }
             Err(StoreError::Indeterminate(_)) => Attempt::Over(Ending::Unanswered),
             Err(StoreError::Closed(why)) => Attempt::Closed(why),
-            Err(StoreError::Refused(error)) => {
+            Err(error) => {
+                let error = error.to_string();
                 let run = match action {
                     Action::BeginRun { parent, .. } => parent.and_then(|slot| held(progress, slot)),
                     // It may be forgotten already: a store may keep few that have ended.
@@ -333,6 +385,10 @@ impl Runner<'_> {
         let position = (progress.next as u64) << 32 | u64::from(progress.attempts);
         let mut rng = ChaCha8Rng::seed_from_u64(client.seed ^ position);
         self.environment.sleep(Duration::from_micros(rng.random_range(0..=longest)));
+    }
+
+    fn broken(&self, session: Session, index: TxnIndex, rule: &str, message: String) {
+        self.note(session, Some(index), NoteKind::Broken { rule: rule.into(), message });
     }
 
     pub(crate) fn note(&self, session: Session, txn: Option<TxnIndex>, what: NoteKind) {

@@ -85,6 +85,13 @@ pub enum Op {
         /// The new value.
         value: Bytes,
     },
+    /// A conditional delete whose condition held so far.
+    DeleteIf {
+        /// Which key.
+        key: Key,
+        /// The condition.
+        expected: Expected,
+    },
     /// An append to a list: a blind write that keeps what was there.
     Append {
         /// Which list.

@@ -10,8 +10,11 @@ pub(crate) mod queue;
 use std::time::Duration;
 
 use crate::plan::{Payload, Step};
-use crate::store::{Bytes, Expected, Range, Result};
+use crate::store::{Bytes, Expected, Range, Result, StoreError};
 use crate::tx::Tx;
+
+/// The panic of a body, by which its client knows it again. It is no message, and runs no hook.
+pub(crate) struct OwnPanic;
 
 /// Executes one step.
 ///
@@ -72,10 +75,14 @@ pub(crate) fn execute(step: &Step, txn: &mut Tx<'_>) -> Result<()> {
             let payload = txn.unique(0);
             txn.append_event(stream, payload)
         }
+        Step::ReadParts { stream, from } => txn.events_in_parts(stream, *from).map(drop),
+        Step::ReadMachineTwice { machine } => txn.machine_twice(machine).map(drop),
         Step::CreateMachine { machine, state } => match txn.machine(machine)? {
             Some(_) => Ok(()),
             None => txn.create_machine(machine, state),
         },
+        Step::CreateMachineUnseen { machine, state } => txn.create_machine(machine, state),
+        Step::TransitionUnseen { machine, from, to } => txn.transition(machine, from, to),
         Step::ReadMachine { machine } => txn.machine(machine).map(drop),
         Step::Advance { machine, table, choice } => advance(txn, machine, table, *choice),
         Step::ToolCall { agent, step } => tool_call(txn, agent, *step),
@@ -91,6 +98,11 @@ pub(crate) fn execute(step: &Step, txn: &mut Tx<'_>) -> Result<()> {
             txn.think(Duration::from_micros(*wait_micros));
             txn.get_expiring(key).map(drop)
         }
+        Step::Act { key, act } => txn.act(key, act),
+        Step::Nested { key, act } => txn.nested(key, act),
+        Step::GiveUp => Err(StoreError::GaveUp),
+        Step::Panic if txn.may_panic() => std::panic::resume_unwind(Box::new(OwnPanic)),
+        Step::Panic => Err(StoreError::GaveUp),
         Step::Call { name, seed } => {
             txn.reseed(*seed);
             txn.workload().call(txn, name)

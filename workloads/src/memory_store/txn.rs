@@ -75,7 +75,7 @@ impl<'a> MemoryTxn<'a> {
         let newer =
             |key: &[u8]| Some(table.version(key, Version::MAX)).filter(|version| *version > self.start);
         let mut conflict = |kind, key: &Key, winner| {
-            conflicts.push(Conflict { kind, key: key.clone(), winner });
+            conflicts.push(Conflict::new(kind, key.clone(), winner));
         };
         if self.store.has(Flaw::NoValidation) {
             return conflicts;
@@ -214,7 +214,7 @@ impl StoreTxn for MemoryTxn<'_> {
             holds(expected, own.as_ref().or_else(|| state.table.get(key, self.bound())), self.now)
         };
         if !early {
-            let conflict = Conflict { kind: ConflictKind::Cas, key: key.to_vec(), winner: None };
+            let conflict = Conflict::new(ConflictKind::Cas, key.to_vec(), None);
             return Err(StoreError::Conflict(vec![conflict]));
         }
         if own.is_none() {
@@ -266,7 +266,7 @@ impl StoreTxn for MemoryTxn<'_> {
         let mut conflicts = self.validate(&state);
         if self.store.has(Flaw::SpuriousConflict) && state.commits.is_multiple_of(3) {
             let key = self.writes.keys().next().cloned().unwrap_or_default();
-            conflicts.push(Conflict { kind: ConflictKind::Write, key, winner: Some(state.version) });
+            conflicts.push(Conflict::new(ConflictKind::Write, key, Some(state.version)));
         }
         if !conflicts.is_empty() {
             return Err(StoreError::Conflict(conflicts));

@@ -12,8 +12,10 @@ mod step;
 
 use serde::{Deserialize, Serialize};
 
+use crate::act::Act;
 use crate::history::Session;
-use crate::store::Isolation;
+use crate::manner::Manner;
+use crate::store::{Chore, Isolation};
 pub use crate::store::{Pull, Retry};
 pub use step::{Pages, Payload, Step};
 
@@ -91,6 +93,20 @@ pub enum Action {
     },
     /// Watches a part of the store for a while.
     Watch(Watching),
+    /// Does something by a single call to the store, outside of a transaction.
+    Single {
+        /// To which key.
+        key: String,
+        /// What.
+        act: Act,
+        /// In the run of this slot. Its own run tells the client which version is its own.
+        run: u32,
+    },
+    /// Has the store do something beside transactions.
+    Chore {
+        /// What.
+        chore: Chore,
+    },
     /// Opens a small database beside the store, adds 1 to its counter, and closes it again.
     Sibling {
         /// Which one.
@@ -159,6 +175,9 @@ pub struct Transaction {
     /// ([`Store::transaction`](crate::store::Store::transaction)).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub by_store: bool,
+    /// Through which door, within which limits, and what becomes of its ticket.
+    #[serde(skip_serializing_if = "Manner::is_usual")]
+    pub manner: Manner,
     /// What happens when its commit is never answered.
     pub unanswered: Unanswered,
 }
@@ -175,6 +194,7 @@ impl Default for Transaction {
             end: End::Commit,
             retry: Retry::default(),
             by_store: false,
+            manner: Manner::default(),
             unanswered: Unanswered::Skip,
         }
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::act::Act;
+
 use super::Pull;
 
 /// The smallest part of a transaction that can be taken away.
@@ -157,6 +159,34 @@ pub enum Step {
         /// How many are left, at most, before the one that is appended.
         keep: u64,
     },
+    /// Reads a whole event stream, and parts of it, which must agree.
+    ReadParts {
+        /// Which.
+        stream: String,
+        /// The first event of a part.
+        from: u64,
+    },
+    /// Reads the state of a machine by two functions, which must agree.
+    ReadMachineTwice {
+        /// Which.
+        machine: String,
+    },
+    /// Creates a state machine without reading it first: refused where there is one.
+    CreateMachineUnseen {
+        /// Which.
+        machine: String,
+        /// Its first state.
+        state: String,
+    },
+    /// Takes a machine from one state to another without reading it first: refused in any other state.
+    TransitionUnseen {
+        /// Which.
+        machine: String,
+        /// The state that it must be in.
+        from: String,
+        /// The next one.
+        to: String,
+    },
     /// Creates a state machine unless it is there.
     CreateMachine {
         /// Which.
@@ -219,6 +249,24 @@ pub enum Step {
         /// How long the wait is.
         wait_micros: u64,
     },
+    /// Does something to a key, by a certain function.
+    Act {
+        /// To which.
+        key: String,
+        /// What, and how.
+        act: Act,
+    },
+    /// Does something by a single call to the store, in the middle of the transaction and beside it.
+    Nested {
+        /// To which key.
+        key: String,
+        /// What.
+        act: Act,
+    },
+    /// Gives up: the body ends with an error of its own, and nothing of the transaction may be seen.
+    GiveUp,
+    /// Panics, where the store's own loop runs the transaction; gives up elsewhere.
+    Panic,
     /// Runs [`Workload::call`](crate::Workload::call): a step of a user's own workload.
     Call {
         /// Tells steps apart; means what the workload wants it to mean.
@@ -226,6 +274,33 @@ pub enum Step {
         /// Of all random decisions in it.
         seed: u64,
     },
+}
+
+impl Step {
+    /// Returns whether a store may refuse it, as what it expects need not be so.
+    pub(crate) const fn may_be_refused(&self) -> bool {
+        matches!(self, Self::TransitionUnseen { .. })
+    }
+
+    /// Returns whether it is one that a read-only transaction must refuse.
+    pub(crate) fn may_write(&self) -> bool {
+        match self {
+            Self::Act { act, .. } => act.writes(),
+            Self::Think { .. }
+            | Self::Get { .. }
+            | Self::Scan { .. }
+            | Self::ReadList { .. }
+            | Self::ReadEvents { .. }
+            | Self::ReadMachine { .. }
+            | Self::ReadParts { .. }
+            | Self::ReadMachineTwice { .. }
+            | Self::GetTtl { .. }
+            | Self::Nested { .. }
+            | Self::GiveUp
+            | Self::Panic => false,
+            _ => true,
+        }
+    }
 }
 
 /// How a range is read page by page.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Key, Version};
+use super::{Key, Range, Version};
 
 /// Which rule a commit broke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,10 +25,23 @@ pub enum ConflictKind {
 pub struct Conflict {
     /// Which rule.
     pub kind: ConflictKind,
-    /// The key, or the start of the range.
+    /// The key; of a range, the one that changed if the range itself is told, else its start.
     pub key: Key,
     /// The version at which the winner wrote, where the store reports it.
     pub winner: Option<Version>,
+    /// The range that was scanned, where the store tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<Range>,
+    /// The version that the loser had read, or its snapshot, where the store tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Version>,
+}
+
+impl Conflict {
+    /// A conflict of which the store tells no more.
+    pub const fn new(kind: ConflictKind, key: Key, winner: Option<Version>) -> Self {
+        Self { kind, key, winner, range: None, seen: None }
+    }
 }
 
 /// Why an operation failed.
@@ -42,6 +55,22 @@ pub enum StoreError {
     Full(String),
     /// The store accepts no writes any more (a sync failed, or it was closed); nothing happened.
     Closed(String),
+    /// The transaction passed a limit that it was given; nothing happened.
+    Limit {
+        /// Of what.
+        what: String,
+        /// The limit.
+        limit: u64,
+        /// How much there was.
+        actual: u64,
+    },
+    /// The transaction passed the time that it was given; nothing happened.
+    TimedOut {
+        /// That time.
+        micros: u64,
+    },
+    /// The client gave up in the middle, with an error of its own; nothing happened.
+    GaveUp,
     /// The operation was refused, for a reason that running it again does not change.
     Refused(String),
 }
@@ -55,6 +84,9 @@ impl fmt::Display for StoreError {
             Self::Indeterminate(why) => write!(f, "the outcome is not known: {why}"),
             Self::Full(why) => write!(f, "out of space: {why}"),
             Self::Closed(why) => write!(f, "closed for writing: {why}"),
+            Self::Limit { what, limit, actual } => write!(f, "{actual} {what}, more than {limit}"),
+            Self::TimedOut { micros } => write!(f, "the time of {micros} µs is over"),
+            Self::GaveUp => write!(f, "the client gave up"),
             Self::Refused(why) => write!(f, "refused: {why}"),
         }
     }

@@ -8,6 +8,10 @@ pub(crate) mod list_codec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::act::{self, Act};
+use crate::history::Op;
+use crate::manner::Manner;
+
 pub use error::{Conflict, ConflictKind, Result, StoreError};
 pub use iteration::{Iterated, Pull};
 pub use txn::{StoreTxn, machine_key, stream_key};
@@ -48,11 +52,15 @@ pub struct TxnOptions {
     /// Which run writes; `None` leaves it to the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<RunHandle>,
+    /// Through which door, within which limits, and what becomes of its ticket.
+    #[serde(default, skip_serializing_if = "Manner::is_usual")]
+    pub manner: Manner,
 }
 
 impl Default for TxnOptions {
     fn default() -> Self {
-        Self { isolation: Isolation::Serializable, read_only: false, run: None }
+        let isolation = Isolation::Serializable;
+        Self { isolation, read_only: false, run: None, manner: Manner::default() }
     }
 }
 
@@ -103,6 +111,9 @@ pub struct Capabilities {
     /// [`Store::watch`].
     #[serde(default)]
     pub watches: bool,
+    /// [`Store::single`], limits and views ([`TxnOptions::manner`]), and [`StoreTxn::act`] by functions of
+    /// its own.
+    pub acts: bool,
 }
 
 impl Default for Capabilities {
@@ -119,6 +130,7 @@ impl Default for Capabilities {
             siblings: false,
             retries: false,
             watches: false,
+            acts: false,
         }
     }
 }
@@ -213,6 +225,36 @@ pub struct Committed {
     pub durable: bool,
 }
 
+/// The answer to a single call outside of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Single {
+    /// What it did and saw.
+    pub ops: Vec<Op>,
+    /// The commit, if the store can tell it: it is not told when another client has written since.
+    pub committed: Option<Committed>,
+}
+
+/// What applications have a store do beside their transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Chore {
+    /// Drops old versions that nothing reads any more.
+    Collect,
+    /// Deletes what has expired.
+    Sweep,
+    /// Writes a checkpoint.
+    Checkpoint,
+    /// Reads its figures.
+    Metrics,
+    /// Lists its runs.
+    Runs,
+}
+
+impl Chore {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Collect, Self::Sweep, Self::Checkpoint, Self::Metrics, Self::Runs];
+}
+
 /// A transactional key-value store.
 pub trait Store: Send + Sync {
     /// Begins a transaction. Dropping it aborts it.
@@ -230,6 +272,25 @@ pub trait Store: Send + Sync {
     fn transaction(&self, options: &TxnOptions, retry: Retry, body: Body<'_>) -> Result<Committed> {
         let _ = (options, retry, body);
         Err(StoreError::Refused("this store does not run transactions again".into()))
+    }
+
+    /// Does what an act says by a single call, outside of a transaction. `run` should be the client's own, by
+    /// which the store knows its version again.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where the store has no such calls ([`Capabilities::acts`]).
+    fn single(&self, run: Option<&RunHandle>, key: &str, act: &Act) -> Result<Single> {
+        let _ = (run, key, act);
+        act::no_single_calls()
+    }
+
+    /// Does what applications have it do beside their transactions, and checks what it tells of itself.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where what it tells contradicts itself.
+    fn chore(&self, chore: Chore) -> Result<()> {
+        let _ = chore;
+        Ok(())
     }
 
     /// Makes durable all that was acked before the call.

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    Bytes, Committed, Entry, Expected, Iterated, Key, Pull, Range, Read, Result, StoreError, StreamEvent,
-    Version, list_codec,
+    Bytes, Committed, Conflict, ConflictKind, Entry, Expected, Iterated, Key, Pull, Range, Read, Result,
+    StoreError, StreamEvent, Version, list_codec,
 };
+use crate::act::{Act, ByHand};
+use crate::history::Op;
 
 /// A transaction. After an error of kind [`StoreError::Conflict`] only dropping it makes sense.
 pub trait StoreTxn {
@@ -52,6 +54,22 @@ pub trait StoreTxn {
     /// once.
     fn cas(&mut self, key: &[u8], expected: &Expected, value: &[u8]) -> Result<()>;
 
+    /// Deletes a key on the condition that it is at a version. A store without such a delete reads first.
+    fn delete_if(&mut self, key: &[u8], expected: Version) -> Result<()> {
+        let read = self.get(key)?;
+        if read.version != Some(expected) {
+            let conflict = Conflict::new(ConflictKind::Cas, key.to_vec(), read.version);
+            return Err(StoreError::Conflict(vec![conflict]));
+        }
+        self.delete(key)
+    }
+
+    /// Does what an act says, by the function that it names, and returns the operations that this was. A
+    /// store without that function does it with its plain operations.
+    fn act(&mut self, key: &str, act: &Act) -> Result<Vec<Op>> {
+        ByHand(self).act(key, act)
+    }
+
     /// Writes a key that is gone `ttl` later, by the store's own clock.
     ///
     /// # Errors
@@ -97,6 +115,16 @@ pub trait StoreTxn {
         Err(StoreError::Refused("this store truncates no streams".into()))
     }
 
+    /// Reads a whole event stream, and parts of it, which must agree: from the event number `from` on, the
+    /// last one, how many there are.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where they do not.
+    fn events_in_parts(&mut self, stream: &str, from: u64) -> Result<Vec<StreamEvent>> {
+        let _ = from;
+        self.events(stream)
+    }
+
     /// Checks whatever the store keeps to prove that a stream is untouched (a hash chain), and counts its
     /// events.
     ///
@@ -106,14 +134,23 @@ pub trait StoreTxn {
         Ok(self.events(stream)?.len() as u64)
     }
 
-    /// Creates a state machine in its first state. A store without state machines puts a key.
+    /// Creates a state machine in its first state. A store without state machines writes a key
+    /// that must be absent.
     fn create_machine(&mut self, machine: &str, state: &str) -> Result<()> {
-        self.put(&machine_key(machine), state.as_bytes())
+        self.cas(&machine_key(machine), &Expected::Absent, state.as_bytes())
     }
 
     /// Returns the state of a machine.
     fn machine(&mut self, machine: &str) -> Result<Read> {
         self.get(&machine_key(machine))
+    }
+
+    /// Reads the state of a machine by two functions.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] where they do not agree.
+    fn machine_twice(&mut self, machine: &str) -> Result<Read> {
+        self.machine(machine)
     }
 
     /// Takes a machine from one state to another. A store without state machines writes a key on the

@@ -3,7 +3,7 @@
 //! One event a line, in the order of real time; `#` begins a comment:
 //!
 //! ```text
-//! T1 begin @0              # starts at version 0; `session 2` if it shares one, `snapshot` if it asked for that
+//! T1 begin @0              # starts at version 0; `session 2` if it shares one, `snapshot` if asked for
 //! T1 get x -> a @3         # saw "a" at version 3; `-> -` saw nothing; the version may be left out
 //! T1 scan a..c -> a=1@3 b=2@1   # `a..` is open; `limit 2`, `reverse` before the arrow
 //! T1 list l -> [1 2] @4
@@ -14,7 +14,7 @@
 //! T1 commit @4             # called and acked at once; `durable` after it
 //! T1 commit                # called
 //! T1 ack @4                # and answered later
-//! T1 abort write x @5      # by the store, for a conflict (write, read, cas, range) on x or on the range from x,
+//! T1 abort write x @5      # by the store, for a conflict (write, read, cas, range) on x or a range from x,
 //!                          # with the winner's version if it was reported; or `abort` by the client
 //! crash                    # or `close`; the next line is of the next life
 //! expect witness holds
@@ -161,7 +161,7 @@ impl Parser {
                             _ => return Err(format!("no conflict is called {kind}")),
                         };
                         let winner = winner.first().map(|word| version(word)).transpose()?;
-                        vec![Conflict { kind, key: bytes(key), winner }]
+                        vec![Conflict::new(kind, bytes(key), winner)]
                     }
                     _ => {
                         return Err(

@@ -104,6 +104,7 @@ fn operation(text: &mut String, notation: Notation, op: &Op) {
         (_, Op::Put { key, value }) => write!(text, "put {} {};", show(key), show(value)),
         (_, Op::PutExpiring { key, value, .. }) => write!(text, "expire {} {};", show(key), show(value)),
         (_, Op::Delete { key }) => write!(text, "delete {};", show(key)),
+        (_, Op::DeleteIf { key, .. }) => write!(text, "delete-if {};", show(key)),
         (_, Op::Cas { key, value, .. }) => write!(text, "cas {} {};", show(key), show(value)),
         (_, Op::Append { key, element }) => write!(text, "append {} {};", show(key), show(element)),
         (_, Op::Scan { range, entries, .. }) => {

@@ -53,6 +53,7 @@ fn sorted_keys(history: &History) -> Vec<&[u8]> {
             | Op::Put { key, .. }
             | Op::PutExpiring { key, .. }
             | Op::Delete { key }
+            | Op::DeleteIf { key, .. }
             | Op::Cas { key, .. }
             | Op::Append { key, .. }
             | Op::List { key, .. } => {
@@ -103,6 +104,10 @@ impl<'h> Builder<'h> {
             Op::Cas { key, expected, value } => {
                 self.condition(txn, key, expected);
                 self.write(txn, key, Content::Value(value));
+            }
+            Op::DeleteIf { key, expected } => {
+                self.condition(txn, key, expected);
+                self.write(txn, key, Content::Absent);
             }
             Op::Append { key, element } => self.append(txn, key, element),
             Op::Failed { .. } => {}

@@ -10,8 +10,8 @@
 //! cause. This rule holds for every choice of versions for unanswered commits and therefore needs no search
 //! (INV-UNA-1).
 
-use stormproof_workloads::history::{Life, Outcome, Time, TxnIndex};
-use stormproof_workloads::store::{Conflict, ConflictKind, Version};
+use stormproof_workloads::history::{Life, Op, Outcome, Time, TxnIndex};
+use stormproof_workloads::store::{Conflict, ConflictKind, Range, Version};
 
 use super::context::Witness;
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
@@ -49,6 +49,11 @@ impl<'h> Witness<'_, 'h> {
                     false
                 }
             };
+            for conflict in loser.conflicts {
+                if let Some(why) = self.misreported(&loser, conflict) {
+                    findings.add(|| misreported(&loser, conflict, &why));
+                }
+            }
             // One real conflict is a sufficient cause.
             if !loser.conflicts.iter().any(&mut is_real) {
                 findings.add(|| baseless(&loser, held_by));
@@ -78,9 +83,55 @@ impl<'h> Witness<'_, 'h> {
         let wrote = |key: &[u8]| {
             self.view.writes(commit.txn).iter().any(|write| self.view.keys[write.key as usize] == key)
         };
-        // A range conflict reports only the start of the range.
-        let fits = conflict.kind == ConflictKind::Range || wrote(&conflict.key);
+        // Without its range, a range conflict reports only the start of it.
+        let is_start = conflict.kind == ConflictKind::Range && conflict.range.is_none();
+        let fits = is_start || wrote(&conflict.key);
         if fits && commit.invoked < loser.at { Cause::Real } else { Cause::Others(commit.txn) }
+    }
+
+    /// Returns what is wrong with a conflict as it was reported, whatever its cause: the range was never
+    /// scanned, the key does not lie in it, or the loser has never seen that version.
+    fn misreported(&self, loser: &Loser<'_>, conflict: &Conflict) -> Option<String> {
+        let ops = &self.view.txn(loser.txn).ops;
+        if let Some(range) = &conflict.range {
+            if !range.contains(&conflict.key) {
+                return Some("which does not lie in the range that is named with it".to_owned());
+            }
+            let inside = |scanned: &Range| {
+                let ends_before = match (&range.end, &scanned.end) {
+                    (_, None) => true,
+                    (Some(end), Some(last)) => end <= last,
+                    (None, Some(_)) => false,
+                };
+                scanned.start <= range.start && ends_before
+            };
+            let scanned = |op: &Op| matches!(op, Op::Scan { range: scanned, .. } if inside(scanned));
+            return (!ops.iter().any(scanned)).then(|| "in a range that it had not scanned".to_owned());
+        }
+        let seen = conflict.seen?;
+        match conflict.kind {
+            ConflictKind::Write => (seen != loser.start)
+                .then(|| format!("and was told that its snapshot had been version {seen}")),
+            ConflictKind::Read => {
+                let mut versions = Vec::new();
+                for op in ops {
+                    match op {
+                        Op::Get { key, read } if *key == conflict.key => versions.push(read.version),
+                        Op::Scan { entries, .. } => versions.extend(
+                            entries
+                                .iter()
+                                .filter(|entry| entry.key == conflict.key)
+                                .map(|entry| entry.version),
+                        ),
+                        _ => {}
+                    }
+                }
+                let is_known = !versions.is_empty() && versions.iter().all(Option::is_some);
+                (is_known && !versions.contains(&Some(seen)))
+                    .then(|| format!("and was told that it had read version {seen}"))
+            }
+            ConflictKind::Cas | ConflictKind::Range => None,
+        }
     }
 
     fn writers(&self) -> Writers<'_> {
@@ -147,6 +198,21 @@ impl Writers<'_> {
         conflict.winner.is_none() && writer.acked.iter().any(won)
             || writer.unanswered.iter().any(may_have)
             || writer.expires.is_some_and(|invoked| invoked < loser.at)
+    }
+}
+
+fn misreported(loser: &Loser<'_>, conflict: &Conflict, why: &str) -> Violation {
+    Violation {
+        invariant: Invariant::Conflicts,
+        class: AnomalyClass::BaselessAbort,
+        txns: vec![loser.txn],
+        keys: vec![conflict.key.clone()],
+        message: format!(
+            "T{} started at version {} and was aborted for a conflict on {}, {why}",
+            loser.txn,
+            loser.start,
+            show(&conflict.key)
+        ),
     }
 }
 

@@ -127,6 +127,19 @@ pub(super) fn matches(chain: &Chain<'_>, at: Option<usize>, read: &Observed<'_>)
     }
 }
 
+/// Whether the version at `at` of the chain, or none, may meet a condition on the version `expected`.
+pub(super) fn meets(chain: &Chain<'_>, at: Option<usize>, expected: Version) -> bool {
+    let Some(entry) = at.map(|at| &chain.entries[at]) else { return expected == 0 };
+    match entry.content {
+        // Tombstones are garbage-collected eventually, and deletes of absent keys may leave none.
+        Content::Absent => expected <= entry.version,
+        // Once it has expired the store sweeps it, by a commit that no history has, and collects the
+        // tombstone of that.
+        Content::Expiring(_) => expected == 0 || expected >= entry.version,
+        Content::Value(_) | Content::Appended { .. } => expected == entry.version,
+    }
+}
+
 /// Returns whether `version` may be reported for a key that has been absent since: the version of a delete,
 /// of a value that had expired before it was deleted, or of its sweep. Deletes of absent keys may leave no
 /// trace.

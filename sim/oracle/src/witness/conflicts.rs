@@ -3,7 +3,7 @@
 use stormproof_workloads::history::Life;
 use stormproof_workloads::store::{Expected, Isolation};
 
-use super::chain::Chains;
+use super::chain::{Chains, meets};
 use super::context::Witness;
 use crate::verdict::{AnomalyClass, Findings, Invariant, Violation};
 use crate::view::{Content, show, show_version};
@@ -49,13 +49,17 @@ impl<'h> Witness<'_, 'h> {
                 continue;
             };
             let chain = chains.of(condition.key);
-            let current = chain.latest(commit.version - 1).map(|at| &chain.entries[at]);
+            let at = chain.latest(commit.version - 1);
+            let current = at.map(|at| &chain.entries[at]);
             let version = current.map_or(0, |entry| entry.version);
             let absent = current.is_none_or(|entry| entry.content == Content::Absent);
             let holds = match (condition.expected, current.map(|entry| entry.content)) {
-                // Tombstones are garbage-collected eventually, and deletes of absent keys may leave none.
-                (Expected::Version(expected), _) if absent => *expected <= version,
-                (Expected::Version(expected), _) => *expected == version,
+                // What is newer than all that the history knows of the key is a sweep, and no client's
+                // commit.
+                (Expected::Version(expected), _) => {
+                    meets(chain, at, *expected)
+                        && (*expected <= version || self.commits.at(*expected).is_none())
+                }
                 (Expected::Absent, content) => absent || matches!(content, Some(Content::Expiring(_))),
                 (Expected::Value(expected), Some(Content::Value(value) | Content::Expiring(value))) => {
                     expected.as_slice() == value

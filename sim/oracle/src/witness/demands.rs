@@ -16,7 +16,7 @@
 use stormproof_workloads::history::{Life, TxnIndex};
 use stormproof_workloads::store::{Bytes, Expected, Isolation, Version};
 
-use super::chain::{Chain, Entry, matches};
+use super::chain::{Chain, Entry, matches, meets};
 use super::context::Witness;
 use super::survival::{AllVersions, Evidence, Owned, Proof};
 use crate::view::{Content, How, KeyId, Observed, Seen};
@@ -51,13 +51,7 @@ impl Test<'_, '_> {
                 elements.len() == length
                     && elements.iter().zip(&chain.elements).all(|(seen, element)| seen == element)
             }
-            Test::Version(expected) => {
-                let entry = at.map(|at| &chain.entries[at]);
-                let version = entry.map_or(0, |entry| entry.version);
-                // Tombstones are garbage-collected eventually.
-                let absent = entry.is_none_or(|entry| entry.content == Content::Absent);
-                if absent { *expected <= version } else { *expected == version }
-            }
+            Test::Version(expected) => meets(chain, at, *expected),
         }
     }
 

@@ -181,6 +181,7 @@ fn all_keys(history: &History) -> BTreeSet<Bytes> {
             | Op::PutExpiring { key, .. }
             | Op::Delete { key }
             | Op::Cas { key, .. }
+            | Op::DeleteIf { key, .. }
             | Op::Append { key, .. }
             | Op::List { key, .. } => {
                 keys.insert(key.clone());
@@ -220,13 +221,17 @@ fn external(txn: &Txn, keys: &BTreeSet<Bytes>) -> Option<(Vec<Seen>, BTreeSet<By
             Op::Delete { key } => {
                 own.insert(key.clone(), None);
             }
-            Op::Cas { key, expected, value } => {
+            Op::Cas { key, expected, .. } | Op::DeleteIf { key, expected } => {
                 let demanded = match expected {
                     Expected::Value(value) => Some(Value::Plain(value.clone())),
                     _ => None,
                 };
                 see(&own, &mut seen, key, demanded, false)?;
-                own.insert(key.clone(), Some(Value::Plain(value.clone())));
+                let left = match op {
+                    Op::Cas { value, .. } => Some(Value::Plain(value.clone())),
+                    _ => None,
+                };
+                own.insert(key.clone(), left);
             }
             Op::Append { key, element } => {
                 match own.entry(key.clone()).or_insert(Some(Value::List(Vec::new()))) {
@@ -270,7 +275,7 @@ fn apply(state: &mut State, txn: &Txn) {
             Op::Put { key, value } | Op::Cas { key, value, .. } => {
                 state.insert(key.clone(), Value::Plain(value.clone()));
             }
-            Op::Delete { key } => {
+            Op::Delete { key } | Op::DeleteIf { key, .. } => {
                 state.remove(key);
             }
             Op::Append { key, element } => {

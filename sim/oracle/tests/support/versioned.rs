@@ -167,7 +167,7 @@ impl World {
         let conflicts: Vec<Conflict> = written
             .chain(read)
             .filter(|(_, key)| changed(key))
-            .map(|(kind, key)| Conflict { kind, key: key.clone(), winner: None })
+            .map(|(kind, key)| Conflict::new(kind, key.clone(), None))
             .collect();
         one.outcome = Some(if conflicts.is_empty() {
             let mut version = None;

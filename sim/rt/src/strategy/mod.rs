@@ -28,6 +28,7 @@ mod bounded;
 mod directed;
 mod exhaustive;
 mod replay;
+mod reseeded;
 
 pub use bounded::Bounded;
 pub use directed::Directed;
@@ -36,6 +37,7 @@ pub use kind::Kind;
 pub use partial_order::PartialOrder;
 pub use pct::Pct;
 pub use replay::Replay;
+pub use reseeded::Reseeded;
 pub use round_robin::RoundRobin;
 pub use sticky::Sticky;
 pub use uniform::Uniform;

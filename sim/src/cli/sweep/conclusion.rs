@@ -16,6 +16,7 @@ use crate::plan::fault_kinds;
 use crate::report::campaign;
 use crate::runner::SeedRunner;
 use crate::stats::Count;
+use crate::surface;
 use crate::sweep::message::Ended;
 use crate::sweep::{CampaignResult, FailureGroup};
 
@@ -36,8 +37,15 @@ pub(super) fn conclude(
 ) -> Done {
     let mut doubts = doubts(result, runner.options());
     doubts.extend(lost.map(|why| format!("the results could not be written: {why}")));
+    let lists = Lists {
+        never_fired: never_fired(result, runner.options()),
+        unseen: unseen(result),
+        never_called: surface::never_called(&result.stats.calls),
+    };
+    if arguments.all_called {
+        doubts.extend(not_all_called(&lists));
+    }
     let exit = exit_of(result, &doubts);
-    let lists = Lists { never_fired: never_fired(result, runner.options()), unseen: unseen(result) };
     if arguments.json {
         terminal.document(&document(result, runner.options(), exit, &doubts, &lists))?;
     } else {
@@ -180,6 +188,8 @@ fn document(
         "stats": result.stats,
         "marks_never_reached": lists.unseen,
         "faults_never_fired": lists.never_fired,
+        "never_called": lists.never_called,
+        "never_paired": surface::never_paired(&result.stats.pairs),
         "proves_nothing": doubts,
         "canary": result.canary,
         "start": result.start,
@@ -228,6 +238,16 @@ fn hollow(result: &CampaignResult, options: &Options) -> Option<String> {
         ));
     }
     None
+}
+
+/// Why a campaign that was to call everything proves nothing.
+fn not_all_called(lists: &Lists) -> Option<String> {
+    let never = &lists.never_called;
+    let first: Vec<&str> = never.iter().take(12).map(String::as_str).collect();
+    let more = never.len().saturating_sub(first.len());
+    let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+    (!never.is_empty())
+        .then(|| format!("these public functions or outcomes never came: {}{more}", first.join(", ")))
 }
 
 /// Returns the kinds of faults that could have happened, and never did.

@@ -7,7 +7,7 @@ mod summary;
 
 use std::fs::File;
 use std::io::{self, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use stormproof_env::{Clock, Entropy, OsEntropy, SystemClock, UnixMillis};
@@ -46,6 +46,21 @@ pub(super) struct Arguments {
     shard: Option<Shard>,
     #[command(flatten)]
     options: Options,
+    /// Prove nothing unless every public function of the engine was called, and every outcome came that a
+    /// large campaign must meet
+    #[arg(long)]
+    all_called: bool,
+    /// Search guided by what runs show, in this process: half of the plans are those of fresh seeds, the
+    /// others mutations of what showed something new
+    #[arg(long, conflicts_with_all = ["shard", "twice", "against", "out", "all_called"])]
+    guided: bool,
+    /// How many plans a guided search runs [default: as many as time allows]
+    #[arg(long, value_name = "N", requires = "guided")]
+    plans: Option<u64>,
+    /// Go on with the plans in this file, and write what the search has learnt there; files of several
+    /// searches merge one behind the other
+    #[arg(long, value_name = "FILE", requires = "guided")]
+    corpus: Option<PathBuf>,
     /// Stop at the first violation
     #[arg(long)]
     fail_fast: bool,
@@ -94,6 +109,32 @@ const RSS_KIB_MAX: u64 = 512 << 10;
 /// A worker that reports no seed for this long is stuck.
 const SILENCE_MAX: Duration = Duration::from_secs(120);
 
+/// Searches guided, from the first of the seeds on.
+fn guided(arguments: &Arguments, runner: &SeedRunner, failures: &Path, terminal: &Terminal) -> Done {
+    let first = match &arguments.seeds {
+        Some(Seeds::From(first)) => *first,
+        Some(Seeds::Set(set)) => SeedSource::of(set, Shard::WHOLE).take(1).first().copied().unwrap_or(1),
+        None => OsEntropy.next_u64() >> 20,
+    };
+    let endless = arguments.plans.is_none().then_some(TIME_LIMIT);
+    super::guided::sweep(
+        &super::guided::Guide {
+            runner,
+            first,
+            plans: arguments.plans,
+            time_limit: arguments.time_limit.or(endless),
+            fail_fast: arguments.fail_fast,
+            failures,
+            corpus: arguments.corpus.as_deref(),
+            json: arguments.json,
+        },
+        terminal,
+    )
+}
+
+/// How long a guided search takes if nothing is said.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+
 /// Runs as a worker process.
 pub(super) fn work(arguments: WorkerArguments, registry: Registry) -> Done {
     // A signal to the whole process group is for the coordinator, which ends its workers by closing their
@@ -114,6 +155,9 @@ pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Termi
     arguments.rendering.check_campaign()?;
     let failures = arguments.failures.clone().unwrap_or_else(|| PathBuf::from("failures"));
     check_folder(&failures)?;
+    if arguments.guided {
+        return guided(&arguments, &runner, &failures, terminal);
+    }
     let against = arguments.against.as_deref().map_or_else(|| Ok(Expected::default()), expected)?;
     let canary_name = arguments.canary.clone().unwrap_or_else(|| canary::CANARY.to_owned());
     let of_canary = Options { mutant: vec![canary_name.clone()], ..Options::default() };
@@ -185,7 +229,7 @@ pub(super) fn execute(arguments: Arguments, registry: Registry, terminal: &Termi
     conclude(&arguments, &runner, &result, unwritten, out.error(), &signals, terminal)
 }
 
-fn expected(path: &std::path::Path) -> Result<Expected, Failure> {
+fn expected(path: &Path) -> Result<Expected, Failure> {
     File::open(path)
         .and_then(|file| Expected::read(BufReader::new(file)))
         .map_err(|error| Failure::usage(format!("{}: {error}: give a file of `sweep --out`", path.display())))

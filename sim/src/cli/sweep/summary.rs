@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cli::terminal::{Paint, Terminal, row};
 use crate::stats::{Count, Hits};
+use crate::surface::{self, FUNCTIONS};
 use crate::sweep::CampaignResult;
 use crate::sweep::message::Ended;
 
@@ -67,6 +68,15 @@ pub(super) fn summary(result: &CampaignResult, lists: &Lists, verdict: &str, ter
         unseen.extend((more > 0).then(|| format!("and {more} more")));
         line("never reached", &join(&unseen));
     }
+    let called = FUNCTIONS.iter().filter(|(function, _)| stats.calls.contains_key(*function)).count();
+    line("functions", &format!("{called} of {} of the engine's were called", FUNCTIONS.len()));
+    let (reached, pairs) = surface::pairs(&stats.pairs);
+    line("pairs", &format!("{reached} of {pairs} pairs of acts on one key in one transaction"));
+    if terminal.is_verbose() {
+        line("calls", &join(&calls(&stats.calls)));
+        line("never called", &join(&lists.never_called));
+        line("never paired", &join(&surface::never_paired(&stats.pairs)));
+    }
     if !stats.sightings.is_empty() {
         line("allowed, seen", &join(&hits(&stats.sightings)));
     }
@@ -89,6 +99,18 @@ pub(super) struct Lists {
     pub(super) never_fired: Vec<&'static str>,
     /// Marks.
     pub(super) unseen: Vec<&'static str>,
+    /// Public functions of the engine, and outcomes of calls.
+    pub(super) never_called: Vec<String>,
+}
+
+/// Each function with its outcomes.
+fn calls(calls: &BTreeMap<String, BTreeMap<String, u64>>) -> Vec<String> {
+    let told = |(function, outcomes): (&String, &BTreeMap<String, u64>)| {
+        let outcomes: Vec<String> =
+            outcomes.iter().map(|(outcome, count)| format!("{outcome} {}", number(*count))).collect();
+        format!("{function} ({})", outcomes.join(" "))
+    };
+    calls.iter().map(told).collect()
 }
 
 /// Returns the first lines: how many seeds, how fast, how it ended.

@@ -5,10 +5,11 @@ use stormproof_workloads::store::{
 };
 
 use super::engine::{self, ConflictInfo, Error, IntoKey, Key, KeyRange, TypeTag, Value, Version};
+use crate::store::calls::{Calls, OK};
 
 /// Returns a range of plain keys in the shared namespace, as workloads have them; one without an end stops
 /// where these do.
-pub(super) fn key_range(range: &Range) -> KeyRange {
+pub(in super::super) fn key_range(range: &Range) -> KeyRange {
     let start = range.start.as_slice().into_key();
     let end = match &range.end {
         Some(end) => Some(end.as_slice().into_key()),
@@ -25,7 +26,7 @@ pub(super) fn stored(bytes: &[u8]) -> Value {
     if bytes.is_empty() { Value::Null } else { Value::from(bytes) }
 }
 
-pub(super) fn entry(found: engine::Entry) -> Result<Entry> {
+pub(in super::super) fn entry(found: engine::Entry) -> Result<Entry> {
     Ok(Entry {
         key: found.user_key().to_vec(),
         value: bytes(&found.to_value())?,
@@ -33,46 +34,110 @@ pub(super) fn entry(found: engine::Entry) -> Result<Entry> {
     })
 }
 
-pub(super) fn bytes(value: &Value) -> Result<Vec<u8>> {
+pub(in super::super) fn bytes(value: &Value) -> Result<Vec<u8>> {
     match value {
         Value::Null => Ok(Vec::new()),
         Value::Bytes(bytes) => Ok(bytes.to_vec()),
+        // What acts write.
+        Value::I64(number) => Ok(number.to_string().into_bytes()),
         other => Err(StoreError::Refused(format!("a value is a {}, not bytes", other.type_name()))),
     }
 }
 
-pub(super) fn error(error: Error) -> StoreError {
+/// Counts a call, and translates its answer.
+pub(in super::super) fn counted<R>(
+    calls: &Calls,
+    function: &'static str,
+    answer: engine::Result<R>,
+) -> Result<R> {
+    calls.add(function, outcome(&answer));
+    answer.map_err(error)
+}
+
+/// Returns how a call ended, in a word.
+pub(crate) fn outcome<R>(answer: &engine::Result<R>) -> &'static str {
+    let Err(error) = answer else { return OK };
+    match error {
+        Error::Conflict(_) => "Conflict",
+        Error::MaxRetriesExceeded { .. } => "MaxRetriesExceeded",
+        Error::Timeout { .. } => "Timeout",
+        Error::LimitExceeded { .. } => "LimitExceeded",
+        Error::NotActive { .. } => "NotActive",
+        Error::ReadOnly => "ReadOnly",
+        Error::RunNotFound(_) => "RunNotFound",
+        Error::RunExists(_) => "RunExists",
+        Error::RunEnded(_) => "RunEnded",
+        Error::Value(_) => "Value",
+        Error::Invalid(_) => "Invalid",
+        Error::InvalidTransition { .. } => "InvalidTransition",
+        Error::BrokenChain { .. } => "BrokenChain",
+        Error::Indeterminate { .. } => "Indeterminate",
+        Error::Poisoned { .. } => "Poisoned",
+        Error::Closed => "Closed",
+        Error::DiskFull { .. } => "DiskFull",
+        Error::Io { .. } => "Io",
+        Error::Corruption { .. } => "Corruption",
+        Error::Missing { .. } => "Missing",
+        Error::Displaced { .. } => "Displaced",
+        _ => "other",
+    }
+}
+
+pub(in super::super) fn error(error: Error) -> StoreError {
     let text = error.to_string();
     match error {
+        Error::LimitExceeded { what, limit, actual } => {
+            StoreError::Limit { what: what.into(), limit: limit as u64, actual: actual as u64 }
+        }
+        Error::Timeout { limit } => {
+            StoreError::TimedOut { micros: u64::try_from(limit.as_micros()).unwrap_or(u64::MAX) }
+        }
         Error::Conflict(conflicts) | Error::MaxRetriesExceeded { conflicts, .. } => {
             StoreError::Conflict(conflicts.iter().map(conflict).collect())
         }
         Error::Indeterminate { .. } => StoreError::Indeterminate(text),
         Error::Poisoned { .. } | Error::Closed => StoreError::Closed(text),
-        // Nothing has changed, and a retry may succeed.
+        // Nothing happened, and it may work later.
         Error::DiskFull { .. } | Error::Io { .. } => StoreError::Full(text),
         _ => StoreError::Refused(text),
     }
 }
 
 fn conflict(info: &ConflictInfo) -> Conflict {
-    let (kind, key, winner): (_, &Key, _) = match info {
-        ConflictInfo::ReadConflict { key, current, .. } => (ConflictKind::Read, key, current),
-        ConflictInfo::WriteConflict { key, current, .. } => (ConflictKind::Write, key, current),
-        ConflictInfo::CasConflict { key, current, .. } => (ConflictKind::Cas, key, current),
-        ConflictInfo::RangeConflict { start, current, .. } => (ConflictKind::Range, start, current),
+    let of = |kind, key: &Key, winner: &Version| Conflict::new(kind, recorded(key), Some(winner.get()));
+    match info {
+        ConflictInfo::ReadConflict { key, read, current } => {
+            Conflict { seen: Some(read.get()), ..of(ConflictKind::Read, key, current) }
+        }
+        ConflictInfo::WriteConflict { key, start, current } => {
+            Conflict { seen: Some(start.get()), ..of(ConflictKind::Write, key, current) }
+        }
+        ConflictInfo::CasConflict { key, current, .. } => of(ConflictKind::Cas, key, current),
+        ConflictInfo::RangeConflict { start, end, key, current } if is_plain(start) && is_plain(key) => {
+            // The end of the namespace is no key.
+            let last = KeyRange::prefix("");
+            let end = end.as_ref().filter(|end| last.end() != Some(*end)).map(|end| end.user_key().to_vec());
+            let range = Range { start: start.user_key().to_vec(), end };
+            Conflict { range: Some(range), ..of(ConflictKind::Range, key, current) }
+        }
+        // Streams are kept entry by entry, and are lists in histories.
+        ConflictInfo::RangeConflict { start, current, .. } => of(ConflictKind::Range, start, current),
         other => unreachable!("a kind of conflict that histories do not have: {other}"),
-    };
-    Conflict { kind, key: recorded(key), winner: Some(winner.get()) }
+    }
+}
+
+/// Returns whether a key is one that workloads know by its name.
+fn is_plain(key: &Key) -> bool {
+    !matches!(key.tag(), Some(TypeTag::Event | TypeTag::State | TypeTag::Run))
 }
 
 /// Returns the key by which histories name what the engine stores under `key`.
 fn recorded(key: &Key) -> Vec<u8> {
     let user = key.user_key();
     match key.tag() {
-        // The stream's name, and the event's number after it.
+        // The stream's name, and the event's number behind it.
         Some(TypeTag::Event) => stream_key(&first_name(user)),
-        // The kind, and the machine's name after it.
+        // The kind, and the machine's name behind it.
         Some(TypeTag::State) => {
             machine_key(&first_name(&user[(MACHINES.len() + END.len()).min(user.len())..]))
         }

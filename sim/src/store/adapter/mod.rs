@@ -8,23 +8,35 @@
 
 mod builder;
 mod convert;
+mod loops;
 mod txn;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use stormproof_rt::sync::Arc;
+use stormproof_workloads::act::Act;
+use stormproof_workloads::manner::{TicketBy, ViewBy};
 use stormproof_workloads::store::{
-    Body, Capabilities, Committed, Result, Retry, RunHandle, Store, StoreError, StoreTxn, StoreWatch,
-    TxnOptions, WatchRequest,
+    Body, Capabilities, Chore, Committed, Result, Retry, RunHandle, Single, Store, StoreError, StoreTxn,
+    StoreWatch, TxnOptions, WatchRequest,
 };
 
 pub use builder::builder;
-use convert::error;
-use txn::{EngineTxn, Told, committed, policy, wanted};
+pub(crate) use convert::outcome;
+pub(super) use convert::{bytes, counted, entry, error, key_range};
+use txn::{EngineTxn, check_context, wanted};
 use watch::EngineWatch;
 
-use super::engine::{self, Database, KeyRange, RunId, RunOptions, Version, WatchOptions};
+use super::acts;
+use super::engine::{self, Commit, Database, KeyRange, RunId, RunOptions, Version, WatchOptions};
+use super::view::ViewTxn;
+use crate::store::calls::Calls;
 
 /// Opens another database, by its name.
 pub type Siblings = Arc<dyn Fn(&str) -> engine::Result<Database> + Send + Sync>;
@@ -36,6 +48,7 @@ pub struct EngineStore {
     run: RunId,
     wait_durable_every: u64,
     siblings: Option<Siblings>,
+    calls: Calls,
 }
 
 impl fmt::Debug for EngineStore {
@@ -52,7 +65,13 @@ impl EngineStore {
     /// When the run can't be begun.
     pub fn new(database: Database, wait_durable_every: u64) -> engine::Result<Self> {
         let run = database.begin_run()?;
-        Ok(Self { database, run, wait_durable_every, siblings: None })
+        Ok(Self { database, run, wait_durable_every, siblings: None, calls: Calls::default() })
+    }
+
+    /// Sets where calls are counted.
+    #[must_use]
+    pub fn counting(self, calls: Calls) -> Self {
+        Self { calls, ..self }
     }
 
     /// Sets how small databases beside it are opened. Without it there are none.
@@ -61,7 +80,7 @@ impl EngineStore {
         Self { siblings: Some(siblings), ..self }
     }
 
-    /// Returns what a store with siblings can do.
+    /// What such a store can do, if it has siblings.
     pub fn can() -> Capabilities {
         Capabilities {
             versions: true,
@@ -73,11 +92,12 @@ impl EngineStore {
             siblings: true,
             retries: true,
             watches: true,
+            acts: true,
             ..Capabilities::default()
         }
     }
 
-    /// Returns the database.
+    /// The database.
     pub fn database(&self) -> &Database {
         &self.database
     }
@@ -90,30 +110,122 @@ impl EngineStore {
             }
         }
     }
+
+    /// Asks the database, and counts the call.
+    fn ask<R>(
+        &self,
+        function: &'static str,
+        question: impl FnOnce(&Database) -> engine::Result<R>,
+    ) -> Result<R> {
+        counted(&self.calls, function, question(&self.database))
+    }
+
+    fn view(&self, ViewBy::Snapshot: ViewBy) -> Box<dyn StoreTxn + '_> {
+        self.calls.ok("Database::snapshot");
+        Box::new(ViewTxn { view: self.database.snapshot(), calls: self.calls.clone() })
+    }
+
+    /// Returns a transaction around what is owned or lent.
+    fn txn<T>(&self, txn: T, ticket: Option<TicketBy>) -> EngineTxn<'_, T> {
+        EngineTxn {
+            txn,
+            store: self,
+            ticket,
+            failed: None,
+            written: BTreeSet::new(),
+            tells_all: true,
+            kinds: Vec::new(),
+        }
+    }
+
+    /// Returns what a commit tells, and uses its ticket; every n-th waits until it is durable, if nothing
+    /// else is wanted.
+    fn committed(&self, commit: &Commit, ticket: Option<TicketBy>) -> Committed {
+        let version = commit.version();
+        let every = self.wait_durable_every;
+        let waits = version.is_some_and(|version| every > 0 && version.get().is_multiple_of(every));
+        let by = ticket.or(waits.then_some(TicketBy::Wait));
+        // A failed wait is no failed commit: it only leaves open whether the commit is durable.
+        let durable = match by {
+            None => {
+                let durable = self.ask("Ticket::is_durable", |_| commit.ticket().is_durable());
+                durable.unwrap_or(false)
+            }
+            Some(TicketBy::Drop) => false,
+            Some(TicketBy::Wait) if ticket.is_some() => {
+                self.ask("Ticket::wait", |_| commit.ticket().wait()).is_ok()
+            }
+            Some(TicketBy::Wait) => self.ask("Commit::wait_durable", |_| commit.wait_durable()).is_ok(),
+            Some(TicketBy::WaitTimeout { micros }) => {
+                let timeout = Duration::from_micros(micros);
+                self.ask("Ticket::wait_timeout", |_| commit.ticket().wait_timeout(timeout)).unwrap_or(false)
+            }
+            Some(TicketBy::Poll) => {
+                let ticket = commit.ticket().clone();
+                self.ask("runtime::block_on", |_| engine::runtime::block_on(ticket.into_future())).is_ok()
+            }
+            Some(TicketBy::PollOnce) => {
+                let future = pin!(commit.ticket().clone().into_future());
+                future.poll(&mut Context::from_waker(Waker::noop())).map(|done| done.is_ok())
+                    == Poll::Ready(true)
+            }
+            Some(TicketBy::WaitForVersion) => {
+                let version = version.unwrap_or_else(|| commit.ticket().version());
+                self.ask("Database::wait_durable", |database| database.wait_durable(version)).is_ok()
+            }
+        };
+        Committed { version: version.map(Version::get), durable }
+    }
 }
 
 impl Store for EngineStore {
     fn begin(&self, options: &TxnOptions) -> Result<Box<dyn StoreTxn + '_>> {
+        if let Some(by) = options.manner.view {
+            return Ok(self.view(by));
+        }
         let run = self.run_of(options.run.as_ref())?;
-        let txn = self.database.begin_transaction_with(run, &wanted(options)).map_err(error)?;
-        Ok(Box::new(EngineTxn { txn, wait_durable_every: self.wait_durable_every }))
+        let wanted = wanted(options);
+        let txn = self.ask("Database::begin_transaction_with", |database| {
+            database.begin_transaction_with(run, &wanted)
+        })?;
+        check_context(&txn, run, options)?;
+        Ok(Box::new(self.txn(txn, options.manner.ticket)))
     }
 
     fn transaction(&self, options: &TxnOptions, retry: Retry, body: Body<'_>) -> Result<Committed> {
-        let run = self.run_of(options.run.as_ref())?;
-        let wanted = wanted(options).retry(policy(retry));
-        let wait_durable_every = self.wait_durable_every;
-        let done = self.database.try_transaction_with_commit(run, &wanted, |txn| {
-            body(&mut EngineTxn { txn, wait_durable_every }).map_err(Told)
-        });
-        match done {
-            Ok(((), commit)) => Ok(committed(&commit, wait_durable_every)),
-            Err(Told(error)) => Err(error),
+        self.run_in_loop(options, retry, body)
+    }
+
+    fn single(&self, run: Option<&RunHandle>, key: &str, act: &Act) -> Result<Single> {
+        let own = run.is_some();
+        acts::alone(&self.database, &self.calls, (self.run_of(run)?, own), key, act)
+    }
+
+    fn chore(&self, chore: Chore) -> Result<()> {
+        match chore {
+            Chore::Collect => {
+                self.calls.ok("Database::collect");
+                self.database.collect();
+                Ok(())
+            }
+            Chore::Sweep => self.ask("Database::sweep_expired", Database::sweep_expired).map(drop),
+            Chore::Checkpoint => self.ask("Database::checkpoint", Database::checkpoint).map(drop),
+            Chore::Metrics => {
+                self.calls.ok("Database::metrics");
+                let before = self.database.version();
+                let commits = self.database.metrics().commits;
+                let more = self.database.metrics().commits;
+                if more < commits || self.database.version() < before {
+                    return Err(StoreError::Refused("the number of commits or the version went back".into()));
+                }
+                Ok(())
+            }
+            Chore::Runs => self.check_runs(),
         }
     }
 
     fn flush(&self) -> Result<()> {
-        self.database.flush().map_err(error)
+        self.ask("Database::flush", Database::flush)
     }
 
     fn name(&self) -> String {
@@ -129,16 +241,18 @@ impl Store for EngineStore {
         if parent.is_some() {
             options = options.parent(self.run_of(parent)?);
         }
-        let run = self.database.begin_run_with(options).map_err(error)?;
+        let run = self.ask("Database::begin_run_with", |database| database.begin_run_with(options))?;
         Ok(RunHandle(run.to_string()))
     }
 
     fn end_run(&self, run: &RunHandle) -> Result<()> {
-        self.database.end_run(self.run_of(Some(run))?).map_err(error)
+        let run = self.run_of(Some(run))?;
+        self.ask("Database::end_run", |database| database.end_run(run))
     }
 
     fn forget_run(&self, run: &RunHandle) -> Result<()> {
-        self.database.forget_run(self.run_of(Some(run))?).map_err(error)
+        let run = self.run_of(Some(run))?;
+        self.ask("Database::forget_run", |database| database.forget_run(run))
     }
 
     fn open_sibling(&self, name: &str) -> Result<Box<dyn Store>> {
@@ -157,11 +271,41 @@ impl Store for EngineStore {
             options = options.durable();
         }
         let range = KeyRange::prefix(&request.prefix);
-        let watch = self.database.watch_with(range, &options).map_err(error)?;
+        let watch = self.ask("Database::watch_with", |database| database.watch_with(range, &options))?;
         Ok(Box::new(EngineWatch { watch, polled: request.polled }))
     }
 
     fn close(self: Box<Self>) -> Result<()> {
-        self.database.close().map_err(error)
+        self.ask("Database::close", Database::close)
+    }
+}
+
+impl EngineStore {
+    /// Checks that every run that is listed can be asked for, and that what is said of it then may be later,
+    /// and nothing else.
+    fn check_runs(&self) -> Result<()> {
+        self.calls.ok("Database::runs");
+        let listed = self.database.runs();
+        for record in &listed {
+            let again = self.ask("Database::run", |database| database.run(record.id))?;
+            let same = (again.number, again.parent, &again.tags, again.started)
+                == (record.number, record.parent, &record.tags, record.started);
+            let went_back = record.ended.is_some() && again.ended != record.ended;
+            let ended_first = record.ended.is_some_and(|ended| ended < record.started);
+            if !same || went_back || ended_first {
+                return Err(StoreError::Refused(format!("a run was {record:?}, and is {again:?} now")));
+            }
+        }
+        let rises = listed.windows(2).all(|pair| pair[0].number < pair[1].number);
+        let is_there = listed.iter().any(|record| record.id == self.run);
+        if rises && is_there {
+            Ok(())
+        } else {
+            Err(StoreError::Refused(format!("these are no runs: {listed:?}")))
+        }
+    }
+
+    fn count<R>(&self, function: &'static str, answer: &engine::Result<R>) {
+        self.calls.add(function, outcome(answer));
     }
 }

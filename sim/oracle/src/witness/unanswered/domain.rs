@@ -128,7 +128,9 @@ impl<'v, 'h> Surroundings<'v, 'h> {
             |commit: &&Commit| commit.life == own.life && commit.acked.is_some_and(|acked| acked < invoked);
         let floor = self.acked.iter().filter(acked_before).map(|commit| commit.version).max();
         let mut before = Version::MAX;
-        if own.isolation.min(self.expectations.isolation) >= Isolation::Snapshot {
+        // A single call tells no snapshot: it may have been run again after any conflict.
+        let has_snapshot = own.start_version.is_some();
+        if has_snapshot && own.isolation.min(self.expectations.isolation) >= Isolation::Snapshot {
             for write in self.view.writes(txn) {
                 // Appends do not conflict, and a delete of an absent key is no write to lose against.
                 if matches!(write.content, Content::Appended { .. }) {
