@@ -398,9 +398,12 @@ impl Writer {
         next: Version,
         unobserved: impl Fn() -> bool,
     ) -> Option<usize> {
-        while let Some(number) = self.next_of(pass, oldest, &unobserved) {
-            if self.has_something(index, number) {
-                return Some(self.collect_thoroughly(index, number, oldest, next, &unobserved));
+        while let Some(number) = self.next_of(index, pass, oldest, &unobserved) {
+            if self.state(number).surplus > 0 {
+                let dropped = self.collect_thoroughly(index, number, oldest, next, &unobserved);
+                // Here too, or a pass over all leaves would have two states of all of them in memory.
+                self.retired.free_some();
+                return Some(dropped);
             }
         }
         None
@@ -408,13 +411,19 @@ impl Writer {
 
     /// Returns the next leaf of a pass, taken out of its queue. Commits add to the back of the queues
     /// meanwhile, and take from the front: so the pass ends, and what it misses is left to the next.
-    fn next_of(&mut self, pass: &mut Pass, oldest: Version, unobserved: &impl Fn() -> bool) -> Option<u32> {
+    fn next_of(
+        &mut self,
+        index: &Index,
+        pass: &mut Pass,
+        oldest: Version,
+        unobserved: &impl Fn() -> bool,
+    ) -> Option<u32> {
         while pass.journals > 0 {
             pass.journals -= 1;
             let Some(number) = self.journals.pop_front() else { break };
             let recent = [self.pass.wrapping_sub(1), self.pass];
             let state = self.state(number);
-            if pass.idle_only && recent.contains(&state.pushed_after) {
+            if pass.idle_only && (recent.contains(&state.pushed_after) || !is_worth_packing(index, number)) {
                 self.journals.push_back(number);
                 continue;
             }
@@ -430,12 +439,6 @@ impl Writer {
         }
         self.state(number).is_queued = false;
         Some(number)
-    }
-
-    /// Returns whether packing a leaf anew would change anything.
-    fn has_something(&mut self, index: &Index, number: u32) -> bool {
-        let surplus = self.state(number).surplus;
-        surplus > 0 || index.directory.leaf(number, &pin()).is_some_and(|leaf| leaf.journal.len() > 0)
     }
 
     fn collect_thoroughly(
@@ -469,6 +472,18 @@ impl Writer {
     pub(crate) fn surplus(&self) -> usize {
         self.surplus
     }
+}
+
+/// Returns whether packing an idle leaf gives back more than a little, or ends a tombstone. A thread's memory
+/// does not always come from where others give theirs back: packing all leaves of a large database for a
+/// tenth of its bytes may well let it grow.
+fn is_worth_packing(index: &Index, number: u32) -> bool {
+    let pin = pin();
+    index.directory.leaf(number, &pin).is_some_and(|leaf| {
+        let mut records = (0..leaf.journal.len()).filter_map(|number| leaf.journal.get(number));
+        let has_tombstone = records.any(|record| record.value().is_none());
+        has_tombstone || leaf.history.is_some() || leaf.journal_bytes() * 4 >= leaf.page.bytes()
+    })
 }
 
 /// A leaf by its number, and what it is going to hold.
