@@ -123,10 +123,10 @@ fn the_timeline_of_a_run_is_in_order_and_complete() {
 
     let frontier = all(&told, "frontier");
     assert!(frontier.len() > 5, "{frontier:#?}");
-    assert!(
-        frontier.iter().all(|point| point["durable"].as_u64() <= point["published"].as_u64()),
-        "{frontier:#?}"
-    );
+    // The flusher may sync a commit just before it is published, and one at a time is.
+    let [durable, published] =
+        ["durable", "published"].map(|of| move |point: &Value| point[of].as_u64().unwrap());
+    assert!(frontier.iter().all(|point| durable(point) <= published(point) + 1), "{frontier:#?}");
     assert!(
         frontier.iter().any(|point| point["durable"].as_u64() < point["published"].as_u64()),
         "a batch is seen before it is durable"

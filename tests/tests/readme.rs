@@ -207,7 +207,7 @@ fn workflows_parse_and_run_the_script_that_developers_run() {
 fn the_example_in_the_readme_is_what_the_report_says() {
     let readme = page("README.md");
     let shown = readme
-        .split("**Looking.**")
+        .split("**Reports.**")
         .nth(1)
         .expect("a section")
         .split("```text\n")

@@ -33,6 +33,14 @@ type KeyBytes = SmallVec<[u8; KEY_INLINE]>;
 
 /// A whole key. Short ones (up to 22 bytes of user key in the shared namespace) are stored without an
 /// allocation.
+///
+/// ```
+/// use stormproof::{Namespace, TypeTag};
+///
+/// let key = Namespace::shared().key("ticket/7");
+/// assert_eq!((key.namespace(), key.tag()), (Namespace::shared(), Some(TypeTag::Kv)));
+/// assert_eq!(key.user_key(), b"ticket/7");
+/// ```
 pub struct Key(KeyBytes);
 
 impl Hash for Key {

@@ -109,9 +109,12 @@ impl<'a> MemoryTxn<'a> {
         }
         let unscanned = self.store.has(Flaw::NoRangeValidation);
         for range in self.ranges.iter().filter(|_| !unscanned) {
-            let winner = table.range(range, Version::MAX).map(|(_, (version, _))| *version).max();
-            if let Some(winner) = winner.filter(|winner| *winner > self.start) {
-                conflict(ConflictKind::Range, &range.start, Some(winner));
+            let newest = table.range(range, Version::MAX).max_by_key(|(_, (version, _))| *version);
+            if let Some((key, (winner, _))) = newest
+                && *winner > self.start
+            {
+                let of_key = Conflict::new(ConflictKind::Range, key.clone(), Some(*winner));
+                conflicts.push(Conflict { range: Some(range.clone()), ..of_key });
             }
         }
         conflicts

@@ -73,7 +73,8 @@ pub(super) fn summary(result: &CampaignResult, lists: &Lists, verdict: &str, ter
     let (reached, pairs) = surface::pairs(&stats.pairs);
     line("pairs", &format!("{reached} of {pairs} pairs of acts on one key in one transaction"));
     if terminal.is_verbose() {
-        line("calls", &join(&calls(&stats.calls)));
+        // Not kept together, as the others are: with many outcomes one is wider than a line.
+        line("calls", &calls(&stats.calls).join(", "));
         line("never called", &join(&lists.never_called));
         line("never paired", &join(&surface::never_paired(&stats.pairs)));
     }
