@@ -220,7 +220,7 @@ fn conflict(info: &ConflictInfo) -> Option<Conflict> {
         _ => return None,
     };
     let key = stream_of(key).or_else(|| recorded(key))?;
-    Some(Conflict { kind, key, winner: Some(winner.get()) })
+    Some(Conflict::new(kind, key, Some(winner.get())))
 }
 
 fn recorded_entry(entry: &Entry) -> Option<store::Entry> {
