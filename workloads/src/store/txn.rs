@@ -73,7 +73,7 @@ pub trait StoreTxn {
     /// Writes a key that is gone `ttl` later, by the store's own clock.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] where the store has no TTL ([`Capabilities::ttl`]).
+    /// [`StoreError::Refused`] where the store has no TTL ([`Capabilities::ttl`](super::Capabilities::ttl)).
     fn put_with_ttl(&mut self, key: &[u8], value: &[u8], ttl: Duration) -> Result<()> {
         let _ = (key, value, ttl);
         Err(StoreError::Refused("this store has no TTL".into()))
@@ -109,7 +109,8 @@ pub trait StoreTxn {
     /// Deletes the events of a stream before a sequence number; the others keep theirs.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] where the store truncates no streams ([`Capabilities::retention`]).
+    /// [`StoreError::Refused`] where the store truncates no streams
+    /// ([`Capabilities::retention`](super::Capabilities::retention)).
     fn truncate_events(&mut self, stream: &str, before: u64) -> Result<()> {
         let _ = (stream, before);
         Err(StoreError::Refused("this store truncates no streams".into()))
