@@ -35,8 +35,8 @@ pub(super) struct Arguments {
     /// Searches per mutant, each from another first seed
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     trials: u64,
-    /// Seeds per search; it ends with the first that fails, and the rarest bugs have taken 9,000
-    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Seeds per search; it ends with the first that fails, and the rarest bugs have taken 17,000
+    #[arg(long, value_name = "N", default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(1..))]
     budget: u64,
     /// Time limit per search, and per shrinking, as in 30s or 5m
     #[arg(long = "for", value_name = "TIME", value_parser = super::duration::duration)]
