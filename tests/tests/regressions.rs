@@ -8,9 +8,12 @@
 
 use std::path::{Path, PathBuf};
 
+use stormproof_sim::plan::CrashAt;
 use stormproof_sim::registry::Registry;
 use stormproof_sim::run::run;
 use stormproof_sim::trace::Trace;
+use stormproof_workloads::plan::{Payload, Step, Transaction};
+use stormproof_workloads::store::Pull;
 
 /// Schedules that are tried for a trace that lost its way. Shrunk plans run in a moment.
 const SCHEDULES: u64 = 400;
@@ -52,6 +55,39 @@ fn what_once_failed_fails_with_its_bug_and_holds_without() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A kill drops iterators wherever they are. One that has given an entry, and is on its way through leaves of
+/// which its snapshot sees nothing, must not panic again, or the process ends.
+#[test]
+fn a_life_may_be_killed_at_any_step_of_an_iteration_over_deleted_leaves() {
+    let registry = Registry::default();
+    let (_, trace) =
+        traces().into_iter().find(|(name, _)| name == "ReverseScanEndsAtEmptyLeaf").expect("kept");
+    let mut plan = trace.plan;
+    plan.mutants.clear();
+    // Tombstones stay for the iteration.
+    plan.engine.collect_every = 32;
+    let key = |number: u32| format!("walk/{number:02}");
+    let put = |number| Step::Put { key: key(number), value: Payload::Unique { len: 1 } };
+    let delete = |number| Step::Delete { key: key(number) };
+    let steps = (0..32).map(put).chain((4..28).map(delete)).map(|step| Transaction::of([step]));
+    let backward = Step::Iterate { prefix: "walk/".into(), pulls: vec![Pull { back: true, count: 10 }] };
+    let iterating = Transaction::of([backward]);
+    plan.workload.clients.truncate(1);
+    plan.workload.clients[0].actions = steps.chain([iterating]).map(Into::into).collect();
+    plan.lives.push(plan.lives[0].clone());
+    let mut killed = 0;
+    for step in 1.. {
+        plan.lives[0].crash = Some(CrashAt::Step(step));
+        let run = run(&plan, &registry).expect("it runs");
+        assert!(run.findings().is_empty(), "killed at step {step}: {:?}", run.findings());
+        if !run.lives[0].crashed() {
+            break;
+        }
+        killed = step;
+    }
+    assert!(killed > 100, "only {killed} steps");
 }
 
 /// A trace is worth keeping only if it outlives changes that have nothing to do with it.

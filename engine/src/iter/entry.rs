@@ -152,15 +152,18 @@ impl fmt::Debug for Entry {
 impl<'a> EntryRef<'a> {
     #[inline]
     pub(super) fn stored(entry: mvcc::EntryRef<'a>) -> Self {
-        // A cursor comes to values only, never to a tombstone.
-        let (key, value) = entry.key_and_value();
-        Self { key, value: Seen::Encoded(value.unwrap_or_default()), version: Some(entry.version()) }
+        Self::of(entry.key_and_value(), entry.version())
     }
 
     #[inline]
     pub(super) fn of_page(entry: mvcc::PageEntry<'a>) -> Self {
-        let (key, value) = entry.key_and_value();
-        Self { key, value: Seen::Encoded(value.unwrap_or_default()), version: Some(entry.version()) }
+        Self::of(entry.key_and_value(), entry.version())
+    }
+
+    #[inline]
+    fn of((key, value): (&'a [u8], Option<&'a [u8]>), version: Version) -> Self {
+        // A cursor comes to values only, never to a tombstone.
+        Self { key, value: Seen::Encoded(value.unwrap_or_default()), version: Some(version) }
     }
 
     #[inline]

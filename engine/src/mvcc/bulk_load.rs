@@ -14,7 +14,8 @@ use super::entry::VersionEntry;
 use super::history::History;
 use super::index::{Index, Sizes};
 use super::leaf::{Fence, Leaf};
-use super::page::{EntryRef, Item, Page, PageBuilder, compare};
+use super::page::{EntryRef, Page, compare};
+use super::page_builder::{Item, PageBuilder};
 use super::record::Record;
 use super::repack::{page_bytes_max, separator};
 use super::stored_page::StoredPage;
@@ -62,13 +63,12 @@ pub(super) struct Journaled {
 
 impl Journaled {
     fn of(leaf: &Leaf) -> Self {
-        let mut journaled = Self::default();
-        for record in (0..leaf.journal.len()).filter_map(|number| leaf.journal.get(number)) {
-            journaled.bytes += record.bytes();
-            journaled.surplus +=
-                usize::from(record.place().is_in_page()) + usize::from(record.value().is_none());
-        }
-        journaled
+        leaf.journal.records().fold(Self::default(), |sum, record| Self {
+            bytes: sum.bytes + record.bytes(),
+            surplus: sum.surplus
+                + usize::from(record.place().is_in_page())
+                + usize::from(record.value().is_none()),
+        })
     }
 }
 
@@ -390,8 +390,8 @@ mod tests {
             let expected: Vec<_> = expected.into_iter().map(|(key, (version, _))| (key, version)).collect();
             prop_assert_eq!(&live(&index), &expected);
             for (key, version) in &expected {
-                let seen = index.read_with(key, Version::MAX, |entry, _| entry.map(|entry| entry.version().get()));
-                prop_assert_eq!(seen, Some(*version));
+                let seen = index.read_with(key, Version::MAX, |entry, _| entry.map(|entry| entry.version()));
+                prop_assert_eq!(seen, Some(Version::new(*version)));
             }
             let mut pass = writer.begin_pass(false);
             let (oldest, next) = (Version::new(1_000), Version::new(1_001));

@@ -92,6 +92,11 @@ impl Journal {
         self.blocks[number / BLOCK].get()?[number % BLOCK].get()
     }
 
+    /// Returns all records, in commit order.
+    pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
+        (0..self.len()).filter_map(|number| self.get(number))
+    }
+
     /// Calls `check` with the first `len` records that may have that fingerprint, the newest first, until
     /// it says yes.
     #[inline]

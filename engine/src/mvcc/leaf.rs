@@ -160,7 +160,7 @@ impl Leaf {
 
     /// Where the keys of the journal's records belong in the page.
     pub(super) fn journal_places(&self) -> impl Iterator<Item = Place> {
-        (0..self.journal.len()).filter_map(|number| self.journal.get(number)).map(Record::place)
+        self.journal.records().map(Record::place)
     }
 
     /// Returns where a key belongs in the page.

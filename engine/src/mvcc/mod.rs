@@ -26,6 +26,7 @@
 mod index;
 mod read;
 mod scan;
+mod collection;
 mod cursor;
 mod snapshot_pages;
 
@@ -35,6 +36,7 @@ mod table;
 
 mod leaf;
 mod page;
+mod page_builder;
 mod stored_page;
 mod journal;
 mod history;
@@ -49,6 +51,7 @@ mod bulk_load;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use collection::Pass;
 pub(crate) use cursor::Cursor;
 pub(crate) use entry::VersionEntry;
 pub(crate) use index::{Hint, Index, Sizes};
@@ -56,4 +59,4 @@ pub(crate) use journal::JOURNAL_MAX;
 pub(crate) use page::{ENTRIES_MAX, EntryRef, Page, PageEntry};
 pub(crate) use record::{KEY_BYTES_MAX, Record, fingerprint};
 pub(crate) use stored_page::{Bounds, StoredPage};
-pub(crate) use writer::{Pass, Writer};
+pub(crate) use writer::Writer;

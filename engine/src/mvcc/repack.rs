@@ -7,7 +7,8 @@ use rt::sync::Arc;
 
 use super::history::{History, Old, until};
 use super::leaf::{Fence, KeyVersions, Leaf};
-use super::page::{EntryRef, Item, PageBuilder};
+use super::page::EntryRef;
+use super::page_builder::{Item, PageBuilder};
 use super::record::Record;
 use crate::types::Version;
 

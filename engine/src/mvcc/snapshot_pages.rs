@@ -5,7 +5,8 @@ use rt::lockfree::pin;
 use super::directory::Sought;
 use super::index::Index;
 use super::leaf::Leaf;
-use super::page::{ENTRIES_MAX, Item, Page, PageBuilder};
+use super::page::{ENTRIES_MAX, Page};
+use super::page_builder::{Item, PageBuilder};
 use crate::types::Version;
 
 /// Bytes of a page with its values from which on it is taken apart: pages are read and written as wholes.

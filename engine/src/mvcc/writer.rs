@@ -25,47 +25,35 @@ pub(super) fn journal_bytes_max() -> usize {
 #[derive(Debug)]
 pub(crate) struct Writer {
     numbers: Numbers,
-    retired: Retired,
+    pub(super) retired: Retired,
     /// By number of leaf.
     leaves: Vec<LeafState>,
     /// Leaves with something to collect in page or history, once no snapshot is below the version.
-    queue: VecDeque<(Version, u32)>,
+    pub(super) queue: VecDeque<(Version, u32)>,
     /// Leaves whose journal has something to collect, or anything at all.
-    journals: VecDeque<u32>,
+    pub(super) journals: VecDeque<u32>,
     /// Old versions and tombstones in all leaves.
     surplus: usize,
     /// Records pushed since the last leaf was collected.
-    credit: usize,
+    pub(super) credit: usize,
     /// Leaves that the group under way has written, or that took keys from those. Some may come twice.
     touched: SmallVec<[u32; 8]>,
     /// The oldest snapshot, if the group under way had to know.
     oldest: Option<Version>,
     /// Number of the last pass over all leaves.
-    pass: u32,
-}
-
-/// A pass over the leaves that have something to collect, one at a time: the writer does other things in
-/// between.
-#[derive(Debug)]
-pub(crate) struct Pass {
-    /// How many leaves with a journal are left to visit.
-    journals: usize,
-    /// How many leaves with something to collect in page or history are left to visit.
-    queued: usize,
-    /// Leaves that were written since the pass before keep their journal: they will fill it soon.
-    idle_only: bool,
+    pub(super) pass: u32,
 }
 
 /// What the writer knows of a leaf.
 #[derive(Clone, Copy, Debug, Default)]
-struct LeafState {
-    surplus: u32,
+pub(super) struct LeafState {
+    pub(super) surplus: u32,
     /// Of the records in the journal.
     journal_bytes: usize,
     /// The last pass before the last record was pushed.
-    pushed_after: u32,
-    is_queued: bool,
-    is_in_journals: bool,
+    pub(super) pushed_after: u32,
+    pub(super) is_queued: bool,
+    pub(super) is_in_journals: bool,
 }
 
 impl Writer {
@@ -169,7 +157,7 @@ impl Writer {
         }
     }
 
-    fn state(&mut self, number: u32) -> &mut LeafState {
+    pub(super) fn state(&mut self, number: u32) -> &mut LeafState {
         let needed = number as usize + 1;
         if self.leaves.len() < needed {
             self.leaves.resize(needed, LeafState::default());
@@ -226,7 +214,7 @@ impl Writer {
     }
 
     /// Packs a leaf anew. Returns how many versions went for good.
-    fn repack(&mut self, index: &Index, number: u32, leaf: &Leaf, plan: &Plan) -> usize {
+    pub(super) fn repack(&mut self, index: &Index, number: u32, leaf: &Leaf, plan: &Plan) -> usize {
         let gathered = gather(leaf, plan);
         index.keys.fetch_sub((gathered.keys_before - gathered.items.len()) as u64, Ordering::Relaxed);
         let dropped = gathered.dropped;
@@ -363,127 +351,10 @@ impl Writer {
         }
     }
 
-    /// Collects a little, after a group: a leaf for every journal's worth of records. Returns how many
-    /// versions went.
-    pub(crate) fn collect_some(&mut self, index: &Index, oldest: Version, next: Version) -> usize {
-        let mut dropped = 0;
-        while self.credit >= index.sizes.journal {
-            match self.queue.front() {
-                Some((due, _)) if *due <= oldest => {}
-                _ => break,
-            }
-            self.credit -= index.sizes.journal;
-            let Some((_, number)) = self.queue.pop_front() else { break };
-            dropped += self.collect(index, number, &Plan::collecting(oldest, next));
-        }
-        self.credit = self.credit.min(index.sizes.journal * 4);
-        self.retired.free_some();
-        dropped
-    }
-
-    /// Begins a pass over all leaves that have something to collect now; with `idle_only`, without the
-    /// journals of leaves that were written since the pass before.
-    pub(crate) fn begin_pass(&mut self, idle_only: bool) -> Pass {
-        self.pass = self.pass.wrapping_add(1);
-        Pass { journals: self.journals.len(), queued: self.queue.len(), idle_only }
-    }
-
-    /// Collects all that no snapshot sees from the next leaf of a pass. Returns how many versions went;
-    /// `None` if there is no leaf left.
-    pub(crate) fn collect_next(
-        &mut self,
-        index: &Index,
-        pass: &mut Pass,
-        oldest: Version,
-        next: Version,
-        unobserved: impl Fn() -> bool,
-    ) -> Option<usize> {
-        while let Some(number) = self.next_of(index, pass, oldest, &unobserved) {
-            if self.state(number).surplus > 0 {
-                let dropped = self.collect_thoroughly(index, number, oldest, next, &unobserved);
-                // Here too, or a pass over all leaves would have two states of all of them in memory.
-                self.retired.free_some();
-                return Some(dropped);
-            }
-        }
-        None
-    }
-
-    /// Returns the next leaf of a pass, taken out of its queue. Commits add to the back of the queues
-    /// meanwhile, and take from the front: so the pass ends, and what it misses is left to the next.
-    fn next_of(
-        &mut self,
-        index: &Index,
-        pass: &mut Pass,
-        oldest: Version,
-        unobserved: &impl Fn() -> bool,
-    ) -> Option<u32> {
-        while pass.journals > 0 {
-            pass.journals -= 1;
-            let Some(number) = self.journals.pop_front() else { break };
-            let recent = [self.pass.wrapping_sub(1), self.pass];
-            let state = self.state(number);
-            if pass.idle_only && (recent.contains(&state.pushed_after) || !is_worth_packing(index, number)) {
-                self.journals.push_back(number);
-                continue;
-            }
-            state.is_in_journals = false;
-            return Some(number);
-        }
-        pass.queued = pass.queued.checked_sub(1)?;
-        let (due, number) = self.queue.pop_front()?;
-        if due > oldest && !unobserved() {
-            self.queue.push_front((due, number));
-            pass.queued = 0;
-            return None;
-        }
-        self.state(number).is_queued = false;
-        Some(number)
-    }
-
-    fn collect_thoroughly(
-        &mut self,
-        index: &Index,
-        number: u32,
-        oldest: Version,
-        next: Version,
-        unobserved: &impl Fn() -> bool,
-    ) -> usize {
-        // Readers that found a tombstone wait, so that none sees it disappear: see `Index::read_with`.
-        let _no_tombstone_is_read = index.tombstones.write();
-        let plan = Plan { unobserved: unobserved(), thorough: true, ..Plan::collecting(oldest, next) };
-        if plan.unobserved {
-            rt::probe::at("collect.idle→drop");
-        }
-        self.collect(index, number, &plan)
-    }
-
-    fn collect(&mut self, index: &Index, number: u32, plan: &Plan) -> usize {
-        self.state(number).is_queued = false;
-        let pin = pin();
-        let Some(leaf) = index.directory.leaf(number, &pin) else { return 0 };
-        if self.state(number).surplus == 0 && leaf.journal.len() == 0 {
-            return 0;
-        }
-        self.repack(index, number, &leaf, plan)
-    }
-
     /// Returns how many old versions and tombstones wait to be collected.
     pub(crate) fn surplus(&self) -> usize {
         self.surplus
     }
-}
-
-/// Returns whether packing an idle leaf gives back more than a little, or ends a tombstone. A thread's memory
-/// does not always come from where others give theirs back: packing all leaves of a large database for a
-/// tenth of its bytes may well let it grow.
-fn is_worth_packing(index: &Index, number: u32) -> bool {
-    let pin = pin();
-    index.directory.leaf(number, &pin).is_some_and(|leaf| {
-        let mut records = (0..leaf.journal.len()).filter_map(|number| leaf.journal.get(number));
-        let has_tombstone = records.any(|record| record.value().is_none());
-        has_tombstone || leaf.history.is_some() || leaf.journal_bytes() * 4 >= leaf.page.bytes()
-    })
 }
 
 /// A leaf by its number, and what it is going to hold.
@@ -498,8 +369,8 @@ fn count_gone(index: &Index, gathered: &Gathered<'_>) -> usize {
 
 impl Leaf {
     /// Returns the bytes of the records of the journal.
-    fn journal_bytes(&self) -> usize {
-        (0..self.journal.len()).filter_map(|number| self.journal.get(number)).map(Record::bytes).sum()
+    pub(super) fn journal_bytes(&self) -> usize {
+        self.journal.records().map(Record::bytes).sum()
     }
 
     /// [`surplus`](Leaf::surplus), and what the journal makes superfluous.

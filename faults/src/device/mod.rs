@@ -50,7 +50,7 @@ pub(crate) struct Device {
 pub(crate) struct Shared {
     #[expect(
         clippy::disallowed_types,
-        reason = "part of the simulated world, not of the simulated program: it must not be a scheduling point, \
+        reason = "part of the simulated world, not of the program in it: it must not be a scheduling point, \
                   and is never held across one"
     )]
     device: std::sync::Mutex<Device>,

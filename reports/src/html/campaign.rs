@@ -102,7 +102,7 @@ fn tables(campaign: &Campaign) -> Vec<Table> {
     });
     tables.push(Table {
         title: "Calls",
-        says: "Public functions of the store, how often clients called each, and how calls ended that did not succeed.",
+        says: "Public functions of the store, how often clients called each, and how calls failed.",
         name: "Function",
         columns: vec!["Calls", "Failed"],
         bar: "",

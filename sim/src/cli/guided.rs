@@ -89,7 +89,9 @@ pub(super) fn sweep(guide: &Guide<'_>, terminal: &Terminal) -> Done {
     if guide.json {
         let failures: Vec<_> = found
             .iter()
-            .map(|(identity, path)| json!({ "invariant": identity.invariant, "class": identity.class, "trace_file": path }))
+            .map(|(identity, path)| {
+                json!({ "invariant": identity.invariant, "class": identity.class, "trace_file": path })
+            })
             .collect();
         terminal.document(&json!({
             "format": JSON_FORMAT,

@@ -27,6 +27,9 @@ use crate::trace::Trace;
 use crate::zoo::power::{Power, Row};
 use crate::zoo::{MutantReport, Search, median_size, search_for};
 
+/// Three times what the rarest bug has taken, in the median.
+const BUDGET: u64 = 60_000;
+
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
     /// Only these mutants, and what else may be drawn
@@ -36,7 +39,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     trials: u64,
     /// Seeds per search; it ends with the first that fails, and the rarest bugs have taken 17,000
-    #[arg(long, value_name = "N", default_value_t = 60_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = BUDGET, value_parser = clap::value_parser!(u64).range(1..))]
     budget: u64,
     /// Time limit per search, and per shrinking, as in 30s or 5m
     #[arg(long = "for", value_name = "TIME", value_parser = super::duration::duration)]

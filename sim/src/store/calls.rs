@@ -8,7 +8,7 @@
 
 #![expect(
     clippy::disallowed_types,
-    reason = "bookkeeping outside of the simulated world: held for a count only, so no interleaving depends on it"
+    reason = "bookkeeping outside of the simulated world: held for a count, so no interleaving depends on it"
 )]
 
 use std::collections::BTreeMap;

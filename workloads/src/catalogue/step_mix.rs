@@ -55,7 +55,7 @@ impl Workload for StepMix {
 
     fn about(&self) -> About {
         About {
-            stresses: "every act beside every other on one key, values that come back, callers that misbehave",
+            stresses: "every act beside every other on one key, values that return, callers that misbehave",
             invariant: "limits hold exactly; all else is for the oracle",
         }
     }
