@@ -1,18 +1,24 @@
 //! A database in the run: opened for a piece of work, and measured on it, one figure at a time.
 
+mod memory;
+
 use std::path::Path;
 
 use rt::sync::Arc;
 use tempfile::TempDir;
 
+pub(crate) use self::memory::Stage;
 use crate::data::{self, Key};
 use crate::engine::{Engine, Setting};
 use crate::outcome::Result;
 use crate::pace::{Pace, Rate, threads};
-use crate::work::{Figure, Measure};
+use crate::work::{Figure, Filling, Measure};
 
 /// How many keys are written in one transaction when a database is filled.
 const LOAD_STEP: usize = 1_000;
+
+/// The same where they come in random order: few, as they would from an application.
+const SCATTERED_STEP: usize = 10;
 
 /// How many random picks there are; they are used over and over.
 const PICKS: usize = 1 << 18;
@@ -22,9 +28,10 @@ const PICKS: usize = 1 << 18;
 pub(crate) struct Contestant {
     pub(crate) name: &'static str,
     pub(crate) promise: fn(Setting) -> Option<&'static str>,
-    open: fn(Field, Setting) -> Result<Box<dyn Opened>>,
+    open: fn(Field, Setting, Filling) -> Result<Box<dyn Opened>>,
     pub(crate) fill: fn(&Path, Setting, u64) -> Result<()>,
     pub(crate) reopen: fn(&Path, Setting, u64) -> Result<Rate>,
+    pub(crate) resident: fn(&Path, u64, Stage) -> Result<Vec<u64>>,
     pub(crate) pipelined: fn(&Path, usize, &Pace) -> Result<Option<Rate>>,
 }
 
@@ -61,16 +68,17 @@ impl Contestant {
         Self {
             name: E::NAME,
             promise: E::promise,
-            open: |field, setting| Ok(Box::new(InField::<E>::open(field, setting)?)),
+            open: |field, setting, filling| Ok(Box::new(InField::<E>::open(field, setting, filling)?)),
             fill: fill::<E>,
             reopen: reopen::<E>,
+            resident: memory::resident::<E>,
             pipelined: E::pipelined,
         }
     }
 
     /// Opens the database in a directory of its own and fills it.
-    pub(crate) fn open(&self, field: &Field, setting: Setting) -> Result<Box<dyn Opened>> {
-        (self.open)(field.clone(), setting).map_err(|error| format!("{}: {error}", self.name).into())
+    pub(crate) fn open(&self, field: &Field, setting: Setting, filling: Filling) -> Result<Box<dyn Opened>> {
+        (self.open)(field.clone(), setting, filling).map_err(|error| format!("{}: {error}", self.name).into())
     }
 }
 
@@ -83,6 +91,22 @@ fn fill<E: Engine>(dir: &Path, setting: Setting, keys: u64) -> Result<()> {
     }
     drop(session);
     engine.close()
+}
+
+/// Writes the values of keys, some in each transaction.
+fn write<E: Engine>(
+    session: &mut E::Session<'_>,
+    numbers: impl IntoIterator<Item = u64>,
+    step: usize,
+) -> Result<()> {
+    let pairs: Vec<_> = numbers.into_iter().map(|number| (data::key(number), data::value(number))).collect();
+    pairs.chunks(step).try_for_each(|some| E::write(session, some))
+}
+
+/// Writes keys that are picked at random, twice as many as there are, with the values that they have.
+fn update<E: Engine>(session: &mut E::Session<'_>, keys: u64) -> Result<()> {
+    let picks = data::picks(keys, usize::try_from(keys)? * 2, 2);
+    write::<E>(session, picks.into_iter().map(|(number, _)| number), SCATTERED_STEP)
 }
 
 /// Opens the database and reads one key: one operation. Then checks that all keys are there.
@@ -135,13 +159,17 @@ struct Shared<E> {
 }
 
 impl<E: Engine> InField<E> {
-    fn open(field: Field, setting: Setting) -> Result<Self> {
+    fn open(field: Field, setting: Setting, filling: Filling) -> Result<Self> {
         let directory = field.directory()?;
         let engine = E::open(directory.path(), setting)?;
         let mut session = engine.session()?;
-        let pairs: Vec<_> = (0..field.keys).map(|number| (data::key(number), data::value(number))).collect();
-        for some in pairs.chunks(LOAD_STEP) {
-            E::write(&mut session, some)?;
+        match filling {
+            Filling::InOrder => write::<E>(&mut session, 0..field.keys, LOAD_STEP)?,
+            Filling::Shuffled => write::<E>(&mut session, data::shuffled(field.keys), SCATTERED_STEP)?,
+            Filling::Updated => {
+                write::<E>(&mut session, data::shuffled(field.keys), SCATTERED_STEP)?;
+                update::<E>(&mut session, field.keys)?;
+            }
         }
         drop(session);
         let pace = Pace { time: std::time::Duration::ZERO, step: 1 };
@@ -193,7 +221,16 @@ impl<E: Engine> Opened for InField<E> {
                 Figure::per_second(&rate).with_contention(&rate).wrong(wrong)
             }
             Measure::Read { threads } => Figure::per_second(&self.run(threads, step(256), read)?),
-            Measure::ReadTen { threads } => Figure::per_second(&self.run(threads, step(25), read_ten)?),
+            Measure::ReadBesideWriter => {
+                let rate = self.run(2, step(256), read_or_write)?;
+                Figure::per_second(&rate)
+            }
+            Measure::ReadTen { threads } => {
+                Figure::per_second(&self.run(threads, step(25), read_batch::<E, 10>)?)
+            }
+            Measure::ReadHundred { threads } => {
+                Figure::per_second(&self.run(threads, step(3), read_batch::<E, 100>)?)
+            }
             Measure::Begin => {
                 let mut session = self.shared.engine.session()?;
                 if !E::begin_read(&mut session)? {
@@ -264,12 +301,28 @@ fn read<E: Engine>(shared: &Shared<E>, thread: usize) -> Result<Rate> {
     Ok(rate)
 }
 
-fn read_ten<E: Engine>(shared: &Shared<E>, thread: usize) -> Result<Rate> {
+/// The first client reads; the other writes keys with the values that they have, and counts nothing.
+fn read_or_write<E: Engine>(shared: &Shared<E>, thread: usize) -> Result<Rate> {
+    if thread == 0 {
+        return read(shared, thread);
+    }
+    let mut session = shared.engine.session()?;
+    let mut picks = picks(shared, thread);
+    let writing = Pace { step: 16, ..shared.pace };
+    writing.run(|| {
+        let (number, key) = picks.next().ok_or("picks never end")?;
+        E::write(&mut session, &[(*key, data::value(*number))])?;
+        Ok(0)
+    })?;
+    Ok(Rate::default())
+}
+
+fn read_batch<E: Engine, const COUNT: usize>(shared: &Shared<E>, thread: usize) -> Result<Rate> {
     let mut session = shared.engine.session()?;
     let mut picks = picks(shared, thread);
     let (mut expected, mut seen) = (0_u64, 0_u64);
     let mut rate = shared.pace.run(|| {
-        let mut keys = [data::key(0); 10];
+        let mut keys = [data::key(0); COUNT];
         for place in &mut keys {
             let (number, key) = picks.next().ok_or("picks never end")?;
             *place = *key;
@@ -279,7 +332,7 @@ fn read_ten<E: Engine>(shared: &Shared<E>, thread: usize) -> Result<Rate> {
         Ok(0)
     })?;
     same(expected, seen)?;
-    rate.operations *= 10;
+    rate.operations *= COUNT as u64;
     Ok(rate)
 }
 

@@ -11,6 +11,7 @@ mod engine;
 mod engines;
 mod limits;
 mod load;
+mod memory;
 mod outcome;
 mod pace;
 mod plot;
@@ -42,6 +43,9 @@ struct Arguments {
 enum What {
     /// Measures Stormproof alone under contention: a hot spot with 1 to 32 threads, and a mix of agents.
     Contention(contention::Options),
+    /// What W8 runs for each database: fills or opens one, and prints by how much the process has grown.
+    #[command(hide = true)]
+    Look(memory::Look),
 }
 
 /// The comparison.
@@ -59,7 +63,7 @@ struct SideBySide {
     /// Keys in the database.
     #[arg(long, default_value_t = 100_000)]
     keys: u64,
-    /// Commits before the database is opened in W6.
+    /// Commits before the database is opened in W6; keys in W8.
     #[arg(long, default_value_t = 1_000_000)]
     commits: u64,
     /// Milliseconds for each figure.
@@ -107,8 +111,10 @@ fn main() -> ExitCode {
 
 /// Returns whether everything added up.
 fn run(arguments: Arguments) -> Result<bool> {
-    if let Some(What::Contention(options)) = arguments.what {
-        return contention::run(&options);
+    match arguments.what {
+        Some(What::Contention(options)) => return contention::run(&options),
+        Some(What::Look(look)) => return memory::look(&look),
+        None => {}
     }
     let options = arguments.side_by_side.settle();
     let report = side_by_side::run(&options)?;

@@ -6,6 +6,7 @@ use crate::SideBySide;
 use crate::contestant::{Contestant, Field, Opened};
 use crate::engines::{self, stormproof::InMemory, stormproof::Stormproof};
 use crate::limits;
+use crate::memory;
 use crate::outcome::Result;
 use crate::pace::Pace;
 use crate::recovery;
@@ -16,7 +17,7 @@ use crate::work::{Figure, Work};
 const IN_FLIGHT: [usize; 3] = [32, 256, 4_096];
 
 /// All that were compiled in, ours first.
-fn contestants(options: &SideBySide) -> Vec<(Contestant, Kind)> {
+pub(crate) fn contestants(engines: &[String]) -> Vec<(Contestant, Kind)> {
     let all = vec![
         (Contestant::of::<Stormproof>(), Kind::Ours),
         (Contestant::of::<InMemory>(), Kind::Beside),
@@ -41,9 +42,7 @@ fn contestants(options: &SideBySide) -> Vec<(Contestant, Kind)> {
         #[cfg(feature = "surrealkv")]
         (Contestant::of::<engines::surrealkv::Surreal>(), Kind::Peer),
     ];
-    let wanted = |name: &str| {
-        options.engines.is_empty() || options.engines.iter().any(|part| name.contains(part.as_str()))
-    };
+    let wanted = |name: &str| engines.is_empty() || engines.iter().any(|part| name.contains(part.as_str()));
     all.into_iter().filter(|(contestant, _)| wanted(contestant.name)).collect()
 }
 
@@ -55,11 +54,12 @@ pub(crate) fn run(options: &SideBySide) -> Result<Report> {
         cores: std::thread::available_parallelism().map_or(0, usize::from),
         tables: Vec::new(),
     };
-    let contestants = contestants(options);
+    let contestants = contestants(&options.engines);
     let field = Field::new(options.keys, &options.dir);
     for work in &options.only {
         report.tables.push(match work {
             Work::W6 | Work::W6Checkpoints => recovery::run(*work, options, &contestants, &field)?,
+            Work::W8 => memory::run(*work, options, &contestants, &field)?,
             _ => table(*work, options, &contestants, &field)?,
         });
     }
@@ -79,7 +79,7 @@ fn table(
     for (contestant, kind) in contestants {
         if let Some(promise) = (contestant.promise)(setting) {
             eprintln!("{work:?}: filling {}", contestant.name);
-            opened.push((rows.len(), contestant.open(field, setting)?));
+            opened.push((rows.len(), contestant.open(field, setting, work.filling())?));
             let cells = vec![Vec::new(); columns.len()];
             rows.push(Row { name: contestant.name.into(), promise: promise.into(), kind: *kind, cells });
         }

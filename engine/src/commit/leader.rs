@@ -192,10 +192,11 @@ impl Leader {
     /// Begins to collect all that no snapshot sees; with `idle_only`, not where commits will do it soon.
     pub(crate) fn begin_collection(&mut self, store: &Store, idle_only: bool) -> Collection {
         self.oldest = store.snapshots.advance();
-        Collection { pass: self.writer.begin_pass(idle_only), last: self.last }
+        Collection { pass: self.writer.begin_pass(&store.index, idle_only), last: self.last }
     }
 
-    /// Collects all that no snapshot sees from one more leaf. Returns whether there was one.
+    /// Collects all that no snapshot sees from one more leaf, or passes over some that have little of it.
+    /// Returns whether there are more.
     pub(crate) fn collect_leaf(&mut self, store: &Store, collection: &mut Collection) -> bool {
         if self.last > collection.last {
             rt::reached!("commit between two leaves of a collection");

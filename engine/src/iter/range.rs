@@ -1,6 +1,7 @@
 //! The entries of a range, one by one, from either end.
 
 use std::cmp::Ordering;
+use std::ops::ControlFlow;
 use std::iter::FusedIterator;
 
 use env::UnixMillis;
@@ -167,6 +168,41 @@ impl<'a> Range<'a> {
             return self.cursor.take_plain().map(EntryRef::of_page);
         }
         self.next_ref_beyond_page()
+    }
+
+    /// Calls `visit` with the entries in order, where they are stored, until it breaks. The fastest way through
+    /// many: between two entries of a page there is no more to do than the addition of a length.
+    ///
+    /// ```
+    /// # let db = stormproof::Database::open_in_memory()?;
+    /// # let run = db.begin_run()?;
+    /// use std::ops::ControlFlow;
+    ///
+    /// db.put(run, "a", 20_i64)?;
+    /// db.put(run, "b", 22_i64)?;
+    /// let mut sum = 0;
+    /// db.range(..).for_each_ref(|entry| {
+    ///     sum += entry.get::<i64>().unwrap_or(0);
+    ///     ControlFlow::Continue(())
+    /// });
+    /// assert_eq!(sum, 42);
+    /// # Ok::<(), stormproof::Error>(())
+    /// ```
+    pub fn for_each_ref(&mut self, mut visit: impl FnMut(EntryRef<'_>) -> ControlFlow<()>) {
+        while let Some(entry) = self.next_ref_beyond_page() {
+            if visit(entry).is_break() {
+                return;
+            }
+            let Self { plain, left, cursor, .. } = self;
+            let flow = cursor.take_run(*plain, |entry| {
+                // Counted one by one: `visit` may break, or panic.
+                (*plain, *left) = (*plain - 1, *left - 1);
+                visit(EntryRef::of_page(entry))
+            });
+            if flow.is_break() {
+                return;
+            }
+        }
     }
 
     /// Apart, so that what most entries need is small enough to be inlined.

@@ -59,15 +59,22 @@ pub(super) struct Journaled {
     pub(super) bytes: usize,
     /// Versions that it makes superfluous, and its tombstones.
     pub(super) surplus: usize,
+    pub(super) tombstones: usize,
+    /// Of the page below it.
+    pub(super) page_bytes: usize,
 }
 
 impl Journaled {
     fn of(leaf: &Leaf) -> Self {
-        leaf.journal.records().fold(Self::default(), |sum, record| Self {
-            bytes: sum.bytes + record.bytes(),
-            surplus: sum.surplus
-                + usize::from(record.place().is_in_page())
-                + usize::from(record.value().is_none()),
+        let begin = Self { page_bytes: leaf.page.bytes(), ..Self::default() };
+        leaf.journal.records().fold(begin, |sum, record| {
+            let is_tombstone = usize::from(record.value().is_none());
+            Self {
+                bytes: sum.bytes + record.bytes(),
+                surplus: sum.surplus + usize::from(record.place().is_in_page()) + is_tombstone,
+                tombstones: sum.tombstones + is_tombstone,
+                ..sum
+            }
         })
     }
 }
@@ -393,7 +400,7 @@ mod tests {
                 let seen = index.read_with(key, Version::MAX, |entry, _| entry.map(|entry| entry.version()));
                 prop_assert_eq!(seen, Some(Version::new(*version)));
             }
-            let mut pass = writer.begin_pass(false);
+            let mut pass = writer.begin_pass(&index, false);
             let (oldest, next) = (Version::new(1_000), Version::new(1_001));
             while writer.collect_next(&index, &mut pass, oldest, next, || true).is_some() {}
             prop_assert_eq!(&live(&index), &expected);

@@ -4,13 +4,18 @@ use rt::lockfree::pin;
 
 use super::index::Index;
 use super::repack::Plan;
-use super::writer::Writer;
+use super::writer::{LeafState, Writer};
 use crate::types::Version;
+
+/// Most leaves that a pass goes by, as they have too little to collect, before commits get their turn.
+const PASSED_BY_MAX: usize = 1 << 9;
 
 /// A pass over the leaves that have something to collect, one at a time: the writer does other things in
 /// between.
 #[derive(Debug)]
 pub(crate) struct Pass {
+    /// Leaves that scans ask to pack.
+    scanned: Vec<u32>,
     /// How many leaves with a journal are left to visit.
     journals: usize,
     /// How many leaves with something to collect in page or history are left to visit.
@@ -40,13 +45,14 @@ impl Writer {
 
     /// Begins a pass over all leaves that have something to collect now; with `idle_only`, without the
     /// journals of leaves that were written since the pass before.
-    pub(crate) fn begin_pass(&mut self, idle_only: bool) -> Pass {
+    pub(crate) fn begin_pass(&mut self, index: &Index, idle_only: bool) -> Pass {
         self.pass = self.pass.wrapping_add(1);
-        Pass { journals: self.journals.len(), queued: self.queue.len(), idle_only }
+        let (journals, queued) = (self.journals.len(), self.queue.len());
+        Pass { scanned: index.scanned.take(), journals, queued, idle_only }
     }
 
-    /// Collects all that no snapshot sees from the next leaf of a pass. Returns how many versions went;
-    /// `None` if there is no leaf left.
+    /// Collects all that no snapshot sees from the next leaf of a pass, or goes by some leaves. Returns how
+    /// many versions went; `None` if there is no leaf left.
     pub(crate) fn collect_next(
         &mut self,
         index: &Index,
@@ -55,38 +61,65 @@ impl Writer {
         next: Version,
         unobserved: impl Fn() -> bool,
     ) -> Option<usize> {
-        while let Some(number) = self.next_of(index, pass, oldest, &unobserved) {
-            if self.state(number).surplus > 0 {
-                let dropped = self.collect_thoroughly(index, number, oldest, next, &unobserved);
-                // Here too, or a pass over all leaves would have two states of all of them in memory.
-                self.retired.free_some();
-                return Some(dropped);
-            }
+        if let Some(number) = pass.scanned.pop() {
+            return Some(self.pack_scanned(index, number, oldest, next, &unobserved));
         }
-        None
+        for _ in 0..PASSED_BY_MAX {
+            let number = match self.next_of(pass, oldest, &unobserved)? {
+                Visit::Leaf(number) if self.state(number).surplus > 0 => number,
+                _ => continue,
+            };
+            let dropped = self.collect_thoroughly(index, number, oldest, next, &unobserved);
+            // Here too, or a pass over all leaves would have two states of all of them in memory.
+            self.retired.free_some();
+            return Some(dropped);
+        }
+        rt::reached!("collection lets commits in before it has found a leaf");
+        Some(0)
     }
 
-    /// Returns the next leaf of a pass, taken out of its queue. Commits add to the back of the queues
-    /// meanwhile, and take from the front: so the pass ends, and what it misses is left to the next.
-    fn next_of(
+    /// Packs a leaf that is scanned, unless it was written lately: then it may fill its journal by itself.
+    fn pack_scanned(
         &mut self,
         index: &Index,
-        pass: &mut Pass,
+        number: u32,
         oldest: Version,
+        next: Version,
         unobserved: &impl Fn() -> bool,
-    ) -> Option<u32> {
-        while pass.journals > 0 {
+    ) -> usize {
+        if self.was_written_lately(number) {
+            index.scanned.put_off(number);
+            return 0;
+        }
+        rt::reached!("leaf packed because it is scanned");
+        let dropped = self.collect_thoroughly(index, number, oldest, next, unobserved);
+        self.retired.free_some();
+        dropped
+    }
+
+    /// Visits the next leaf of a pass, and takes it out of its queue if it is collected now. Commits add to
+    /// the back of the queues meanwhile, and take from the front: so the pass ends, and what it misses is
+    /// left to the next.
+    fn next_of(&mut self, pass: &mut Pass, oldest: Version, unobserved: &impl Fn() -> bool) -> Option<Visit> {
+        if pass.journals > 0
+            && let Some(number) = self.journals.pop_front()
+        {
             pass.journals -= 1;
-            let Some(number) = self.journals.pop_front() else { break };
-            let recent = [self.pass.wrapping_sub(1), self.pass];
+            let is_recent = self.was_written_lately(number);
             let state = self.state(number);
-            if pass.idle_only && (recent.contains(&state.pushed_after) || !is_worth_packing(index, number)) {
+            if state.journal_bytes == 0 {
+                // It was packed since; the other queue has what it holds.
+                state.is_in_journals = false;
+                return Some(Visit::PassedBy);
+            }
+            if pass.idle_only && (is_recent || !state.is_worth_packing()) {
                 self.journals.push_back(number);
-                continue;
+                return Some(Visit::PassedBy);
             }
             state.is_in_journals = false;
-            return Some(number);
+            return Some(Visit::Leaf(number));
         }
+        pass.journals = 0;
         pass.queued = pass.queued.checked_sub(1)?;
         let (due, number) = self.queue.pop_front()?;
         if due > oldest && !unobserved() {
@@ -95,7 +128,13 @@ impl Writer {
             return None;
         }
         self.state(number).is_queued = false;
-        Some(number)
+        Some(Visit::Leaf(number))
+    }
+
+    /// Returns whether a leaf was written since the pass before this one.
+    fn was_written_lately(&mut self, number: u32) -> bool {
+        let recent = [self.pass.wrapping_sub(1), self.pass];
+        recent.contains(&self.state(number).pushed_after)
     }
 
     fn collect_thoroughly(
@@ -126,13 +165,97 @@ impl Writer {
     }
 }
 
-/// Returns whether packing an idle leaf gives back more than a little, or ends a tombstone. A thread's memory
-/// does not always come from where others give theirs back: packing all leaves of a large database for a
-/// tenth of its bytes may well let it grow.
-fn is_worth_packing(index: &Index, number: u32) -> bool {
-    let pin = pin();
-    index.directory.leaf(number, &pin).is_some_and(|leaf| {
-        let has_tombstone = leaf.journal.records().any(|record| record.value().is_none());
-        has_tombstone || leaf.history.is_some() || leaf.journal_bytes() * 4 >= leaf.page.bytes()
-    })
+/// What a pass does with the leaf that it comes to.
+enum Visit {
+    Leaf(u32),
+    PassedBy,
+}
+
+impl LeafState {
+    /// Returns whether packing an idle leaf gives back more than a little, or ends a tombstone. A thread's
+    /// memory does not always come from where others give theirs back: packing all leaves of a large database
+    /// for a tenth of its bytes may well let it grow. Looks at no leaf: of many, each is a wait for memory.
+    const fn is_worth_packing(&self) -> bool {
+        self.has_new_tombstone || self.has_history || self.journal_bytes * 4 >= self.page_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cursor::Cursor;
+    use super::super::{Hint, Index, Record, Sizes, Writer};
+    use super::PASSED_BY_MAX;
+    use crate::range::KeyRange;
+    use crate::types::{RunNumber, TxnId, Version};
+
+    const LAST: Version = Version::new(1_000_000);
+
+    /// Writes some keys in random order, so that most leaves have a journal.
+    fn fill(keys: u64) -> (Index, Writer) {
+        let (index, mut writer) = Index::new(Sizes { page: 128, journal: 32 });
+        for number in 0..keys {
+            let (key, at) =
+                (number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes(), Version::new(number + 1));
+            let by = (TxnId::ZERO, RunNumber::ZERO);
+            let record = Record::new(&mut Vec::new(), &key, Some(&[7; 20]), at, by, None.into());
+            writer.install(&index, Hint::NONE, record, &mut || at);
+            writer.end_group();
+        }
+        (index, writer)
+    }
+
+    fn scan(index: &Index) -> usize {
+        let mut cursor = Cursor::new(&KeyRange::everything(), LAST, env::UnixMillis(0));
+        cursor.skip(index, usize::MAX)
+    }
+
+    fn journaled(index: &Index) -> usize {
+        let mut records = 0;
+        index.walk_leaves(&[], None, |leaf, _| {
+            records += leaf.journal.len();
+            std::ops::ControlFlow::Continue(())
+        });
+        records
+    }
+
+    fn pass(index: &Index, writer: &mut Writer) -> usize {
+        let mut pass = writer.begin_pass(index, true);
+        let mut turns = 0;
+        while writer.collect_next(index, &mut pass, LAST, LAST.next(), || true).is_some() {
+            turns += 1;
+        }
+        turns
+    }
+
+    #[test]
+    fn leaves_that_are_scanned_and_not_written_any_more_are_packed() {
+        let (index, mut writer) = fill(4_000);
+        (0..3).for_each(|_| _ = pass(&index, &mut writer));
+        let before = journaled(&index);
+        assert!(before > 0, "nothing would be shown");
+        (0..20).for_each(|_| assert_eq!(scan(&index), 4_000));
+        pass(&index, &mut writer);
+        assert_eq!((journaled(&index), scan(&index)), (0, 4_000));
+    }
+
+    #[test]
+    fn leaves_that_are_written_wait_for_their_packing() {
+        let (index, mut writer) = fill(4_000);
+        (0..20).for_each(|_| _ = scan(&index));
+        let before = journaled(&index);
+        pass(&index, &mut writer);
+        assert_eq!(journaled(&index), before, "they were written since the pass before");
+        (0..2).for_each(|_| _ = pass(&index, &mut writer));
+        assert_eq!(journaled(&index), 0, "they asked once, and were put off");
+    }
+
+    #[test]
+    fn a_pass_over_leaves_with_little_to_collect_lets_commits_in() {
+        let keys = PASSED_BY_MAX as u64 * 200;
+        let (index, mut writer) = fill(keys);
+        (0..3).for_each(|_| _ = pass(&index, &mut writer));
+        let waiting = writer.journals.len();
+        assert!(waiting > PASSED_BY_MAX, "{waiting} leaves have a journal");
+        assert!(pass(&index, &mut writer) >= waiting / PASSED_BY_MAX);
+    }
 }

@@ -7,6 +7,8 @@
 //! * INV-CURSOR-2: an entry that was found and not taken stays the next one of its end, and the other end
 //!   can find it, too.
 
+use std::ops::ControlFlow;
+
 use env::UnixMillis;
 use rt::lockfree::{Published, pin};
 
@@ -56,8 +58,8 @@ struct Side {
 struct HeldLeaf {
     leaf: Published<Leaf>,
     order: Order,
-    /// Whether the snapshot sees exactly the entries of the page.
-    is_plain: bool,
+    /// Whether the snapshot sees each entry of the page, unless the journal has its key.
+    is_page_seen: bool,
 }
 
 /// The entry that an end has come to.
@@ -67,6 +69,8 @@ enum Found {
     Nothing,
     /// By its number in the page of the leaf.
     Page(usize),
+    /// By its number in the journal of the leaf.
+    Journal(usize),
     Record(Record),
 }
 
@@ -110,9 +114,8 @@ impl Cursor {
                 }
             }
             let held = HeldLeaf::find(index, Sought::Key(self.lower.as_bytes()), self.view);
-            let keys = held.keys();
-            let position = keys.position(Some(self.lower.as_bytes()));
-            let stop = keys.position(self.upper.as_ref().map(Key::as_bytes));
+            let position = held.position(Some(self.lower.as_bytes()));
+            let stop = held.position(self.upper.as_ref().map(Key::as_bytes));
             self.front.enter(held, position, stop);
             if self.front.step_forward(self.view) {
                 return true;
@@ -143,8 +146,7 @@ impl Cursor {
             }
             let upper = self.upper.as_ref().map(Key::as_bytes);
             let held = HeldLeaf::find(index, Sought::Below(upper), self.view);
-            let keys = held.keys();
-            let (position, stop) = (keys.position(upper), keys.position(Some(self.lower.as_bytes())));
+            let (position, stop) = (held.position(upper), held.position(Some(self.lower.as_bytes())));
             self.back.enter(held, position, stop);
             if self.back.step_backward(self.view) {
                 return true;
@@ -196,17 +198,11 @@ impl Cursor {
     }
 
     /// How many entries the front can come to with [`take_plain`](Self::take_plain): those that follow the
-    /// one it took last in its leaf, if the snapshot sees the leaf's page as it is and the other end has not
-    /// moved.
+    /// one it took last in the page of its leaf, up to the next key of the journal, if the snapshot sees them
+    /// as they are and the other end has not moved.
     #[inline]
     pub(crate) fn plain_ahead(&self) -> usize {
-        let Side { leaf, position, stop, found, is_taken, .. } = &self.front;
-        let is_plain = leaf.as_ref().is_some_and(|held| held.is_plain);
-        if is_plain && *is_taken && matches!(found, Found::Page(_)) && !self.back.has_moved && !self.is_done {
-            stop.entry.saturating_sub(position.entry)
-        } else {
-            0
-        }
+        if self.front.is_taken && !self.back.has_moved && !self.is_done { self.front.plain_run() } else { 0 }
     }
 
     /// Comes to the next entry from the front and takes it, if there are any [ahead](Self::plain_ahead).
@@ -217,6 +213,25 @@ impl Cursor {
         *found = Found::Page(number);
         position.entry = number + 1;
         leaf.as_ref().map(|held| held.leaf.page.entry(number))
+    }
+
+    /// Takes this many entries of those that are [ahead](Self::plain_ahead), each before it is visited, until
+    /// `visit` breaks.
+    #[inline]
+    pub(crate) fn take_run(
+        &mut self,
+        count: usize,
+        mut visit: impl FnMut(PageEntry<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Side { leaf, position, found, .. } = &mut self.front;
+        if let Some(held) = leaf {
+            for entry in held.leaf.page.entries(position.entry..position.entry + count) {
+                *found = Found::Page(position.entry);
+                position.entry += 1;
+                visit(entry)?;
+            }
+        }
+        ControlFlow::Continue(())
     }
 
     /// Skips at most `most` entries from the front, without reading them; returns how many there were.
@@ -285,7 +300,7 @@ impl Side {
 
     fn set_stop(&mut self, bound: &[u8]) {
         if let Some(held) = &self.leaf {
-            self.stop = held.keys().position(Some(bound));
+            self.stop = held.position(Some(bound));
         }
     }
 
@@ -298,10 +313,41 @@ impl Side {
     #[inline]
     fn entry(&self) -> EntryRef<'_> {
         match (&self.found, &self.leaf) {
-            (Found::Page(number), Some(held)) => EntryRef::Page(held.leaf.page.entry(*number)),
-            (Found::Record(record), _) => EntryRef::Record(record),
-            _ => panic!("an entry is looked at after it was found"),
+            (Found::Page(number), Some(held)) => return EntryRef::Page(held.leaf.page.entry(*number)),
+            (Found::Journal(number), Some(held)) => {
+                if let Some(record) = held.leaf.journal.get(*number) {
+                    return EntryRef::Record(record);
+                }
+            }
+            (Found::Record(record), _) => return EntryRef::Record(record),
+            _ => {}
         }
+        panic!("an entry is looked at after it was found")
+    }
+
+    /// How many entries of the page come next, forward, of which the snapshot sees each as it is.
+    #[inline]
+    fn plain_run(&self) -> usize {
+        let Some(held) = &self.leaf else { return 0 };
+        if !held.is_page_seen {
+            return 0;
+        }
+        let end = if self.position.record < self.stop.record {
+            held.order[self.position.record].entry().min(self.stop.entry)
+        } else {
+            self.stop.entry
+        };
+        end.saturating_sub(self.position.entry)
+    }
+
+    /// Returns whether such an entry comes next backward.
+    #[inline]
+    fn is_plain_before(&self, held: &HeldLeaf) -> bool {
+        let before = self.position.entry;
+        held.is_page_seen
+            && before > self.stop.entry
+            && (self.position.record <= self.stop.record
+                || held.order[self.position.record - 1].ends_at() < before)
     }
 
     #[inline]
@@ -316,10 +362,7 @@ impl Side {
     #[inline]
     fn step_forward(&mut self, view: View) -> bool {
         let Some(held) = &self.leaf else { return false };
-        if held.is_plain {
-            if self.position.entry >= self.stop.entry {
-                return false;
-            }
+        if self.plain_run() > 0 {
             self.position.entry += 1;
             return self.has_come_to(Found::Page(self.position.entry - 1));
         }
@@ -339,10 +382,7 @@ impl Side {
     #[inline]
     fn step_backward(&mut self, view: View) -> bool {
         let Some(held) = &self.leaf else { return false };
-        if held.is_plain {
-            if self.position.entry <= self.stop.entry {
-                return false;
-            }
+        if self.is_plain_before(held) {
             self.position.entry -= 1;
             return self.has_come_to(Found::Page(self.position.entry));
         }
@@ -357,10 +397,7 @@ impl Side {
 
     /// Takes entries that need no more than the page, forward; returns how many.
     fn skip_plain(&mut self, most: usize) -> usize {
-        if !self.leaf.as_ref().is_some_and(|held| held.is_plain) {
-            return 0;
-        }
-        let count = self.stop.entry.saturating_sub(self.position.entry).min(most);
+        let count = self.plain_run().min(most);
         if count > 0 {
             self.position.entry += count;
             self.found = Found::Page(self.position.entry - 1);
@@ -374,15 +411,31 @@ impl HeldLeaf {
         loop {
             let pin = pin();
             // One that has been replaced since can no longer be held.
-            let Some(leaf) = index.directory.find(sought, &pin).leaf.keep() else { continue };
+            let found = index.directory.find(sought, &pin);
+            let Some(leaf) = found.leaf.keep() else { continue };
             let order = Order::of(&leaf);
+            if !order.is_empty() {
+                index.scanned.note(found.number, &leaf.scans);
+            }
             let page = &leaf.page;
-            let is_plain = order.is_empty()
-                && page.newest() <= view.at
+            let is_page_seen = page.newest() <= view.at
                 && page.tombstones() == 0
                 && !page.can_expire()
                 && !rt::mutant!(NullIsTombstone);
-            return Self { leaf, order, is_plain };
+            return Self { leaf, order, is_page_seen };
+        }
+    }
+
+    /// [`Keys::position`], which looks at no entry for bounds outside of the leaf: most leaves of a long scan
+    /// lie between its ends.
+    fn position(&self, bound: Option<&[u8]>) -> Position {
+        let fence = &self.leaf.fence;
+        match bound {
+            Some(bound) if compare(bound, &fence.lower).is_le() => Position::default(),
+            Some(bound) if fence.upper.as_ref().is_none_or(|upper| compare(bound, upper).is_lt()) => {
+                self.keys().position(Some(bound))
+            }
+            _ => self.keys().position(None),
         }
     }
 
@@ -395,6 +448,12 @@ impl View {
     /// Returns what the snapshot sees of a key, unless it is absent.
     #[inline]
     fn find(self, key: KeyVersions<'_, '_>) -> Option<Found> {
+        if let Some((number, record)) = key.newest_record()
+            && record.version() <= self.at
+        {
+            EntryRef::Record(record).live_encoded(self.now)?;
+            return Some(Found::Journal(number));
+        }
         let entry = key.visible(self.at)?;
         entry.live_encoded(self.now)?;
         Some(match entry {

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::directory::{Directory, FoundLeaf, Sought};
 use super::journal::JOURNAL_MAX;
 use super::page::{ENTRIES_MAX, EntryRef};
+use super::scanned::Scanned;
 use super::writer::Writer;
 use crate::key::Key;
 use crate::types::Version;
@@ -19,6 +20,7 @@ pub(crate) struct Index {
     /// Held while a tombstone is read, and while one is dropped that a snapshot of now would see.
     pub(super) tombstones: RwLock<()>,
     pub(super) keys: AtomicU64,
+    pub(super) scanned: Scanned,
     pub(super) sizes: Sizes,
 }
 
@@ -63,6 +65,7 @@ impl Index {
             directory,
             tombstones: RwLock::new("index.tombstones", ()),
             keys: AtomicU64::new("index.keys", 0),
+            scanned: Scanned::new(),
             sizes,
         };
         (index, Writer::new(numbers))

@@ -17,6 +17,8 @@ const BLOCKS: usize = 8;
 const BLOCK: usize = 4;
 /// Fingerprints in one word.
 const WORD: usize = 8;
+/// Places in one word.
+const PLACES: usize = 4;
 
 type Block = Box<[WriteOnce<Record>; BLOCK]>;
 
@@ -27,6 +29,8 @@ pub(crate) struct Journal {
     /// The newest version of the leaf, page included; published or not.
     newest: AtomicU64,
     fingerprints: [AtomicU64; JOURNAL_MAX / WORD],
+    /// Where the keys of the records belong in the page: for sorting them without a wait for each.
+    places: [AtomicU64; JOURNAL_MAX / PLACES],
     blocks: [WriteOnce<Block>; BLOCKS],
 }
 
@@ -37,6 +41,7 @@ impl Journal {
             len: AtomicU32::new("leaf.len", 0),
             newest: AtomicU64::new("leaf.newest", newest.get()),
             fingerprints: std::array::from_fn(|_| AtomicU64::new("leaf.fingerprints", 0)),
+            places: std::array::from_fn(|_| AtomicU64::new("leaf.places", 0)),
             blocks: std::array::from_fn(|_| WriteOnce::new()),
         }
     }
@@ -65,10 +70,10 @@ impl Journal {
     fn push_now(&self, record: Record) {
         let at = self.len.load(Ordering::Relaxed) as usize;
         let (fingerprint, version) = (record.fingerprint(), record.version().get());
+        let place = record.place().order();
         self.put(at, record);
-        let word = &self.fingerprints[at / WORD];
-        let bits = word.load(Ordering::Relaxed) | u64::from(fingerprint) << (at % WORD * 8);
-        word.store(bits, Ordering::Relaxed);
+        add_bits(&self.fingerprints[at / WORD], u64::from(fingerprint) << (at % WORD * 8));
+        add_bits(&self.places[at / PLACES], u64::from(place) << (at % PLACES * 16));
         if !rt::mutant!(LeafNewestNotRaised) {
             self.newest.store(version, Ordering::Release);
         }
@@ -90,6 +95,16 @@ impl Journal {
     #[inline]
     pub(crate) fn get(&self, number: usize) -> Option<&Record> {
         self.blocks[number / BLOCK].get()?[number % BLOCK].get()
+    }
+
+    /// Returns where the keys of the first `len` records belong in the page, in commit order, as numbers whose
+    /// order is that of places.
+    pub(super) fn places(&self, len: usize) -> impl Iterator<Item = u16> {
+        (0..len).map(|number| {
+            // Not a step of its own in simulations, as with fingerprints.
+            let word = settled(|| self.places[number / PLACES].load(Ordering::Relaxed));
+            (word >> (number % PLACES * 16)) as u16
+        })
     }
 
     /// Returns all records, in commit order.
@@ -133,4 +148,10 @@ impl Journal {
     fn fingerprints(&self, word: usize) -> u64 {
         settled(|| self.fingerprints[word].load(Ordering::Relaxed))
     }
+}
+
+/// Sets bits of a word that only the leader writes.
+#[inline]
+fn add_bits(word: &AtomicU64, bits: u64) {
+    word.store(word.load(Ordering::Relaxed) | bits, Ordering::Relaxed);
 }

@@ -11,6 +11,7 @@ use super::journal::Journal;
 use super::page::{EntryRef, Fingerprints, Page, compare};
 use super::record::{Place, Record, fingerprint};
 use super::retired::Garbage;
+use super::scanned::Scans;
 use crate::types::Version;
 
 /// The keys from `lower` up to, but not including, `upper` lie in a leaf.
@@ -38,6 +39,7 @@ pub(crate) struct Leaf {
     pub(super) fence: Arc<Fence>,
     pub(super) fingerprints: Fingerprints,
     pub(super) garbage: Garbage,
+    pub(super) scans: Scans,
 }
 
 /// What a lookup of one key found.
@@ -57,8 +59,8 @@ impl Leaf {
         fence: Arc<Fence>,
     ) -> Self {
         let history = history.filter(|history| !history.is_empty());
-        let garbage = Garbage::default();
-        Self { journal: Journal::new(page.newest()), page, history, fence, fingerprints, garbage }
+        let (garbage, scans) = (Garbage::default(), Scans::new());
+        Self { journal: Journal::new(page.newest()), page, history, fence, fingerprints, garbage, scans }
     }
 
     /// Returns the leaf of an index without keys.
@@ -215,12 +217,9 @@ pub(crate) struct KeyVersions<'k, 'a> {
 
 impl Order {
     pub(super) fn of(leaf: &Leaf) -> Self {
-        let mut order: SmallVec<[Ordered; 32]> = SmallVec::new();
-        for number in 0..leaf.journal.len() {
-            if let Some(record) = leaf.journal.get(number) {
-                order.push(Ordered::new(record.place(), number));
-            }
-        }
+        let places = leaf.journal.places(leaf.journal.len()).enumerate();
+        let mut order: SmallVec<[Ordered; 32]> =
+            places.map(|(number, place)| Ordered::new(place, number)).collect();
         if order.len() > 1 {
             order.sort_unstable();
             sort_new_keys(leaf, &mut order);
@@ -380,6 +379,12 @@ impl<'a> KeyVersions<'_, 'a> {
         self.in_page.is_some()
     }
 
+    /// Returns the newest version that the journal has, with its number there.
+    #[inline]
+    pub(super) fn newest_record(&self) -> Option<(usize, &'a Record)> {
+        self.records.first().map(|ordered| (ordered.number(), record_of(self.leaf, *ordered)))
+    }
+
     /// Returns how many versions the journal has.
     pub(super) const fn records(&self) -> usize {
         self.records.len()
@@ -400,12 +405,22 @@ impl<'a> KeyVersions<'_, 'a> {
 pub(super) struct Ordered(u32);
 
 impl Ordered {
-    fn new(place: Place, number: usize) -> Self {
-        Self(u32::from(place.order()) << 8 | (255 - number as u32))
+    fn new(place: u16, number: usize) -> Self {
+        Self(u32::from(place) << 8 | (255 - number as u32))
     }
 
     const fn place(self) -> u16 {
         (self.0 >> 8) as u16
+    }
+
+    /// Returns the number of the page's entry that it comes before, or stands for.
+    pub(super) const fn entry(self) -> usize {
+        self.place() as usize / 2
+    }
+
+    /// Returns how many entries of the page come before it or are its own.
+    pub(super) const fn ends_at(self) -> usize {
+        (self.place() as usize).div_ceil(2)
     }
 
     const fn number(self) -> usize {

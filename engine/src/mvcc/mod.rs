@@ -26,6 +26,7 @@
 mod index;
 mod read;
 mod scan;
+mod scanned;
 mod collection;
 mod cursor;
 mod snapshot_pages;

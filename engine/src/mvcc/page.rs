@@ -14,6 +14,7 @@
 //! Pages that come from files are checked for both (`stored_page`).
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use bytes::Bytes;
 use rt::sync::Arc;
@@ -108,6 +109,19 @@ impl Page {
             self.varied(number)
         };
         PageEntry { page: self, number, bytes }
+    }
+
+    /// Returns some entries in order.
+    #[inline]
+    pub(super) fn entries(&self, numbers: Range<usize>) -> impl Iterator<Item = PageEntry<'_>> {
+        let stride = self.stride as usize;
+        let start = HEADER + numbers.start * stride;
+        let mut even = &self.bytes[start..start + numbers.len() * stride];
+        numbers.map(move |number| {
+            let bytes;
+            (bytes, even) = if stride > 0 { even.split_at(stride) } else { (self.varied(number), even) };
+            PageEntry { page: self, number, bytes }
+        })
     }
 
     /// The bytes of an entry of a page whose entries vary in length.

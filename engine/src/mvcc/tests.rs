@@ -136,7 +136,7 @@ impl Model {
     fn collect_all(&mut self) {
         let (oldest, next, idle) =
             (self.oldest(), Version::new(self.published + 1), self.snapshots.is_empty());
-        let mut pass = self.writer.begin_pass(self.random.chance(3));
+        let mut pass = self.writer.begin_pass(&self.index, self.random.chance(3));
         while self.writer.collect_next(&self.index, &mut pass, oldest, next, || idle).is_some() {}
     }
 
@@ -271,7 +271,7 @@ impl Model {
     fn finish(mut self) {
         self.snapshots.clear();
         let (oldest, next) = (self.oldest(), Version::new(self.published + 1));
-        let mut pass = self.writer.begin_pass(false);
+        let mut pass = self.writer.begin_pass(&self.index, false);
         while self.writer.collect_next(&self.index, &mut pass, oldest, next, || true).is_some() {}
         let live = self.versions.keys().filter(|key| self.expected(key, u64::MAX).1.is_some()).count();
         assert_eq!((self.index.len(), self.writer.surplus()), (live, 0));
@@ -325,7 +325,7 @@ fn the_directory_of_keys_that_were_deleted_shrinks_with_them() {
     for number in 0..keys {
         let last = write(&mut writer, number, None);
         if number % 50 == 49 {
-            let mut pass = writer.begin_pass(false);
+            let mut pass = writer.begin_pass(&index, false);
             while writer.collect_next(&index, &mut pass, last, last.next(), || true).is_some() {}
         }
     }
@@ -379,7 +379,7 @@ fn readers_beside_a_writer_see_whole_commits_whatever_splits_and_merges() {
             let oldest = snapshots.advance();
             writer.collect_some(&index, oldest, Version::new(version + 1));
             if random.chance(5) {
-                let mut pass = writer.begin_pass(false);
+                let mut pass = writer.begin_pass(&index, false);
                 let next = Version::new(version + 1);
                 while writer.collect_next(&index, &mut pass, oldest, next, || snapshots.is_idle()).is_some() {
                 }

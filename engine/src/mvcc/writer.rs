@@ -49,7 +49,11 @@ pub(crate) struct Writer {
 pub(super) struct LeafState {
     pub(super) surplus: u32,
     /// Of the records in the journal.
-    journal_bytes: usize,
+    pub(super) journal_bytes: usize,
+    pub(super) page_bytes: usize,
+    pub(super) has_history: bool,
+    /// Whether the journal has a tombstone.
+    pub(super) has_new_tombstone: bool,
     /// The last pass before the last record was pushed.
     pub(super) pushed_after: u32,
     pub(super) is_queued: bool,
@@ -113,7 +117,7 @@ impl Writer {
             if before.is_none() {
                 index.keys.fetch_add(1, Ordering::Relaxed);
             }
-            self.pushed(number, bytes, usize::from(before.is_some()) + usize::from(is_tombstone));
+            self.pushed(number, bytes, before.is_some(), is_tombstone);
             return Hint::new(number, index.directory.shape());
         }
     }
@@ -126,6 +130,8 @@ impl Writer {
             *self.state(number) = LeafState {
                 surplus: journaled.surplus as u32,
                 journal_bytes: journaled.bytes,
+                page_bytes: journaled.page_bytes,
+                has_new_tombstone: journaled.tombstones > 0,
                 is_in_journals: true,
                 ..LeafState::default()
             };
@@ -133,7 +139,8 @@ impl Writer {
     }
 
     /// Counts a record that was pushed, and what it made superfluous.
-    fn pushed(&mut self, number: u32, bytes: usize, surplus: usize) {
+    fn pushed(&mut self, number: u32, bytes: usize, is_newer: bool, is_tombstone: bool) {
+        let surplus = usize::from(is_newer) + usize::from(is_tombstone);
         self.credit += 1;
         if self.touched.last() != Some(&number) {
             self.touched.push(number);
@@ -143,6 +150,7 @@ impl Writer {
         let state = self.state(number);
         state.surplus += surplus as u32;
         state.journal_bytes += bytes;
+        state.has_new_tombstone |= is_tombstone;
         state.pushed_after = pass;
         if !state.is_in_journals {
             state.is_in_journals = true;
@@ -192,21 +200,22 @@ impl Writer {
         } else if leaf.keys().keys_with_records() * 4 <= index.sizes.journal.max(4) {
             rt::reached!("journal kept to the newest versions");
             let (fresh, _) = keep_newest(leaf, plan);
-            let surplus = fresh.surplus_with_journal();
-            let journal = fresh.journal_bytes();
+            let packed = Packed { surplus: fresh.surplus_with_journal(), ..Packed::of(&fresh) };
+            let (journal, has_new_tombstone) = (fresh.journal_bytes(), fresh.has_new_tombstone());
             let kept = fresh.bytes_by_reference() + journal + fresh.page.bytes();
             let before = index.directory.replace(number, fresh);
             self.retire(before, self.bytes_of(number, leaf), kept);
-            self.note(number, surplus, plan.next, true);
-            self.state(number).journal_bytes = journal;
+            self.note(number, packed, plan.next, true);
+            let state = self.state(number);
+            (state.journal_bytes, state.has_new_tombstone) = (journal, has_new_tombstone);
             return;
         }
         if let Some(patched) = patch(leaf, plan) {
             rt::reached!("page patched by its journal");
-            let kept = patched.bytes_by_reference();
+            let (kept, packed) = (patched.bytes_by_reference(), Packed::of(&patched));
             let before = index.directory.replace(number, patched);
             self.retire(before, self.bytes_of(number, leaf), kept);
-            self.note(number, 0, plan.next, false);
+            self.note(number, packed, plan.next, false);
             return;
         }
         rt::reached!("journal merged into its page");
@@ -220,12 +229,12 @@ impl Writer {
         let dropped = gathered.dropped;
         if let Some(at) = gathered.split_at(index.sizes.page) {
             let (left, right) = gathered.pack_two(at, &leaf.fence);
-            let (left_surplus, right_surplus) = (left.surplus(), right.surplus());
+            let (packed_left, packed_right) = (Packed::of(&left), Packed::of(&right));
             let kept = left.bytes_by_reference() + right.bytes_by_reference();
             let (new, before) = index.directory.split(&mut self.numbers, number, left, right);
             self.retire(before, self.bytes_of(number, leaf), kept);
-            self.note(number, left_surplus, plan.next, false);
-            self.note(new, right_surplus, plan.next, false);
+            self.note(number, packed_left, plan.next, false);
+            self.note(new, packed_right, plan.next, false);
             if !rt::mutant!(RollBackForgetsSplit) {
                 self.touch(new);
             }
@@ -297,21 +306,21 @@ impl Writer {
     fn merge(&mut self, index: &Index, left: Packing<'_>, right: Packing<'_>, plan: &Plan) {
         let ((left, left_leaf, gathered), (right, right_leaf, behind)) = (left, right);
         let merged = gathered.pack_with(behind, &left_leaf.fence, &right_leaf.fence);
-        let (surplus, kept) = (merged.surplus(), merged.bytes_by_reference());
+        let (packed, kept) = (Packed::of(&merged), merged.bytes_by_reference());
         let bytes = self.bytes_of(left, left_leaf) + self.bytes_of(right, right_leaf);
         let before = index.directory.merge(&mut self.numbers, left, merged);
         self.retire(before, bytes, kept);
-        self.note(right, 0, plan.next, false);
-        self.note(left, surplus, plan.next, false);
+        self.note(right, Packed::default(), plan.next, false);
+        self.note(left, packed, plan.next, false);
         self.touch(left);
     }
 
     /// Replaces a leaf by what it was packed to.
     fn replace(&mut self, index: &Index, number: u32, leaf: &Leaf, fresh: Leaf, plan: &Plan) {
-        let (surplus, kept) = (fresh.surplus(), fresh.bytes_by_reference());
+        let (packed, kept) = (Packed::of(&fresh), fresh.bytes_by_reference());
         let before = index.directory.replace(number, fresh);
         self.retire(before, self.bytes_of(number, leaf), kept);
-        self.note(number, surplus, plan.next, false);
+        self.note(number, packed, plan.next, false);
     }
 
     /// Returns the bytes that a leaf takes.
@@ -340,9 +349,11 @@ impl Writer {
 
     /// Notes the new state of a leaf: how much it holds that will have to go, once no snapshot is below
     /// `due`.
-    fn note(&mut self, number: u32, surplus: usize, due: Version, has_journal: bool) {
+    fn note(&mut self, number: u32, packed: Packed, due: Version, has_journal: bool) {
+        let Packed { surplus, page_bytes, has_history } = packed;
         let state = self.state(number);
-        state.journal_bytes = 0;
+        (state.journal_bytes, state.has_new_tombstone) = (0, false);
+        (state.page_bytes, state.has_history) = (page_bytes, has_history);
         let before = std::mem::replace(&mut state.surplus, surplus as u32) as usize;
         let enqueue = surplus > 0 && !has_journal && !std::mem::replace(&mut state.is_queued, true);
         self.surplus = self.surplus + surplus - before;
@@ -354,6 +365,21 @@ impl Writer {
     /// Returns how many old versions and tombstones wait to be collected.
     pub(crate) fn surplus(&self) -> usize {
         self.surplus
+    }
+}
+
+/// What a leaf that was packed holds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Packed {
+    surplus: usize,
+    page_bytes: usize,
+    has_history: bool,
+}
+
+impl Packed {
+    fn of(leaf: &Leaf) -> Self {
+        let (page_bytes, has_history) = (leaf.page.bytes(), leaf.history.is_some());
+        Self { surplus: leaf.surplus(), page_bytes, has_history }
     }
 }
 
@@ -371,6 +397,11 @@ impl Leaf {
     /// Returns the bytes of the records of the journal.
     pub(super) fn journal_bytes(&self) -> usize {
         self.journal.records().map(Record::bytes).sum()
+    }
+
+    /// Returns whether the journal has a tombstone.
+    fn has_new_tombstone(&self) -> bool {
+        self.journal.records().any(|record| record.value().is_none())
     }
 
     /// [`surplus`](Leaf::surplus), and what the journal makes superfluous.

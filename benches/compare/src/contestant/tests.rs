@@ -12,15 +12,17 @@ use crate::engine::{Engine, Setting};
 use crate::engines::stormproof::InMemory;
 use crate::outcome::Result;
 use crate::pace::Pace;
-use crate::work::{Figure, Measure};
+use crate::work::{Figure, Filling, Measure};
 
 const PACE: Pace = Pace { time: Duration::from_millis(5), step: 1 };
 
-const ALL: [Measure; 8] = [
+const ALL: [Measure; 10] = [
     Measure::Add { threads: 2 },
     Measure::AddDurably { threads: 2 },
     Measure::Read { threads: 2 },
+    Measure::ReadBesideWriter,
     Measure::ReadTen { threads: 2 },
+    Measure::ReadHundred { threads: 1 },
     Measure::Begin,
     Measure::Contend { threads: 2, yields: true },
     Measure::ScanHundred,
@@ -95,7 +97,8 @@ impl<const WHAT: u64> Engine for Forgetful<WHAT> {
 
 fn measure<E: Engine>(measure: Measure) -> Result<Option<Figure>> {
     let place = tempfile::tempdir()?;
-    let mut opened = Contestant::of::<E>().open(&Field::new(3_200, place.path()), Setting::Later)?;
+    let mut opened =
+        Contestant::of::<E>().open(&Field::new(3_200, place.path()), Setting::Later, Filling::Updated)?;
     let figure = opened.measure(measure, &PACE)?;
     opened.close()?;
     Ok(figure)
@@ -138,6 +141,8 @@ fn a_key_that_is_not_found_is_noticed() {
     for what in [
         Measure::Read { threads: 1 },
         Measure::ReadTen { threads: 1 },
+        Measure::ReadHundred { threads: 1 },
+        Measure::ReadBesideWriter,
         Measure::ScanHundred,
         Measure::ScanAll,
     ] {

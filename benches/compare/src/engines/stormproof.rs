@@ -1,6 +1,7 @@
 //! Stormproof.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -211,12 +212,12 @@ impl Session {
         use stormproof::IntoKey;
         let range = KeyRange::between(from.into_key(), self.end.clone());
         let snapshot = self.database.snapshot();
-        let mut range = snapshot.range(range).limit(limit);
-        while let Some(entry) = range.next_ref() {
+        snapshot.range(range).limit(limit).for_each_ref(|entry| {
             if let Stored::Bytes(value) = entry.value() {
                 see(entry.user_key(), value);
             }
-        }
+            ControlFlow::Continue(())
+        });
     }
 }
 
