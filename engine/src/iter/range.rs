@@ -1,8 +1,8 @@
 //! The entries of a range, one by one, from either end.
 
 use std::cmp::Ordering;
-use std::ops::ControlFlow;
 use std::iter::FusedIterator;
+use std::ops::ControlFlow;
 
 use env::UnixMillis;
 
@@ -170,8 +170,8 @@ impl<'a> Range<'a> {
         self.next_ref_beyond_page()
     }
 
-    /// Calls `visit` with the entries in order, where they are stored, until it breaks. The fastest way through
-    /// many: between two entries of a page there is no more to do than the addition of a length.
+    /// Calls `visit` with the entries in order, where they are stored, until it breaks. The fastest way
+    /// through many: between two entries of a page there is no more to do than the addition of a length.
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;

@@ -97,8 +97,8 @@ impl Journal {
         self.blocks[number / BLOCK].get()?[number % BLOCK].get()
     }
 
-    /// Returns where the keys of the first `len` records belong in the page, in commit order, as numbers whose
-    /// order is that of places.
+    /// Returns where the keys of the first `len` records belong in the page, in commit order, as numbers
+    /// whose order is that of places.
     pub(super) fn places(&self, len: usize) -> impl Iterator<Item = u16> {
         (0..len).map(|number| {
             // Not a step of its own in simulations, as with fingerprints.

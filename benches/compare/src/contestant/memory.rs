@@ -26,7 +26,8 @@ pub(crate) enum Stage {
 pub(super) fn resident<E: Engine>(dir: &Path, keys: u64, stage: Stage) -> Result<Vec<u64>> {
     let numbers = data::shuffled(keys);
     let before = resident_bytes()?;
-    let grown = || Ok::<_, Box<dyn std::error::Error + Send + Sync>>(resident_bytes()?.saturating_sub(before));
+    let grown =
+        || Ok::<_, Box<dyn std::error::Error + Send + Sync>>(resident_bytes()?.saturating_sub(before));
     let engine = E::open(dir, Setting::Later)?;
     let mut session = engine.session()?;
     let mut seen = Vec::new();
