@@ -12,7 +12,7 @@
 use stormproof_workloads::history::TxnIndex;
 
 use super::events::Events;
-use super::paths::Paths;
+use super::paths::{Members, Paths};
 use super::problem::{ByKey, Problem};
 use super::resolve::NO_SOURCE;
 use super::schedule::by_urgency;
@@ -36,10 +36,11 @@ pub(super) fn saturate(
         return found;
     }
     let mut known: Map<(u32, u32), ()> = Map::default();
+    let mut paths = Paths::new(problem, events, memory_max);
     for _ in 0..PASSES_MAX {
         let graph = events.graph.with(&found);
         let Some(order) = by_urgency(problem, events, &graph) else { break };
-        let paths = Paths::new(&graph, &order, problem, events, memory_max);
+        paths.follow(&graph, order);
         let before = found.len();
         let mut add = |from: u32, edge: Edge| {
             if known.insert((from, edge.to), ()).is_none() {
@@ -68,47 +69,39 @@ struct Register<'s, 'v, 'h> {
 impl Register<'_, '_, '_> {
     /// Adds the edges that follow.
     fn follow(&self, add: &mut impl FnMut(u32, Edge)) {
-        let (events, rule) = (self.events, self.events.rule());
-        let place = |txn: TxnIndex| self.paths.place(events.commit(txn));
-        let mut writers: Vec<(usize, TxnIndex)> =
-            self.by_key.writers(self.key).iter().map(|&writer| (place(writer), writer)).collect();
-        writers.sort_unstable();
+        let rule = self.events.rule();
+        let writers = self.paths.members(self.by_key.writers(self.key));
         for read in self.by_key.reads(self.key) {
             let (writer, reader) = (read.source, read.reader);
             let counts = self.problem.anti_counts(rule, reader, self.key) && self.problem.is_item(rule, read);
-            if writer >= NO_SOURCE || writer == reader || !counts {
-                continue;
-            }
-            let (from, to) = (place(writer).min(place(reader)), place(writer).max(place(reader)));
-            let first = writers.partition_point(|(place, _)| place + self.paths.reach() < from);
-            for &(at, third) in &writers[first..] {
-                if at > to.saturating_add(self.paths.reach()) {
-                    break;
-                }
-                if third != writer && third != reader {
-                    self.third(writer, reader, third, add);
-                }
+            if writer < NO_SOURCE && writer != reader && counts {
+                self.thirds(&writers, writer, reader, add);
             }
         }
     }
 
-    fn third(&self, writer: TxnIndex, reader: TxnIndex, third: TxnIndex, add: &mut impl FnMut(u32, Edge)) {
+    /// Adds the edges from and to third writers that one read makes follow.
+    fn thirds(&self, writers: &Members, writer: TxnIndex, reader: TxnIndex, add: &mut impl FnMut(u32, Edge)) {
         let (events, paths, key) = (self.events, self.paths, self.key);
-        let (before, begun) = (events.commit(third), events.start(reader));
-        if paths.has(events.commit(writer), before) {
-            // Where a cycle may have several anti-dependencies, this one is no path.
-            if !events.rule().single && !paths.has(begun, before) {
-                add(begun, Edge { to: before, key, kind: Kind::Rw });
+        let (written, begun) = (events.commit(writer), events.start(reader));
+        let is_third = |txn: TxnIndex| txn != writer && txn != reader;
+        let mut edge = |third: TxnIndex, from: u32, to: u32, kind: Kind| {
+            if is_third(third) {
+                add(from, Edge { to, key, kind });
             }
-            if events.rule().single && paths.has(before, begun) {
-                add(before, Edge { to: events.start(writer), key, kind: Kind::Forced });
-            }
-            return;
+        };
+        // Where a cycle may have several anti-dependencies, one is no path.
+        if events.rule().single {
+            paths.between(writers, written, begun, |third| {
+                edge(third, events.commit(third), events.start(writer), Kind::Forced);
+            });
+        } else {
+            paths.after(writers, written, begun, |third| edge(third, begun, events.commit(third), Kind::Rw));
         }
         let sees = !self.problem.commutes(events.rule(), key);
-        let after = if sees { events.start(writer) } else { events.commit(writer) };
-        if !paths.has(before, after) && paths.has(before, begun) {
-            add(before, Edge { to: after, key, kind: Kind::Forced });
-        }
+        let after = if sees { events.start(writer) } else { written };
+        paths.before(writers, begun, after, written, |third| {
+            edge(third, events.commit(third), after, Kind::Forced);
+        });
     }
 }

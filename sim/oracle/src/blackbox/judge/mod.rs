@@ -9,6 +9,7 @@ use super::classify_cycle;
 use super::events::Events;
 use super::key_orders;
 use super::orders::{Guess, Orders, undecided_keys};
+use super::paths::all_paths_fit;
 use super::problem::{Assigned, ByKey, Problem};
 use super::resolve::{Assumed, resolve};
 use super::rule::Rule;
@@ -177,8 +178,8 @@ impl Judge<'_, '_> {
         // Near paths are cheap and prove most; all paths are worth their memory only where those did not
         // decide.
         let near = NEAR_MAX.min(self.terms.memory_max);
-        let rounds =
-            if near < self.terms.memory_max { &[near, self.terms.memory_max][..] } else { &[near][..] };
+        let all_at_once = near == self.terms.memory_max || all_paths_fit(events.graph.nodes(), near);
+        let rounds = if all_at_once { &[near][..] } else { &[near, self.terms.memory_max][..] };
         for &memory in rounds.iter().filter(|_| rule.orders_writes()) {
             let mut forced = saturate(problem, &events, &by_key, &undecided, memory);
             if !forced.is_empty() {
@@ -193,13 +194,11 @@ impl Judge<'_, '_> {
                 }
                 extra = forced;
             }
-            // Most that holds is found at once. What is not found deserves a proof before a long search.
-            if memory == near && self.finds(level, &by_key, &events, &undecided) {
+            // Most that holds is guessed or found at once. What is not deserves a proof before a long search.
+            let guessed = || problem.choices.is_empty() && guess();
+            if memory == near && (guessed() || self.finds(level, &by_key, &events, &undecided)) {
                 return Answer::Holds;
             }
-        }
-        if problem.choices.is_empty() && guess() {
-            return Answer::Holds;
         }
         let mut limits = Limits::of(self.terms);
         if self.is_searched_whole(level) {
