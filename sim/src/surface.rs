@@ -13,6 +13,7 @@ use crate::store::calls::OK;
 /// Functions that clients call, each with the outcomes, beside success, that a campaign must have met.
 pub const FUNCTIONS: &[(&str, &[&str])] = &[
     ("Commit::wait_durable", &[]),
+    ("Database::backup_to_disk", &[]),
     ("Database::begin_run_with", &["DiskFull", "Closed"]),
     ("Database::begin_transaction", &[]),
     ("Database::begin_transaction_with", &["Closed", "RunEnded", "RunNotFound"]),

@@ -15,8 +15,7 @@ use stormproof_sim::{summary, surface};
 const EXCUSED: &[(&str, &str)] = &[
     ("BigInt::*", "plain data"),
     ("Compaction::*", "plain data"),
-    ("Database::backup_to", "writes to the real disk: tests of backups restore what it wrote"),
-    ("Database::backup_to_disk", "not drawn yet: tests of backups restore what it wrote"),
+    ("Database::backup_to", "`Database::backup_to_disk` on the real disk"),
     ("Database::compact", "not drawn yet: a checkpoint and what it frees"),
     ("Database::disk_size", "plain data"),
     ("Database::dump", "not drawn yet: tests load what it wrote"),

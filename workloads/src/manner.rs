@@ -35,6 +35,8 @@ pub struct Manner {
 pub enum ViewBy {
     /// A snapshot that is held until the end.
     Snapshot,
+    /// A backup, which is written at the begin, loses what was not synced, and is opened in its own right.
+    Backup,
 }
 
 /// The loop that runs a transaction again after a conflict.

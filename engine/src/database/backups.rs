@@ -5,7 +5,7 @@ use std::path::Path;
 use env::{Disk, StdDisk};
 use rt::sync::Arc;
 
-use super::Database;
+use super::{Database, mutants};
 use crate::backup::{BackupInfo, BackupTarget, DiskSize};
 use crate::checkpoint::CheckpointInfo;
 use crate::error::{Error, Result};
@@ -73,6 +73,7 @@ impl Database {
         store.check_process()?;
         let snapshot = Snapshot::new(Stripe::new(store));
         let version = snapshot.version();
+        let held = mutants::released_early(snapshot);
         // The backup must not assign again what commits under way get in this epoch.
         let epoch = store.log.as_ref().map_or(1, |log| log.epoch()).max(epoch_of(version));
         let mut database = [0; 16];
@@ -80,6 +81,10 @@ impl Database {
         let target = BackupTarget::claim(disk, database, epoch, version)?;
         let mut writer = target.begin()?;
         self.handle.checkpoints.fill(&mut writer, version)?;
+        drop(held);
+        if store.published() > version {
+            rt::reached!("backup beside commits");
+        }
         target.finish(writer)
     }
 

@@ -24,3 +24,9 @@ pub(super) fn snapshot_first(
     let claimed = |capture: Capture| Capture { version: capture.version.min(snapshot.version()), ..capture };
     Some(capture().map(claimed).map(|capture| (capture, snapshot)))
 }
+
+/// Ends the snapshot of a backup before its content is read; keeps it without the bug.
+#[inline(always)]
+pub(super) fn released_early(snapshot: Snapshot) -> Option<Snapshot> {
+    (!rt::mutant!(BackupSnapshotReleased)).then_some(snapshot)
+}

@@ -575,6 +575,11 @@ mutants! {
         bug: "a change feed ahead of the log: consumers see what a crash takes back",
         contract: "N2"
     }
+    BackupSnapshotReleased {
+        breaks: "ends the snapshot of a backup before its content is read, so that versions of it are collected",
+        bug: "a backup copied page by page beside writers: torn between two states",
+        contract: "A7"
+    }
     TombstoneReadFreely {
         breaks: "reads tombstones without the lock under which they are dropped if there is no reader",
         bug: "a lock that only one side takes",

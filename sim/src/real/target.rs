@@ -4,14 +4,16 @@ use std::fmt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use stormproof::Database;
 use stormproof_oracle::{Durability, Expectations, Recency};
 use stormproof_rt::sync::Arc;
+use stormproof_rt::sync::atomic::{AtomicU64, Ordering};
 use stormproof_workloads::Store;
 use stormproof_workloads::store::{Capabilities, Isolation, Result, StoreError};
 
 use super::peer;
 use crate::plan::{DurabilityPlan, EnginePlan};
-use crate::store::real::{EngineStore, builder};
+use crate::store::real::{Backup, EngineStore, builder};
 
 /// A store, and how it is opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,7 +159,26 @@ fn engine(plan: &EnginePlan, folder: &Path) -> stormproof::Result<EngineStore> {
     let database = builder(plan).dir(folder.join("main")).open()?;
     let (plan, folder) = (plan.clone(), folder.to_owned());
     let wait_durable_every = plan.wait_durable_every;
-    let siblings =
-        Arc::new(move |name: &str| builder(&plan).dir(folder.join(format!("sibling-{name}"))).open());
-    Ok(EngineStore::new(database, wait_durable_every)?.with_siblings(siblings))
+    let siblings = Arc::new({
+        let (plan, folder) = (plan.clone(), folder.clone());
+        move |name: &str| builder(&plan).dir(folder.join(format!("sibling-{name}"))).open()
+    });
+    let backups = Arc::new({
+        let number = AtomicU64::new("real.backups", 0);
+        move |database: &Database| {
+            let number = number.fetch_add(1, Ordering::Relaxed);
+            back_up(&plan, &folder.join(format!("backup-{number}")), database)
+        }
+    });
+    Ok(EngineStore::new(database, wait_durable_every)?.with_siblings(siblings).with_backups(backups))
+}
+
+/// Writes a backup to a folder and opens it. What is open needs no files.
+fn back_up(plan: &EnginePlan, folder: &Path, database: &Database) -> stormproof::Result<Backup> {
+    // What a killed process left.
+    let _ = std::fs::remove_dir_all(folder);
+    let info = database.backup_to(folder)?;
+    let opened = builder(plan).dir(folder).read_only().open();
+    let _ = std::fs::remove_dir_all(folder);
+    Ok(Backup { info, opened })
 }

@@ -1,6 +1,7 @@
 //! Makes every disk operation a scheduling point and a possible crash point.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use stormproof_faults::{Completion, Decision, DiskHook, Operation, OperationKind};
 use stormproof_rt::sync::{Arc, Mutex};
@@ -119,7 +120,7 @@ impl WorldHook {
             log.disturbed = true;
             log.stalled += 1;
         }
-        time::sleep(std::time::Duration::from_nanos(nanos.min(STALL_NANOS_MAX)));
+        time::sleep(Duration::from_nanos(nanos.min(STALL_NANOS_MAX)));
         self.log.lock().stalled -= 1;
     }
 
@@ -238,5 +239,29 @@ impl DiskHook for SiblingHook {
 
     fn after(&self, operation: &Operation, completion: &Completion) {
         self.0.after_any(operation, completion, false);
+    }
+}
+
+/// The hook of the disks of backups, which are slow: others commit while a backup is written.
+#[derive(Debug)]
+pub(super) struct BackupHook(pub(super) SiblingHook);
+
+/// What an operation takes there: about as long as a client thinks.
+const BACKUP_OPERATION: Duration = Duration::from_micros(100);
+
+impl DiskHook for BackupHook {
+    fn before(&self, operation: &Operation) -> Decision {
+        if life::is_inside() {
+            time::sleep(BACKUP_OPERATION);
+        }
+        self.0.before(operation)
+    }
+
+    fn stall(&self, operation: &Operation, nanos: u64) {
+        self.0.stall(operation, nanos);
+    }
+
+    fn after(&self, operation: &Operation, completion: &Completion) {
+        self.0.after(operation, completion);
     }
 }

@@ -1,11 +1,11 @@
 //! One life: opens and recovers the store, and runs clients on it until they are done, the store breaks, or
 //! the power goes out.
 
-use stormproof_faults::SimDisk;
+use stormproof_faults::{CrashOdds, SimDisk};
 use stormproof_rt::sync::Arc;
 use stormproof_rt_shuttle::sync::atomic::{AtomicBool, Ordering};
 use stormproof_rt_shuttle::{probe, thread, time};
-use stormproof_twin::{DatabaseBuilder, RecoveryReport};
+use stormproof_twin::{Database, DatabaseBuilder, RecoveryReport};
 use stormproof_workloads::client::Stop;
 use stormproof_workloads::history::{Life, LifeEnd};
 use stormproof_workloads::store::Store;
@@ -15,7 +15,7 @@ use super::visitors;
 use super::world::{Phase, Refusal, SimWorld};
 use crate::inspector::{self, Names};
 use crate::plan::{DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage, TIMEOUTS_AT_WILL};
-use crate::store::simulated::{self, EngineStore};
+use crate::store::simulated::{self, Backup, EngineStore};
 use crate::task_names;
 
 /// What a life is for.
@@ -118,11 +118,20 @@ fn open(
     }
     let database = builder_of_life.open()?;
     let world_calls = world.calls.clone();
-    let (world, plan) = (Arc::clone(world), engine.clone());
-    let plan = EnginePlan { storage: Storage::Disk, ..plan };
+    let plan = EnginePlan { storage: Storage::Disk, ..engine.clone() };
+    let (world, backed_up) = (Arc::clone(world), (Arc::clone(world), plan.clone()));
     let siblings = Arc::new(move |name: &str| builder(&world, &plan, &world.sibling(name)).open());
-    let store = EngineStore::new(database, engine.wait_durable_every)?.with_siblings(siblings);
-    Ok(store.counting(world_calls))
+    let backups = Arc::new(move |database: &Database| back_up(&backed_up.0, &backed_up.1, database));
+    let store = EngineStore::new(database, engine.wait_durable_every)?;
+    Ok(store.with_siblings(siblings).with_backups(backups).counting(world_calls))
+}
+
+/// Writes a backup to a disk of its own and opens what is durable of it when the call has returned (A7).
+fn back_up(world: &SimWorld, plan: &EnginePlan, database: &Database) -> stormproof_twin::Result<Backup> {
+    let disk = world.disk_for_backup();
+    let info = database.backup_to_disk(disk.mount())?;
+    disk.crash(&CrashOdds::lose_all(), 0);
+    Ok(Backup { info, opened: builder(world, plan, &disk).read_only().open() })
 }
 
 pub(super) fn builder(world: &SimWorld, engine: &EnginePlan, disk: &SimDisk) -> DatabaseBuilder {

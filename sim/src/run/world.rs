@@ -17,7 +17,7 @@ use stormproof_workloads::history::Recorder;
 use stormproof_workloads::{Environment, Notebook};
 
 use super::application::Application;
-use super::hook::{SiblingHook, WorldHook};
+use super::hook::{BackupHook, SiblingHook, WorldHook};
 use super::watch::{Onlooker, Watched};
 use crate::digest::Digest;
 use crate::plan::{CrashAt, Plan};
@@ -49,11 +49,14 @@ pub struct SimWorld {
     onlooker: Option<Arc<Onlooker>>,
 }
 
-/// Disks of the small databases beside the store, by name: they have crashes, and no other faults.
+/// Disks beside that of the store: they have crashes, and no other faults.
 #[derive(Debug)]
 struct Siblings {
     options: DiskOptions,
+    /// Those of small databases, by name.
     disks: BTreeMap<String, SimDisk>,
+    /// Those of backups, of which no other life knows.
+    backups: Vec<SimDisk>,
 }
 
 /// What the store is doing.
@@ -182,6 +185,7 @@ impl SimWorld {
                 Siblings {
                     options: DiskOptions { faults: FaultPlan::none(), ..plan.disk.clone() },
                     disks: BTreeMap::new(),
+                    backups: Vec::new(),
                 },
             ),
             now: Mutex::new("world.now", Now::default()),
@@ -196,21 +200,37 @@ impl SimWorld {
             return disk.clone();
         }
         let disk = SimDisk::new(siblings.options.clone());
-        disk.set_hook(Arc::new(SiblingHook(Arc::clone(&self.hook))));
+        disk.set_hook(Arc::new(self.sibling_hook()));
         siblings.disks.insert(name.to_owned(), disk.clone());
         disk
+    }
+
+    /// Returns an empty, slow disk for one backup.
+    pub fn disk_for_backup(&self) -> SimDisk {
+        let mut siblings = self.siblings.lock();
+        let disk = SimDisk::new(siblings.options.clone());
+        disk.set_hook(Arc::new(BackupHook(self.sibling_hook())));
+        siblings.backups.push(disk.clone());
+        disk
+    }
+
+    fn sibling_hook(&self) -> SiblingHook {
+        SiblingHook(Arc::clone(&self.hook))
     }
 
     /// Cuts the power.
     pub fn cut_power(&self) {
         self.disk.cut_power();
-        self.siblings.lock().disks.values().for_each(SimDisk::cut_power);
+        let siblings = self.siblings.lock();
+        siblings.disks.values().chain(&siblings.backups).for_each(SimDisk::cut_power);
     }
 
     /// Restores the power; `odds` and `seed` decide what has survived.
     pub fn restore_power(&self, odds: &CrashOdds, seed: u64) {
         self.disk.restore_power(odds, seed);
-        for (number, disk) in (1..).zip(self.siblings.lock().disks.values()) {
+        let mut siblings = self.siblings.lock();
+        siblings.backups.clear();
+        for (number, disk) in (1..).zip(siblings.disks.values()) {
             disk.restore_power(odds, seed ^ (number << 32));
         }
     }

@@ -15,4 +15,4 @@ mod acts;
 #[path = "view.rs"]
 mod view;
 
-pub use adapter::{EngineStore, Siblings, builder};
+pub use adapter::{Backup, Backups, EngineStore, Siblings, builder};

@@ -27,4 +27,4 @@ mod acts;
 mod view;
 
 pub(crate) use adapter::outcome;
-pub use adapter::{EngineStore, Siblings, builder};
+pub use adapter::{Backup, Backups, EngineStore, Siblings, builder};

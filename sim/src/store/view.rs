@@ -1,5 +1,5 @@
-//! Snapshots of the whole store as transactions that only read: one source, compiled for the twin and for the
-//! production engine.
+//! Snapshots and backups of the whole store as transactions that only read: one source, compiled for the twin
+//! and for the production engine.
 
 use stormproof_workloads::act::{Act, RangeRead, Span, got, scanned};
 use stormproof_workloads::history::Op;
@@ -7,12 +7,15 @@ use stormproof_workloads::store::{Committed, Entry, Expected, Range, Read, Resul
 
 use super::acts::{all, looked_at, spanned};
 use super::adapter::{bytes, key_range};
-use super::engine::{Snapshot, Value, Version};
+use super::engine::{Database, Snapshot, Value, Version};
 use crate::store::calls::Calls;
 
 /// A snapshot that is read until it is committed, which does nothing.
 pub(super) struct ViewTxn {
     pub(super) view: Snapshot,
+    /// The database that it is of, if that is not the store. Behind the snapshot, which goes first.
+    #[expect(dead_code, reason = "is open for as long as it is read, and closed after that")]
+    pub(super) of: Option<Database>,
     pub(super) calls: Calls,
 }
 

@@ -1,5 +1,5 @@
-//! Long reader beside writers: one transaction reads the same keys again and again for a long time, while
-//! others change them.
+//! Long reader beside writers: one transaction reads the same keys again and again for a long time, or a
+//! backup of them is taken, while others change them.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::large_transactions::torn_groups;
 use super::{clients, parameters_of, scan_prefix};
 use crate::evidence::Evidence;
+use crate::manner::ViewBy;
 use crate::plan::{Action, Plan, Step, Transaction};
 use crate::workload::{About, Finding, Scale, Workload};
 
@@ -16,11 +17,11 @@ pub(super) const NAME: &str = "long-reader";
 const GROUP: &str = "group/";
 
 /// The first client reads a group of keys over and over in one transaction; all others overwrite, delete and
-/// re-create them, a whole group at a time.
+/// re-create them, a whole group at a time. Some of its transactions write a backup, and read that.
 ///
-/// Stresses: version collection beside a snapshot, reads of old versions, memory while a reader stays.
-/// Invariant: the snapshot stands still, and shows groups whole. That versions are collected afterwards must
-/// be checked by a host that knows the store.
+/// Stresses: version collection beside a snapshot and beside a backup, reads of old versions, memory while a
+/// reader stays. Invariant: the snapshot stands still, and shows groups whole, and so does a backup. That
+/// versions are collected afterwards must be checked by a host that knows the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LongReader {
@@ -30,11 +31,13 @@ pub struct LongReader {
     pub looks: u32,
     /// How long it waits between.
     pub think_micros: u64,
+    /// One transaction of the reader in this many reads a backup; 0 for none.
+    pub backup_every: u32,
 }
 
 impl Default for LongReader {
     fn default() -> Self {
-        Self { keys: 6, looks: 5, think_micros: 300 }
+        Self { keys: 6, looks: 5, think_micros: 300, backup_every: 4 }
     }
 }
 
@@ -45,8 +48,8 @@ impl Workload for LongReader {
 
     fn about(&self) -> About {
         About {
-            stresses: "version collection beside a snapshot, reads of old versions",
-            invariant: "a snapshot stands still for as long as it is held",
+            stresses: "version collection beside a snapshot or a backup, reads of old versions",
+            invariant: "a snapshot stands still for as long as it is held; a backup is of one version",
         }
     }
 
@@ -58,8 +61,8 @@ impl Workload for LongReader {
         let mut plan = Plan::new(NAME, self.parameters());
         let write = || Step::PutMany { prefix: GROUP.into(), count: self.keys, len: 0 };
         plan.setup.actions.push(Transaction::of([write()]).into());
-        clients(&mut plan, scale, rng, |client, _, rng| match client {
-            0 => self.look(rng),
+        clients(&mut plan, scale, rng, |client, number, rng| match client {
+            0 => self.look(number, rng),
             _ => {
                 // Both, and the group is created anew in the transaction that deletes it.
                 let delete = Step::DeleteMany { prefix: GROUP.into(), count: self.keys };
@@ -80,13 +83,17 @@ impl Workload for LongReader {
 }
 
 impl LongReader {
-    fn look(&self, rng: &mut ChaCha8Rng) -> Action {
+    fn look(&self, transaction: u32, rng: &mut ChaCha8Rng) -> Action {
         let key = format!("{GROUP}{:04}", rng.random_range(0..self.keys.max(1)));
         let look = |number| {
             let think = Step::Think { micros: self.think_micros };
             let look = if number % 2 == 0 { scan_prefix(GROUP) } else { Step::Get { key: key.clone() } };
             [look, think]
         };
-        Transaction::reading((0..self.looks).flat_map(look)).into()
+        let mut reading = Transaction::reading((0..self.looks).flat_map(look));
+        if (transaction + 1).checked_rem(self.backup_every) == Some(0) {
+            reading.manner.view = Some(ViewBy::Backup);
+        }
+        reading.into()
     }
 }

@@ -22,8 +22,8 @@ const BESIDE: &str = "beside/";
 
 /// Clients do every act beside every other on few keys, often several on one key in one transaction: values
 /// come back (ABA), conditions are wrong, ranges end at keys, bodies give up, panic, call the store beside
-/// themselves and pass their limits, snapshots are held for long, tickets are dropped, polled and waited for
-/// with a timeout.
+/// themselves and pass their limits, snapshots are held for long, backups are taken and read, tickets are
+/// dropped, polled and waited for with a timeout.
 ///
 /// Stresses: every function of the store that reads or writes. Invariant: none of its own; histories tell all
 /// (the oracle), and limits are judged by clients.
@@ -40,11 +40,13 @@ pub struct StepMix {
     pub ttl_every: u32,
     /// Of 100 transactions, how many read few keys over and over.
     pub rereads: u32,
+    /// One view in this many is of a backup; 0 for none.
+    pub backup_every: u32,
 }
 
 impl Default for StepMix {
     fn default() -> Self {
-        Self { keys: 4, steps_max: 6, values: 3, ttl_every: 4, rereads: 6 }
+        Self { keys: 4, steps_max: 6, values: 3, ttl_every: 4, rereads: 6, backup_every: 3 }
     }
 }
 
@@ -98,6 +100,7 @@ struct Grammar {
     /// Of 100 transactions, how many misbehave.
     misbehave: u32,
     rereads: u32,
+    backup_every: u32,
     /// Whether there are a stream and a machine. Histories know them by keys, which a scan without an end
     /// would not show: there are no such scans beside them.
     primitives: bool,
@@ -122,6 +125,7 @@ impl Grammar {
             come_back: rng.random_range(30..=100),
             misbehave: rng.random_range(5..60),
             rereads: of.rereads,
+            backup_every: of.backup_every,
             primitives: rng.random_ratio(1, 3),
         }
     }
@@ -217,7 +221,7 @@ impl Grammar {
         }
         if rng.random_ratio(1, 16) {
             transaction.manner = Manner::default();
-            transaction.manner.view = Some(ViewBy::Snapshot);
+            transaction.manner.view = Some(self.view(mark));
             transaction.by_store = false;
         }
         if transaction.manner.view.is_some() {
@@ -243,6 +247,11 @@ impl Grammar {
         transaction.manner.retries_as_usual &= !steps.iter().any(|step| matches!(step, Step::Nested { .. }));
         transaction.steps = steps;
         transaction
+    }
+
+    fn view(&self, mark: u64) -> ViewBy {
+        let is_backup = (mark >> 6).checked_rem(self.backup_every.into()) == Some(0);
+        if is_backup { ViewBy::Backup } else { ViewBy::Snapshot }
     }
 
     /// A step of a stream or of a machine: one of each is enough beside keys.

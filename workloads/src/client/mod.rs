@@ -23,7 +23,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::environment::Environment;
 use crate::history::{Life, Recorder, Session, TxnIndex};
 use crate::interpret;
-use crate::manner::{LoopBy, Manner};
+use crate::manner::{LoopBy, Manner, ViewBy};
 use crate::notebook::{Ending, HeldRun, Note, NoteKind, Notebook, Progress};
 use crate::plan::{Action, Client, End, Retry, Step, Transaction, Unanswered};
 use crate::sibling;
@@ -152,8 +152,11 @@ impl Runner<'_> {
             drop(inner);
             return self.failed(plan, progress, session, index, error, elapsed());
         }
-        if plan.end != End::Commit {
-            if plan.end == End::Abort {
+        // A backup has nothing to commit, and keeps nothing in the store, as a transaction would for as long
+        // as it reads. The oracle expects that of what commits only.
+        let is_backup = options.manner.view == Some(ViewBy::Backup);
+        if plan.end != End::Commit || is_backup {
+            if plan.end == End::Abort || is_backup {
                 inner.abort();
             } else {
                 drop(inner);

@@ -34,12 +34,24 @@ use txn::{EngineTxn, check_context, wanted};
 use watch::EngineWatch;
 
 use super::acts;
-use super::engine::{self, Commit, Database, KeyRange, RunId, RunOptions, Version, WatchOptions};
+use super::engine::{self, BackupInfo, Commit, Database, KeyRange, RunId, RunOptions, Version, WatchOptions};
 use super::view::ViewTxn;
 use crate::store::calls::Calls;
 
 /// Opens another database, by its name.
 pub type Siblings = Arc<dyn Fn(&str) -> engine::Result<Database> + Send + Sync>;
+
+/// Writes a backup of a database to a new place, loses what was not synced there, and opens it.
+pub type Backups = Arc<dyn Fn(&Database) -> engine::Result<Backup> + Send + Sync>;
+
+/// A backup that was written.
+#[derive(Debug)]
+pub struct Backup {
+    /// What the writer says of it.
+    pub info: BackupInfo,
+    /// It, opened.
+    pub opened: engine::Result<Database>,
+}
 
 /// A database, and the run in which transactions write that name no other.
 #[derive(Clone)]
@@ -48,6 +60,7 @@ pub struct EngineStore {
     run: RunId,
     wait_durable_every: u64,
     siblings: Option<Siblings>,
+    backups: Option<Backups>,
     calls: Calls,
 }
 
@@ -65,7 +78,7 @@ impl EngineStore {
     /// When the run can't be begun.
     pub fn new(database: Database, wait_durable_every: u64) -> engine::Result<Self> {
         let run = database.begin_run()?;
-        Ok(Self { database, run, wait_durable_every, siblings: None, calls: Calls::default() })
+        Ok(Self { database, run, wait_durable_every, siblings: None, backups: None, calls: Calls::default() })
     }
 
     /// Sets where calls are counted.
@@ -78,6 +91,12 @@ impl EngineStore {
     #[must_use]
     pub fn with_siblings(self, siblings: Siblings) -> Self {
         Self { siblings: Some(siblings), ..self }
+    }
+
+    /// Sets where backups go. Without it there are none.
+    #[must_use]
+    pub fn with_backups(self, backups: Backups) -> Self {
+        Self { backups: Some(backups), ..self }
     }
 
     /// What such a store can do, if it has siblings.
@@ -120,9 +139,32 @@ impl EngineStore {
         counted(&self.calls, function, question(&self.database))
     }
 
-    fn view(&self, ViewBy::Snapshot: ViewBy) -> Box<dyn StoreTxn + '_> {
-        self.calls.ok("Database::snapshot");
-        Box::new(ViewTxn { view: self.database.snapshot(), calls: self.calls.clone() })
+    fn view(&self, by: ViewBy) -> Result<Box<dyn StoreTxn + '_>> {
+        let (view, of) = match by {
+            ViewBy::Snapshot => {
+                self.calls.ok("Database::snapshot");
+                (self.database.snapshot(), None)
+            }
+            ViewBy::Backup => {
+                let backup = self.back_up()?;
+                (backup.snapshot(), Some(backup))
+            }
+        };
+        Ok(Box::new(ViewTxn { view, of, calls: self.calls.clone() }))
+    }
+
+    /// Writes a backup and opens it. One that was written whole has no reason not to open.
+    fn back_up(&self) -> Result<Database> {
+        let backups = self.backups.as_ref();
+        let backups = backups.ok_or_else(|| StoreError::Refused("this store has no backups".into()))?;
+        let Backup { info, opened } = self.ask("Database::backup_to_disk", |database| backups(database))?;
+        let backup =
+            opened.map_err(|error| StoreError::Refused(format!("a backup does not open: {error}")))?;
+        if backup.version() != info.version {
+            let (found, written) = (backup.version(), info.version);
+            return Err(StoreError::Refused(format!("a backup of version {written} opens at {found}")));
+        }
+        Ok(backup)
     }
 
     /// Returns a transaction around what is owned or lent.
@@ -181,7 +223,7 @@ impl EngineStore {
 impl Store for EngineStore {
     fn begin(&self, options: &TxnOptions) -> Result<Box<dyn StoreTxn + '_>> {
         if let Some(by) = options.manner.view {
-            return Ok(self.view(by));
+            return self.view(by);
         }
         let run = self.run_of(options.run.as_ref())?;
         let wanted = wanted(options);
