@@ -67,11 +67,11 @@ pub(super) struct Journaled {
 impl Journaled {
     fn of(leaf: &Leaf) -> Self {
         let begin = Self { page_bytes: leaf.page.bytes(), ..Self::default() };
-        leaf.journal.records().fold(begin, |sum, record| {
+        leaf.journal.placed(leaf.journal.len()).fold(begin, |sum, (place, record)| {
             let is_tombstone = usize::from(record.value().is_none());
             Self {
                 bytes: sum.bytes + record.bytes(),
-                surplus: sum.surplus + usize::from(record.place().is_in_page()) + is_tombstone,
+                surplus: sum.surplus + usize::from(place.is_in_page()) + is_tombstone,
                 tombstones: sum.tombstones + is_tombstone,
                 ..sum
             }
@@ -290,7 +290,7 @@ fn last_key((page, journal): &Parts) -> &[u8] {
 /// Fills the journal of a leaf, in the order of versions as commits would.
 fn fill_journal(leaf: &Leaf, mut records: Vec<Record>) {
     records.sort_unstable_by_key(Record::version);
-    for mut record in records {
+    for record in records {
         let place = leaf.place(record.key(), record.fingerprint());
         let is_news = if place.is_in_page() {
             // Replay may begin before the checkpoint: what is older changes nothing.
@@ -300,8 +300,7 @@ fn fill_journal(leaf: &Leaf, mut records: Vec<Record>) {
             record.value().is_some()
         };
         if is_news {
-            record.set_place(place);
-            leaf.journal.push(record);
+            leaf.journal.push(record, place);
         }
     }
 }

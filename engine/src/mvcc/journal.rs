@@ -7,7 +7,7 @@
 use rt::lockfree::{WriteOnce, read_step, settled, write_step};
 use rt::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::record::{Record, pattern, zero_bytes};
+use super::record::{Place, Record, pattern, zero_bytes};
 use crate::types::Version;
 
 /// Most records of a journal.
@@ -58,22 +58,21 @@ impl Journal {
         Version::new(read_step("leaf.newest", self, || self.newest.load(Ordering::Acquire)))
     }
 
-    /// Appends a record. Only the commit leader does.
+    /// Appends a record, whose key belongs there in the page. Only the commit leader does.
     ///
     /// # Panics
     /// When the journal is full.
     #[inline]
-    pub(crate) fn push(&self, record: Record) {
-        write_step("leaf.push", self, || self.push_now(record));
+    pub(crate) fn push(&self, record: Record, place: Place) {
+        write_step("leaf.push", self, || self.push_now(record, place));
     }
 
-    fn push_now(&self, record: Record) {
+    fn push_now(&self, record: Record, place: Place) {
         let at = self.len.load(Ordering::Relaxed) as usize;
         let (fingerprint, version) = (record.fingerprint(), record.version().get());
-        let place = record.place().order();
         self.put(at, record);
         add_bits(&self.fingerprints[at / WORD], u64::from(fingerprint) << (at % WORD * 8));
-        add_bits(&self.places[at / PLACES], u64::from(place) << (at % PLACES * 16));
+        add_bits(&self.places[at / PLACES], u64::from(place.order()) << (at % PLACES * 16));
         if !rt::mutant!(LeafNewestNotRaised) {
             self.newest.store(version, Ordering::Release);
         }
@@ -97,19 +96,23 @@ impl Journal {
         self.blocks[number / BLOCK].get()?[number % BLOCK].get()
     }
 
-    /// Returns where the keys of the first `len` records belong in the page, in commit order, as numbers
-    /// whose order is that of places.
-    pub(super) fn places(&self, len: usize) -> impl Iterator<Item = u16> {
+    /// Returns where the keys of the first `len` records belong in the page, in commit order.
+    pub(super) fn places(&self, len: usize) -> impl Iterator<Item = Place> {
         (0..len).map(|number| {
             // Not a step of its own in simulations, as with fingerprints.
             let word = settled(|| self.places[number / PLACES].load(Ordering::Relaxed));
-            (word >> (number % PLACES * 16)) as u16
+            Place::of_order((word >> (number % PLACES * 16)) as u16)
         })
     }
 
     /// Returns all records, in commit order.
     pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
         (0..self.len()).filter_map(|number| self.get(number))
+    }
+
+    /// Returns the first `len` records with their places, in commit order.
+    pub(super) fn placed(&self, len: usize) -> impl Iterator<Item = (Place, &Record)> {
+        self.places(len).enumerate().filter_map(|(number, place)| Some((place, self.get(number)?)))
     }
 
     /// Calls `check` with the first `len` records that may have that fingerprint, the newest first, until

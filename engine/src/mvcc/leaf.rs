@@ -162,7 +162,7 @@ impl Leaf {
 
     /// Where the keys of the journal's records belong in the page.
     pub(super) fn journal_places(&self) -> impl Iterator<Item = Place> {
-        self.journal.records().map(Record::place)
+        self.journal.places(self.journal.len())
     }
 
     /// Returns where a key belongs in the page.
@@ -217,7 +217,12 @@ pub(crate) struct KeyVersions<'k, 'a> {
 
 impl Order {
     pub(super) fn of(leaf: &Leaf) -> Self {
-        let places = leaf.journal.places(leaf.journal.len()).enumerate();
+        Self::of_first(leaf, leaf.journal.len())
+    }
+
+    /// That of the first `len` records.
+    pub(super) fn of_first(leaf: &Leaf, len: usize) -> Self {
+        let places = leaf.journal.places(len).enumerate();
         let mut order: SmallVec<[Ordered; 32]> =
             places.map(|(number, place)| Ordered::new(place, number)).collect();
         if order.len() > 1 {
@@ -385,6 +390,11 @@ impl<'a> KeyVersions<'_, 'a> {
         self.records.first().map(|ordered| (ordered.number(), record_of(self.leaf, *ordered)))
     }
 
+    /// Returns the place in the page; `None` if the journal does not have the key.
+    pub(super) fn place(&self) -> Option<Place> {
+        self.records.first().map(|ordered| Place::of_order(ordered.place()))
+    }
+
     /// Returns how many versions the journal has.
     pub(super) const fn records(&self) -> usize {
         self.records.len()
@@ -405,8 +415,8 @@ impl<'a> KeyVersions<'_, 'a> {
 pub(super) struct Ordered(u32);
 
 impl Ordered {
-    fn new(place: u16, number: usize) -> Self {
-        Self(u32::from(place) << 8 | (255 - number as u32))
+    fn new(place: Place, number: usize) -> Self {
+        Self(u32::from(place.order()) << 8 | (255 - number as u32))
     }
 
     const fn place(self) -> u16 {

@@ -14,10 +14,9 @@ const TXN: usize = 8;
 const RUN: usize = 16;
 const EXPIRES: usize = 24;
 const KEY_LENGTH: usize = 32;
-const PLACE: usize = 36;
-const KIND: usize = 38;
-const FINGERPRINT: usize = 39;
-const HEADER: usize = 40;
+const KIND: usize = 36;
+const FINGERPRINT: usize = 37;
+const HEADER: usize = 38;
 
 const TOMBSTONE: u8 = 0;
 const VALUE: u8 = 1;
@@ -54,6 +53,11 @@ impl Place {
     /// Returns a number by whose order places are in the order of keys.
     pub(super) const fn order(self) -> u16 {
         self.0
+    }
+
+    /// The place with that number.
+    pub(super) const fn of_order(order: u16) -> Self {
+        Self(order)
     }
 }
 
@@ -140,12 +144,6 @@ impl Record {
         self.write(0, &version.get().to_le_bytes());
     }
 
-    /// Gives it its place in the page of its leaf.
-    #[inline]
-    pub(super) fn set_place(&mut self, place: Place) {
-        self.write(PLACE, &place.0.to_le_bytes());
-    }
-
     #[inline]
     fn write<const N: usize>(&mut self, at: usize, bytes: &[u8; N]) {
         let own = Arc::get_mut(&mut self.0).expect("a record is changed before it is shared");
@@ -168,11 +166,6 @@ impl Record {
     #[inline]
     pub(crate) fn expires(&self) -> Expires {
         Expires::from_bits(self.u64_at(EXPIRES))
-    }
-
-    #[inline]
-    pub(super) fn place(&self) -> Place {
-        Place(u16::from_le_bytes(self.array(PLACE)))
     }
 
     #[inline]

@@ -6,10 +6,10 @@ use std::cmp::Ordering;
 use rt::sync::Arc;
 
 use super::history::{History, Old, until};
-use super::leaf::{Fence, KeyVersions, Leaf};
+use super::leaf::{Fence, KeyVersions, Keys, Leaf};
 use super::page::EntryRef;
 use super::page_builder::{Item, PageBuilder};
-use super::record::Record;
+use super::record::{Place, Record};
 use crate::types::Version;
 
 /// Returns the bytes of a page above which a leaf is split, if it has two entries.
@@ -59,7 +59,11 @@ pub(super) struct Gathered<'a> {
 
 /// Gathers what a leaf is going to hold.
 pub(super) fn gather<'a>(leaf: &'a Leaf, plan: &Plan) -> Gathered<'a> {
-    let keys = leaf.keys();
+    gather_keys(leaf, &leaf.keys(), plan)
+}
+
+/// [`gather`], of these keys of the leaf.
+pub(super) fn gather_keys<'a>(leaf: &'a Leaf, keys: &Keys<'a>, plan: &Plan) -> Gathered<'a> {
     let mut gathering = Gathering { leaf, plan, items: Vec::new(), old: Vec::new(), dropped: 0 };
     gathering.items.reserve(leaf.page.len() + 8);
     let (mut at, end) = (keys.position(Some(&[])), keys.position(None));
@@ -272,14 +276,19 @@ pub(super) fn patch(leaf: &Leaf, plan: &Plan) -> Option<Leaf> {
     if leaf.newest() > plan.oldest || leaf.history.is_some() {
         return None;
     }
-    let records = || (0..leaf.journal.len()).map(|number| leaf.journal.get(number));
+    patch_by(leaf, leaf.journal.len())
+}
+
+/// [`patch`], by the first `len` records of the journal, of which every snapshot sees the newest.
+pub(super) fn patch_by(leaf: &Leaf, len: usize) -> Option<Leaf> {
     let fits =
-        |record: &Record| record.place().is_in_page() && leaf.page.takes(record.place().entry(), record);
-    if rt::mutant!(RepackKeepsOldest) || !records().all(|record| record.is_some_and(fits)) {
+        |(place, record): (Place, &Record)| place.is_in_page() && leaf.page.takes(place.entry(), record);
+    if rt::mutant!(RepackKeepsOldest) || !leaf.journal.placed(len).all(fits) {
         return None;
     }
     // In commit order, so that the newest of each key is written last.
-    let page = leaf.page.patched(records().flatten().map(|record| (record.place().entry(), record)));
+    let records = leaf.journal.placed(len).map(|(place, record)| (place.entry(), record));
+    let page = leaf.page.patched(records);
     Some(Leaf::new(page, leaf.fingerprints.clone(), None, Arc::clone(&leaf.fence)))
 }
 
@@ -288,15 +297,16 @@ pub(super) fn patch(leaf: &Leaf, plan: &Plan) -> Option<Leaf> {
 pub(super) fn keep_newest(leaf: &Leaf, plan: &Plan) -> (Leaf, usize) {
     let keys = leaf.keys();
     let (mut at, end) = (keys.position(Some(&[])), keys.position(None));
-    let (mut newest, mut old, mut dropped): (Vec<&Record>, _, _) = (Vec::new(), Vec::new(), 0);
+    let (mut newest, mut old, mut dropped): (Vec<(&Record, Place)>, _, _) = (Vec::new(), Vec::new(), 0);
     while let Some(key) = keys.next(&mut at, end) {
+        let Some(place) = key.place() else { continue };
         let mut records = key.versions().filter_map(|entry| match entry {
             EntryRef::Record(record) => Some(record),
             EntryRef::Page(_) => None,
         });
         let Some(first) = records.next() else { continue };
         let mut successor = first.version();
-        newest.push(first);
+        newest.push((first, place));
         for record in records {
             if successor > plan.oldest {
                 old.push(Old { record: record.clone(), successor, forgotten_from: Version::ZERO });
@@ -315,7 +325,7 @@ pub(super) fn keep_newest(leaf: &Leaf, plan: &Plan) -> (Leaf, usize) {
         Some(Arc::new(history)),
         Arc::clone(&leaf.fence),
     );
-    newest.sort_by_key(|record| record.version());
-    newest.into_iter().for_each(|record| fresh.journal.push(record.clone()));
+    newest.sort_by_key(|(record, _)| record.version());
+    newest.into_iter().for_each(|(record, place)| fresh.journal.push(record.clone(), place));
     (fresh, dropped)
 }

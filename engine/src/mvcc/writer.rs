@@ -85,7 +85,7 @@ impl Writer {
         &mut self,
         index: &Index,
         hint: Hint,
-        mut record: Record,
+        record: Record,
         oldest: &mut impl FnMut() -> Version,
     ) -> Hint {
         loop {
@@ -111,9 +111,8 @@ impl Writer {
                 record.version()
             );
             let is_tombstone = record.value().is_none();
-            record.set_place(place);
             let bytes = record.bytes();
-            leaf.journal.push(record);
+            leaf.journal.push(record, place);
             if before.is_none() {
                 index.keys.fetch_add(1, Ordering::Relaxed);
             }
