@@ -109,6 +109,19 @@ impl Committer {
         self.between_groups().free_retired();
     }
 
+    /// Packs a leaf whose journal is nearly full, while commits go on: they wait only while it is put in
+    /// place.
+    pub(crate) fn pack_leaf(&self, store: &Store, number: u32) {
+        // A moment old at most, which is safe: no snapshot is below it, then or later.
+        let oldest = store.snapshots.floor();
+        if let Some(packed) = store.index.pack_beside(number, oldest) {
+            rt::probe::at("packing.pack→put in place");
+            let before = self.between_groups().put_in_place(store, packed);
+            // Here and not under the lock: what only the old state held is freed piece by piece.
+            drop(before);
+        }
+    }
+
     /// Leads one group, then hands the lead over.
     fn lead(&self, store: &Store, request: Request) -> Result<Version> {
         let followers = std::mem::take(&mut self.queue.lock().waiting);

@@ -6,9 +6,11 @@ use super::mutants;
 use super::request::{Member, Request};
 use super::validate::validate;
 use super::write_set::WriteSet;
+use rt::lockfree::Published;
+
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::mvcc::{Pass, Record, Writer};
+use crate::mvcc::{Leaf, PackedBeside, Pass, Record, Writer};
 use crate::store::Store;
 use crate::types::Version;
 use crate::watch::Watchers;
@@ -211,6 +213,13 @@ impl Leader {
             self.writer.collect_next(&store.index, &mut collection.pass, self.oldest, next, unobserved);
         self.counters.collected += collected.unwrap_or(0) as u64;
         collected.is_some()
+    }
+
+    /// Puts a leaf in place that was packed beside commits. Returns the state before, if it did.
+    pub(crate) fn put_in_place(&mut self, store: &Store, packed: PackedBeside) -> Option<Published<Leaf>> {
+        let (before, dropped) = self.writer.put_in_place(&store.index, packed)?;
+        self.counters.collected += dropped as u64;
+        Some(before)
     }
 
     /// Frees what was replaced, unless a reader is in the way.

@@ -49,6 +49,7 @@ use crate::wal::LogOptions;
 ///     .recovery_threads(2)
 ///     // Memory.
 ///     .index_leaf(64, 16)
+///     .background_packing(false)
 ///     .snapshot_generations(32)
 ///     .collect_every(64)
 ///     .maintenance_interval(Duration::from_millis(500))
@@ -68,6 +69,7 @@ pub struct DatabaseBuilder {
     pub(super) close_timeout: Duration,
     pub(super) maintenance_interval: Duration,
     pub(super) index_sizes: Sizes,
+    pub(super) packs_beside_commits: bool,
     pub(super) snapshot_generations: usize,
     pub(super) collect_every: u64,
     pub(super) recovery_threads: usize,
@@ -108,6 +110,7 @@ impl DatabaseBuilder {
             close_timeout: Duration::from_secs(5),
             maintenance_interval: Duration::from_secs(1),
             index_sizes: Sizes::DEFAULT,
+            packs_beside_commits: true,
             snapshot_generations: 64,
             collect_every: COLLECT_EVERY,
             recovery_threads: recovery_threads_default(),
@@ -314,6 +317,14 @@ impl DatabaseBuilder {
     /// smaller journal makes reads of what has just been written faster, and writes slower.
     pub const fn index_leaf(mut self, page_entries: usize, journal_records: usize) -> Self {
         self.index_sizes = Sizes { page: page_entries, journal: journal_records };
+        self
+    }
+
+    /// Sets whether the background thread packs leaves of the index whose journals are nearly full, so that
+    /// hardly any commit has to: on by default. Without it a commit in some thirty takes as long as packing a
+    /// page does, and the background thread rests while there is nothing to maintain.
+    pub const fn background_packing(mut self, is_on: bool) -> Self {
+        self.packs_beside_commits = is_on;
         self
     }
 

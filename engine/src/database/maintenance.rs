@@ -2,27 +2,23 @@
 
 use std::time::Duration;
 
-use rt::sync::{Arc, Condvar, Mutex};
+use rt::sync::Arc;
 use rt::thread::JoinHandle;
 
 use super::measure::measure;
 use super::retention::{Retention, forget_old_runs};
 use super::sweep::sweep;
 use crate::error::{Error, Result};
+use crate::mvcc::Turn;
+use crate::store::Store;
 use crate::striped::Stripe;
 use crate::txn::Coordinator;
 
-/// A thread that works from time to time, until it is stopped.
+/// A thread that works from time to time, and packs leaves when commits ask for it, until it is stopped.
 #[derive(Debug)]
 pub(super) struct Maintenance {
-    signal: Arc<Signal>,
+    store: Arc<Store>,
     thread: JoinHandle<()>,
-}
-
-#[derive(Debug)]
-struct Signal {
-    stopping: Mutex<bool>,
-    wake: Condvar,
 }
 
 impl Maintenance {
@@ -30,41 +26,48 @@ impl Maintenance {
         coordinator: &Arc<Coordinator>,
         interval: Duration,
         retention: Retention,
+        packs_beside_commits: bool,
     ) -> Result<Self> {
-        let signal = Arc::new(Signal {
-            stopping: Mutex::new("maintenance.stopping", false),
-            wake: Condvar::new("maintenance.wake"),
-        });
-        let (coordinator, signals) = (Stripe::new(coordinator), Arc::clone(&signal));
+        let store = Arc::clone(&coordinator.store);
+        if packs_beside_commits {
+            store.index.packing.serve();
+        }
+        let coordinator = Stripe::new(coordinator);
         let thread = rt::thread::spawn("stormproof-maintenance", move || {
-            while !signals.wait(interval) {
-                work(&coordinator, retention);
-            }
+            serve(&coordinator, interval, retention);
         })
         .map_err(|error| Error::io("starting a thread", "maintenance", error))?;
-        Ok(Self { signal, thread })
+        Ok(Self { store, thread })
     }
 
     pub(super) fn stop(self) {
-        *self.signal.stopping.lock() = true;
-        self.signal.wake.notify_all();
+        self.store.index.packing.stop();
         // A panic of the thread has been reported where it happened.
         let _ = self.thread.join();
     }
 }
 
-impl Signal {
-    /// Waits for the next turn; returns whether to stop.
-    fn wait(&self, interval: Duration) -> bool {
-        let deadline = rt::time::now().saturating_add(interval);
-        let mut stopping = self.stopping.lock();
-        while !*stopping {
-            if self.wake.wait_until(&mut stopping, deadline) {
-                break;
+fn serve(coordinator: &Arc<Stripe<Coordinator>>, interval: Duration, retention: Retention) {
+    let next = || rt::time::now().saturating_add(interval);
+    let mut deadline = next();
+    loop {
+        match coordinator.store.index.packing.wait(deadline) {
+            Turn::Pack(leaves) => pack(coordinator, &leaves),
+            Turn::Due => {
+                work(coordinator, retention);
+                deadline = next();
             }
+            Turn::Stop => return,
         }
-        *stopping
     }
+}
+
+fn pack(coordinator: &Coordinator, leaves: &[u32]) {
+    for number in leaves {
+        coordinator.committer.pack_leaf(&coordinator.store, *number);
+    }
+    // What this thread has dropped is freed now, and not when it happens to read the next time.
+    rt::lockfree::begin_epochs();
 }
 
 fn work(coordinator: &Arc<Stripe<Coordinator>>, retention: Retention) {

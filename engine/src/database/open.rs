@@ -194,7 +194,12 @@ fn start(builder: DatabaseBuilder, beginning: Beginning) -> Result<Database> {
             event!(WARN, %error, "no checkpoint at the open; the log stays, and another is tried");
         }
     }
-    let maintenance = Maintenance::start(&coordinator, builder.maintenance_interval, builder.retention)?;
+    let maintenance = Maintenance::start(
+        &coordinator,
+        builder.maintenance_interval,
+        builder.retention,
+        builder.packs_beside_commits,
+    )?;
     let checkpointer = match &store.log {
         None => None,
         Some(log) => {

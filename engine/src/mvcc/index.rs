@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use super::directory::{Directory, FoundLeaf, Sought};
 use super::journal::JOURNAL_MAX;
+use super::packing::PackingQueue;
 use super::page::{ENTRIES_MAX, EntryRef};
 use super::scanned::Scanned;
 use super::writer::Writer;
@@ -21,6 +22,7 @@ pub(crate) struct Index {
     pub(super) tombstones: RwLock<()>,
     pub(super) keys: AtomicU64,
     pub(super) scanned: Scanned,
+    pub(crate) packing: PackingQueue,
     pub(super) sizes: Sizes,
 }
 
@@ -66,6 +68,7 @@ impl Index {
             tombstones: RwLock::new("index.tombstones", ()),
             keys: AtomicU64::new("index.keys", 0),
             scanned: Scanned::new(),
+            packing: PackingQueue::new(),
             sizes,
         };
         (index, Writer::new(numbers))

@@ -47,6 +47,7 @@ mod entry;
 mod writer;
 mod retired;
 mod repack;
+mod packing;
 mod bulk_load;
 
 #[cfg(test)]
@@ -57,6 +58,8 @@ pub(crate) use cursor::Cursor;
 pub(crate) use entry::VersionEntry;
 pub(crate) use index::{Hint, Index, Sizes};
 pub(crate) use journal::JOURNAL_MAX;
+pub(crate) use leaf::Leaf;
+pub(crate) use packing::{PackedBeside, Turn};
 pub(crate) use page::{ENTRIES_MAX, EntryRef, Page, PageEntry};
 pub(crate) use record::{KEY_BYTES_MAX, Record, fingerprint};
 pub(crate) use stored_page::{Bounds, StoredPage};

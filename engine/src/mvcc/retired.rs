@@ -55,6 +55,12 @@ impl Retired {
         self.has_more = true;
     }
 
+    /// Counts a leaf that was replaced and that the caller frees, of which that many bytes are of no use any
+    /// more.
+    pub(super) fn count(&self, leaf: &Leaf, bytes: usize) {
+        leaf.garbage.count(&self.waiting, bytes as u64);
+    }
+
     /// Frees the oldest of what waits, if it is too much: no more than must be, since a commit waits for it.
     /// Not again before there is more of it: a reader that was in the way may be there for long.
     #[inline]

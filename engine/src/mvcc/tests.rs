@@ -7,7 +7,7 @@ use rt::sync::Arc;
 use rt::sync::atomic::{AtomicU64, Ordering};
 
 use super::page::EntryRef;
-use super::{Hint, Index, Record, Sizes, Writer};
+use super::{Hint, Index, PackedBeside, Record, Sizes, Writer};
 use crate::store::SnapshotRegistry;
 use crate::types::{RunNumber, TxnId, Version};
 
@@ -49,6 +49,13 @@ struct Model {
     random: Random,
     keys: u64,
     shape: u64,
+    /// One write in this number is a delete.
+    deletes: u64,
+    snapshots_max: usize,
+    /// A leaf that is being packed beside commits.
+    packing: Option<PackedBeside>,
+    /// How many of those were put in place, and how many came too late.
+    packed: [u64; 2],
 }
 
 impl Model {
@@ -64,6 +71,10 @@ impl Model {
             random: Random(seed),
             keys,
             shape: seed % 4,
+            deletes: if seed.is_multiple_of(3) { 4 } else { 1_000 },
+            snapshots_max: if seed.is_multiple_of(3) { 6 } else { (seed % 3) as usize - 1 },
+            packing: None,
+            packed: [0; 2],
         }
     }
 
@@ -106,7 +117,10 @@ impl Model {
                 keys.insert(self.key());
             }
             for key in keys {
-                let value = if self.random.chance(4) { None } else { Some(self.value()) };
+                if self.random.chance(8) {
+                    self.begin_packing();
+                }
+                let value = if self.random.chance(self.deletes) { None } else { Some(self.value()) };
                 self.install(&key, value.as_deref(), last);
                 added.push((key, last, value));
             }
@@ -131,6 +145,24 @@ impl Model {
         let oldest = self.oldest();
         let hint = self.writer.install(&self.index, hint, record, &mut || oldest);
         self.hints.insert(key.to_vec(), hint);
+    }
+
+    /// Packs a leaf beside commits: all that happens before it is put in place happens meanwhile.
+    fn begin_packing(&mut self) {
+        let (_, leaves) = self.index.directory.counts();
+        let first = self.random.below(leaves as u64) as u32;
+        let numbers = (0..leaves as u32).map(|number| (first + number) % leaves as u32);
+        if self.packing.is_none() {
+            let oldest = self.oldest();
+            self.packing = numbers.filter_map(|number| self.index.pack_beside(number, oldest)).next();
+        }
+    }
+
+    fn end_packing(&mut self) {
+        if let Some(packed) = self.packing.take() {
+            let is_in_place = self.writer.put_in_place(&self.index, packed).is_some();
+            self.packed[usize::from(!is_in_place)] += 1;
+        }
     }
 
     fn collect_all(&mut self) {
@@ -256,39 +288,45 @@ impl Model {
 
     fn step(&mut self) {
         match self.random.below(20) {
-            0 if self.snapshots.len() < 6 => self.snapshots.push((self.published, BTreeMap::new())),
+            0 if self.snapshots.len() < self.snapshots_max => {
+                self.snapshots.push((self.published, BTreeMap::new()))
+            }
             1 if !self.snapshots.is_empty() => {
                 let number = self.random.below(self.snapshots.len() as u64) as usize;
                 self.snapshots.swap_remove(number);
             }
             2 => self.collect_all(),
-            3..12 => self.commit(),
+            3 | 4 => self.begin_packing(),
+            5 | 6 => self.end_packing(),
+            7..14 => self.commit(),
             _ => self.read(),
         }
     }
 
     /// Without snapshots, nothing but the newest values is left.
-    fn finish(mut self) {
+    fn finish(mut self) -> [u64; 2] {
         self.snapshots.clear();
         let (oldest, next) = (self.oldest(), Version::new(self.published + 1));
         let mut pass = self.writer.begin_pass(&self.index, false);
         while self.writer.collect_next(&self.index, &mut pass, oldest, next, || true).is_some() {}
         let live = self.versions.keys().filter(|key| self.expected(key, u64::MAX).1.is_some()).count();
         assert_eq!((self.index.len(), self.writer.surplus()), (live, 0));
+        self.packed
     }
 }
 
-fn run(seed: u64, sizes: Sizes, keys: u64, steps: u64) {
+fn run(seed: u64, sizes: Sizes, keys: u64, steps: u64) -> [u64; 2] {
     let mut model = Model::new(seed, sizes, keys);
     for _ in 0..steps {
         model.step();
     }
-    model.finish();
+    model.finish()
 }
 
 #[test]
 fn random_runs_do_what_the_model_does() {
     let runs = if rt::probe::is_simulated() { 2 } else { 40 };
+    let mut packed = [0; 2];
     for seed in 0..runs {
         for (sizes, keys) in [
             (Sizes { page: 8, journal: 2 }, 60),
@@ -297,9 +335,11 @@ fn random_runs_do_what_the_model_does() {
             (Sizes { page: 128, journal: 32 }, 700),
             (Sizes { page: 16, journal: 8 }, 3),
         ] {
-            run(seed, sizes, keys, 400);
+            let [in_place, too_late] = run(seed, sizes, keys, 400);
+            packed = [packed[0] + in_place, packed[1] + too_late];
         }
     }
+    assert!(rt::probe::is_simulated() || packed[0] > 200 && packed[1] > 200, "{packed:?}");
 }
 
 #[test]

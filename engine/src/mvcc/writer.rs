@@ -24,7 +24,7 @@ pub(super) fn journal_bytes_max() -> usize {
 /// The state of the writer of an index.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    numbers: Numbers,
+    pub(super) numbers: Numbers,
     pub(super) retired: Retired,
     /// By number of leaf.
     leaves: Vec<LeafState>,
@@ -117,6 +117,9 @@ impl Writer {
                 index.keys.fetch_add(1, Ordering::Relaxed);
             }
             self.pushed(number, bytes, before.is_some(), is_tombstone);
+            if len + 1 == index.sizes.journal * 3 / 4 {
+                index.packing.ask(number);
+            }
             return Hint::new(number, index.directory.shape());
         }
     }
@@ -199,14 +202,11 @@ impl Writer {
         } else if leaf.keys().keys_with_records() * 4 <= index.sizes.journal.max(4) {
             rt::reached!("journal kept to the newest versions");
             let (fresh, _) = keep_newest(leaf, plan);
-            let packed = Packed { surplus: fresh.surplus_with_journal(), ..Packed::of(&fresh) };
-            let (journal, has_new_tombstone) = (fresh.journal_bytes(), fresh.has_new_tombstone());
-            let kept = fresh.bytes_by_reference() + journal + fresh.page.bytes();
+            let packed = Packed::with_journal(&fresh);
+            let kept = fresh.bytes_by_reference() + packed.journal_bytes + fresh.page.bytes();
             let before = index.directory.replace(number, fresh);
             self.retire(before, self.bytes_of(number, leaf), kept);
-            self.note(number, packed, plan.next, true);
-            let state = self.state(number);
-            (state.journal_bytes, state.has_new_tombstone) = (journal, has_new_tombstone);
+            self.note(number, packed, plan.next);
             return;
         }
         if let Some(patched) = patch(leaf, plan) {
@@ -214,7 +214,7 @@ impl Writer {
             let (kept, packed) = (patched.bytes_by_reference(), Packed::of(&patched));
             let before = index.directory.replace(number, patched);
             self.retire(before, self.bytes_of(number, leaf), kept);
-            self.note(number, packed, plan.next, false);
+            self.note(number, packed, plan.next);
             return;
         }
         rt::reached!("journal merged into its page");
@@ -232,8 +232,8 @@ impl Writer {
             let kept = left.bytes_by_reference() + right.bytes_by_reference();
             let (new, before) = index.directory.split(&mut self.numbers, number, left, right);
             self.retire(before, self.bytes_of(number, leaf), kept);
-            self.note(number, packed_left, plan.next, false);
-            self.note(new, packed_right, plan.next, false);
+            self.note(number, packed_left, plan.next);
+            self.note(new, packed_right, plan.next);
             if !rt::mutant!(RollBackForgetsSplit) {
                 self.touch(new);
             }
@@ -309,8 +309,8 @@ impl Writer {
         let bytes = self.bytes_of(left, left_leaf) + self.bytes_of(right, right_leaf);
         let before = index.directory.merge(&mut self.numbers, left, merged);
         self.retire(before, bytes, kept);
-        self.note(right, Packed::default(), plan.next, false);
-        self.note(left, packed, plan.next, false);
+        self.note(right, Packed::default(), plan.next);
+        self.note(left, packed, plan.next);
         self.touch(left);
     }
 
@@ -319,11 +319,11 @@ impl Writer {
         let (packed, kept) = (Packed::of(&fresh), fresh.bytes_by_reference());
         let before = index.directory.replace(number, fresh);
         self.retire(before, self.bytes_of(number, leaf), kept);
-        self.note(number, packed, plan.next, false);
+        self.note(number, packed, plan.next);
     }
 
     /// Returns the bytes that a leaf takes.
-    fn bytes_of(&self, number: u32, leaf: &Leaf) -> usize {
+    pub(super) fn bytes_of(&self, number: u32, leaf: &Leaf) -> usize {
         let journal = self.leaves.get(number as usize).map_or(0, |state| state.journal_bytes);
         leaf.page.bytes() + leaf.bytes_by_reference() + journal
     }
@@ -348,16 +348,29 @@ impl Writer {
 
     /// Notes the new state of a leaf: how much it holds that will have to go, once no snapshot is below
     /// `due`.
-    fn note(&mut self, number: u32, packed: Packed, due: Version, has_journal: bool) {
-        let Packed { surplus, page_bytes, has_history } = packed;
+    fn note(&mut self, number: u32, packed: Packed, due: Version) {
+        let Packed { surplus, page_bytes, has_history, journal_bytes, has_new_tombstone } = packed;
+        let has_journal = journal_bytes > 0;
         let state = self.state(number);
-        (state.journal_bytes, state.has_new_tombstone) = (0, false);
+        (state.journal_bytes, state.has_new_tombstone) = (journal_bytes, has_new_tombstone);
         (state.page_bytes, state.has_history) = (page_bytes, has_history);
         let before = std::mem::replace(&mut state.surplus, surplus as u32) as usize;
         let enqueue = surplus > 0 && !has_journal && !std::mem::replace(&mut state.is_queued, true);
         self.surplus = self.surplus + surplus - before;
         if enqueue {
             self.queue.push_back((due, number));
+        }
+    }
+
+    /// Notes the new state of a leaf that was packed beside commits, whose pages hold nothing that will have
+    /// to go.
+    pub(super) fn note_packed(&mut self, number: u32, packed: Packed) {
+        self.note(number, packed, Version::ZERO);
+        let pass = self.pass;
+        let state = self.state(number);
+        state.pushed_after = pass;
+        if packed.journal_bytes > 0 && !std::mem::replace(&mut state.is_in_journals, true) {
+            self.journals.push_back(number);
         }
     }
 
@@ -369,16 +382,31 @@ impl Writer {
 
 /// What a leaf that was packed holds.
 #[derive(Clone, Copy, Debug, Default)]
-struct Packed {
+pub(super) struct Packed {
     surplus: usize,
     page_bytes: usize,
     has_history: bool,
+    journal_bytes: usize,
+    has_new_tombstone: bool,
 }
 
 impl Packed {
+    /// Of a leaf without a journal.
     fn of(leaf: &Leaf) -> Self {
         let (page_bytes, has_history) = (leaf.page.bytes(), leaf.history.is_some());
-        Self { surplus: leaf.surplus(), page_bytes, has_history }
+        Self { surplus: leaf.surplus(), page_bytes, has_history, ..Self::default() }
+    }
+
+    pub(super) fn with_journal(leaf: &Leaf) -> Self {
+        if leaf.journal.len() == 0 {
+            return Self::of(leaf);
+        }
+        Self {
+            surplus: leaf.surplus_with_journal(),
+            journal_bytes: leaf.journal_bytes(),
+            has_new_tombstone: leaf.has_new_tombstone(),
+            ..Self::of(leaf)
+        }
     }
 }
 

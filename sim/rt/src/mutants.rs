@@ -585,6 +585,21 @@ mutants! {
         bug: "a lock that only one side takes",
         contract: "V4"
     }
+    PackingForgetsNews {
+        breaks: "a leaf that was packed beside commits goes in place without what was committed meanwhile",
+        bug: "a copy that is swapped in although the original has changed",
+        contract: "V1"
+    }
+    PackingTrustsItsLeaf {
+        breaks: "a leaf that was packed beside commits goes in place of whatever state the leaf has by then",
+        bug: "compare-and-swap without the comparison",
+        contract: "V1"
+    }
+    PackingIgnoresSnapshots {
+        breaks: "packing beside commits drops versions that snapshots still read",
+        bug: "compaction that overlooks a long reader",
+        contract: "V1"
+    }
 }
 
 impl fmt::Display for Mutant {

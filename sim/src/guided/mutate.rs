@@ -100,7 +100,7 @@ fn rates(plan: &mut Plan, donor: &Plan, rng: &mut ChaCha8Rng) {
 /// One option of the engine.
 fn engine(plan: &mut Plan, donor: &Plan, rng: &mut ChaCha8Rng) {
     let (engine, from) = (&mut plan.engine, &donor.engine);
-    match rng.random_range(0..9) {
+    match rng.random_range(0..10) {
         0 => engine.durability = from.durability,
         1 => engine.segment_bytes = from.segment_bytes,
         2 => engine.checkpoint_bytes = from.checkpoint_bytes,
@@ -109,6 +109,7 @@ fn engine(plan: &mut Plan, donor: &Plan, rng: &mut ChaCha8Rng) {
         5 => (engine.page_entries, engine.journal_records) = (from.page_entries, from.journal_records),
         6 => engine.snapshot_generations = from.snapshot_generations,
         7 => engine.collect_every = from.collect_every,
+        8 => engine.packs_beside_commits = from.packs_beside_commits,
         _ => engine.maintenance_interval_micros = from.maintenance_interval_micros,
     }
 }

@@ -115,6 +115,7 @@ fn draw_engine(options: &Options, storage: Storage, isolation: Isolation, stream
         collect_every: stream.weighted(&[(2, 1), (1, 4), (2, 32)]),
         edges: Edge::draw(stream),
         ended_runs_max: stream.weighted(&[(2, None), (1, Some(0)), (1, Some(2))]),
+        packs_beside_commits: stream.weighted(&[(1, false), (1, true)]),
     }
 }
 

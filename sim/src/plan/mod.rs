@@ -92,6 +92,14 @@ pub struct EnginePlan {
     /// Most runs that have ended and are kept; all if not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_runs_max: Option<usize>,
+    /// Whether leaves of the index are packed beside commits. Not in plans from before it was drawn.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub packs_beside_commits: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+const fn is_false(is: &bool) -> bool {
+    !*is
 }
 
 const fn one() -> usize {

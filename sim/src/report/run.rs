@@ -197,9 +197,10 @@ fn plan_words(plan: &Plan) -> Vec<(String, String)> {
         (
             "index",
             format!(
-                "pages of {} entries, journals of {}, {} snapshot generations, a look at the oldest every {} commits",
+                "pages of {} entries, journals of {}, packed {}, {} snapshot generations, a look at the oldest every {} commits",
                 engine.page_entries,
                 engine.journal_records,
+                if engine.packs_beside_commits { "beside commits" } else { "by commits" },
                 engine.snapshot_generations,
                 engine.collect_every
             ),

@@ -95,6 +95,7 @@ fn options(search: &mut Search<'_>) {
     attempt(search, |plan| plan.engine.checkpoint_bytes = 0);
     attempt(search, |plan| plan.engine.edges.clear());
     attempt(search, |plan| plan.engine.ended_runs_max = None);
+    attempt(search, |plan| plan.engine.packs_beside_commits = false);
     attempt(search, |plan| (plan.engine.page_entries, plan.engine.journal_records) = (128, 32));
     attempt(search, |plan| plan.engine.snapshot_generations = 8);
     attempt(search, |plan| plan.engine.recovery_threads = 1);

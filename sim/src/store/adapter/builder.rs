@@ -25,6 +25,7 @@ pub fn builder(plan: &EnginePlan) -> DatabaseBuilder {
     let builder = Database::builder()
         .isolation(isolation)
         .index_leaf(plan.page_entries, plan.journal_records)
+        .background_packing(plan.packs_beside_commits)
         .snapshot_generations(plan.snapshot_generations)
         .collect_every(plan.collect_every)
         .maintenance_interval(micros(plan.maintenance_interval_micros))
