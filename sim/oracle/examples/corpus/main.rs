@@ -24,6 +24,10 @@ use stormproof_oracle::{CheckOptions, Conclusion, Level, check_file};
 
 type Failure = Box<dyn std::error::Error>;
 
+/// The command `stormproof` has the same.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();

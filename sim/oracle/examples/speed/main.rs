@@ -44,6 +44,10 @@ const LONG_LISTS_MAX: u64 = 300_000;
 
 type Failure = Box<dyn std::error::Error>;
 
+/// The command `stormproof` has the same.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();

@@ -52,7 +52,7 @@ impl Events {
             rule,
             txns,
             hubs: if rule.split { txns * 2 } else { txns },
-            edges: Vec::with_capacity(problem.view.read_count() * 2),
+            edges: Vec::with_capacity(expected_edges(problem, rule)),
             antis: Vec::new(),
             place: vec![u32::MAX; txns as usize],
         };
@@ -108,6 +108,12 @@ impl Events {
         let txn = if self.rule.split { event / 2 } else { event };
         (txn < self.txns).then_some(txn)
     }
+}
+
+/// Returns about how many edges there will be: while a long vector grows, it is there twice.
+fn expected_edges(problem: &Problem<'_, '_>, rule: Rule) -> usize {
+    let per_txn = usize::from(rule.split) + usize::from(rule.session) + 3 * usize::from(rule.time);
+    problem.view.read_count() * 2 + problem.view.write_count() + problem.included.len() * per_txn
 }
 
 struct Builder<'p, 'v, 'h> {

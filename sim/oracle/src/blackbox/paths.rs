@@ -4,6 +4,7 @@
 //! each other in an order by urgency and, where real time counts, from an ack to everything that began later.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use stormproof_workloads::history::TxnIndex;
 
@@ -105,8 +106,9 @@ impl<'p, 'v, 'h> Paths<'p, 'v, 'h> {
             }
             Known::Near(near) => {
                 let has = |from, to| self.has(near, from, to);
-                let is = |event| has(from, event) && !has(not, event);
-                self.each_near(members, from_place, not_place, is, found);
+                let is = |third| has(from_place, third) && !has(not_place, third);
+                let end = from_place.max(not_place) + WINDOW;
+                self.each_near(members, from_place + 1..end + 1, is, found);
             }
         }
     }
@@ -126,8 +128,9 @@ impl<'p, 'v, 'h> Paths<'p, 'v, 'h> {
             }
             Known::Near(near) => {
                 let has = |from, to| self.has(near, from, to);
-                let is = |event| has(event, to) && !has(event, not) && !has(nor, event);
-                self.each_near(members, to_place, not_place, is, found);
+                let is = |third| has(third, to_place) && !has(third, not_place) && !has(nor_place, third);
+                let begin = to_place.min(not_place).saturating_sub(WINDOW);
+                self.each_near(members, begin..to_place, is, found);
             }
         }
     }
@@ -144,8 +147,8 @@ impl<'p, 'v, 'h> Paths<'p, 'v, 'h> {
             }
             Known::Near(near) => {
                 let has = |from, to| self.has(near, from, to);
-                let is = |event| has(from, event) && has(event, to);
-                self.each_near(members, from_place, to_place, is, found);
+                let is = |third| has(from_place, third) && has(third, to_place);
+                self.each_near(members, from_place + 1..to_place, is, found);
             }
         }
     }
@@ -160,28 +163,22 @@ impl<'p, 'v, 'h> Paths<'p, 'v, 'h> {
         }
     }
 
-    /// Calls `found` with the members of which this is true, no farther from these places than paths are
-    /// seen.
+    /// Calls `found` with the members in this range of places of which this is true.
     fn each_near(
         &self,
         members: &Members,
-        one: usize,
-        other: usize,
-        is: impl Fn(u32) -> bool,
+        range: Range<usize>,
+        is: impl Fn(usize) -> bool,
         mut found: impl FnMut(TxnIndex),
     ) {
-        let (from, to) = (one.min(other), one.max(other) + WINDOW);
-        let first = members.places.partition_point(|&place| place as usize + WINDOW < from);
-        for &place in members.places[first..].iter().take_while(|place| **place as usize <= to) {
-            let event = self.order[place as usize];
-            if is(event) {
-                self.events.txn(event).into_iter().for_each(&mut found);
-            }
+        let first = members.places.partition_point(|&place| (place as usize) < range.start);
+        let within = members.places[first..].iter().map(|&place| place as usize);
+        for place in within.take_while(|place| *place < range.end).filter(|place| is(*place)) {
+            self.events.txn(self.order[place]).into_iter().for_each(&mut found);
         }
     }
 
-    fn has(&self, near: &[[u64; WORDS]], from: u32, to: u32) -> bool {
-        let (at, end) = (self.place(from), self.place(to));
+    fn has(&self, near: &[[u64; WORDS]], at: usize, end: usize) -> bool {
         if at >= end {
             return at == end;
         }
@@ -189,7 +186,7 @@ impl<'p, 'v, 'h> Paths<'p, 'v, 'h> {
         if bit < WINDOW {
             return near[end][bit / 64] >> (bit % 64) & 1 == 1;
         }
-        self.events.rule().time && self.in_time(from, to)
+        self.events.rule().time && self.in_time(self.order[at], self.order[end])
     }
 
     fn in_time(&self, from: u32, to: u32) -> bool {

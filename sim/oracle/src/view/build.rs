@@ -31,13 +31,14 @@ pub(super) fn build(history: &History, notation: Notation) -> View<'_> {
             intermediate: Vec::new(),
             reads: Vec::new(),
             writes: Vec::new(),
-            spans: Vec::with_capacity(history.txns.len()),
+            begins: Vec::with_capacity(history.txns.len() + 1),
             internal: Vec::new(),
         },
     };
     for txn in &history.txns {
         builder.txn(txn);
     }
+    builder.begin();
     builder.view
 }
 
@@ -81,13 +82,18 @@ struct Builder<'h> {
 
 impl<'h> Builder<'h> {
     fn txn(&mut self, txn: &'h Txn) {
-        let (reads, writes) = (self.view.reads.len(), self.view.writes.len());
+        self.begin();
+        let writes = self.view.writes.len();
         self.appended.clear();
         for op in &txn.ops {
             self.op(txn, op);
         }
         self.place_appended(writes);
-        self.view.spans.push((reads..self.view.reads.len(), writes..self.view.writes.len()));
+    }
+
+    /// Notes where the reads and writes of the next transaction begin.
+    fn begin(&mut self) {
+        self.view.begins.push((number(self.view.reads.len()), number(self.view.writes.len())));
     }
 
     fn op(&mut self, txn: &'h Txn, op: &'h Op) {

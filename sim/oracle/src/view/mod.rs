@@ -100,7 +100,8 @@ pub(crate) struct View<'h> {
     pub(crate) intermediate: Vec<Intermediate<'h>>,
     reads: Vec<Observed<'h>>,
     writes: Vec<Written<'h>>,
-    spans: Vec<(Span<usize>, Span<usize>)>,
+    /// By transaction: where its reads and its writes begin; and the ends of all.
+    begins: Vec<(u32, u32)>,
     internal: Vec<Violation>,
 }
 
@@ -119,17 +120,22 @@ impl<'h> View<'h> {
 
     /// Returns the external reads of a transaction, in order.
     pub(crate) fn reads(&self, txn: TxnIndex) -> &[Observed<'h>] {
-        &self.reads[self.spans[txn as usize].0.clone()]
+        &self.reads[self.read_places(txn)]
     }
 
     /// Returns the places of those reads among all reads.
     pub(crate) fn read_places(&self, txn: TxnIndex) -> Span<usize> {
-        self.spans[txn as usize].0.clone()
+        self.begins[txn as usize].0 as usize..self.begins[txn as usize + 1].0 as usize
     }
 
     /// Returns the total number of external reads.
     pub(crate) fn read_count(&self) -> usize {
         self.reads.len()
+    }
+
+    /// Returns the total number of final writes.
+    pub(crate) fn write_count(&self) -> usize {
+        self.writes.len()
     }
 
     pub(crate) fn read_at(&self, place: usize) -> &Observed<'h> {
@@ -142,7 +148,7 @@ impl<'h> View<'h> {
 
     /// Returns the final write to each key that the transaction wrote.
     pub(crate) fn writes(&self, txn: TxnIndex) -> &[Written<'h>] {
-        &self.writes[self.spans[txn as usize].1.clone()]
+        &self.writes[self.begins[txn as usize].1 as usize..self.begins[txn as usize + 1].1 as usize]
     }
 
     /// Returns the elements of an append.

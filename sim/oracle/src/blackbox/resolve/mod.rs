@@ -117,13 +117,13 @@ impl<'v, 'h> Resolver<'v, 'h> {
             vague: None,
             assumed: None,
         };
-        let (values, elements) = (Map::default(), Map::default());
-        let (removers, lists) = (Map::default(), Map::default());
-        let given_up = Map::default();
+        let (values, elements, removers) = (Map::default(), Map::default(), Map::default());
+        let (lists, given_up) = (Map::default(), Map::default());
         let mut resolver = Self { view, values, elements, removers, lists, given_up, resolved };
-        resolver.give_up_repeated(hints);
-        for txn in txns {
-            resolver.index(txn.index);
+        resolver.index_all();
+        if !resolver.resolved.repeated.is_empty() {
+            resolver.give_up_repeated(hints);
+            resolver.index_all();
         }
         resolver
     }

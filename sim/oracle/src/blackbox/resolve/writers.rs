@@ -20,7 +20,21 @@ pub(super) struct Element {
 }
 
 impl Resolver<'_, '_> {
-    pub(super) fn index(&mut self, txn: TxnIndex) {
+    /// Indexes the writes of all transactions that may count.
+    pub(super) fn index_all(&mut self) {
+        self.values.clear();
+        self.removers.clear();
+        self.elements.clear();
+        // Room at once: while a large map grows, it is there twice.
+        self.elements.reserve(self.view.elements.len());
+        self.resolved.repeated.clear();
+        self.resolved.vague = None;
+        for txn in &self.view.history.txns {
+            self.index(txn.index);
+        }
+    }
+
+    fn index(&mut self, txn: TxnIndex) {
         let view = self.view;
         for write in view.writes(txn) {
             if let Content::Value(value) | Content::Expiring(value) = write.content {
@@ -59,16 +73,10 @@ impl Resolver<'_, '_> {
     pub(super) fn give_up_repeated(&mut self, hints: &Map<TxnIndex, Version>) {
         let view = self.view;
         let unanswered = |txn: TxnIndex| !crate::view::is_committed(view.txn(txn)) && self.may_count(txn);
-        let appends = |txn: TxnIndex| {
-            view.writes(txn).iter().any(|write| matches!(write.content, Content::Appended { .. }))
-        };
-        let txns = || view.history.txns.iter().map(|txn| txn.index).filter(|txn| self.may_count(*txn));
-        if !txns().any(|txn| unanswered(txn) && appends(txn)) {
-            return;
-        }
         let mut assumed: Option<Assumed> = None;
         let mut first: Map<(KeyId, &[u8]), TxnIndex> = Map::default();
-        for txn in txns() {
+        let txns = view.history.txns.iter().map(|txn| txn.index).filter(|txn| self.may_count(*txn));
+        for txn in txns {
             for write in view.writes(txn) {
                 for &element in view.appended(write.content) {
                     let Some(other) = first.insert((write.key, element), txn) else { continue };

@@ -11,11 +11,14 @@
 //! The order is an answer by itself, wherever it has what follows of it, and remembers what was learned when
 //! decisions are taken back. So only neighbours are decided of which it has not, and each in the way that
 //! moves less: most of a history never becomes a variable. Without times the order begins with sessions that
-//! go on side by side. Everything is taken back on a trail, so that nothing is copied.
+//! go on side by side. (`batsat`, a solver from outside, was measured beside it: see README.md.) Everything
+//! is taken back on a trail, so that nothing is copied.
 //!
 //! Invariants: INV-SEARCH-1: a clause holds in every valid order. INV-SEARCH-2: steps and memory are bounded
 //! by the limits.
 
+#[cfg(test)]
+mod beside_batsat;
 mod clauses;
 mod encoding;
 mod literal;
