@@ -313,14 +313,19 @@ impl<'a, O: Deref<Target = [Ordered]>> Keys<'a, O> {
         })
     }
 
-    /// Returns how many keys have records.
-    pub(super) fn keys_with_records(&self) -> usize {
+    /// Returns whether the records are of few keys for a journal of that size, all of which the page has:
+    /// leaving the newest of each in the journal costs less than a new page. A key that is not in the page is
+    /// not among them, as its records are told from those of others by comparing keys, each time.
+    pub(super) fn has_few_old_keys(&self, journal: usize) -> bool {
         let (mut first, mut keys) = (0, 0);
         while first < self.order.len() {
+            if self.order[first].place().is_multiple_of(2) {
+                return false;
+            }
             first += self.group(first, self.order.len());
             keys += 1;
         }
-        keys
+        keys * 4 <= journal
     }
 
     /// Returns how many records from `first` on have its key.

@@ -151,7 +151,7 @@ impl Index {
         let records = records.count();
         let keys = Keys::new(&before, Order::of_first(&before, records));
         // Of a hot key the leader keeps the newest version, which costs less.
-        let is_worth = records * 2 >= self.sizes.journal && keys.keys_with_records() * 4 > self.sizes.journal;
+        let is_worth = records * 2 >= self.sizes.journal && !keys.has_few_old_keys(self.sizes.journal);
         if !is_worth || !is_seen(before.page.newest()) {
             return None;
         }

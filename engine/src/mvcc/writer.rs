@@ -199,7 +199,7 @@ impl Writer {
     fn make_room(&mut self, index: &Index, number: u32, leaf: &Leaf, plan: &Plan, is_heavy: bool) {
         if is_heavy {
             rt::reached!("journal full of large values");
-        } else if leaf.keys().keys_with_records() * 4 <= index.sizes.journal.max(4) {
+        } else if leaf.keys().has_few_old_keys(index.sizes.journal.max(4)) {
             rt::reached!("journal kept to the newest versions");
             let (fresh, _) = keep_newest(leaf, plan);
             let packed = Packed::with_journal(&fresh);
