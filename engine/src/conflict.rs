@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use env::UnixMillis;
+
 use crate::key::Key;
 use crate::types::Version;
 use crate::value::Value;
@@ -62,6 +64,15 @@ pub enum ConflictInfo {
         /// The version that it has now.
         current: Version,
     },
+    /// A key that was read has expired since the transaction began.
+    Expired {
+        /// The key.
+        key: Key,
+        /// The version that was read, and that it still has.
+        current: Version,
+        /// When it expired.
+        at: UnixMillis,
+    },
 }
 
 /// The condition of a conditional write.
@@ -83,17 +94,20 @@ impl ConflictInfo {
             Self::ReadConflict { key, .. }
             | Self::WriteConflict { key, .. }
             | Self::CasConflict { key, .. }
-            | Self::RangeConflict { key, .. } => key,
+            | Self::RangeConflict { key, .. }
+            | Self::Expired { key, .. } => key,
         }
     }
 
-    /// Returns the version of that key now: the commit that won.
+    /// Returns the version of that key now: the commit that won, or of a key that expired, the value whose
+    /// time is over.
     pub const fn current(&self) -> Version {
         match self {
             Self::ReadConflict { current, .. }
             | Self::WriteConflict { current, .. }
             | Self::CasConflict { current, .. }
-            | Self::RangeConflict { current, .. } => *current,
+            | Self::RangeConflict { current, .. }
+            | Self::Expired { current, .. } => *current,
         }
     }
 }
@@ -125,6 +139,9 @@ impl fmt::Display for ConflictInfo {
                     None => f.write_str("the end")?,
                 }
                 write!(f, " was scanned, and {key} in it changed at {current}")
+            }
+            Self::Expired { key, current, at: UnixMillis(at) } => {
+                write!(f, "{key} was read at {current} and expired at {at} ms, before the commit")
             }
         }
     }

@@ -23,7 +23,7 @@ pub struct Metrics {
     pub group_max: u64,
     /// Commits that were refused because others committed first.
     pub conflicts: u64,
-    /// Of these, those with a key that had been read.
+    /// Of these, those with a key that had been read, and was written or expired since.
     pub read_conflicts: u64,
     /// Of these, those with a key to be written.
     pub write_conflicts: u64,

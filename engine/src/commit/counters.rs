@@ -35,7 +35,9 @@ impl CommitCounters {
             let Err(Error::Conflict(conflicts)) = &member.result else { continue };
             let counted = |kind: fn(&ConflictInfo) -> bool| u64::from(conflicts.iter().any(kind));
             self.conflicted += 1;
-            self.read_conflicts += counted(|conflict| matches!(conflict, ConflictInfo::ReadConflict { .. }));
+            self.read_conflicts += counted(|conflict| {
+                matches!(conflict, ConflictInfo::ReadConflict { .. } | ConflictInfo::Expired { .. })
+            });
             self.write_conflicts +=
                 counted(|conflict| matches!(conflict, ConflictInfo::WriteConflict { .. }));
             self.cas_conflicts += counted(|conflict| matches!(conflict, ConflictInfo::CasConflict { .. }));

@@ -4,7 +4,7 @@ use super::counters::CommitCounters;
 use super::event_numbers::StreamHeads;
 use super::mutants;
 use super::request::{Member, Request};
-use super::validate::validate;
+use super::validate::{validate, validate_expiry};
 use super::write_set::WriteSet;
 use rt::lockfree::Published;
 
@@ -121,6 +121,7 @@ impl Leader {
         }
         // With all earlier members installed, or two members of one group could both win.
         let mut conflicts = validate(request, &store.index);
+        conflicts.extend(validate_expiry(request, store));
         mutants::suppress(&mut conflicts, request);
         if !conflicts.is_empty() {
             return Err(Error::Conflict(conflicts));

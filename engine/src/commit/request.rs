@@ -1,5 +1,7 @@
 //! What a transaction hands over in order to commit.
 
+use env::UnixMillis;
+
 use super::event_numbers::Append;
 use super::read_set::ReadSet;
 use super::write_set::WriteSet;
@@ -14,6 +16,8 @@ pub(crate) struct Request {
     pub(crate) run: RunRef,
     /// The snapshot that it read.
     pub(crate) start: Version,
+    /// The time by which it judged expiry.
+    pub(crate) now: UnixMillis,
     pub(crate) isolation: Isolation,
     pub(crate) reads: ReadSet,
     pub(crate) writes: WriteSet,

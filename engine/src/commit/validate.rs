@@ -2,9 +2,11 @@
 
 use super::read_set::ReadEntry;
 use super::request::Request;
-use crate::conflict::ConflictInfo;
+use super::write_set::BufferedWrite;
+use crate::conflict::{CasExpectation, ConflictInfo};
 use crate::key::Key;
-use crate::mvcc::Index;
+use crate::mvcc::{Hint, Index};
+use crate::store::{NO_EXPIRY, Store};
 use crate::types::Isolation;
 
 /// Returns all conflicts; empty if the transaction may commit.
@@ -61,4 +63,37 @@ pub(crate) fn validate(request: &Request, index: &Index) -> Vec<ConflictInfo> {
         });
     }
     conflicts
+}
+
+/// Returns what the transaction read, or compares the value of, and what has expired since it began: a key
+/// counts as deleted at its time (V7). Otherwise what was done because a key was there could follow, in
+/// commit order, what another did because it was gone.
+///
+/// Other transactions that may have seen it gone began at its time or later, and time does not go back, so it
+/// is enough to ask for the time once all that committed before is installed.
+pub(crate) fn validate_expiry(request: &Request, store: &Store) -> Vec<ConflictInfo> {
+    // No key had ever been written with an expiry when it began, so it has read none that has one.
+    if request.now == NO_EXPIRY {
+        return Vec::new();
+    }
+    let (points, ranges) = match request.isolation {
+        Isolation::Snapshot => ([].as_slice(), [].as_slice()),
+        Isolation::Serializable => (request.reads.points(), request.reads.ranges()),
+    };
+    let compares = |write: &BufferedWrite| matches!(write.condition, Some(CasExpectation::Value(_)));
+    let compared = || request.writes.iter().filter(|(_, write)| compares(write)).map(|(key, _)| key);
+    // Most commits have read nothing, and need not know the time.
+    if points.is_empty() && ranges.is_empty() && compared().next().is_none() {
+        return Vec::new();
+    }
+    let keys = points.iter().map(|read| &read.key).chain(compared());
+    let expired = store.expiry.expired([request.now, store.clock_time()], keys, ranges);
+    // What was written again since is in conflict already.
+    let is_read = |key: &Key| store.index.newer_than(key.as_bytes(), Hint::NONE, request.start).is_none();
+    let expired = expired.into_iter().filter(|(_, key)| is_read(key)).map(|(at, key)| {
+        rt::reached!("a key that was read has expired before the commit");
+        let current = store.index.entry(&key, request.start).map_or(request.start, |entry| entry.version);
+        ConflictInfo::Expired { key, current, at }
+    });
+    expired.collect()
 }

@@ -1,7 +1,8 @@
 //! Keys that expire, and the wall time by which they do.
 //!
 //! Whether a transaction sees a key that expires is decided by its own start time (V7): an expired value
-//! reads as absent, at the version that it has. Sweeping (`database`) makes it a tombstone later.
+//! reads as absent, at the version that it has. Sweeping (`database`) makes it a tombstone later. A
+//! transaction that read it before, and commits after its time, is in conflict as if it had been deleted.
 //!
 //! Wall clocks jump: [`WallTime`] says by which time keys expire. What was swept stays deleted.
 
@@ -14,6 +15,7 @@ use rt::sync::Mutex;
 use rt::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::key::Key;
+use crate::range::KeyRange;
 pub(crate) use wall_time::WallTime;
 
 /// The expiry times of keys.
@@ -87,6 +89,31 @@ impl ExpiryTable {
     pub(crate) fn due(&self, now: UnixMillis, limit: usize) -> Vec<(UnixMillis, Key)> {
         let schedule = self.schedule.lock();
         schedule.by_time.iter().take_while(|(at, _)| *at <= now).take(limit).cloned().collect()
+    }
+
+    /// Returns which of these keys, and of the keys in these ranges, expired after `since` and by `now`, each
+    /// with its time. Those that were swept are not among them.
+    pub(crate) fn expired<'k>(
+        &self,
+        [since, now]: [UnixMillis; 2],
+        keys: impl Iterator<Item = &'k Key>,
+        ranges: &[KeyRange],
+    ) -> BTreeSet<(UnixMillis, Key)> {
+        let schedule = self.schedule.lock();
+        let first = (UnixMillis(since.0.saturating_add(1)), Key::from_encoded(&[]));
+        let due = || schedule.by_time.range(first.clone()..).take_while(|(at, _)| *at <= now);
+        // Most often there is none, however many keys were read.
+        if due().next().is_none() {
+            return BTreeSet::new();
+        }
+        let of_key = |key: &Key| schedule.by_key.get(key).map(|at| (*at, key.clone()));
+        let in_time = |(at, _): &(UnixMillis, Key)| since < *at && *at <= now;
+        let mut found: BTreeSet<_> = keys.filter_map(of_key).filter(in_time).collect();
+        if !ranges.is_empty() {
+            let in_range = |(_, key): &&(UnixMillis, Key)| ranges.iter().any(|range| range.contains(key));
+            found.extend(due().filter(in_range).cloned());
+        }
+        found
     }
 
     /// Forgets keys that were swept, `deleted` of which had to be; but none that was given another time

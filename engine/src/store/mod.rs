@@ -37,6 +37,9 @@ pub(crate) struct Store {
     published: Arc<AtomicU64>,
 }
 
+/// The time by which expiry is judged where no key has ever been written with one.
+pub(crate) const NO_EXPIRY: UnixMillis = UnixMillis(0);
+
 /// How often a read without a snapshot is tried before it takes one.
 const UNREGISTERED_READS_MAX: usize = 3;
 
@@ -173,7 +176,7 @@ impl Store {
     /// not expire.
     #[inline]
     pub(crate) fn wall_time(&self) -> UnixMillis {
-        if self.expiry.in_use() { self.clock_time() } else { UnixMillis(0) }
+        if self.expiry.in_use() { self.clock_time() } else { NO_EXPIRY }
     }
 
     /// Returns the wall time.

@@ -272,6 +272,7 @@ impl Transaction {
             txn: self.context.id,
             run: self.run,
             start: self.context.start_version,
+            now: self.context.now,
             isolation: self.context.isolation,
             reads: std::mem::take(&mut self.context.reads),
             writes: std::mem::take(&mut self.context.writes),

@@ -44,7 +44,9 @@ impl Transaction {
         self.buffer(key, Some(value.try_into()?), None, None)
     }
 
-    /// Writes a key that expires `ttl` from now, at the precision of milliseconds.
+    /// Writes a key that expires `ttl` from now, at the precision of milliseconds. A serializable transaction
+    /// that reads it before its time, writes, and commits after its time is in conflict
+    /// ([`ConflictInfo::Expired`](crate::ConflictInfo::Expired)).
     ///
     /// ```
     /// # let db = stormproof::Database::open_in_memory()?;

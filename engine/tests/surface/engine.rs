@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use stormproof::{
-    Database, Error, EventLog, KeyRange, KvStore, Namespace, RunId, RunOptions, RunStatus, StateMachine,
-    TypeTag, Value,
+    ConflictInfo, Database, Error, EventLog, Isolation, KeyRange, KvStore, Namespace, RunId, RunOptions,
+    RunStatus, StateMachine, Transaction, TransactionOptions, TypeTag, Value,
 };
 
 use super::Fixture;
@@ -170,6 +170,52 @@ fn appends_conflict_only_with_transactions_that_have_read_the_end() {
     assert_eq!(told, [(0, Value::from("first")), (1, Value::from("blind"))]);
     assert_eq!(log.verify(&mut txn).unwrap(), 2);
     assert_ne!(events[0].hash, events[1].hash);
+}
+
+/// Of two agents one renews its lease just before the end, and the other takes over just after it.
+#[test]
+fn what_was_done_because_a_key_was_there_does_not_commit_after_its_time() {
+    let read_point = |txn: &mut Transaction| assert_eq!(txn.get("lease").unwrap(), Some(1_i64));
+    let read_range = |txn: &mut Transaction| assert_eq!(txn.prefix("lease").unwrap().count(), 1);
+    for read in [read_point as fn(&mut Transaction), read_range] {
+        let fixture = Fixture::new();
+        let Fixture { db, run, .. } = &fixture;
+        fixture.set_clock(1_000);
+        db.put_with_ttl(*run, "lease", 1_i64, Duration::from_millis(100)).unwrap();
+        let [mut renews, mut works, mut compares] =
+            std::array::from_fn(|_| db.begin_transaction(*run).unwrap());
+        read(&mut renews);
+        renews.put_with_ttl("lease", 1_i64, Duration::from_millis(100)).unwrap();
+        read(&mut works);
+        works.put("work", 1_i64).unwrap();
+        compares.compare_and_set("lease", 1_i64, 2_i64).unwrap();
+        let mut only_reads = db.begin_transaction(*run).unwrap();
+        read(&mut only_reads);
+        let options = TransactionOptions::default().isolation(Isolation::Snapshot);
+        let mut of_snapshot = db.begin_transaction_with(*run, &options).unwrap();
+        read(&mut of_snapshot);
+        of_snapshot.put("notes", 1_i64).unwrap();
+        let mut writes_blindly = db.begin_transaction(*run).unwrap();
+        writes_blindly.put("other", 1_i64).unwrap();
+
+        fixture.set_clock(1_100);
+        let mut takes_over = db.begin_transaction(*run).unwrap();
+        assert_eq!(takes_over.get::<i64>("lease").unwrap(), None);
+        takes_over.put("owner", 2_i64).unwrap();
+        takes_over.commit().map(drop).unwrap();
+        for late in [renews, works, compares] {
+            let Err(Error::Conflict(conflicts)) = late.commit() else { panic!("the lease is over") };
+            let [ConflictInfo::Expired { key, at, .. }] = &conflicts[..] else { panic!("{conflicts:?}") };
+            assert_eq!((key.user_key(), at.0), (b"lease".as_slice(), 1_100));
+            assert!(conflicts[0].to_string().contains("expired at 1100 ms, before the commit"));
+        }
+        for unconcerned in [only_reads, of_snapshot, writes_blindly] {
+            unconcerned.commit().map(drop).unwrap();
+        }
+        // Another attempt sees that it is gone.
+        let seen = db.transaction(*run, |txn| txn.get::<i64>("lease")).unwrap();
+        assert_eq!(seen, None);
+    }
 }
 
 #[test]

@@ -217,6 +217,9 @@ fn conflict(info: &ConflictInfo) -> Option<Conflict> {
         ConflictInfo::WriteConflict { key, current, .. } => (ConflictKind::Write, key, current),
         ConflictInfo::CasConflict { key, current, .. } => (ConflictKind::Cas, key, current),
         ConflictInfo::RangeConflict { start, current, .. } => (ConflictKind::Range, start, current),
+        ConflictInfo::Expired { key, .. } => {
+            return Some(Conflict::new(ConflictKind::Read, recorded(key)?, None));
+        }
         _ => return None,
     };
     let key = stream_of(key).or_else(|| recorded(key))?;

@@ -109,6 +109,10 @@ fn conflict(info: &ConflictInfo) -> Conflict {
         ConflictInfo::ReadConflict { key, read, current } => {
             Conflict { seen: Some(read.get()), ..of(ConflictKind::Read, key, current) }
         }
+        // Others wrote nothing: time did.
+        ConflictInfo::Expired { key, current, .. } => {
+            Conflict { seen: Some(current.get()), ..Conflict::new(ConflictKind::Read, recorded(key), None) }
+        }
         ConflictInfo::WriteConflict { key, start, current } => {
             Conflict { seen: Some(start.get()), ..of(ConflictKind::Write, key, current) }
         }
