@@ -51,6 +51,16 @@ fn nested(counts: &Counts) -> BTreeMap<String, BTreeMap<String, u64>> {
     nested
 }
 
+/// Returns how many transactions of clients committed in a run.
+pub fn client_commits(run: &Run) -> u64 {
+    let committed = run
+        .history
+        .txns
+        .iter()
+        .filter(|txn| is_client(txn.session) && matches!(txn.outcome, Outcome::Committed { .. }));
+    committed.count() as u64
+}
+
 fn count_transactions(run: &Run, stats: &mut Stats) {
     stats.count(Count::Transactions, run.history.txns.len() as u64);
     for txn in &run.history.txns {

@@ -181,6 +181,14 @@ fn a_sweep_that_proves_nothing_says_so() {
     let said = text(&empty.stdout);
     assert!(said.contains("PROVES NOTHING") && said.contains("no seed was run"), "{said}");
     assert!(!said.contains("held"), "{said}");
+    // Clients that only have the store collect.
+    let idle = ["--workload", "retry-storm", "--set", "collect_percent=100"];
+    for command in [&["sweep", "--seeds", "0..3"][..], &["sweep", "--guided", "--plans", "3"]] {
+        let output = stormproof(folder.path(), &[command, &idle].concat());
+        let said = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.contains("PROVES NOTHING") && said.contains("no client committed"), "{said}");
+    }
 }
 
 #[test]

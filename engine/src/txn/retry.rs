@@ -64,6 +64,9 @@ fn retry<T, E: From<Error>>(
     let mut attempts = 0;
     let mut closure = RunningClosure::begin();
     loop {
+        if attempts > 0 {
+            coordinator.counters.count_retry();
+        }
         let attempt =
             attempt(coordinator, run, options, holds_reservation, &mut leftover, &mut body, &conflicts);
         let conflicts = match attempt {
@@ -71,7 +74,6 @@ fn retry<T, E: From<Error>>(
             Attempt::Done(done) => return done,
         };
         attempts += 1;
-        coordinator.counters.count_retry();
         event!(DEBUG, attempts, conflicts = conflicts.len(), "in conflict");
         if attempts >= policy.attempts_max.max(1) {
             return Err(Error::MaxRetriesExceeded { attempts, conflicts }.into());
@@ -163,7 +165,28 @@ fn pause(coordinator: &Coordinator, policy: &RetryPolicy, attempts: u32) -> Dura
 
 #[cfg(test)]
 mod tests {
+    use super::{Error, RetryPolicy, TransactionOptions};
     use crate::database::Database;
+
+    #[test]
+    fn an_attempt_that_is_not_made_is_no_retry() {
+        rt::check(|| {
+            let db = Database::open_in_memory().unwrap();
+            let run = db.begin_run().unwrap();
+            let lose = |attempts| {
+                let options = TransactionOptions::new().retry(RetryPolicy::new().attempts_max(attempts));
+                db.transaction_with(run, &options, |txn| {
+                    txn.get::<i64>("key")?;
+                    db.put(run, "key", 1_i64)?;
+                    txn.put("key", 2_i64)
+                })
+            };
+            assert!(matches!(lose(1), Err(Error::MaxRetriesExceeded { attempts: 1, .. })));
+            assert_eq!(db.metrics().retries, 0);
+            assert!(matches!(lose(2), Err(Error::MaxRetriesExceeded { attempts: 2, .. })));
+            assert_eq!(db.metrics().retries, 1);
+        });
+    }
 
     /// The first of the two to commit leaves a tombstone, which is collected when the other one has lost to
     /// it.

@@ -17,6 +17,7 @@ use crate::guided::corpus::Corpus;
 use crate::guided::measure::{Comparison, Trial, compare as measure, median};
 use crate::registry::Registry;
 use crate::runner::SeedRunner;
+use crate::summary::client_commits;
 use crate::trace::Trace;
 use crate::zoo::Search;
 
@@ -47,7 +48,7 @@ pub(super) fn sweep(guide: &Guide<'_>, terminal: &Terminal) -> Done {
     let mut guided = Guided::new(guide.runner, guide.first, corpus);
     let begun = time::now();
     let spent = || time::now().saturating_since(begun);
-    let (mut plans, mut unjudged, mut found) = (0_u64, 0_u64, Vec::<Found>::new());
+    let (mut plans, mut unjudged, mut commits, mut found) = (0_u64, 0_u64, 0_u64, Vec::<Found>::new());
     while !signals.is_raised()
         && guide.plans.is_none_or(|most| plans < most)
         && guide.time_limit.is_none_or(|limit| spent() < limit)
@@ -58,6 +59,7 @@ pub(super) fn sweep(guide: &Guide<'_>, terminal: &Terminal) -> Done {
             unjudged += 1;
             continue;
         };
+        commits += client_commits(&run);
         let Some(finding) = run.findings().first() else { continue };
         let identity = finding.identity();
         if found.iter().all(|(known, _)| *known != identity) {
@@ -81,10 +83,16 @@ pub(super) fn sweep(guide: &Guide<'_>, terminal: &Terminal) -> Done {
     }
     let (kept, features, seconds) =
         (guided.corpus().len(), guided.corpus().features(), spent().as_secs_f64());
-    let exit = match () {
-        () if !found.is_empty() => Exit::Violated,
-        () if unjudged > 0 || plans == 0 => Exit::Failed,
-        () => Exit::Held,
+    let doubt = match () {
+        () if plans == 0 => Some("no plan was run".to_owned()),
+        () if unjudged > 0 => Some(format!("{unjudged} plans have no verdict")),
+        () if commits == 0 => Some("no client committed a single transaction".to_owned()),
+        () => None,
+    };
+    let exit = match &doubt {
+        _ if !found.is_empty() => Exit::Violated,
+        Some(_) => Exit::Failed,
+        None => Exit::Held,
     };
     if guide.json {
         let failures: Vec<_> = found
@@ -102,6 +110,8 @@ pub(super) fn sweep(guide: &Guide<'_>, terminal: &Terminal) -> Done {
             "features": features,
             "corpus": kept,
             "failed_runs_count": unjudged,
+            "commits": commits,
+            "proves_nothing": doubt.iter().collect::<Vec<_>>(),
             "failures": failures,
         }))?;
     } else {
@@ -109,6 +119,9 @@ pub(super) fn sweep(guide: &Guide<'_>, terminal: &Terminal) -> Done {
         let words = if exit == Exit::Failed { "PROVES NOTHING" } else { words };
         let paint = if exit == Exit::Held { Paint::Good } else { Paint::Bad };
         outln!(terminal, "{plans} plans in {seconds:.1} s: {}", terminal.paint(paint, words));
+        if let Some(doubt) = &doubt {
+            outln!(terminal, "{doubt}");
+        }
         outln!(terminal, "{features} features, {kept} plans in the corpus, {inherited} of them from before");
     }
     Ok(signals.exit(exit))

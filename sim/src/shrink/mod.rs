@@ -11,10 +11,15 @@
 //!
 //! INV-SHRINK-1: the result fails in the same way when it is replayed, since it was run that way.
 //! INV-SHRINK-2: where a deliberate bug makes it fail, it holds without that bug.
+//! INV-SHRINK-3: without one, what the clients do holds on a store that is right (`reference`), if it did so
+//! before.
 
 mod move_crash_points;
 mod names;
 mod passes;
+mod reference;
+#[cfg(test)]
+mod tests;
 
 use stormproof_rt_shuttle::life::{Cancel, InjectedEvents};
 
@@ -79,6 +84,7 @@ pub fn shrink(
         runs: 0,
         reserve: 0,
         stopped: false,
+        has_reference: plan.mutants.is_empty() && reference::holds(plan, registry) == Some(true),
         go_on,
         best: None,
     };
@@ -130,6 +136,8 @@ struct Search<'a> {
     /// Runs that are left to later passes.
     reserve: u64,
     stopped: bool,
+    /// Whether the plan holds on the reference store, so that smaller ones have to.
+    has_reference: bool,
     go_on: &'a mut dyn FnMut(&PlanSize, u64) -> bool,
     best: Option<(Plan, Run)>,
 }
@@ -257,7 +265,13 @@ impl Search<'_> {
             }
         };
         let same = failed.findings().iter().any(|finding| finding.identity() == self.identity);
-        (same && self.holds_without_its_bug(plan)).then_some(failed)
+        (same && self.is_meant(plan) && self.holds_without_its_bug(plan)).then_some(failed)
+    }
+
+    /// Returns whether what the clients of a plan do still means what their workload takes it for.
+    fn is_meant(&self, plan: &Plan) -> bool {
+        let is_known = self.best.as_ref().is_some_and(|(best, _)| best.workload == plan.workload);
+        !self.has_reference || is_known || reference::holds(plan, self.registry) != Some(false)
     }
 
     /// Returns whether a plan with deliberate bugs holds without them: if it does not, steps were left out

@@ -8,8 +8,8 @@ use super::hotspot::{audit_counters, check_counters};
 use super::{clients, parameters_of};
 use crate::evidence::Evidence;
 use crate::history::{Op, Outcome, Txn};
-use crate::plan::{Payload, Plan, Retry, Step, Transaction};
-use crate::store::{Conflict, ConflictKind};
+use crate::plan::{Action, Payload, Plan, Retry, Step, Transaction};
+use crate::store::{Chore, Conflict, ConflictKind};
 use crate::workload::{About, Finding, Scale, Workload};
 
 pub(super) const NAME: &str = "retry-storm";
@@ -35,11 +35,20 @@ pub struct RetryStorm {
     pub by_store_percent: u32,
     /// How many of a hundred transactions delete a key that all share, or write it anew.
     pub delete_percent: u32,
+    /// How many of a hundred actions have the store collect what is deleted.
+    pub collect_percent: u32,
 }
 
 impl Default for RetryStorm {
     fn default() -> Self {
-        Self { keys: 3, think_micros_max: 200, attempts_max: 60, by_store_percent: 50, delete_percent: 20 }
+        Self {
+            keys: 3,
+            think_micros_max: 200,
+            attempts_max: 60,
+            by_store_percent: 50,
+            delete_percent: 20,
+            collect_percent: 0,
+        }
     }
 }
 
@@ -64,6 +73,9 @@ impl Workload for RetryStorm {
         let keys = self.keys.max(1);
         let retry = Retry { attempts_max: self.attempts_max, backoff_micros: 5, backoff_micros_max: 500 };
         clients(&mut plan, scale, rng, |_, _, rng| {
+            if self.collect_percent > 0 && rng.random_range(0..100) < self.collect_percent {
+                return Action::Chore { chore: Chore::Collect };
+            }
             let by_store = rng.random_range(0..100) < self.by_store_percent;
             if rng.random_range(0..100) < self.delete_percent {
                 let step = match rng.random_range(0..4) {
