@@ -67,6 +67,7 @@ pub const FUNCTIONS: &[(&str, &[&str])] = &[
     ("KvStore::prefix", &[]),
     ("KvStore::put", &["ReadOnly"]),
     ("Range::after", &[]),
+    ("Range::for_each_ref", &[]),
     ("Range::keys", &[]),
     ("Range::limit", &[]),
     ("Range::next_back_ref", &[]),

@@ -14,9 +14,9 @@ use stormproof_workloads::store::{Bytes, Committed, Entry, Expected, Range, Resu
 
 use super::adapter::{bytes, counted, entry, key_range};
 use super::engine::{
-    self, Database, EntryRef, Error, KeyRange, KvStore, Namespace, RunId, Transaction, Value, ValueRef,
-    Version,
+    self, Database, Error, KeyRange, KvStore, Namespace, RunId, Transaction, Value, ValueRef, Version,
 };
+use super::visit::{visited, visits_by};
 use crate::store::calls::Calls;
 
 /// Does an act in a transaction.
@@ -223,16 +223,8 @@ impl InTransaction<'_> {
                 Ok(vec![scanned(&range, Some(limit), reverse, found)])
             }
             RangeRead::Visit { most, reverse } => {
-                let function = if reverse { "Range::next_back_ref" } else { "Range::next_ref" };
-                let found = self.ask(function, |txn| {
-                    let (mut walked, mut found) = (txn.range(wanted)?, Vec::new());
-                    while found.len() < most
-                        && let Some(next) = if reverse { walked.next_back_ref() } else { walked.next_ref() }
-                    {
-                        found.push(looked_at(next));
-                    }
-                    Ok(found.into_iter().collect::<Result<Vec<_>>>())
-                })??;
+                let found = self
+                    .ask(visits_by(most, reverse), |txn| Ok(visited(txn.range(wanted)?, most, reverse)))??;
                 Ok(vec![scanned(&range, Some(most), reverse, found)])
             }
             RangeRead::Len => {
@@ -478,10 +470,4 @@ fn taken(key: &str, found: Option<i64>) -> Vec<Op> {
 /// All entries of an iterator.
 pub(super) fn all(found: impl Iterator<Item = engine::Entry>) -> Result<Vec<Entry>> {
     found.map(entry).collect()
-}
-
-/// An entry that was looked at in place.
-pub(super) fn looked_at(found: EntryRef<'_>) -> Result<Entry> {
-    let value = bytes(&found.value().to_value())?;
-    Ok(Entry { key: found.user_key().to_vec(), value, version: found.version().map(Version::get) })
 }

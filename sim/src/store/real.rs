@@ -15,4 +15,7 @@ mod acts;
 #[path = "view.rs"]
 mod view;
 
+#[path = "visit.rs"]
+mod visit;
+
 pub use adapter::{Backup, Backups, EngineStore, Siblings, builder};

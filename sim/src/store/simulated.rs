@@ -26,5 +26,12 @@ mod acts;
 #[path = "view.rs"]
 mod view;
 
+#[expect(
+    clippy::duplicate_mod,
+    reason = "one source for both engines, whose types differ and whose interfaces do not"
+)]
+#[path = "visit.rs"]
+mod visit;
+
 pub(crate) use adapter::outcome;
 pub use adapter::{Backup, Backups, EngineStore, Siblings, builder};

@@ -5,9 +5,10 @@ use stormproof_workloads::act::{Act, RangeRead, Span, got, scanned};
 use stormproof_workloads::history::Op;
 use stormproof_workloads::store::{Committed, Entry, Expected, Range, Read, Result, StoreError, StoreTxn};
 
-use super::acts::{all, looked_at, spanned};
+use super::acts::{all, spanned};
 use super::adapter::{bytes, key_range};
 use super::engine::{Database, Snapshot, Value, Version};
+use super::visit::{visited, visits_by};
 use crate::store::calls::Calls;
 
 /// A snapshot that is read until it is committed, which does nothing.
@@ -34,17 +35,12 @@ impl ViewTxn {
             return Ok(scanned(&range, None, false, all(self.view.prefix(key))?));
         }
         self.calls.ok("Snapshot::range");
-        let mut walked = self.view.range(spanned(key, span));
+        let walked = self.view.range(spanned(key, span));
         let RangeRead::Visit { most, reverse } = by else {
             return Ok(scanned(&range, None, false, all(walked)?));
         };
-        let mut found = Vec::new();
-        while found.len() < most
-            && let Some(next) = if reverse { walked.next_back_ref() } else { walked.next_ref() }
-        {
-            found.push(looked_at(next)?);
-        }
-        Ok(scanned(&range, Some(most), reverse, found))
+        self.calls.ok(visits_by(most, reverse));
+        Ok(scanned(&range, Some(most), reverse, visited(walked, most, reverse)?))
     }
 
     fn plain(&self, key: &str, value: Option<Value>) -> Result<Vec<Op>> {
