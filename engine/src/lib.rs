@@ -116,7 +116,7 @@ pub use txn::{
 pub use txn::{Observed, Observer};
 pub use types::{Isolation, Lsn, RunNumber, TxnId, Version};
 pub use value::{Array, Map, VALUE_DEPTH_MAX, Value, ValueError};
-pub use value_ref::{ArrayRef, MapRef, ValueRef};
+pub use value_ref::{ArrayIter, ArrayRef, MapIter, MapRef, ValueRef};
 pub use wal::{LogMetrics, Ticket, TicketFuture};
 #[cfg(feature = "futures")]
 pub use watch::WatchStream;

@@ -224,14 +224,11 @@ impl<'a> ArrayRef<'a> {
     }
 
     /// Returns the values in order.
-    pub fn iter(&self) -> impl Iterator<Item = ValueRef<'a>> + use<'a> {
-        let (owned, count, bytes) = match self.0 {
-            Items::Owned(values) => (values, 0, &[][..]),
-            Items::Encoded { count, bytes } => (&[][..], count, bytes),
-        };
-        let mut rest = Encoded::new(bytes);
-        let encoded = (0..count).map(move |_| rest.take_value());
-        owned.iter().map(ValueRef::from).chain(encoded)
+    pub fn iter(&self) -> ArrayIter<'a> {
+        ArrayIter(match self.0 {
+            Items::Owned(values) => Left::Owned(values.iter()),
+            Items::Encoded { count, bytes } => Left::Encoded { count, rest: Encoded::new(bytes) },
+        })
     }
 
     /// Returns the values, free to keep.
@@ -264,18 +261,11 @@ impl<'a> MapRef<'a> {
     }
 
     /// Returns names and values, in the order of names.
-    pub fn iter(&self) -> impl Iterator<Item = (&'a str, ValueRef<'a>)> + use<'a> {
-        let (owned, count, bytes) = match self.0 {
-            Entries::Owned(values) => (Some(values), 0, &[][..]),
-            Entries::Encoded { count, bytes } => (None, count, bytes),
-        };
-        let mut rest = Encoded::new(bytes);
-        let encoded = (0..count).map(move |_| {
-            let name = rest.0.text().expect("a stored name is text");
-            (name, rest.take_value())
-        });
-        let owned = owned.into_iter().flatten();
-        owned.map(|(name, value)| (name.as_str(), ValueRef::from(value))).chain(encoded)
+    pub fn iter(&self) -> MapIter<'a> {
+        MapIter(match self.0 {
+            Entries::Owned(values) => Left::Owned(values.iter()),
+            Entries::Encoded { count, bytes } => Left::Encoded { count, rest: Encoded::new(bytes) },
+        })
     }
 
     /// Returns the value of that name.
@@ -303,11 +293,140 @@ impl fmt::Debug for MapRef<'_> {
     }
 }
 
+/// The values of an [`ArrayRef`], in order.
+///
+/// ```
+/// # let db = stormproof::Database::open_in_memory()?;
+/// # let run = db.begin_run()?;
+/// use stormproof::ValueRef;
+///
+/// db.put(run, "scores", vec![20_i64, 22])?;
+/// let sum = db.get_with("scores", |scores| {
+///     let Some(ValueRef::Array(scores)) = scores else { return 0 };
+///     let mut sum = 0;
+///     for score in scores {
+///         sum += if let ValueRef::I64(score) = score { score } else { 0 };
+///     }
+///     sum
+/// });
+/// assert_eq!(sum, 42);
+/// # Ok::<(), stormproof::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct ArrayIter<'a>(Left<'a, std::slice::Iter<'a, Value>>);
+
+/// The names and values of a [`MapRef`], in the order of names.
+#[derive(Clone)]
+pub struct MapIter<'a>(Left<'a, std::collections::btree_map::Iter<'a, String, Value>>);
+
+/// What is left to walk.
+#[derive(Clone)]
+enum Left<'a, O> {
+    Owned(O),
+    Encoded { count: usize, rest: Encoded<'a> },
+}
+
+impl<'a, O: ExactSizeIterator> Left<'a, O> {
+    fn next<T>(
+        &mut self,
+        owned: impl FnOnce(O::Item) -> T,
+        encoded: impl FnOnce(&mut Encoded<'a>) -> T,
+    ) -> Option<T> {
+        match self {
+            Self::Owned(left) => left.next().map(owned),
+            Self::Encoded { count, rest } => {
+                *count = count.checked_sub(1)?;
+                Some(encoded(rest))
+            }
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Owned(left) => left.len(),
+            Self::Encoded { count, .. } => *count,
+        }
+    }
+}
+
+impl<'a> Iterator for ArrayIter<'a> {
+    type Item = ValueRef<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<ValueRef<'a>> {
+        self.0.next(ValueRef::from, Encoded::take_value)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.0.len(), Some(self.0.len()))
+    }
+}
+
+impl<'a> Iterator for MapIter<'a> {
+    type Item = (&'a str, ValueRef<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<(&'a str, ValueRef<'a>)> {
+        self.0.next(
+            |(name, value)| (name.as_str(), ValueRef::from(value)),
+            |rest| {
+                let name = rest.0.text().expect("a stored name is text");
+                (name, rest.take_value())
+            },
+        )
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.0.len(), Some(self.0.len()))
+    }
+}
+
+impl ExactSizeIterator for ArrayIter<'_> {}
+impl ExactSizeIterator for MapIter<'_> {}
+
+impl fmt::Debug for ArrayIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
+
+impl fmt::Debug for MapIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.clone()).finish()
+    }
+}
+
+macro_rules! into_iterator {
+    ($reference:ident, $iter:ident) => {
+        impl<'a> IntoIterator for $reference<'a> {
+            type Item = <$iter<'a> as Iterator>::Item;
+            type IntoIter = $iter<'a>;
+
+            fn into_iter(self) -> $iter<'a> {
+                self.iter()
+            }
+        }
+
+        impl<'a> IntoIterator for &$reference<'a> {
+            type Item = <$iter<'a> as Iterator>::Item;
+            type IntoIter = $iter<'a>;
+
+            fn into_iter(self) -> $iter<'a> {
+                self.iter()
+            }
+        }
+    };
+}
+
+into_iterator!(ArrayRef, ArrayIter);
+into_iterator!(MapRef, MapIter);
+
 /// Tags of values.
 const I64: u8 = 3;
 const BYTES: u8 = 6;
 
 /// Encoded values that are left to read: one tag byte each, then the content.
+#[derive(Clone)]
 struct Encoded<'a>(Decoder<'a>);
 
 impl<'a> Encoded<'a> {

@@ -13,6 +13,7 @@ pub(super) const NAMED: u8 = 2;
 /// What kind of data a key holds; keys of different kinds never meet, even under one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum TypeTag {
     /// Key-value data.
     Kv = 1,
