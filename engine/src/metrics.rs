@@ -37,6 +37,8 @@ pub struct Metrics {
     pub retries: u64,
     /// Snapshots and transactions that are open.
     pub snapshots: u64,
+    /// Closures that keep losing, and wait for their turn to run undisturbed, or have it.
+    pub queued: u64,
     /// Keys in the store, deleted ones included that some snapshot may still see.
     pub keys: u64,
     /// Old versions and tombstones that wait until no snapshot sees them.
@@ -90,6 +92,7 @@ impl Metrics {
         }
         let gauges = [
             ("stormproof_snapshots", self.snapshots as f64),
+            ("stormproof_queued", self.queued as f64),
             ("stormproof_keys", self.keys as f64),
             ("stormproof_surplus_versions", self.surplus_versions as f64),
             ("stormproof_retired_bytes", self.retired_bytes as f64),

@@ -271,7 +271,7 @@ impl RunTable {
         });
         if known != Some(true) {
             self.by_id.remove(&record.id);
-            let ended = AtomicBool::new("run.ended", has_ended);
+            let ended = AtomicBool::new("run.ended", has_ended && !rt::mutant!(EndedRunRevives));
             self.by_id.insert(ById(Arc::new(RunEntry { id: record.id, number: record.number, ended })));
         }
     }

@@ -19,6 +19,10 @@ pub const IDEMPOTENT: &str = "recovery-idempotent";
 pub const CLEAN_CLOSE: &str = "clean-close";
 /// Others at the path of the store neither get in nor are hurt.
 pub const PATH: &str = "path";
+/// A store without clients comes to rest, and its figures agree with what they saw.
+pub const REST: &str = "rest";
+/// Records of runs are as an earlier life left them.
+pub const RUNS: &str = "runs-survive";
 /// The workload's own invariant holds.
 pub const WORKLOAD: &str = "workload";
 
@@ -59,6 +63,18 @@ const OF_THE_WORLD: &[About] = &[
         name: PATH,
         contract: "A2",
         says: "no second opener gets in while the store is open, and files of others at its path stay as they are",
+    },
+    About {
+        name: REST,
+        contract: "§3",
+        says: "without clients the store comes to rest: no snapshot, no waiter, no place in a queue, no old version \
+               and nothing pending is left, and its metrics agree with what clients saw",
+    },
+    About {
+        name: RUNS,
+        contract: "R1",
+        says: "records of runs are read back after every recovery as they were: number, parent, tags and times, and \
+               what has ended stays so",
     },
     About {
         name: WORKLOAD,

@@ -10,8 +10,12 @@ pub(crate) const PUBLISHED: &str = "published";
 pub(crate) const DURABLE: &str = "wal.durable_version";
 
 /// Points at which a thread of the engine has begun work that others wait for: there is garbage to collect; a
-/// leader has taken a group of commits; a group is written and not yet synced.
-pub(crate) const ENGINE_WINDOWS: [&str; 3] = ["collect all", "group taken", "group written"];
+/// leader has taken a group of commits; a group is written and not yet synced; a checkpoint has its snapshot.
+pub(crate) const ENGINE_WINDOWS: [&str; 4] =
+    ["collect all", "group taken", "group written", "checkpoint begun"];
+
+/// The point at which a checkpoint has its name, durably, and nothing was removed yet.
+pub(crate) const CHECKPOINT_PUBLISHED: &str = "checkpoint published";
 
 /// Where the engine's source lies, in paths that the compiler puts into panics.
 const ENGINE_SOURCE: &str = "engine/src/";
@@ -52,7 +56,8 @@ mod tests {
     #[test]
     fn the_engine_has_every_label_that_is_named_here() {
         let source = engine_source();
-        let points = ENGINE_WINDOWS.map(|label| format!("probe::at(\"{label}\")"));
+        let labels = ENGINE_WINDOWS.into_iter().chain([CHECKPOINT_PUBLISHED]);
+        let points: Vec<_> = labels.map(|label| format!("probe::at(\"{label}\")")).collect();
         let atomics = [PUBLISHED, DURABLE].map(|label| format!("AtomicU64::new(\"{label}\""));
         for needed in points.iter().chain(&atomics) {
             assert!(source.contains(needed), "{needed}");

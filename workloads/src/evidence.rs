@@ -140,6 +140,31 @@ impl<'a> Evidence<'a> {
         findings
     }
 
+    /// Finds transactions that began after the store had told a client that it takes no writes any more, and
+    /// whose writes were acked. One that was open by then may still commit, if the store is only being closed.
+    pub fn acks_after_closing(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for life in &self.history.lives {
+            let end = life.ended.map_or(Time::MAX, |(at, _)| at);
+            let told = self.notes.iter().filter(|note| (life.opened..end).contains(&note.at));
+            let first =
+                told.filter(|note| matches!(note.what, NoteKind::Closed { .. })).min_by_key(|note| note.at);
+            let Some(Note { at, what: NoteKind::Closed { why }, session, .. }) = first else { continue };
+            let acked_later = |txn: &&Txn| {
+                let is_acked = matches!(txn.outcome, Outcome::Committed { version: Some(_), .. });
+                txn.life == life.life && txn.begun > *at && is_acked
+            };
+            if let Some(txn) = self.history.txns.iter().find(acked_later) {
+                let message = format!(
+                    "session {session} was told that the store takes no writes any more ({why}); a transaction \
+                     that began after that was acked"
+                );
+                findings.push(Finding::violation("what is closed acks nothing", message, [txn.index]));
+            }
+        }
+        findings
+    }
+
     /// Finds transactions that did the same read twice without writing between, and got two answers.
     pub fn unrepeatable_reads(&self) -> Vec<Finding> {
         self.snapshots().filter_map(unrepeatable).collect()

@@ -204,6 +204,11 @@ pub enum NoteKind {
         /// Whether it had to.
         expected: bool,
     },
+    /// The store said that it takes no writes any more.
+    Closed {
+        /// Why.
+        why: String,
+    },
     /// An action is over.
     Finished {
         /// Index of the action.

@@ -99,7 +99,8 @@ pub trait Workload: Send + Sync {
     }
 
     /// Checks the evidence; returns what it shows against the store. Broken assertions, refusals that were
-    /// not expected and reads that changed within a transaction need no check here: [`verdict`] adds them.
+    /// not expected, reads that changed within a transaction and acks of a store that is closed need no check
+    /// here: [`verdict`] adds them.
     fn check(&self, evidence: &Evidence<'_>) -> Vec<Finding>;
 }
 
@@ -167,6 +168,7 @@ pub fn verdict(workload: &dyn Workload, evidence: &Evidence<'_>) -> Vec<Finding>
     let mut findings = evidence.broken_assertions();
     findings.extend(evidence.refusals());
     findings.extend(evidence.unrepeatable_reads());
+    findings.extend(evidence.acks_after_closing());
     findings.extend(workload.check(evidence));
     findings
 }

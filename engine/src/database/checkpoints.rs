@@ -39,6 +39,7 @@ impl Checkpoints {
 
     /// Writes everything that a snapshot of `version`, which must be registered, sees.
     pub(super) fn fill(&self, writer: &mut CheckpointWriter, version: Version) -> Result<()> {
+        rt::probe::at("checkpoint begun");
         let mut from: Option<Box<[u8]>> = Some(Box::default());
         while let Some(start) = from {
             // Copied out leaf by leaf, so that nothing of the index is held while the disk works.

@@ -24,6 +24,7 @@ pub(super) fn measure(coordinator: &Coordinator) -> Metrics {
         surplus_versions: surplus as u64,
         retired_bytes,
         snapshots: store.snapshots.in_use(),
+        queued: coordinator.contention.queued() as u64,
         keys: store.index.len() as u64,
         snapshot_lag: published.get().saturating_sub(store.snapshots.floor().get()),
         aborts: coordinator.counters.aborts(),

@@ -4,6 +4,7 @@
 use rt::sync::Arc;
 
 use crate::error::Result;
+use crate::run::RunRecord;
 use crate::snapshot::Snapshot;
 use crate::store::Store;
 use crate::striped::Stripe;
@@ -29,4 +30,13 @@ pub(super) fn snapshot_first(
 #[inline(always)]
 pub(super) fn released_early(snapshot: Snapshot) -> Option<Snapshot> {
     (!rt::mutant!(BackupSnapshotReleased)).then_some(snapshot)
+}
+
+/// Drops where a run comes from, when it ends; does nothing outside of the bug.
+#[inline(always)]
+pub(super) fn forget_origin(record: &mut RunRecord) {
+    if rt::mutant!(RunEndForgetsParent) {
+        record.parent = None;
+        record.tags.clear();
+    }
 }

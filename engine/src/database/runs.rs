@@ -8,7 +8,7 @@ use crate::run_id::RunId;
 use crate::txn::{Transaction, TransactionOptions, run_with_retry};
 use crate::value::Value;
 
-use super::Database;
+use super::{Database, mutants};
 
 impl Database {
     /// Begins a run: one agent's session of work.
@@ -93,6 +93,7 @@ impl Database {
             if record.status == RunStatus::Active {
                 record.status = RunStatus::Ended;
                 record.ended = Some(store.clock_time().max(record.started));
+                mutants::forget_origin(&mut record);
                 txn.put(key, record.encode())?;
             }
             Ok(())

@@ -309,7 +309,9 @@ impl Writer {
         let bytes = self.bytes_of(left, left_leaf) + self.bytes_of(right, right_leaf);
         let before = index.directory.merge(&mut self.numbers, left, merged);
         self.retire(before, bytes, kept);
-        self.note(right, Packed::default(), plan.next);
+        if !rt::mutant!(MergeKeepsSurplus) {
+            self.note(right, Packed::default(), plan.next);
+        }
         self.note(left, packed, plan.next);
         self.touch(left);
     }

@@ -33,6 +33,9 @@ impl OpenSnapshot {
 impl Drop for OpenSnapshot {
     #[inline]
     fn drop(&mut self) {
+        if rt::mutant!(ViewKeepsSnapshot) {
+            return;
+        }
         self.store.snapshots.release(&self.registered);
     }
 }

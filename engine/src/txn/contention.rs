@@ -129,6 +129,11 @@ impl Contention {
         Place { contention: self, ticket, wait_limit }
     }
 
+    /// Returns how many closures have a place in the queue, with the one that holds the reservation.
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.line.lock().waiting.len()
+    }
+
     /// Returns whether the queue is empty and nothing is reserved.
     #[cfg(test)]
     pub(crate) fn is_free(&self) -> bool {

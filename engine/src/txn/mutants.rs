@@ -3,6 +3,8 @@
 
 use env::UnixMillis;
 
+use super::contention::Place;
+use super::coordinator::TxnCounters;
 use super::transaction::Transaction;
 use crate::commit::{Append, StreamHead, WriteSet};
 use crate::conflict::ConflictInfo;
@@ -85,4 +87,26 @@ pub(super) fn asks_index_again(
     changed: impl FnOnce(&[ConflictInfo]) -> bool,
 ) -> bool {
     rt::mutant!(RetryAsksAgain) && !changed(conflicts)
+}
+
+/// Returns how often a closure is run at most.
+#[inline]
+pub(super) fn attempts_max(wanted: u32) -> u32 {
+    if rt::mutant!(AttemptsOffByOne) { wanted.saturating_add(1) } else { wanted }
+}
+
+/// Counts an attempt that is not made, as the last one was allowed; does nothing outside of the bug.
+#[inline]
+pub(super) fn count_retry_not_made(counters: &TxnCounters) {
+    if rt::mutant!(RetryCountedUnmade) {
+        counters.count_retry();
+    }
+}
+
+/// Leaves the place in the queue of a closure that failed to it for good; does nothing outside of the bug.
+#[inline]
+pub(super) fn leave_place_taken(place: &mut Option<Place<'_>>, has_failed: bool) {
+    if rt::mutant!(PlaceKept) && has_failed {
+        std::mem::forget(place.take());
+    }
 }

@@ -71,17 +71,24 @@ fn retry<T, E: From<Error>>(
             attempt(coordinator, run, options, holds_reservation, &mut leftover, &mut body, &conflicts);
         let conflicts = match attempt {
             Attempt::Conflict(conflicts) => conflicts,
-            Attempt::Done(done) => return done,
+            Attempt::Done(done) => {
+                mutants::leave_place_taken(&mut place, done.is_err());
+                return done;
+            }
         };
         attempts += 1;
         event!(DEBUG, attempts, conflicts = conflicts.len(), "in conflict");
-        if attempts >= policy.attempts_max.max(1) {
+        if attempts >= mutants::attempts_max(policy.attempts_max.max(1)) {
+            mutants::count_retry_not_made(&coordinator.counters);
+            mutants::leave_place_taken(&mut place, true);
             return Err(Error::MaxRetriesExceeded { attempts, conflicts }.into());
         }
         closure.check_conflict(&conflicts)?;
         lost.add(&conflicts);
         let is_late = |pause| {
-            let late = deadline.filter(|(_, deadline)| rt::time::now().saturating_add(pause) >= *deadline);
+            let late = deadline.filter(|(_, deadline)| {
+                rt::time::now().saturating_add(pause) >= *deadline && !rt::mutant!(RetriesPastDeadline)
+            });
             late.map_or(Ok(()), |(limit, _)| Err(E::from(Error::Timeout { limit })))
         };
         if attempts >= policy.alone_after {

@@ -344,6 +344,7 @@ impl Log {
             durable_lsn: state.durable_lsn,
             unsynced_commits: state.unsynced(),
             unsynced_bytes: state.pending.bytes.len() as u64,
+            waiting: state.waiters.len() as u64,
             sealed_segments: state.sealed.len() as u64,
             ..state.metrics
         }

@@ -17,6 +17,8 @@ pub struct LogMetrics {
     pub unsynced_commits: u64,
     /// Bytes that are not written.
     pub unsynced_bytes: u64,
+    /// Threads and tasks that wait for a commit to become durable.
+    pub waiting: u64,
     /// Complete segments that no checkpoint has made superfluous.
     pub sealed_segments: u64,
     /// Commits that were made durable.

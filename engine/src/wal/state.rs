@@ -95,7 +95,7 @@ impl LogState {
     }
 
     pub(super) fn check_open(&self) -> Result<()> {
-        if let Some(error) = self.poisoned() {
+        if let Some(error) = self.poisoned().filter(|_| !rt::mutant!(AckedAfterPoison)) {
             return Err(error);
         }
         if self.closing { Err(Error::Closed) } else { Ok(()) }

@@ -33,6 +33,11 @@ pub(crate) struct Waiters {
 }
 
 impl Waiters {
+    /// Returns how many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.by_version.len()
+    }
+
     /// Adds a waiter; returns the key that removes it.
     pub(crate) fn add(&mut self, version: Version, waiter: Waiter) -> (Version, u64) {
         let key = (version, self.next_id);

@@ -600,6 +600,66 @@ mutants! {
         bug: "compaction that overlooks a long reader",
         contract: "V1"
     }
+    CheckpointLosesHistory {
+        breaks: "writes a page as it is into a checkpoint though what its snapshot sees lies in the history",
+        bug: "a page taken for all that there is under it: what moved elsewhere is lost with the log",
+        contract: "D1"
+    }
+    PatchForgetsSnapshots {
+        breaks: "writes values over those in a page that snapshots still read",
+        bug: "an update in place beside readers of the old version",
+        contract: "V4"
+    }
+    AckedAfterPoison {
+        breaks: "goes on to ack commits after a sync has failed, in modes that ack before they sync",
+        bug: "a failed log that is noticed by its flusher, and by no one else",
+        contract: "§4"
+    }
+    AttemptsOffByOne {
+        breaks: "runs a closure once more than its policy allows",
+        bug: "a limit compared with the wrong operator",
+        contract: "§3"
+    }
+    RetriesPastDeadline {
+        breaks: "begins another attempt of a closure whose time is over",
+        bug: "a timeout that each attempt gets anew",
+        contract: "§3"
+    }
+    RetryCountedUnmade {
+        breaks: "counts the last attempt of a closure that gives up as one that was retried",
+        bug: "a counter raised before it is decided: one that this engine had",
+        contract: "§3"
+    }
+    GroupCountedAsCommit {
+        breaks: "counts a group of commits as one commit",
+        bug: "metrics that count batches under load",
+        contract: "§3"
+    }
+    EndedRunRevives {
+        breaks: "lets a run write after a restart that had ended before",
+        bug: "a state kept in memory that recovery does not restore",
+        contract: "R1"
+    }
+    RunEndForgetsParent {
+        breaks: "drops parent and tags of a run when it ends",
+        bug: "a record written anew from some of its fields",
+        contract: "R1"
+    }
+    ViewKeepsSnapshot {
+        breaks: "does not release the snapshot of a view that is dropped",
+        bug: "a leaked reader: nothing is collected any more",
+        contract: "V4"
+    }
+    PlaceKept {
+        breaks: "keeps the place of a closure that failed in the queue of those that keep losing",
+        bug: "an early return that skips the clean-up",
+        contract: "V6"
+    }
+    MergeKeepsSurplus {
+        breaks: "goes on counting the old versions of a leaf that was merged into another",
+        bug: "a gauge that only ever grows",
+        contract: "V4"
+    }
 }
 
 impl fmt::Display for Mutant {

@@ -1,7 +1,7 @@
 //! Scenarios: draws what is dangerous only in combination.
 //!
 //! Swarm testing draws every part of a plan for itself, so a situation that needs five of them at once comes
-//! up once in ten thousand seeds. A scenario sets those parts in one seed of six, and leaves everything
+//! up once in ten thousand seeds. A scenario sets those parts in one seed of five, and leaves everything
 //! else as it was drawn: nothing in it could not have been drawn without it. Each was added for a deliberate
 //! bug that hardly any sweep found.
 //!
@@ -9,12 +9,14 @@
 
 use rand::RngExt;
 use stormproof_faults::{CrashOdds, FaultKind, FaultPlan, FaultRule, Odds};
+use stormproof_rt_shuttle::life::PointKey;
 use stormproof_rt_shuttle::strategy::Kind;
-use stormproof_workloads::catalogue::StepMix;
+use stormproof_workloads::catalogue::{Hotspot, RetryStorm, StepMix};
+use stormproof_workloads::plan::Action;
 use stormproof_workloads::workload::{Scale, Workload as _};
 
 use super::{CrashAt, DurabilityPlan, Plan, Storage, StrategyPlan, TIMEOUTS_AT_WILL};
-use crate::landmarks::ENGINE_WINDOWS;
+use crate::landmarks::{CHECKPOINT_PUBLISHED, ENGINE_WINDOWS};
 use crate::options::{DurabilityKind, Faults, Options};
 use crate::seed::Stream;
 
@@ -32,25 +34,34 @@ enum Scenario {
     Background,
     /// Few clients ask for deleted keys over and over while the engine collects what was deleted.
     Rereading,
+    /// Few clients lose to deletes, in the engine's own loop, while what was deleted is collected.
+    Deleting,
+    /// A checkpoint is written beside commits to few keys, and the power goes out when it has its name.
+    Checkpointing,
 }
 
 /// Applies a scenario to some seeds.
 pub(super) fn apply(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     let drawn = stream.weighted(&[
-        (84, None),
+        (77, None),
         (3, Some(Scenario::Recycled)),
         (2, Some(Scenario::Rotten)),
         (3, Some(Scenario::Failing)),
         (5, Some(Scenario::Background)),
         (3, Some(Scenario::Rereading)),
+        (4, Some(Scenario::Deleting)),
+        (3, Some(Scenario::Checkpointing)),
     ]);
-    if drawn == Some(Scenario::Rereading) {
-        rereading(plan, options, stream);
-        return;
+    match drawn {
+        Some(Scenario::Rereading) => return rereading(plan, options, stream),
+        Some(Scenario::Deleting) => return deleting(plan, options, stream),
+        _ => {}
     }
     let wanted = match options.faults {
         Faults::All => true,
-        Faults::Crashes => matches!(drawn, Some(Scenario::Recycled | Scenario::Background)),
+        Faults::Crashes => {
+            matches!(drawn, Some(Scenario::Recycled | Scenario::Background | Scenario::Checkpointing))
+        }
         Faults::Lies | Faults::None => false,
     };
     // A crash and a life after it, or there is nothing to come back, to read or to retry.
@@ -58,11 +69,12 @@ pub(super) fn apply(plan: &mut Plan, options: &Options, stream: &mut Stream) {
         return;
     }
     match drawn {
-        None | Some(Scenario::Rereading) => {}
+        None | Some(Scenario::Rereading | Scenario::Deleting) => {}
         Some(Scenario::Recycled) => recycled(plan, stream),
         Some(Scenario::Rotten) => rotten(plan, stream),
         Some(Scenario::Failing) => failing(plan, options, stream),
         Some(Scenario::Background) => background(plan, options, stream),
+        Some(Scenario::Checkpointing) => checkpointing(plan, options, stream),
     }
 }
 
@@ -155,8 +167,7 @@ fn background(plan: &mut Plan, options: &Options, stream: &mut Stream) {
 /// One client or two delete keys and ask for them again, several times in a transaction, while maintenance
 /// drops what no snapshot sees, and is kept off in the middle of that.
 fn rereading(plan: &mut Plan, options: &Options, stream: &mut Stream) {
-    let is_wanted = options.workload.is_empty() || options.workload.iter().any(|name| name == STEP_MIX);
-    if !is_wanted || options.recording.is_some() || !options.set.is_empty() {
+    if !may_choose_workload(options, STEP_MIX) || options.recording.is_some() || !options.set.is_empty() {
         return;
     }
     let workload = StepMix { keys: 2, steps_max: 2, rereads: 60, ttl_every: 0, ..StepMix::default() };
@@ -180,6 +191,85 @@ fn rereading(plan: &mut Plan, options: &Options, stream: &mut Stream) {
 
 /// The workload that rereads.
 const STEP_MIX: &str = "step-mix";
+
+/// Two clients or three delete one key beside each other, or write it anew, and collect what was deleted: what
+/// a transaction has lost to may be gone when its retry is decided.
+fn deleting(plan: &mut Plan, options: &Options, stream: &mut Stream) {
+    let may_choose = may_choose_workload(options, RETRY_STORM);
+    if !may_choose || options.recording.is_some() || !options.set.is_empty() {
+        return;
+    }
+    let workload = RetryStorm {
+        keys: 1,
+        think_micros_max: 0,
+        by_store_percent: 100,
+        delete_percent: 80,
+        collect_percent: 30,
+        // Few attempts are used up, too.
+        attempts_max: stream.weighted(&[(1, 2), (2, 4), (2, 60)]),
+        ..RetryStorm::default()
+    };
+    let clients = options.clients.unwrap_or_else(|| stream.weighted(&[(1, 2), (3, 3)]));
+    let transactions = options.transactions.unwrap_or(60 / clients.max(1));
+    let scale = Scale { clients, transactions, isolation: plan.engine.isolation };
+    plan.workload = workload.plan(&scale, stream.generator());
+}
+
+/// The workload whose clients lose to deletes.
+const RETRY_STORM: &str = "retry-storm";
+
+/// One client or two raise one number over and over, and flush now and then; the power goes out when a
+/// checkpoint has its name. What was committed since its snapshot may be gone then, if that was durable.
+fn checkpointing(plan: &mut Plan, options: &Options, stream: &mut Stream) {
+    let may_choose = may_choose_workload(options, HOTSPOT);
+    let wanted = matches!(options.durability, None | Some(DurabilityKind::Batched | DurabilityKind::Async));
+    if !may_choose || !wanted || options.recording.is_some() || !options.set.is_empty() {
+        return;
+    }
+    let clients = options.clients.unwrap_or_else(|| stream.weighted(&[(3, 1), (1, 2)]));
+    let transactions = options.transactions.unwrap_or(40 / clients.max(1));
+    let scale = Scale { clients, transactions, isolation: plan.engine.isolation };
+    let workload = Hotspot { counters: stream.weighted(&[(2, 1), (1, 2)]), ..Hotspot::default() };
+    plan.workload = workload.plan(&scale, stream.generator());
+    let flush_every = stream.weighted(&[(1, 3), (1, 4), (1, 6)]);
+    for client in &mut plan.workload.clients {
+        let parts = client.actions.chunks(flush_every);
+        client.actions = parts.flat_map(|part| part.iter().cloned().chain([Action::Flush])).collect();
+    }
+    plan.engine.durability = match options.durability {
+        Some(DurabilityKind::Async) => DurabilityPlan::Async { interval_micros: 10_000 },
+        _ => DurabilityPlan::Batched { interval_micros: 10_000, commits_max: 64 },
+    };
+    plan.engine.wait_durable_every = 0;
+    (plan.engine.page_entries, plan.engine.journal_records) = stream.weighted(&[(2, (8, 2)), (1, (16, 8))]);
+    plan.engine.checkpoint_bytes = 0;
+    plan.disk.faults = FaultPlan { seed: plan.disk.faults.seed, ..FaultPlan::none() };
+    let windows = Kind::Windows { labels: vec![ENGINE_WINDOWS[3].to_owned()] };
+    let may_choose =
+        options.strategy.is_empty() || options.strategy.iter().any(|name| name == windows.name());
+    let storms = plan.lives.len() - 1;
+    for life in &mut plan.lives[..storms] {
+        if may_choose {
+            life.strategy = StrategyPlan::Drawn(windows.clone());
+        }
+        life.room_bytes = None;
+        life.close_after_micros = None;
+        life.checkpoint_after_micros = stream.weighted(&[(1, 20), (1, 200), (1, 1_000)]);
+        // The engine's own checkpointer has the name without a number.
+        life.crash = Some(CrashAt::Point(PointKey {
+            task: "checkpointer#2".to_owned(),
+            op: format!("at {CHECKPOINT_PUBLISHED}"),
+            nth: 1,
+        }));
+    }
+}
+
+/// The workload beside which checkpoints are written.
+const HOTSPOT: &str = "hotspot";
+
+fn may_choose_workload(options: &Options, name: &str) -> bool {
+    options.workload.is_empty() || options.workload.iter().any(|wanted| wanted == name)
+}
 
 #[cfg(test)]
 mod tests {
@@ -223,9 +313,18 @@ mod tests {
         plan.workload.parameters["rereads"] == 60
     }
 
+    fn is_deleting(plan: &Plan) -> bool {
+        plan.workload.parameters["collect_percent"] == 30
+    }
+
+    fn is_checkpointing(plan: &Plan) -> bool {
+        plan.lives.iter().any(|life| matches!(&life.crash, Some(CrashAt::Point(_))))
+    }
+
     #[test]
     fn every_scenario_comes_up_and_most_seeds_have_none() {
-        for is in [is_recycled, is_rotten, is_failing, is_in_the_background, is_rereading] {
+        let background = [is_recycled, is_rotten, is_failing, is_in_the_background];
+        for is in background.into_iter().chain([is_rereading, is_deleting, is_checkpointing]) {
             let found = count(Options::default(), is);
             assert!((8..150).contains(&found), "{found}");
         }
@@ -243,7 +342,9 @@ mod tests {
         let lies = |plan: &Plan| is_recycled(plan) || is_failing(plan);
         assert_eq!(count(only(Faults::Lies), lies), 0);
         let bank = Options { workload: vec!["bank".to_owned()], ..Options::default() };
-        assert_eq!(count(bank, is_rereading), 0);
+        assert_eq!(count(bank, |plan| is_rereading(plan) || is_deleting(plan) || is_checkpointing(plan)), 0);
+        let strict = Options { durability: Some(DurabilityKind::Strict), ..Options::default() };
+        assert_eq!(count(strict, is_checkpointing), 0);
         let sticky = Options { strategy: vec!["sticky".to_owned()], ..Options::default() };
         assert_eq!(count(sticky, is_in_the_background), 0);
         let lazy = Options { durability: Some(DurabilityKind::Async), ..Options::default() };

@@ -11,8 +11,8 @@ use stormproof_workloads::history::{Life, LifeEnd};
 use stormproof_workloads::store::Store;
 use stormproof_workloads::{Runner, Workload};
 
-use super::visitors;
 use super::world::{Phase, Refusal, SimWorld};
+use super::{rest, runs, visitors};
 use crate::inspector::{self, Names};
 use crate::plan::{DurabilityPlan, Ending, EnginePlan, LifePlan, Plan, Storage, TIMEOUTS_AT_WILL};
 use crate::store::simulated::{self, Backup, EngineStore};
@@ -55,9 +55,15 @@ pub(super) fn live(
     world.client_time.clock.opened();
     world.recorder.opened(number);
     world.enter(Phase::Running);
+    runs::read_back(world, &store, plan);
+    let rests = role != Role::Reopen && rest::is_due(plan, life_plan, number);
+    let figures = if rests { rest::Figures::of(store.database()) } else { None };
     let inspected = inspect(world, &*store, number);
     if role != Role::Reopen {
         run_clients(world, plan, life_plan, &workload, &store, number, role);
+    }
+    if rests && world.note(|now| now.unfinished.is_empty()) {
+        rest::check(world, &store, plan, number, figures);
     }
     if role == Role::Last && inspected {
         inspect(world, &*store, number);
@@ -71,10 +77,14 @@ pub(super) fn live(
         probe::crash();
     }
     world.enter(Phase::Closing);
+    let records = runs::compared(world, &store, plan);
     let closed = store.database().close();
     world.calls.add("Database::close", simulated::outcome(&closed));
     match closed {
-        Ok(()) => world.recorder.ended(number, LifeEnd::Closed),
+        Ok(()) => {
+            world.recorder.ended(number, LifeEnd::Closed);
+            world.runs.remember(records);
+        }
         Err(error) => world.note(|now| now.close_error = Some(Refusal::from(&error))),
     }
 }

@@ -7,6 +7,8 @@ mod application;
 mod execution;
 mod hook;
 mod life;
+mod rest;
+mod runs;
 mod visitors;
 mod verdict;
 mod watch;

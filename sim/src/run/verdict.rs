@@ -106,6 +106,14 @@ impl Case<'_> {
             if let Some(message) = &visitors.trouble {
                 verdict.violation(invariants::PATH, "trespass", format!("life {number}: {message}"));
             }
+            verdict.count_evaluated(invariants::REST, run.now.rest_rules);
+            if let Some((rule, message)) = &run.now.unrest {
+                verdict.violation(invariants::REST, rule, format!("life {number}: {message}"));
+            }
+            verdict.count_evaluated(invariants::RUNS, run.now.runs_compared);
+            if let Some(message) = run.now.runs_trouble.as_ref().filter(|_| self.doubts.is_empty()) {
+                verdict.violation(invariants::RUNS, "record-differs", format!("life {number}: {message}"));
+            }
             if let Some(error) = &run.now.open_error
                 && !excused(error)
             {

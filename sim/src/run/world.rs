@@ -18,6 +18,7 @@ use stormproof_workloads::{Environment, Notebook};
 
 use super::application::Application;
 use super::hook::{BackupHook, SiblingHook, WorldHook};
+use super::runs::KnownRuns;
 use super::watch::{Onlooker, Watched};
 use crate::digest::Digest;
 use crate::plan::{CrashAt, Plan};
@@ -44,6 +45,8 @@ pub struct SimWorld {
     pub application: Application,
     /// Which functions of the engine were called.
     pub calls: Calls,
+    /// What is known of runs, over all lives.
+    pub(super) runs: KnownRuns,
     siblings: Mutex<Siblings>,
     now: Mutex<Now>,
     onlooker: Option<Arc<Onlooker>>,
@@ -128,6 +131,14 @@ pub struct Now {
     pub broken: Option<String>,
     /// What others did at the path of the store.
     pub visitors: Visitors,
+    /// What of the rules of rest it never came to, with all clients gone.
+    pub unrest: Option<(&'static str, String)>,
+    /// How many rules of rest were evaluated.
+    pub rest_rules: u64,
+    /// What is wrong with its records of runs, by what earlier lives left.
+    pub runs_trouble: Option<String>,
+    /// How many records of runs were compared with those of earlier lives.
+    pub runs_compared: u64,
     /// What recovery did, in words.
     pub recovery: Vec<String>,
     /// The whole states that the inspector read after opening, and after the last client.
@@ -180,6 +191,7 @@ impl SimWorld {
             hook,
             application: Application::new(),
             calls: Calls::default(),
+            runs: KnownRuns::new(),
             siblings: Mutex::new(
                 "world.siblings",
                 Siblings {

@@ -49,6 +49,11 @@ impl Calls {
         }
     }
 
+    /// Returns whether any function that was called is one of these.
+    pub fn any(&self, is: impl Fn(&str) -> bool) -> bool {
+        self.counted().calls.keys().any(|(function, _)| is(function))
+    }
+
     /// Takes what was counted.
     pub fn take(&self) -> Counted {
         std::mem::take(&mut *self.counted())

@@ -57,7 +57,7 @@ impl Workload for RunLifecycle {
         clients(&mut plan, scale, rng, |_, number, rng| match number % 9 {
             0 => Action::BeginRun { slot: 0, parent: None },
             2 => Action::BeginRun { slot: 1, parent: Some(0) },
-            5 if rng.random_bool(0.5) => Action::EndRun { slot: 0 },
+            5 if rng.random_bool(0.5) => Action::EndRun { slot: rng.random_range(0..2) },
             5 => {
                 let forgets_run = rng.random_bool(0.5);
                 Action::Transaction(Transaction { ends_run: true, forgets_run, ..self.writing(0, rng) })

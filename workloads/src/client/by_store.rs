@@ -4,6 +4,7 @@
 //! begins; the store does not say with which transaction, except for the last attempt.
 
 use std::panic::{self, AssertUnwindSafe};
+use std::time::Duration;
 
 use super::{Attempt, Runner};
 use crate::history::{Session, Time, TxnIndex};
@@ -30,10 +31,15 @@ impl Runner<'_> {
         progress: &mut Progress,
     ) -> Attempt {
         let options = self.options(plan, progress);
-        let timed = options.manner.timeout_micros.is_some();
+        let timeout = options.manner.timeout_micros.map(Duration::from_micros);
+        let bounds = Bounds {
+            attempts_max: (!options.manner.retries_as_usual).then_some(plan.retry.attempts_max.max(1)),
+            timeout,
+            latest: None,
+        };
         let called = self.recorder.tick();
         let mut attempts =
-            Attempts { runner: *self, session, plan, progress, called, made: 0, last: None, timed };
+            Attempts { runner: *self, session, plan, progress, called, made: 0, last: None, bounds };
         // A body that panics unwinds through the store; its client goes on.
         let answer = panic::catch_unwind(AssertUnwindSafe(|| {
             self.store.transaction(&options, plan.retry, &mut |txn| attempts.next(txn))
@@ -56,8 +62,7 @@ impl Runner<'_> {
             self.note(session, Some(last.index), NoteKind::Broken { rule, message });
         }
         let Last { index, summary, .. } = last.unwrap_or_else(|| {
-            let index = self.recorder.begin(session, self.life, called, None, plan.isolation);
-            Last { index, summary: Summary::default(), conflicts: Vec::new(), asked_to_commit: false }
+            Last::begun(self.recorder.begin(session, self.life, called, None, plan.isolation))
         });
         self.answered(session, index, plan, progress, summary, answer)
     }
@@ -74,12 +79,22 @@ struct Attempts<'a> {
     /// How many there were.
     made: u32,
     last: Option<Last>,
-    /// Whether it has a timeout.
-    timed: bool,
+    bounds: Bounds,
+}
+
+/// How often and how long the store may run a transaction again.
+struct Bounds {
+    /// `None` where the store's own policy decides.
+    attempts_max: Option<u32>,
+    timeout: Option<Duration>,
+    /// The latest time at which the timeout can have passed: it began before the first attempt did.
+    latest: Option<Duration>,
 }
 
 /// The last attempt whose end is not known.
 struct Last {
+    /// When it had done its steps, where there is a timeout.
+    ended: Option<Duration>,
     index: TxnIndex,
     summary: Summary,
     /// The conflicts that it met before its commit.
@@ -91,21 +106,28 @@ struct Last {
 impl Attempts<'_> {
     fn next(&mut self, inner: &mut dyn StoreTxn) -> Result<()> {
         let Runner { recorder, notebook, environment, life, .. } = self.runner;
-        if let Some(lost) = self.last.take() {
+        let lost = self.last.take();
+        self.made += 1;
+        let now = self.bounds.timeout.map(|_| environment.now());
+        if let Some(message) = self.excess(lost.as_ref().and_then(|lost| lost.ended)) {
+            let (rule, txn) = ("attempts are bounded".into(), lost.as_ref().map(|lost| lost.index));
+            self.runner.note(self.session, txn, NoteKind::Broken { rule, message });
+        }
+        self.bounds.latest = self.bounds.latest.or_else(|| Some(now?.saturating_add(self.bounds.timeout?)));
+        if let Some(lost) = lost {
             recorder.aborted(lost.index, lost.conflicts);
             self.progress.attempts += 1;
         }
-        self.made += 1;
         self.progress.committing = false;
         notebook.set_progress(self.session, self.progress);
         let (plan, session) = (self.plan, self.session);
         let index = recorder.begin(session, life, self.called, inner.start_version(), plan.isolation);
         let [earliest, _] = environment.store_time();
         let time = [earliest, environment.store_time_ever()];
-        let mut txn = Tx::new(self.runner, session, index, inner, time).in_a_loop().timed(self.timed);
+        let is_timed = self.bounds.timeout.is_some();
+        let mut txn = Tx::new(self.runner, session, index, inner, time).in_a_loop().timed(is_timed);
         // Before the steps, one of which may panic.
-        self.last =
-            Some(Last { index, summary: Summary::default(), conflicts: Vec::new(), asked_to_commit: false });
+        self.last = Some(Last::begun(index));
         let done = plan.steps.iter().try_for_each(|step| interpret::execute(step, &mut txn));
         let summary = txn.summary();
         self.called = recorder.tick();
@@ -113,13 +135,43 @@ impl Attempts<'_> {
             Err(StoreError::Conflict(conflicts)) => conflicts.clone(),
             _ => Vec::new(),
         };
-        self.last = Some(Last { index, summary, conflicts, asked_to_commit: done.is_ok() });
+        let ended = is_timed.then(|| environment.now());
+        self.last = Some(Last { ended, index, summary, conflicts, asked_to_commit: done.is_ok() });
         if done.is_ok() {
             self.progress.committing = true;
             notebook.set_progress(session, self.progress);
             recorder.commit(index);
         }
         done
+    }
+
+    /// Returns why the attempt that begins now should not: the one before `ended` its steps at that time.
+    fn excess(&self, ended: Option<Duration>) -> Option<String> {
+        let Bounds { attempts_max, latest, .. } = self.bounds;
+        if let Some(most) = attempts_max.filter(|most| self.made > *most) {
+            return Some(format!("attempt {} began, and {most} were asked for", self.made));
+        }
+        let (ended, latest) = ended.zip(latest)?;
+        (ended >= latest).then(|| {
+            let late = ended.saturating_sub(latest).as_micros();
+            format!(
+                "attempt {} began, though the time was over {late} µs before the last one ended",
+                self.made
+            )
+        })
+    }
+}
+
+impl Last {
+    /// An attempt of which nothing is known yet.
+    fn begun(index: TxnIndex) -> Self {
+        Self {
+            ended: None,
+            index,
+            summary: Summary::default(),
+            conflicts: Vec::new(),
+            asked_to_commit: false,
+        }
     }
 }
 

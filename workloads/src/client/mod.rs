@@ -71,6 +71,7 @@ impl Runner<'_> {
     pub fn run(&self, client: &Client) -> Stop {
         let mut progress = self.notebook.progress(client.session);
         let mut began = None;
+        self.learn_ends(&mut progress);
         if progress.committing {
             progress.committing = false;
             if let Some(Action::Transaction(Transaction { unanswered: Unanswered::Skip, .. })) =
@@ -96,6 +97,7 @@ impl Runner<'_> {
                 Attempt::Again => self.back_off(client, &progress),
                 Attempt::Closed(why) => {
                     self.notebook.set_progress(client.session, &progress);
+                    self.note(client.session, None, NoteKind::Closed { why: why.clone() });
                     return Stop::Closed(why);
                 }
             }
@@ -347,6 +349,17 @@ impl Runner<'_> {
                 let expected = has_ended || run.is_some_and(|run| run.ending);
                 self.note(session, None, NoteKind::Refused { action: progress.next, error, expected });
                 Attempt::Over(Ending::Refused)
+            }
+        }
+    }
+
+    /// Learns which runs the store takes for ended, by what an earlier life left: in this life too they must
+    /// write nothing.
+    fn learn_ends(&self, progress: &mut Progress) {
+        for held in &mut progress.runs {
+            let is_old = held.ended.is_some_and(|ended| ended < self.life);
+            if is_old && self.store.run_has_ended(&held.run) == Some(true) {
+                held.ended = Some(self.life);
             }
         }
     }

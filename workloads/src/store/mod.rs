@@ -325,6 +325,12 @@ pub trait Store: Send + Sync {
         Err(StoreError::Refused("this store has no runs".into()))
     }
 
+    /// Returns whether the record of a run says that it has ended; `None` where there is none.
+    fn run_has_ended(&self, run: &RunHandle) -> Option<bool> {
+        let _ = run;
+        None
+    }
+
     /// Forgets a run that has ended: from now on it is not found.
     ///
     /// # Errors

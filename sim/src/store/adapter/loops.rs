@@ -1,5 +1,6 @@
 //! The engine's own loops, which run a transaction again after a conflict.
 
+use stormproof_rt::sync::atomic::Ordering;
 use stormproof_workloads::manner::{LoopBy, Manner};
 use stormproof_workloads::store::{Body, Committed, Result, Retry, StoreError, TxnOptions};
 
@@ -23,7 +24,12 @@ impl EngineStore {
         let mut last = LastTxn::default();
         let mut own = None;
         // Errors of the body that are not the engine's own go past it.
+        let mut made = 0_u64;
         let mut plain = |txn: &mut Transaction| {
+            made += 1;
+            if made > 1 {
+                self.retries.fetch_add(1, Ordering::Relaxed);
+            }
             let id = txn.context().id();
             let mut held = self.txn(txn, ticket);
             let done = body(&mut held);

@@ -20,6 +20,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use stormproof_rt::sync::Arc;
+use stormproof_rt::sync::atomic::{AtomicU64, Ordering};
 use stormproof_workloads::act::Act;
 use stormproof_workloads::manner::{TicketBy, ViewBy};
 use stormproof_workloads::store::{
@@ -34,7 +35,9 @@ use txn::{EngineTxn, check_context, wanted};
 use watch::EngineWatch;
 
 use super::acts;
-use super::engine::{self, BackupInfo, Commit, Database, KeyRange, RunId, RunOptions, Version, WatchOptions};
+use super::engine::{
+    self, BackupInfo, Commit, Database, KeyRange, RunId, RunOptions, RunStatus, Version, WatchOptions,
+};
 use super::view::ViewTxn;
 use crate::store::calls::Calls;
 
@@ -62,6 +65,8 @@ pub struct EngineStore {
     siblings: Option<Siblings>,
     backups: Option<Backups>,
     calls: Calls,
+    /// Attempts that loops made beyond the first.
+    retries: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for EngineStore {
@@ -78,7 +83,15 @@ impl EngineStore {
     /// When the run can't be begun.
     pub fn new(database: Database, wait_durable_every: u64) -> engine::Result<Self> {
         let run = database.begin_run()?;
-        Ok(Self { database, run, wait_durable_every, siblings: None, backups: None, calls: Calls::default() })
+        Ok(Self {
+            database,
+            run,
+            wait_durable_every,
+            siblings: None,
+            backups: None,
+            calls: Calls::default(),
+            retries: Arc::new(AtomicU64::new("adapter.retries", 0)),
+        })
     }
 
     /// Sets where calls are counted.
@@ -119,6 +132,16 @@ impl EngineStore {
     /// The database.
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// Returns the run in which transactions write that name no other.
+    pub fn own_run(&self) -> RunId {
+        self.run
+    }
+
+    /// Returns how many attempts clients have seen loops make beyond the first.
+    pub fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
     }
 
     fn run_of(&self, handle: Option<&RunHandle>) -> Result<RunId> {
@@ -281,7 +304,7 @@ impl Store for EngineStore {
     fn begin_run(&self, parent: Option<&RunHandle>) -> Result<RunHandle> {
         let mut options = RunOptions::new();
         if parent.is_some() {
-            options = options.parent(self.run_of(parent)?);
+            options = options.parent(self.run_of(parent)?).tag("begun", "from another");
         }
         let run = self.ask("Database::begin_run_with", |database| database.begin_run_with(options))?;
         Ok(RunHandle(run.to_string()))
@@ -290,6 +313,12 @@ impl Store for EngineStore {
     fn end_run(&self, run: &RunHandle) -> Result<()> {
         let run = self.run_of(Some(run))?;
         self.ask("Database::end_run", |database| database.end_run(run))
+    }
+
+    fn run_has_ended(&self, run: &RunHandle) -> Option<bool> {
+        let run = self.run_of(Some(run)).ok()?;
+        let record = self.ask("Database::run", |database| database.run(run)).ok()?;
+        Some(record.status == RunStatus::Ended)
     }
 
     fn forget_run(&self, run: &RunHandle) -> Result<()> {
