@@ -208,7 +208,6 @@ impl Leader {
         // have read the tombstone already.
         let next = mutants::next_version(self.last, collection.last).next();
         let was_idle = mutants::was_idle(store);
-        rt::probe::at("collect all");
         let unobserved = || was_idle || store.snapshots.is_idle();
         let collected =
             self.writer.collect_next(&store.index, &mut collection.pass, self.oldest, next, unobserved);

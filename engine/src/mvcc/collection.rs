@@ -9,7 +9,7 @@ use crate::types::Version;
 
 /// Most leaves that a pass goes by, as they have too little to collect, before commits get their turn.
 fn passed_by_max() -> usize {
-    if rt::probe::is_simulated() { 3 } else { 1 << 9 }
+    if rt::probe::is_simulated() { 12 } else { 1 << 9 }
 }
 
 /// A pass over the leaves that have something to collect, one at a time: the writer does other things in
@@ -147,6 +147,7 @@ impl Writer {
         next: Version,
         unobserved: &impl Fn() -> bool,
     ) -> usize {
+        rt::probe::at("collect all");
         // Readers that found a tombstone wait, so that none sees it disappear: see `Index::read_with`.
         let _no_tombstone_is_read = index.tombstones.write();
         let plan = Plan { unobserved: unobserved(), thorough: true, ..Plan::collecting(oldest, next) };

@@ -141,6 +141,7 @@ fn background(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     }
     // So commits seldom collect, and leave old versions and tombstones to the background thread.
     plan.engine.collect_every = 32;
+    plan.engine.packs_beside_commits = false;
     plan.disk.faults = FaultPlan { seed: plan.disk.faults.seed, ..FaultPlan::none() };
     let label = stream.weighted(&[
         (3, None),
@@ -177,6 +178,7 @@ fn rereading(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     plan.workload = workload.plan(&scale, stream.generator());
     plan.engine.maintenance_interval_micros = 500;
     plan.engine.collect_every = 32;
+    plan.engine.packs_beside_commits = false;
     let windows = Kind::Windows { labels: vec![ENGINE_WINDOWS[0].to_owned()] };
     let may_choose =
         options.strategy.is_empty() || options.strategy.iter().any(|name| name == windows.name());
