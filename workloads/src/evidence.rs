@@ -141,7 +141,8 @@ impl<'a> Evidence<'a> {
     }
 
     /// Finds transactions that began after the store had told a client that it takes no writes any more, and
-    /// whose writes were acked. One that was open by then may still commit, if the store is only being closed.
+    /// whose writes were acked. One that was open by then may still commit, if the store is only being
+    /// closed.
     pub fn acks_after_closing(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         for life in &self.history.lives {

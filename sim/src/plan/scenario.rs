@@ -194,8 +194,8 @@ fn rereading(plan: &mut Plan, options: &Options, stream: &mut Stream) {
 /// The workload that rereads.
 const STEP_MIX: &str = "step-mix";
 
-/// Two clients or three delete one key beside each other, or write it anew, and collect what was deleted: what
-/// a transaction has lost to may be gone when its retry is decided.
+/// Two clients or three delete one key beside each other, or write it anew, and collect what was deleted:
+/// what a transaction has lost to may be gone when its retry is decided.
 fn deleting(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     let may_choose = may_choose_workload(options, RETRY_STORM);
     if !may_choose || options.recording.is_some() || !options.set.is_empty() {
@@ -209,7 +209,6 @@ fn deleting(plan: &mut Plan, options: &Options, stream: &mut Stream) {
         collect_percent: 30,
         // Few attempts are used up, too.
         attempts_max: stream.weighted(&[(1, 2), (2, 4), (2, 60)]),
-        ..RetryStorm::default()
     };
     let clients = options.clients.unwrap_or_else(|| stream.weighted(&[(1, 2), (3, 3)]));
     let transactions = options.transactions.unwrap_or(60 / clients.max(1));

@@ -129,8 +129,8 @@ pub(super) fn check(world: &SimWorld, store: &EngineStore, plan: &Plan, life: Li
     });
 }
 
-/// Returns whether a life is to come to rest: nothing but the engine itself works in the end, and gets the time
-/// to do so. Only some, as a store that was flushed has little to do when it is closed.
+/// Returns whether a life is to come to rest: nothing but the engine itself works in the end, and gets the
+/// time to do so. Only some, as a store that was flushed has little to do when it is closed.
 pub(super) fn is_due(plan: &Plan, life_plan: &LifePlan, life: Life) -> bool {
     (plan.disk_seed >> (life % 32)) & 1 == 0
         && life_plan.ending == Ending::Close

@@ -20,7 +20,7 @@ const fn is_at_once(most: usize) -> bool {
     most > 0 && most.is_multiple_of(2)
 }
 
-/// Returns the first entries of a range, at most so many; or the last ones, from the last on.
+/// Returns at most this number of entries of a range, the first ones, or from the last one on.
 pub(super) fn visited(mut walked: engine::Range<'_>, most: usize, reverse: bool) -> Result<Vec<Entry>> {
     let mut found = Vec::new();
     if !reverse && is_at_once(most) {
