@@ -39,7 +39,7 @@ pub(super) fn resident<E: Engine>(dir: &Path, keys: u64, stage: Stage) -> Result
             seen.push(grown()?);
             update::<E>(&mut session, keys)?;
             seen.push(grown()?);
-            std::thread::sleep(REST);
+            rt::time::sleep(REST);
             seen.push(grown()?);
         }
         Stage::Open => {
