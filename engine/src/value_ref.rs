@@ -298,9 +298,9 @@ impl fmt::Debug for MapRef<'_> {
 /// ```
 /// # let db = stormproof::Database::open_in_memory()?;
 /// # let run = db.begin_run()?;
-/// use stormproof::ValueRef;
+/// use stormproof::{Value, ValueRef};
 ///
-/// db.put(run, "scores", vec![20_i64, 22])?;
+/// db.put(run, "scores", vec![Value::from(20_i64), Value::from(22_i64)])?;
 /// let sum = db.get_with("scores", |scores| {
 ///     let Some(ValueRef::Array(scores)) = scores else { return 0 };
 ///     let mut sum = 0;
