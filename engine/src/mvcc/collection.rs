@@ -49,8 +49,9 @@ impl Writer {
     /// journals of leaves that were written since the pass before.
     pub(crate) fn begin_pass(&mut self, index: &Index, idle_only: bool) -> Pass {
         self.pass = self.pass.wrapping_add(1);
-        let (journals, queued) = (self.journals.len(), self.queue.len());
-        Pass { scanned: index.scanned.take(), journals, queued, idle_only }
+        // What was written lately may fill its journal by itself.
+        let scanned = index.scanned.take(|number| self.was_written_lately(number));
+        Pass { scanned, journals: self.journals.len(), queued: self.queue.len(), idle_only }
     }
 
     /// Collects all that no snapshot sees from the next leaf of a pass, or goes by some leaves. Returns how
@@ -63,11 +64,9 @@ impl Writer {
         next: Version,
         unobserved: impl Fn() -> bool,
     ) -> Option<usize> {
-        if let Some(number) = pass.scanned.pop() {
-            return Some(self.pack_scanned(index, number, oldest, next, &unobserved));
-        }
         for _ in 0..passed_by_max() {
             let number = match self.next_of(pass, oldest, &unobserved)? {
+                Visit::Scanned(number) => number,
                 Visit::Leaf(number) if self.state(number).surplus > 0 => number,
                 _ => continue,
             };
@@ -80,29 +79,14 @@ impl Writer {
         Some(0)
     }
 
-    /// Packs a leaf that is scanned, unless it was written lately: then it may fill its journal by itself.
-    fn pack_scanned(
-        &mut self,
-        index: &Index,
-        number: u32,
-        oldest: Version,
-        next: Version,
-        unobserved: &impl Fn() -> bool,
-    ) -> usize {
-        if self.was_written_lately(number) {
-            index.scanned.put_off(number);
-            return 0;
-        }
-        rt::reached!("leaf packed because it is scanned");
-        let dropped = self.collect_thoroughly(index, number, oldest, next, unobserved);
-        self.retired.free_some();
-        dropped
-    }
-
     /// Visits the next leaf of a pass, and takes it out of its queue if it is collected now. Commits add to
     /// the back of the queues meanwhile, and take from the front: so the pass ends, and what it misses is
     /// left to the next.
     fn next_of(&mut self, pass: &mut Pass, oldest: Version, unobserved: &impl Fn() -> bool) -> Option<Visit> {
+        if let Some(number) = pass.scanned.pop() {
+            rt::reached!("leaf packed because it is scanned");
+            return Some(Visit::Scanned(number));
+        }
         if pass.journals > 0
             && let Some(number) = self.journals.pop_front()
         {
@@ -170,6 +154,9 @@ impl Writer {
 
 /// What a pass does with the leaf that it comes to.
 enum Visit {
+    /// Packs it, whatever it holds.
+    Scanned(u32),
+    /// Packs it if it holds something old.
     Leaf(u32),
     PassedBy,
 }
@@ -250,6 +237,26 @@ mod tests {
         assert_eq!(journaled(&index), before, "they were written since the pass before");
         (0..2).for_each(|_| _ = pass(&index, &mut writer));
         assert_eq!(journaled(&index), 0, "they asked once, and were put off");
+    }
+
+    #[test]
+    fn leaves_that_are_written_and_scanned_for_ever_wait_once() {
+        let (index, mut writer) = fill(4_000);
+        for round in 1..100 {
+            for number in 0..4_000_u64 {
+                let (key, at) =
+                    (number.wrapping_mul(0x9e37_79b9_7f4a_7c15), Version::new(round * 4_000 + number + 1));
+                let by = (TxnId::ZERO, RunNumber::ZERO);
+                let record =
+                    Record::new(&mut Vec::new(), &key.to_be_bytes(), Some(&[7; 20]), at, by, None.into());
+                writer.install(&index, Hint::NONE, record, &mut || at);
+                writer.end_group();
+            }
+            (0..10).for_each(|_| _ = scan(&index));
+            pass(&index, &mut writer);
+        }
+        let (_, leaves) = index.directory.counts();
+        assert!(index.scanned.len() <= leaves, "{} wait, of {leaves} leaves", index.scanned.len());
     }
 
     #[test]

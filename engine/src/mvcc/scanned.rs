@@ -67,13 +67,21 @@ impl Scanned {
         }
     }
 
-    /// Takes all that wait.
-    pub(super) fn take(&self) -> Vec<u32> {
-        std::mem::take(&mut *self.0.lock())
+    /// Takes all that wait, but those that `is_put_off` to the next time, each once: a leaf that is written
+    /// and scanned for ever asks in each of its states.
+    pub(super) fn take(&self, mut is_put_off: impl FnMut(u32) -> bool) -> Vec<u32> {
+        let mut waiting = self.0.lock();
+        waiting.sort_unstable();
+        waiting.dedup();
+        let (put_off, taken) =
+            std::mem::take(&mut *waiting).into_iter().partition(|number| is_put_off(*number));
+        *waiting = put_off;
+        taken
     }
 
-    /// Puts off a leaf to the next time.
-    pub(super) fn put_off(&self, number: u32) {
-        self.0.lock().push(number);
+    /// Returns how many wait.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.lock().len()
     }
 }
