@@ -122,6 +122,8 @@ fn failing(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     if options.durability.is_none_or(|wanted| wanted == DurabilityKind::Strict) {
         plan.engine.durability = DurabilityPlan::Strict;
     }
+    // So it is groups that split leaves, and are rolled back.
+    plan.engine.packs_beside_commits = false;
     let kind =
         stream.weighted(&[(2, FaultKind::NoSpace), (2, FaultKind::WriteFails), (1, FaultKind::ShortWrite)]);
     let odds = Odds::percent(stream.weighted(&[(1, 10), (1, 30)]));
