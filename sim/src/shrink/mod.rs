@@ -4,7 +4,9 @@
 //! Job: the smallest plan found within the budget that still fails in the same way: the same invariant and
 //! the same class, not the same text. A smaller plan is scheduled differently, so where one no longer fails,
 //! other crash points and other schedules are tried; the best plan so far is always at hand. Round by round
-//! more is tried for each plan, so that what is easy to leave out is gone before much is spent on the rest.
+//! more is tried for each plan, so that what is easy to leave out is gone before much is spent on the rest. A
+//! step less is often bought with another schedule of many switches, so the plan of the round that is easiest
+//! to read is taken in the end, which need not be the last.
 //!
 //! Source: delta debugging (Zeller and Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE
 //! TSE 2002) for lists; the order of passes, coarse before fine and structure before schedule, is our own.
@@ -89,6 +91,7 @@ pub fn shrink(
         best: None,
     };
     search.start(plan, failed)?;
+    let mut easiest = (search.cost(), search.plan().clone());
     for round in 0.. {
         search.effort = EFFORTS.get(round).copied().unwrap_or(u64::MAX).min(schedules);
         let before = search.cost();
@@ -98,10 +101,16 @@ pub fn shrink(
         passes::structure(&mut search);
         search.reserve = 0;
         passes::schedule(&mut search);
+        if search.cost() < easiest.0 {
+            easiest = (search.cost(), search.plan().clone());
+        }
         let at_full_effort = search.effort == schedules;
         if at_full_effort && search.cost() >= before || search.is_over() {
             break;
         }
+    }
+    if easiest.0 < search.cost() {
+        search.go_back_to(&easiest.1);
     }
     names::rename(&mut search);
     let runs = search.runs;
@@ -223,6 +232,12 @@ impl Search<'_> {
         false
     }
 
+    /// Takes an earlier plan again, whatever is left of the budget.
+    fn go_back_to(&mut self, earlier: &Plan) {
+        self.budget.runs = self.budget.runs.max(self.runs + 1);
+        self.try_exactly(earlier);
+    }
+
     /// Takes another schedule of one life if the plan fails in the same way with at most half the switches.
     fn try_fewer(&mut self, life: usize, attempt: u64) -> bool {
         let mut other = self.plan().clone();
@@ -287,11 +302,16 @@ impl Search<'_> {
     }
 }
 
-/// Returns how much a person has to read: structure weighs more than switches.
+/// Returns how much a person has to read: what clients do weighs more than switches, but a step less is not
+/// worth many of them.
 fn cost(plan: &Plan) -> u64 {
-    let size = plan.size();
     let random =
         plan.lives.iter().filter(|life| !matches!(life.strategy, StrategyPlan::Directed { .. })).count();
+    cost_of(&plan.size(), random)
+}
+
+/// Returns the cost of a plan of this size, `random` of whose lives take switches at random.
+fn cost_of(size: &PlanSize, random: usize) -> u64 {
     let weighted = [
         (size.clients, 1_000),
         (size.transactions, 300),
@@ -299,7 +319,7 @@ fn cost(plan: &Plan) -> u64 {
         (size.lives, 500),
         (size.crashes, 200),
         (size.faults, 200),
-        (size.preemptions, 1),
+        (size.preemptions, 50),
         (random, 1_000),
     ];
     weighted.iter().map(|&(count, weight)| count as u64 * weight).sum()

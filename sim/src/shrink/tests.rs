@@ -5,8 +5,9 @@ use stormproof_workloads::plan::{Client, Payload, Step, Transaction};
 use stormproof_workloads::workload::{About, Finding, Scale, Workload};
 use stormproof_workloads::{Evidence, Plan};
 
-use super::{Budget, reference, shrink};
+use super::{Budget, cost_of, reference, shrink};
 use crate::options::{Faults, Options};
+use crate::plan::PlanSize;
 use crate::registry::Registry;
 use crate::runner::SeedRunner;
 use crate::seed::Seed;
@@ -51,6 +52,22 @@ impl Workload for Named {
         let broken = has_bug || !strays.is_empty();
         broken.then(|| Finding::violation(RULE, "a bug, or another plan".into(), [])).into_iter().collect()
     }
+}
+
+#[test]
+fn a_client_less_is_not_worth_thirty_switches() {
+    let two = PlanSize {
+        clients: 2,
+        transactions: 0,
+        operations: 5,
+        lives: 2,
+        crashes: 0,
+        faults: 0,
+        preemptions: 2,
+    };
+    let one = |preemptions| PlanSize { clients: 1, operations: 3, preemptions, ..two };
+    assert!(cost_of(&one(29), 0) > cost_of(&two, 0));
+    assert!(cost_of(&one(4), 0) < cost_of(&two, 0));
 }
 
 #[test]
