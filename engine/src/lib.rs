@@ -71,6 +71,7 @@ pub mod runtime;
 mod metrics;
 mod telemetry;
 mod reentry;
+mod cost;
 
 #[cfg(test)]
 mod concurrency;

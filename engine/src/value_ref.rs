@@ -515,8 +515,8 @@ mod tests {
 
     use super::ValueRef;
     use crate::encoding::decode_value;
-    use crate::value::Value;
     use crate::value::tests::values;
+    use crate::value::{VALUE_DEPTH_MAX, Value};
 
     proptest! {
         #[test]
@@ -535,6 +535,25 @@ mod tests {
         fn bytes_that_pass_the_check_are_decoded(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
             if ValueRef::check(&bytes).is_ok() {
                 prop_assert_eq!(Ok(ValueRef::decode(&bytes).to_value()), decode_value(&bytes));
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_in_a_file_that_nests_without_end_is_refused_and_overflows_no_stack() {
+        // One value each, and the length of the next. Maps have a name, of no letters, before each.
+        for (open, name) in [(7_u8, &[][..]), (8, &[0])] {
+            let nested = |levels: usize| {
+                let mut bytes = [&[open, 1], name].concat().repeat(levels);
+                bytes.push(0);
+                bytes
+            };
+            let most = nested(VALUE_DEPTH_MAX);
+            assert_eq!(ValueRef::check(&most), Ok(()));
+            assert_eq!(ValueRef::decode(&most).to_value().depth(), VALUE_DEPTH_MAX);
+            for levels in [VALUE_DEPTH_MAX + 1, 1_000_000] {
+                let bytes = nested(levels);
+                assert!(ValueRef::check(&bytes).is_err() && decode_value(&bytes).is_err(), "{levels} levels");
             }
         }
     }

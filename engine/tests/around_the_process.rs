@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fork::Fork;
-use stormproof::{Database, Error};
+use stormproof::{Database, Disk, Error, StdDisk};
 
 fn open(dir: &Path) -> Database {
     try_open(dir).expect("it opens")
@@ -175,11 +175,30 @@ fn a_forked_child_may_drop_the_handle() {
             0
         });
         assert_eq!(code, Some(0));
+        if let Some(place) = place {
+            assert!(matches!(try_open(place), Err(Error::Locked { .. })), "the parent still has the lock");
+        }
         handle.unwrap().close().unwrap();
         if let Some(place) = place {
             open(place).close().unwrap();
         }
     }
+}
+
+#[test]
+fn a_forked_child_that_drops_the_lock_of_a_directory_leaves_it_to_its_parent() {
+    let home = tempfile::tempdir().unwrap();
+    let lock = || StdDisk::open(home.path()).unwrap().lock("LOCK");
+    let mut held = Some(lock().unwrap());
+    let code = in_fork(|| {
+        held.as_ref().unwrap().unlock();
+        drop(held.take());
+        0
+    });
+    assert_eq!(code, Some(0));
+    assert_eq!(lock().map(drop).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    drop(held);
+    drop(lock().unwrap());
 }
 
 #[test]

@@ -73,6 +73,23 @@ fn a_disk_without_room_for_space_ahead_can_be_opened_and_written() {
 }
 
 #[test]
+fn a_write_that_fits_is_written_though_the_space_ahead_of_it_does_not() {
+    let disk = SimDisk::new(DiskOptions::default());
+    let db = Database::builder().disk(disk.mount()).open().unwrap();
+    let run = db.begin_run().unwrap();
+    // Larger than what is allocated at first, so that each of the next would allocate as much again.
+    db.put(run, "large", vec![7_u8; 100_000]).unwrap();
+    disk.set_capacity(Some(disk.used() + 50 * 4096));
+    let written =
+        (0..1_000_u64).take_while(|number| db.put(run, number.to_string(), vec![7_u8; 4_000]).is_ok());
+    let written = written.count();
+    assert!(written > 40, "{written} writes of a page each, where 50 pages are free");
+    db.close().unwrap();
+    disk.set_capacity(None);
+    assert_eq!(Database::builder().disk(disk.mount()).open().unwrap().prefix("").count(), written + 1);
+}
+
+#[test]
 fn a_full_disk_can_be_opened_to_be_read() {
     let (disk, db) = on_a_disk_with_pages_free(0);
     assert!(matches!(db, Err(Error::DiskFull { .. })), "{db:?}");

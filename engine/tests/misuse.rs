@@ -96,8 +96,13 @@ fn keys_of_events_and_states_that_were_found_can_not_be_written_past_their_owner
     let owned: Vec<_> = conflicts.iter().map(|conflict| conflict.key().clone()).collect();
     let tags: Vec<_> = owned.iter().filter_map(Key::tag).collect();
     assert!(tags.contains(&TypeTag::Event) && tags.contains(&TypeTag::State), "{tags:?}");
+    // The records of runs lie before all other keys.
+    let before_all = stormproof::KeyRange::between(Key::from_bytes(&[0, 4]).unwrap(), owned[0].clone());
+    let of_runs: Vec<Key> =
+        db.range(before_all).keys().filter(|key| key.tag() == Some(TypeTag::Run)).collect();
+    assert!(!of_runs.is_empty());
     let mut txn = db.begin_transaction(run).unwrap();
-    for key in &owned {
+    for key in owned.iter().chain(&of_runs) {
         for result in [
             txn.put(key, 1_i64),
             txn.put_with_ttl(key, 1_i64, std::time::Duration::from_secs(1)),

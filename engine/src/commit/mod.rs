@@ -33,11 +33,11 @@ mod event_numbers;
 mod counters;
 mod mutants;
 
-pub(crate) use event_numbers::{Append, StreamHead};
 #[cfg(feature = "sha2")]
-pub(crate) use event_numbers::{chain, unpack};
+pub(crate) use event_numbers::unpack;
+pub(crate) use event_numbers::{Append, StreamHead};
 pub(crate) use group::Committer;
 pub(crate) use leader::{COLLECT_EVERY, Leader};
 pub(crate) use read_set::{ReadEntry, ReadSet};
 pub(crate) use request::Request;
-pub(crate) use write_set::{BufferedWrite, WriteSet};
+pub(crate) use write_set::{BufferedWrite, WriteSet, WritesInRange};

@@ -16,6 +16,7 @@ pub(crate) struct ReadSet {
     points: SmallVec<[ReadEntry; 1]>,
     ranges: Vec<KeyRange>,
     compact_at: usize,
+    compact_ranges_at: usize,
 }
 
 /// One point read.
@@ -41,8 +42,18 @@ impl ReadSet {
     }
 
     pub(crate) fn add_range(&mut self, range: KeyRange) {
-        if !self.ranges.contains(&range) {
-            self.ranges.push(range);
+        if self.ranges.len() < COMPACT_FROM {
+            if !self.ranges.contains(&range) {
+                self.ranges.push(range);
+            }
+            return;
+        }
+        // Of many, comparing each with all would take as long as all together.
+        self.ranges.push(range);
+        if self.ranges.len() >= self.compact_ranges_at.max(2 * COMPACT_FROM) {
+            self.ranges.sort_by(|a, b| a.start().cmp(b.start()).then_with(|| a.end().cmp(&b.end())));
+            self.ranges.dedup();
+            self.compact_ranges_at = self.ranges.len() * 2;
         }
     }
 

@@ -1,12 +1,14 @@
 //! Write set: what a transaction would write, buffered until commit.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
+use std::slice;
 
 use env::UnixMillis;
 use smallvec::SmallVec;
 
 use crate::conflict::CasExpectation;
+use crate::cost;
 use crate::key::Key;
 use crate::mvcc::{Hint, Record};
 use crate::range::KeyRange;
@@ -31,6 +33,15 @@ const ENCODED_KEPT_MAX: usize = 64 << 10;
 pub(crate) struct WriteSet {
     entries: Entries,
     bytes: usize,
+    counts: Counts,
+}
+
+/// How many writes there are of each kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) puts: usize,
+    pub(crate) deletes: usize,
+    pub(crate) conditional: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -53,6 +64,13 @@ pub(crate) struct BufferedWrite {
     pub(crate) record: Option<Record>,
 }
 
+/// The writes to keys of a range in key order, from either end.
+#[derive(Debug)]
+pub(crate) enum WritesInRange<'a> {
+    Few(slice::Iter<'a, (Key, BufferedWrite)>),
+    Many(btree_map::Range<'a, Key, BufferedWrite>),
+}
+
 impl BufferedWrite {
     pub(crate) const fn new(value: Option<Value>) -> Self {
         Self { value, expires_at: None, condition: None, hint: Hint::NONE, record: None }
@@ -61,7 +79,7 @@ impl BufferedWrite {
 
 impl Default for WriteSet {
     fn default() -> Self {
-        Self { entries: Entries::Few(SmallVec::new()), bytes: 0 }
+        Self { entries: Entries::Few(SmallVec::new()), bytes: 0, counts: Counts::default() }
     }
 }
 
@@ -85,22 +103,31 @@ impl WriteSet {
                 Ok(position) => {
                     let earlier = &mut entries[position].1;
                     self.bytes -= size(&key, earlier);
+                    *self.counts.of(earlier) -= 1;
                     inherit(earlier, &mut write);
+                    *self.counts.of(&write) += 1;
                     *earlier = write;
                 }
                 Err(_) if entries.len() == VECTOR_MAX => {
+                    *self.counts.of(&write) += 1;
                     let mut many: BTreeMap<_, _> = std::mem::take(entries).into_iter().collect();
                     many.insert(key, write);
                     self.entries = Entries::Many(many);
                 }
-                Err(position) => entries.insert(position, (key, write)),
+                Err(position) => {
+                    *self.counts.of(&write) += 1;
+                    entries.insert(position, (key, write));
+                }
             },
             Entries::Many(entries) => {
                 if let Some(earlier) = entries.get_mut(&key) {
                     self.bytes -= size(&key, earlier);
+                    *self.counts.of(earlier) -= 1;
                     inherit(earlier, &mut write);
+                    *self.counts.of(&write) += 1;
                     *earlier = write;
                 } else {
+                    *self.counts.of(&write) += 1;
                     entries.insert(key, write);
                 }
             }
@@ -149,18 +176,19 @@ impl WriteSet {
     }
 
     /// Returns the writes to keys of a range, in key order.
-    pub(crate) fn in_range(&self, range: &KeyRange) -> Vec<(&Key, &BufferedWrite)> {
+    pub(crate) fn in_range(&self, range: &KeyRange) -> WritesInRange<'_> {
+        let start = range.start();
+        // An end before the start, which may be asked for, is an empty range.
+        let end = range.end().map(|end| end.max(start));
         match &self.entries {
-            Entries::Few(entries) => entries
-                .iter()
-                .filter(|(key, _)| range.contains(key))
-                .map(|(key, write)| (key, write))
-                .collect(),
-            Entries::Many(entries) => match range.end() {
-                Some(end) if end <= range.start() => Vec::new(),
-                Some(end) => entries.range(range.start()..end).collect(),
-                None => entries.range(range.start()..).collect(),
-            },
+            Entries::Few(entries) => {
+                let before = |bound: &Key| entries.partition_point(|(key, _)| key < bound);
+                WritesInRange::Few(entries[before(start)..end.map_or(entries.len(), before)].iter())
+            }
+            Entries::Many(entries) => WritesInRange::Many(match end {
+                Some(end) => entries.range(start..end),
+                None => entries.range(start..),
+            }),
         }
     }
 
@@ -183,8 +211,47 @@ impl WriteSet {
         self.bytes
     }
 
+    #[inline]
+    pub(crate) const fn counts(&self) -> Counts {
+        self.counts
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
+    }
+}
+
+impl Counts {
+    const fn of(&mut self, write: &BufferedWrite) -> &mut usize {
+        match (&write.condition, &write.value) {
+            (Some(_), _) => &mut self.conditional,
+            (None, Some(_)) => &mut self.puts,
+            (None, None) => &mut self.deletes,
+        }
+    }
+}
+
+impl<'a> Iterator for WritesInRange<'a> {
+    type Item = (&'a Key, &'a BufferedWrite);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        cost::step();
+        match self {
+            Self::Few(writes) => writes.next().map(|(key, write)| (key, write)),
+            Self::Many(writes) => writes.next(),
+        }
+    }
+}
+
+impl DoubleEndedIterator for WritesInRange<'_> {
+    #[inline]
+    fn next_back(&mut self) -> Option<Self::Item> {
+        cost::step();
+        match self {
+            Self::Few(writes) => writes.next_back().map(|(key, write)| (key, write)),
+            Self::Many(writes) => writes.next_back(),
+        }
     }
 }
 
@@ -208,7 +275,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{BufferedWrite, WriteSet};
+    use super::{BufferedWrite, Counts, WriteSet};
     use crate::conflict::CasExpectation;
     use crate::key::{Key, TypeTag};
     use crate::range::KeyRange;
@@ -247,9 +314,17 @@ mod tests {
                 prop_assert_eq!(&found.condition, condition);
             }
             let range = KeyRange::between(key(10), key(40));
-            let inside: Vec<_> = set.in_range(&range).into_iter().map(|(key, _)| key.clone()).collect();
-            let expected: Vec<_> = model.keys().filter(|key| range.contains(key)).cloned().collect();
-            prop_assert_eq!(inside, expected);
+            let inside: Vec<_> = set.in_range(&range).map(|(key, _)| key.clone()).collect();
+            let mut expected: Vec<_> = model.keys().filter(|key| range.contains(key)).cloned().collect();
+            prop_assert_eq!(&inside, &expected);
+            expected.reverse();
+            let backwards: Vec<_> = set.in_range(&range).rev().map(|(key, _)| key.clone()).collect();
+            prop_assert_eq!(backwards, expected);
+            prop_assert_eq!(set.in_range(&KeyRange::between(key(40), key(10))).count(), 0);
+            let conditional = model.values().filter(|(_, condition)| condition.is_some()).count();
+            let deletes = model.values().filter(|(value, condition)| value.is_none() && condition.is_none()).count();
+            let puts = model.len() - conditional - deletes;
+            prop_assert_eq!(set.counts(), Counts { puts, deletes, conditional });
             prop_assert!(set.iter().map(|(key, _)| key).eq(model.keys()));
             prop_assert!(set.into_iter().map(|(key, _)| key).eq(model.into_keys()));
         }

@@ -24,6 +24,7 @@ pub use into_key::IntoKey;
 use namespace::{DEFAULT, NAMED, SYSTEM, push_component, split_component};
 pub use namespace::{Namespace, TypeTag};
 
+use crate::cost;
 use crate::run_id::RunId;
 
 /// Bytes of a key that are stored without an allocation.
@@ -53,6 +54,7 @@ impl Hash for Key {
 impl PartialEq for Key {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
+        cost::step();
         self.is(other.as_bytes())
     }
 }
@@ -72,6 +74,7 @@ impl Ord for Key {
     /// strings.
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
+        cost::step();
         let (left, right) = (self.as_bytes(), other.as_bytes());
         match (left.split_first_chunk::<16>(), right.split_first_chunk::<16>()) {
             (Some((left, left_rest)), Some((right, right_rest))) => {

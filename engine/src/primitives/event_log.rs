@@ -2,7 +2,7 @@
 
 use std::ops::{Bound, RangeBounds};
 
-use crate::commit::{Append, StreamHead, chain, unpack};
+use crate::commit::{Append, StreamHead, unpack};
 use crate::error::{Error, Result};
 use crate::key::{Key, Namespace, TypeTag};
 use crate::range::KeyRange;
@@ -108,7 +108,7 @@ impl EventLog {
     /// be read.
     pub fn read(&self, txn: &mut Transaction, sequences: impl RangeBounds<u64>) -> Result<Vec<Event>> {
         let from = match sequences.start_bound() {
-            Bound::Included(&from) => from + u64::from(rt::mutant!(PartOfStreamStartsLate) && from > 0),
+            Bound::Included(&from) => from,
             Bound::Excluded(&before) => before.saturating_add(1),
             Bound::Unbounded => 0,
         };
@@ -117,9 +117,10 @@ impl EventLog {
             Bound::Excluded(&end) => Some(end),
             Bound::Unbounded => None,
         };
-        let mut events = self.committed(txn, from, end)?;
-        if txn.context.appends.iter().any(|append| append.stream == self.stream) {
-            events.extend(self.own(txn)?.into_iter().filter(|event| sequences.contains(&event.sequence)));
+        let late = u64::from(rt::mutant!(PartOfStreamStartsLate) && from > 0);
+        let mut events = self.committed(txn, from + late, end)?;
+        if self.own_count(txn) > 0 {
+            self.add_own(txn, [from, end.unwrap_or(u64::MAX)], &mut events)?;
         }
         Ok(events)
     }
@@ -142,8 +143,7 @@ impl EventLog {
 
     /// Returns the sequence number after the last event, the transaction's own included.
     fn next(&self, txn: &mut Transaction) -> Result<u64> {
-        let own = txn.context.appends.iter().filter(|append| append.stream == self.stream).count();
-        Ok(self.head(txn)?.next + own as u64)
+        Ok(self.head(txn)?.next + self.own_count(txn))
     }
 
     /// Returns whether there are no events.
@@ -180,7 +180,7 @@ impl EventLog {
             if event.sequence != head.next {
                 return Err(self.broken(head.next, "is missing"));
             }
-            head = StreamHead { next: head.next + 1, hash: chain(&head.hash, event.sequence, &event.value) };
+            head = head.followed_by(&event.value);
             if head.hash != event.hash {
                 return Err(self.broken(event.sequence, "does not match its hash"));
             }
@@ -277,16 +277,23 @@ impl EventLog {
         }
     }
 
-    fn own(&self, txn: &mut Transaction) -> Result<Vec<Event>> {
-        let mut head = self.head(txn)?;
-        let appends = txn.context.appends.iter().filter(|append| append.stream == self.stream);
-        Ok(appends
-            .map(|append| {
-                let sequence = head.next;
-                head.link(&self.stream, append.value.clone());
-                Event { sequence, value: append.value.clone(), hash: head.hash, version: None }
-            })
-            .collect())
+    /// Returns how many events the transaction has appended itself.
+    fn own_count(&self, txn: &mut Transaction) -> u64 {
+        txn.context.own_events.count(&txn.context.appends, &self.stream)
+    }
+
+    /// Adds the transaction's own events with these numbers.
+    fn add_own(&self, txn: &mut Transaction, numbers: [u64; 2], events: &mut Vec<Event>) -> Result<()> {
+        let base = self.head(txn)?;
+        let context = &mut txn.context;
+        let own = context.own_events.linked(&context.appends, &self.stream, base, numbers);
+        events.extend(own.map(|(append, head)| Event {
+            sequence: head.next - 1,
+            value: append.value.clone(),
+            hash: head.hash,
+            version: None,
+        }));
+        Ok(())
     }
 
     fn broken(&self, sequence: u64, problem: &'static str) -> Error {
@@ -296,7 +303,8 @@ impl EventLog {
 
 #[cfg(test)]
 mod tests {
-    use super::{EventLog, chain};
+    use super::EventLog;
+    use crate::commit::StreamHead;
     use crate::database::Database;
     use crate::error::Error;
     use crate::key::Key;
@@ -388,8 +396,8 @@ mod tests {
         let forged = |value: i64| Value::from(vec![Value::from(&[7_u8; 32]), Value::I64(value)]);
         // An attacker who computes the hash of the changed entry still breaks the chain at the next one.
         let linked = || {
-            let before = chain(&chain(&[0; 32], 0, &Value::I64(0)), 1, &Value::I64(1));
-            Value::from(vec![Value::from(&chain(&before, 2, &Value::I64(9))), Value::I64(9)])
+            let before = StreamHead::EMPTY.followed_by(&Value::I64(0)).followed_by(&Value::I64(1));
+            Value::from(vec![Value::from(&before.followed_by(&Value::I64(9)).hash), Value::I64(9)])
         };
         let tampered: [(u64, Option<Value>, u64, &str); 5] = [
             (2, Some(forged(2)), 2, "does not match its hash"),

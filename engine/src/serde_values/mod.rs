@@ -9,6 +9,7 @@
 
 mod de;
 mod error;
+mod own;
 mod ser;
 
 use serde::Serialize;

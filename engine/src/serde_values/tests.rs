@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::value::Value;
+use crate::run_id::RunId;
+use crate::types::Version;
+use crate::value::{VALUE_DEPTH_MAX, Value};
 use crate::value_ref::ValueRef;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,6 +94,80 @@ proptest! {
             let _ = ValueRef::from(field).to_serde::<BTreeMap<i64, Pair>>();
         }
     }
+}
+
+/// Whether JSON has a form for all of it, and gives numbers back to the last bit.
+fn fits_json(value: &Value) -> bool {
+    match value {
+        Value::Bytes(_) => false,
+        // Readers of JSON differ in the last bit.
+        Value::F64(number) => number.is_finite() && number.fract() == 0.0 && number.abs() < 1e15,
+        Value::BigInt(number) => number.to_number::<u64>().is_some(),
+        Value::Array(values) => values.iter().all(fits_json),
+        Value::Map(values) => values.values().all(fits_json),
+        _ => true,
+    }
+}
+
+/// The value with what JSON has no form for replaced.
+fn fitting_json(value: Value) -> Value {
+    match value {
+        Value::Bytes(bytes) => Value::String(format!("{bytes:?}")),
+        Value::F64(number) => Value::F64((number % 1e15).round()),
+        Value::BigInt(number) => Value::from(number.magnitude() as u64),
+        Value::Array(values) => values.into_iter().map(fitting_json).collect::<Vec<_>>().into(),
+        Value::Map(values) => {
+            let fitting = values.into_iter().map(|(name, value)| (name, fitting_json(value)));
+            fitting.collect::<BTreeMap<_, _>>().into()
+        }
+        other => other,
+    }
+}
+
+proptest! {
+    #[test]
+    fn values_as_fields_of_serde_types_come_back(value in crate::value::tests::values(), number in any::<u64>()) {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Job {
+            payload: Value,
+            seen: Version,
+            owner: RunId,
+        }
+        let owner = RunId::from_bytes([number as u8; 16]);
+        let job = Job { payload: value.clone(), seen: Version::new(number), owner };
+        let stored = Value::from_serde(&job).unwrap();
+        prop_assert_eq!(ValueRef::decode(&stored.encoded()).to_serde::<Job>().unwrap(), job);
+        // Nothing of the way is left: a value is stored as itself.
+        prop_assert_eq!(Value::from_serde(&value).unwrap(), value.clone());
+        prop_assert_eq!(Value::from_serde(&ValueRef::from(&value)).unwrap(), value);
+    }
+
+    #[test]
+    fn values_come_back_from_json_as_far_as_it_has_their_types(value in crate::value::tests::values()) {
+        let text = serde_json::to_string(&value).unwrap();
+        prop_assert!(serde_json::from_str::<Value>(&text).is_ok(), "{}", text);
+        let fitting = fitting_json(value);
+        prop_assume!(fits_json(&fitting));
+        let text = serde_json::to_string(&fitting).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), fitting);
+    }
+}
+
+#[test]
+fn values_that_nest_without_end_are_errors_of_serde_and_no_overflow() {
+    let nested = |levels| (0..levels).fold(Value::Null, |value, _| Value::from(vec![value]));
+    let most = serde_json::to_string(&nested(VALUE_DEPTH_MAX)).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&most).unwrap(), nested(VALUE_DEPTH_MAX));
+    for levels in [VALUE_DEPTH_MAX + 1, 100_000] {
+        let refused = serde_json::to_string(&nested(levels)).unwrap_err().to_string();
+        assert!(refused.contains("64 levels"), "{refused}");
+        let text = [vec![b'['; levels], vec![b']'; levels]].concat();
+        assert!(serde_json::from_slice::<Value>(&text).unwrap_err().to_string().contains("64 levels"));
+        let text = "{\"a\":".repeat(levels);
+        assert!(serde_json::from_str::<Value>(&text).unwrap_err().to_string().contains("64 levels"));
+    }
+    let refused = serde_json::from_str::<RunId>("\"seven\"").unwrap_err().to_string();
+    assert!(refused.contains("\"seven\" is no id of a run"), "{refused}");
 }
 
 #[test]

@@ -21,6 +21,10 @@ use crate::value::Value;
 /// table.update(run, &1, |left| left.unwrap_or(0) + 5)?;
 /// assert_eq!((table.get(&1)?, table.exists(&2), table.len(), table.is_empty()), (Some(15), false, 1, false));
 /// assert_eq!((table.iter().count(), table.range(..1).count(), table.prefix(&1).count()), (1, 0, 1));
+/// for entry in &table {
+///     let (number, left) = entry?;
+///     assert_eq!((number, left), (1, 15));
+/// }
 /// assert_eq!(table.take(run, &1)?, Some(15));
 /// table.delete(run, &1)?;
 /// # Ok::<(), stormproof::Error>(())
@@ -146,5 +150,14 @@ impl<K, V> DatabaseTable<'_, K, V> {
     /// Returns the entries whose keys begin with the elements of this tuple.
     pub fn prefix<Q: KeyPart + ?Sized>(&self, tuple: &Q) -> TableEntries<'static, K, V> {
         TableEntries::new(self.table, self.database.range(self.table.with_prefix(tuple)))
+    }
+}
+
+impl<K: FromKeyPart, V: TableValue> IntoIterator for &DatabaseTable<'_, K, V> {
+    type Item = Result<(K, V)>;
+    type IntoIter = TableEntries<'static, K, V>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }

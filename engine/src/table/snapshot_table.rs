@@ -94,3 +94,12 @@ impl<'a, K, V> SnapshotTable<'a, K, V> {
         TableEntries::new(self.table, self.snapshot.range(self.table.with_prefix(tuple)))
     }
 }
+
+impl<'a, K: FromKeyPart, V: TableValue> IntoIterator for &SnapshotTable<'a, K, V> {
+    type Item = Result<(K, V)>;
+    type IntoIter = TableEntries<'a, K, V>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

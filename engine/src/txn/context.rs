@@ -4,6 +4,8 @@ use env::UnixMillis;
 use rt::time::Instant;
 
 use super::options::{Limits, TransactionOptions};
+#[cfg(feature = "sha2")]
+use super::own_events::OwnEvents;
 use crate::commit::{Append, ReadSet, WriteSet};
 use crate::conflict::ConflictInfo;
 use crate::error::{Error, Result};
@@ -101,6 +103,8 @@ pub struct TransactionContext {
     pub(crate) appends: Vec<Append>,
     /// Bytes of them, about.
     pub(super) append_bytes: usize,
+    #[cfg(feature = "sha2")]
+    pub(crate) own_events: OwnEvents,
     pub(crate) status: Status,
     /// The conditional write that failed at once, if one did: a closure that gives up after it is run again
     /// if the key has changed meanwhile.
@@ -149,18 +153,18 @@ impl TransactionContext {
     }
 
     /// Returns how many keys would be written without a condition.
-    pub fn write_set_len(&self) -> usize {
-        self.writes.iter().filter(|(_, write)| write.condition.is_none() && write.value.is_some()).count()
+    pub const fn write_set_len(&self) -> usize {
+        self.writes.counts().puts
     }
 
     /// Returns how many keys would be deleted without a condition.
-    pub fn delete_set_len(&self) -> usize {
-        self.writes.iter().filter(|(_, write)| write.condition.is_none() && write.value.is_none()).count()
+    pub const fn delete_set_len(&self) -> usize {
+        self.writes.counts().deletes
     }
 
     /// Returns how many keys would be written on a condition.
-    pub fn cas_set_len(&self) -> usize {
-        self.writes.iter().filter(|(_, write)| write.condition.is_some()).count()
+    pub const fn cas_set_len(&self) -> usize {
+        self.writes.counts().conditional
     }
 
     /// Returns how many entries would be appended to event logs.
@@ -215,6 +219,10 @@ impl TransactionContext {
         self.writes.clear();
         self.appends = Vec::new();
         self.append_bytes = 0;
+        #[cfg(feature = "sha2")]
+        {
+            self.own_events = OwnEvents::default();
+        }
         self.status = status;
     }
 }

@@ -66,9 +66,13 @@ mod retry;
 mod contention;
 mod coordinator;
 mod ids;
+#[cfg(feature = "sha2")]
+mod own_events;
 mod recording;
 mod simulation;
 mod mutants;
+#[cfg(test)]
+mod linear;
 
 pub use context::{AbortReason, Status, TransactionContext};
 pub(crate) use coordinator::{Coordinator, TxnDefaults};

@@ -45,7 +45,7 @@ pub(super) fn exists_untracked(txn: &Transaction, key: &Key) -> bool {
 /// Numbers an event by the snapshot when it is appended: key and value of a blind write.
 pub(super) fn number_at_append(txn: &Transaction, append: Append) -> (Key, Value) {
     let head = StreamHead::find(&txn.coordinator.store.index, &append.stream, txn.context.start_version);
-    let own = txn.context.writes.in_range(&KeyRange::all_with(append.stream.clone())).len() as u64;
+    let own = txn.context.writes.in_range(&KeyRange::all_with(append.stream.clone())).count() as u64;
     let mut head = StreamHead { next: head.next + own, ..head };
     head.link(&append.stream, append.value)
 }

@@ -6,6 +6,8 @@ use super::context::{AbortReason, Status, TransactionContext};
 use super::coordinator::Coordinator;
 use super::mutants;
 use super::options::{Limits, TransactionOptions};
+#[cfg(feature = "sha2")]
+use super::own_events::OwnEvents;
 use super::recording::Shape;
 use crate::commit::{ReadSet, Request, WriteSet};
 use crate::error::{Error, Result};
@@ -116,6 +118,8 @@ impl Transaction {
             writes: WriteSet::default(),
             appends: Vec::new(),
             append_bytes: 0,
+            #[cfg(feature = "sha2")]
+            own_events: OwnEvents::default(),
             status: Status::Active,
             failed_condition: None,
         };
