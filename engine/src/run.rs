@@ -23,6 +23,7 @@ use crate::value::Value;
 
 /// Whether a run may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RunStatus {
     /// May write.
     Active,

@@ -1,5 +1,5 @@
-//! What does not grow: files with the number of opens, space with the number of databases, and what a full
-//! disk still lets one do.
+//! What does not grow: files with the number of opens (A4), space with the number of databases, and what a
+//! full disk still lets one do.
 
 use std::path::Path;
 

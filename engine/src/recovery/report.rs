@@ -4,6 +4,7 @@ use crate::types::{Lsn, Version};
 
 /// What to do about damage in what had been synced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Salvage {
     /// Open fails, and nothing is changed.
     #[default]
