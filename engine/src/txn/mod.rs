@@ -72,7 +72,7 @@ mod recording;
 mod simulation;
 mod mutants;
 #[cfg(test)]
-mod linear;
+mod tests;
 
 pub use context::{AbortReason, Status, TransactionContext};
 pub(crate) use coordinator::{Coordinator, TxnDefaults};

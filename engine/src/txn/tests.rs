@@ -158,7 +158,7 @@ fn operations() -> Vec<(&'static str, Operation)> {
     ]
 }
 
-/// Returns the steps of so many operations, and of their commit.
+/// Returns the steps of this number of operations, and of their commit.
 fn steps(db: &Database, operation: &Operation, count: u64) -> u64 {
     let run = db.begin_run().unwrap();
     let mut txn = db.begin_transaction(run).unwrap();
