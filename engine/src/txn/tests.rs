@@ -105,7 +105,7 @@ fn operations() -> Vec<(&'static str, Operation)> {
             "append and read",
             logs(|log, txn, n| {
                 log.append(txn, n)?;
-                assert_eq!(log.read(txn, n.saturating_sub(1)..)?.last().unwrap().value, n.try_into()?);
+                assert_eq!(log.read(txn, n.saturating_sub(1)..)?.last().unwrap().value, n.into());
                 Ok(())
             }),
         ),
