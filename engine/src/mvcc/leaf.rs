@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::history::History;
 use super::journal::Journal;
-use super::page::{EntryRef, Fingerprints, Page, compare};
+use super::page::{EntryRef, Fingerprints, Page, compare, is_same};
 use super::record::{Place, Record, fingerprint};
 use super::retired::Garbage;
 use super::scanned::Scans;
@@ -95,7 +95,7 @@ impl Leaf {
         let mut has_newer = false;
         if len > 0 {
             let seen = self.journal.find(len, fingerprint, |record| {
-                let is_key = record.key() == key;
+                let is_key = is_same(record.key(), key);
                 has_newer |= is_key && record.version() > at;
                 is_key && record.version() <= at
             });
@@ -144,7 +144,7 @@ impl Leaf {
 
     /// Returns the newest entry of a key, in the page and the first `len` records.
     pub(super) fn newest_entry(&self, key: &[u8], fingerprint: u8, len: usize) -> Option<EntryRef<'_>> {
-        if let Some((_, record)) = self.journal.find(len, fingerprint, |record| record.key() == key) {
+        if let Some((_, record)) = self.journal.find(len, fingerprint, |record| is_same(record.key(), key)) {
             return Some(EntryRef::Record(record));
         }
         let number = self.page.find(&self.fingerprints, fingerprint, key)?;
@@ -154,7 +154,7 @@ impl Leaf {
     /// Returns the newest version of a key whose place in the page is known, in the page and the first `len`
     /// records.
     pub(super) fn newest_at(&self, place: Place, key: &[u8], fingerprint: u8, len: usize) -> Option<Version> {
-        if let Some((_, record)) = self.journal.find(len, fingerprint, |record| record.key() == key) {
+        if let Some((_, record)) = self.journal.find(len, fingerprint, |record| is_same(record.key(), key)) {
             return Some(record.version());
         }
         place.is_in_page().then(|| self.page.entry(place.entry()).version())
@@ -337,7 +337,7 @@ impl<'a, O: Deref<Target = [Ordered]>> Keys<'a, O> {
         let (a, b) = (self.order[a], self.order[b]);
         let is_in_page = a.place() % 2 == 1;
         a.place() == b.place()
-            && (is_in_page || record_of(self.leaf, a).key() == record_of(self.leaf, b).key())
+            && (is_in_page || is_same(record_of(self.leaf, a).key(), record_of(self.leaf, b).key()))
     }
 }
 

@@ -69,7 +69,7 @@ impl Node {
             let order = compare(self.separator(number), key);
             order.is_lt() || or_equal && order.is_eq()
         };
-        let Some(rest) = key.strip_prefix(&*self.prefix) else {
+        let Some(rest) = self.after_prefix(key) else {
             return partition(0, self.heads.len(), is_below);
         };
         let head = head_of(rest);
@@ -79,6 +79,13 @@ impl Node {
         }
         let high = low + self.heads[low..].partition_point(|other| *other == head);
         partition(low, high, is_below)
+    }
+
+    /// Returns what comes after the prefix in a key that begins with it. Most nodes near the root have none,
+    /// and comparing nothing is not for free (`compare`).
+    #[inline]
+    fn after_prefix<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
+        if self.prefix.is_empty() { Some(key) } else { key.strip_prefix(&*self.prefix) }
     }
 
     /// Returns this node with one more child after the one at `position`.
