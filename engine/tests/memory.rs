@@ -134,3 +134,32 @@ fn a_reader_that_takes_long_is_shown_and_what_it_held_is_freed_behind_it() {
     });
     assert!(freed, "{} bytes wait", db.metrics().retired_bytes);
 }
+
+#[test]
+fn a_snapshot_that_is_kept_for_long_holds_what_it_sees_and_no_more() {
+    const KEYS: u64 = 100;
+    let (_turn, db, run) = database();
+    let write = |round: u64| {
+        for key in 0..KEYS {
+            db.put(run, format!("key {key}"), round).unwrap();
+        }
+    };
+    let sum = |snapshot: &stormproof::Snapshot| -> u64 {
+        snapshot.prefix("key").map(|entry| entry.get::<u64>().unwrap()).sum()
+    };
+    write(0);
+    let early = db.snapshot();
+    (1..100).for_each(write);
+    let late = db.snapshot();
+    (100..500).for_each(write);
+    // 50,000 versions came and went.
+    let surplus = db.metrics().surplus_versions;
+    assert!(surplus < 20 * KEYS, "{surplus} versions are kept");
+    db.collect();
+    let surplus = db.metrics().surplus_versions;
+    assert!(surplus <= 5 * KEYS, "{surplus} versions are kept");
+    assert_eq!((sum(&early), sum(&late), sum(&db.snapshot())), (0, 99 * KEYS, 499 * KEYS));
+    drop((early, late));
+    db.collect();
+    assert_eq!(db.metrics().surplus_versions, 0);
+}

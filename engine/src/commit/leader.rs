@@ -10,13 +10,13 @@ use rt::lockfree::Published;
 
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::mvcc::{Leaf, PackedBeside, Pass, Record, Writer};
+use crate::mvcc::{ActiveSnapshots, Leaf, PackedBeside, Pass, Record, Writer};
 use crate::store::Store;
 use crate::types::Version;
 use crate::watch::Watchers;
 
-/// The default number of commits between two checks of the oldest snapshot.
-pub(crate) const COLLECT_EVERY: u64 = 32;
+/// The default number of commits between two looks at the snapshots in use.
+pub(crate) const COLLECT_EVERY: u64 = 8;
 
 /// A collection of all that no snapshot sees, while it goes on: a leaf in each hold of the leader's lock.
 #[derive(Debug)]
@@ -34,11 +34,11 @@ pub(crate) struct Leader {
     last: Version,
     /// The right to change the index.
     writer: Writer,
-    /// Oldest snapshot in use, as of the last check.
-    oldest: Version,
-    /// Commits since that check.
+    /// Where snapshots are, as of the last look.
+    active: ActiveSnapshots,
+    /// Commits since then.
     commits_since_look: u64,
-    /// Commits between two checks.
+    /// Commits between two looks.
     collect_every: u64,
     /// Keys that the group under way has written and that concern the tables beside the index, if it fails.
     noted_keys: Vec<Key>,
@@ -50,12 +50,12 @@ pub(crate) struct Leader {
 }
 
 impl Leader {
-    /// Continues after version `last`, and checks the oldest snapshot once in `collect_every` commits.
+    /// Continues after version `last`, and looks at the snapshots in use once in `collect_every` commits.
     pub(crate) fn new(last: Version, collect_every: u64, writer: Writer) -> Self {
         Self {
             last,
             writer,
-            oldest: Version::ZERO,
+            active: ActiveSnapshots::from(Version::ZERO),
             commits_since_look: 0,
             collect_every,
             noted_keys: Vec::new(),
@@ -184,17 +184,17 @@ impl Leader {
         self.commits_since_look += commits;
         if self.commits_since_look >= self.collect_every {
             self.commits_since_look = 0;
-            self.oldest = store.snapshots.advance();
+            self.active = store.snapshots.advance();
         }
         self.noted_keys.clear();
         self.writer.end_group();
         self.counters.collected +=
-            self.writer.collect_some(&store.index, self.oldest, self.last.next()) as u64;
+            self.writer.collect_some(&store.index, &self.active, self.last.next()) as u64;
     }
 
     /// Begins to collect all that no snapshot sees; with `idle_only`, not where commits will do it soon.
     pub(crate) fn begin_collection(&mut self, store: &Store, idle_only: bool) -> Collection {
-        self.oldest = store.snapshots.advance();
+        self.active = store.snapshots.advance();
         Collection { pass: self.writer.begin_pass(&store.index, idle_only), last: self.last }
     }
 
@@ -210,7 +210,7 @@ impl Leader {
         let was_idle = mutants::was_idle(store);
         let unobserved = || was_idle || store.snapshots.is_idle();
         let collected =
-            self.writer.collect_next(&store.index, &mut collection.pass, self.oldest, next, unobserved);
+            self.writer.collect_next(&store.index, &mut collection.pass, &self.active, next, unobserved);
         self.counters.collected += collected.unwrap_or(0) as u64;
         collected.is_some()
     }

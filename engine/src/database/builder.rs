@@ -328,15 +328,16 @@ impl DatabaseBuilder {
         self
     }
 
-    /// Sets into how many generations, which are spans of versions, snapshots are sorted, 2 to 65,536: the
-    /// more, the more exactly collection follows long readers. Default: 64.
+    /// Sets into how many generations, which are spans of versions, snapshots in use are sorted, 2 to
+    /// 65,536:
+    /// the more, the more exactly collection goes around long readers. Default: 64.
     pub const fn snapshot_generations(mut self, generations: usize) -> Self {
         self.snapshot_generations = generations;
         self
     }
 
-    /// Sets how many commits there are between two checks of the oldest snapshot, at least 1: the fewer, the
-    /// sooner old versions are collected, and the more a commit costs. Default: 32.
+    /// Sets how many commits there are between two looks at the snapshots in use, at least 1: the fewer, the
+    /// sooner old versions are collected, and the more a commit costs. Default: 8.
     pub const fn collect_every(mut self, commits: u64) -> Self {
         self.collect_every = commits;
         self

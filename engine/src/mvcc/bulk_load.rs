@@ -327,6 +327,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::mvcc::ActiveSnapshots;
     use crate::mvcc::stored_page::Bounds;
     use crate::types::{RunNumber, TxnId};
     use crate::value::Value;
@@ -400,8 +401,8 @@ mod tests {
                 prop_assert_eq!(seen, Some(Version::new(*version)));
             }
             let mut pass = writer.begin_pass(&index, false);
-            let (oldest, next) = (Version::new(1_000), Version::new(1_001));
-            while writer.collect_next(&index, &mut pass, oldest, next, || true).is_some() {}
+            let (all, next) = (ActiveSnapshots::from(Version::new(1_000)), Version::new(1_001));
+            while writer.collect_next(&index, &mut pass, &all, next, || true).is_some() {}
             prop_assert_eq!(&live(&index), &expected);
             prop_assert_eq!((index.len(), writer.surplus()), (expected.len(), 0));
         }

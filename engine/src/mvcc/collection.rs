@@ -2,6 +2,7 @@
 
 use rt::lockfree::pin;
 
+use super::active_snapshots::ActiveSnapshots;
 use super::index::Index;
 use super::repack::Plan;
 use super::writer::{LeafState, Writer};
@@ -29,16 +30,16 @@ pub(crate) struct Pass {
 impl Writer {
     /// Collects a little, after a group: a leaf for every journal's worth of records. Returns how many
     /// versions went.
-    pub(crate) fn collect_some(&mut self, index: &Index, oldest: Version, next: Version) -> usize {
+    pub(crate) fn collect_some(&mut self, index: &Index, active: &ActiveSnapshots, next: Version) -> usize {
         let mut dropped = 0;
         while self.credit >= index.sizes.journal {
             match self.queue.front() {
-                Some((due, _)) if *due <= oldest => {}
+                Some((due, _)) if *due <= active.oldest() => {}
                 _ => break,
             }
             self.credit -= index.sizes.journal;
             let Some((_, number)) = self.queue.pop_front() else { break };
-            dropped += self.collect(index, number, &Plan::collecting(oldest, next));
+            dropped += self.collect(index, number, &Plan::collecting(active.clone(), next));
         }
         self.credit = self.credit.min(index.sizes.journal * 4);
         self.retired.free_some();
@@ -60,17 +61,17 @@ impl Writer {
         &mut self,
         index: &Index,
         pass: &mut Pass,
-        oldest: Version,
+        active: &ActiveSnapshots,
         next: Version,
         unobserved: impl Fn() -> bool,
     ) -> Option<usize> {
         for _ in 0..passed_by_max() {
-            let number = match self.next_of(pass, oldest, &unobserved)? {
+            let number = match self.next_of(pass, active, &unobserved)? {
                 Visit::Scanned(number) => number,
                 Visit::Leaf(number) if self.state(number).surplus > 0 => number,
                 _ => continue,
             };
-            let dropped = self.collect_thoroughly(index, number, oldest, next, &unobserved);
+            let dropped = self.collect_thoroughly(index, number, active, next, &unobserved);
             // Here too, or a pass over all leaves would have two states of all of them in memory.
             self.retired.free_some();
             return Some(dropped);
@@ -82,7 +83,12 @@ impl Writer {
     /// Visits the next leaf of a pass, and takes it out of its queue if it is collected now. Commits add to
     /// the back of the queues meanwhile, and take from the front: so the pass ends, and what it misses is
     /// left to the next.
-    fn next_of(&mut self, pass: &mut Pass, oldest: Version, unobserved: &impl Fn() -> bool) -> Option<Visit> {
+    fn next_of(
+        &mut self,
+        pass: &mut Pass,
+        active: &ActiveSnapshots,
+        unobserved: &impl Fn() -> bool,
+    ) -> Option<Visit> {
         if let Some(number) = pass.scanned.pop() {
             rt::reached!("leaf packed because it is scanned");
             return Some(Visit::Scanned(number));
@@ -108,7 +114,9 @@ impl Writer {
         pass.journals = 0;
         pass.queued = pass.queued.checked_sub(1)?;
         let (due, number) = self.queue.pop_front()?;
-        if due > oldest && !unobserved() {
+        // Of what such leaves hold, some may lie in a gap.
+        let is_due = due <= active.oldest() || !pass.idle_only && active.has_gaps();
+        if !is_due && !unobserved() {
             self.queue.push_front((due, number));
             pass.queued = 0;
             return None;
@@ -127,14 +135,15 @@ impl Writer {
         &mut self,
         index: &Index,
         number: u32,
-        oldest: Version,
+        active: &ActiveSnapshots,
         next: Version,
         unobserved: &impl Fn() -> bool,
     ) -> usize {
         rt::probe::at("collect all");
         // Readers that found a tombstone wait, so that none sees it disappear: see `Index::read_with`.
         let _no_tombstone_is_read = index.tombstones.write();
-        let plan = Plan { unobserved: unobserved(), thorough: true, ..Plan::collecting(oldest, next) };
+        let plan =
+            Plan { unobserved: unobserved(), thorough: true, ..Plan::collecting(active.clone(), next) };
         if plan.unobserved {
             rt::probe::at("collect.idle→drop");
         }
@@ -174,7 +183,7 @@ impl LeafState {
 mod tests {
     use super::super::cursor::Cursor;
     use super::super::{Hint, Index, Record, Sizes, Writer};
-    use super::passed_by_max;
+    use super::{ActiveSnapshots, passed_by_max};
     use crate::range::KeyRange;
     use crate::types::{RunNumber, TxnId, Version};
 
@@ -188,7 +197,7 @@ mod tests {
                 (number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes(), Version::new(number + 1));
             let by = (TxnId::ZERO, RunNumber::ZERO);
             let record = Record::new(&mut Vec::new(), &key, Some(&[7; 20]), at, by, None.into());
-            writer.install(&index, Hint::NONE, record, &mut || at);
+            writer.install(&index, Hint::NONE, record, &mut || ActiveSnapshots::from(at));
             writer.end_group();
         }
         (index, writer)
@@ -210,8 +219,9 @@ mod tests {
 
     fn pass(index: &Index, writer: &mut Writer) -> usize {
         let mut pass = writer.begin_pass(index, true);
+        let all = ActiveSnapshots::from(LAST);
         let mut turns = 0;
-        while writer.collect_next(index, &mut pass, LAST, LAST.next(), || true).is_some() {
+        while writer.collect_next(index, &mut pass, &all, LAST.next(), || true).is_some() {
             turns += 1;
         }
         turns
@@ -249,7 +259,7 @@ mod tests {
                 let by = (TxnId::ZERO, RunNumber::ZERO);
                 let record =
                     Record::new(&mut Vec::new(), &key.to_be_bytes(), Some(&[7; 20]), at, by, None.into());
-                writer.install(&index, Hint::NONE, record, &mut || at);
+                writer.install(&index, Hint::NONE, record, &mut || ActiveSnapshots::from(at));
                 writer.end_group();
             }
             (0..10).for_each(|_| _ = scan(&index));

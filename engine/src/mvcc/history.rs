@@ -9,7 +9,8 @@
 
 use rt::sync::Arc;
 
-use super::page::compare;
+use super::active_snapshots::ActiveSnapshots;
+use super::page::{compare, is_same};
 use super::record::Record;
 use crate::types::Version;
 
@@ -28,8 +29,9 @@ pub(crate) struct History {
 struct Segment {
     /// By key, and falling version.
     versions: Box<[Old]>,
-    /// Of all versions: the oldest, and the latest successor.
+    /// Of all versions: the oldest, the newest, and the latest successor.
     oldest: Version,
+    newest: Version,
     until: Version,
     bytes: usize,
 }
@@ -48,6 +50,10 @@ impl Old {
         until(self.successor, self.forgotten_from)
     }
 
+    fn is_needed(&self, active: &ActiveSnapshots) -> bool {
+        active.may_see(self.record.version(), self.until())
+    }
+
     fn is_visible(&self, at: Version) -> bool {
         self.record.version() <= at && at < self.until()
     }
@@ -64,20 +70,21 @@ impl Segment {
             compare(a.record.key(), b.record.key()).then(b.record.version().cmp(&a.record.version()))
         });
         let oldest = versions.iter().map(|old| old.record.version()).min().unwrap_or(Version::MAX);
+        let newest = versions.iter().map(|old| old.record.version()).max().unwrap_or(Version::ZERO);
         let until = versions.iter().map(Old::until).max().unwrap_or(Version::ZERO);
         let bytes = versions.iter().map(|old| old.record.bytes()).sum();
-        Arc::new(Self { versions: versions.into(), oldest, until, bytes })
+        Arc::new(Self { versions: versions.into(), oldest, newest, until, bytes })
     }
 
-    fn is_needed(&self, oldest: Version) -> bool {
-        (if rt::mutant!(HistoryDroppedEarly) { self.oldest } else { self.until }) > oldest
+    fn is_needed(&self, active: &ActiveSnapshots) -> bool {
+        active.may_see(self.oldest, if rt::mutant!(HistoryDroppedEarly) { self.oldest } else { self.until })
     }
 
     /// Returns the versions of a key, newest first.
     fn versions(&self, key: &[u8]) -> &[Old] {
         let start = self.versions.partition_point(|old| compare(old.record.key(), key).is_lt());
         let rest = &self.versions[start..];
-        let end = rest.iter().position(|old| old.record.key() != key).unwrap_or(rest.len());
+        let end = rest.iter().position(|old| !is_same(old.record.key(), key)).unwrap_or(rest.len());
         &rest[..end]
     }
 }
@@ -114,25 +121,25 @@ impl History {
 
     /// Returns the version of the first successor of a key's version that is here.
     pub(crate) fn successor(&self, key: &[u8], version: Version) -> Option<Version> {
-        let versions = self.segments.iter().flat_map(|segment| segment.versions(key));
+        let segments = self.segments.iter().filter(|segment| segment.newest > version);
+        let versions = segments.flat_map(|segment| segment.versions(key));
         versions.map(|old| old.record.version()).filter(|newer| *newer > version).min()
     }
 
-    /// Returns what is here and in `more`, without what no snapshot at or above `oldest` sees, and without
-    /// what was taken out again: versions that `keeps` refuses. `thorough` looks at every version and not
-    /// only at whole segments.
+    /// Returns what is here and in `more`, without what no snapshot sees, and without what was taken out
+    /// again: versions that `keeps` refuses. `thorough` looks at every version and not only at whole segments.
     pub(crate) fn with(
         &self,
         more: Vec<Old>,
-        oldest: Version,
+        active: &ActiveSnapshots,
         thorough: bool,
         keeps: Option<&dyn Fn(&Old) -> bool>,
     ) -> Self {
         let mut segments: Vec<_> =
-            self.segments.iter().filter(|segment| segment.is_needed(oldest)).cloned().collect();
+            self.segments.iter().filter(|segment| segment.is_needed(active)).cloned().collect();
         if thorough || keeps.is_some() {
             for segment in &mut segments {
-                let stays = |old: &Old| old.until() > oldest && keeps.is_none_or(|keeps| keeps(old));
+                let stays = |old: &Old| old.is_needed(active) && keeps.is_none_or(|keeps| keeps(old));
                 if !segment.versions.iter().all(stays) {
                     let kept = segment.versions.iter().filter(|old| stays(old)).cloned().collect();
                     *segment = Segment::new(kept);
@@ -144,7 +151,7 @@ impl History {
             let mut versions = more;
             if let Some(last) = segments.pop_if(|last| last.versions.len() + versions.len() <= segment_max())
             {
-                versions.extend(last.versions.iter().filter(|old| old.until() > oldest).cloned());
+                versions.extend(last.versions.iter().filter(|old| old.is_needed(active)).cloned());
             } else if !segments.is_empty() {
                 rt::reached!("history in several segments");
             }

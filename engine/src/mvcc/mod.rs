@@ -19,9 +19,9 @@
 //! Invariants, beside those of the parts:
 //! * INV-MVCC-1: versions of a key rise strictly; only the writer adds or removes any.
 //! * INV-MVCC-2: every key has one leaf, the one that the directory names, at every moment.
-//! * INV-MVCC-3: collection at `oldest` keeps, of every key, the newest version at or below `oldest` and
-//!   all above, so that no snapshot at or above `oldest` reads anything else than before. A tombstone that
-//!   is all that is left goes too, in two steps (`repack`).
+//! * INV-MVCC-3: collection keeps, of every key, the newest version and all that a snapshot sees where any
+//!   may be (`ActiveSnapshots`), so that none reads anything else than before. A tombstone that is all that
+//!   is left goes too, in two steps (`repack`).
 
 mod index;
 mod read;
@@ -45,6 +45,7 @@ mod record;
 mod entry;
 
 mod writer;
+mod active_snapshots;
 mod retired;
 mod repack;
 mod packing;
@@ -53,6 +54,7 @@ mod bulk_load;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use active_snapshots::ActiveSnapshots;
 pub(crate) use collection::Pass;
 pub(crate) use cursor::Cursor;
 pub(crate) use entry::VersionEntry;

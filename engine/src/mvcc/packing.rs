@@ -11,6 +11,7 @@ use rt::lockfree::{Published, pin};
 use rt::sync::{Condvar, Mutex};
 use rt::time::Instant;
 
+use super::active_snapshots::ActiveSnapshots;
 use super::index::Index;
 use super::leaf::{Keys, Leaf, Order};
 use super::page::compare;
@@ -159,7 +160,8 @@ impl Index {
             drop(keys);
             return Some(PackedBeside { number, before, records, left, right: None, dropped: 0 });
         }
-        let gathered = gather_keys(&before, &keys, &Plan::collecting(oldest, oldest.next()));
+        let gathered =
+            gather_keys(&before, &keys, &Plan::collecting(ActiveSnapshots::from(oldest), oldest.next()));
         let dropped = gathered.dropped;
         let (left, right) = match gathered.split_at(self.sizes.page) {
             Some(at) => {

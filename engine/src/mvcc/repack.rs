@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 
 use rt::sync::Arc;
 
+use super::active_snapshots::ActiveSnapshots;
 use super::history::{History, Old, until};
 use super::leaf::{Fence, KeyVersions, Keys, Leaf};
 use super::page::EntryRef;
@@ -18,10 +19,10 @@ pub(super) fn page_bytes_max() -> usize {
 }
 
 /// How a leaf is packed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Plan {
-    /// No snapshot is below it: what only those below see goes.
-    pub(super) oldest: Version,
+    /// Where snapshots may be: what none sees goes.
+    pub(super) active: ActiveSnapshots,
     /// A version that no snapshot has reached: from it on, tombstones that are all that is left are
     /// forgotten.
     pub(super) next: Version,
@@ -34,13 +35,19 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) const fn collecting(oldest: Version, next: Version) -> Self {
-        Self { oldest, next, unobserved: false, roll_back_above: None, thorough: false }
+    pub(super) const fn collecting(active: ActiveSnapshots, next: Version) -> Self {
+        Self { active, next, unobserved: false, roll_back_above: None, thorough: false }
     }
 
     /// Collects nothing.
     pub(super) fn roll_back(published: Version) -> Self {
-        Self { roll_back_above: Some(published), ..Self::collecting(Version::ZERO, published.next()) }
+        let all = ActiveSnapshots::from(Version::ZERO);
+        Self { roll_back_above: Some(published), ..Self::collecting(all, published.next()) }
+    }
+
+    /// Returns a version at or below all snapshots.
+    fn oldest(&self) -> Version {
+        self.active.oldest()
     }
 }
 
@@ -93,9 +100,9 @@ fn history(leaf: &Leaf, old: Vec<Old>, plan: &Plan) -> History {
     match plan.roll_back_above {
         // What the versions above had made old is the newest again, and in the page.
         Some(published) if !rt::mutant!(RollBackForgetsPromotion) => {
-            history.with(old, plan.oldest, true, Some(&|old| old.successor <= published))
+            history.with(old, &plan.active, true, Some(&|old| old.successor <= published))
         }
-        _ => history.with(old, plan.oldest, plan.thorough, None),
+        _ => history.with(old, &plan.active, plan.thorough, None),
     }
 }
 
@@ -166,9 +173,9 @@ impl<'a> Gathering<'a, '_> {
         }
         let forgotten_from = entry.forgotten_from();
         let is_needed = if rt::mutant!(CollectNewestBelowOldest) {
-            entry.version() > self.plan.oldest
+            entry.version() > self.plan.oldest()
         } else {
-            until(successor, forgotten_from) > self.plan.oldest
+            self.plan.active.may_see(entry.version(), until(successor, forgotten_from))
         };
         if is_needed {
             self.old.push(Old { record: entry.to_record(), successor, forgotten_from });
@@ -184,8 +191,8 @@ impl<'a> Gathering<'a, '_> {
     /// dropped.
     fn keep(&mut self, newest: EntryRef<'a>) {
         let mut forgotten_from = newest.forgotten_from();
-        if newest.value().is_none() && newest.version() <= self.plan.oldest {
-            let is_forgotten = forgotten_from > Version::ZERO && forgotten_from <= self.plan.oldest;
+        if newest.value().is_none() && newest.version() <= self.plan.oldest() {
+            let is_forgotten = forgotten_from > Version::ZERO && forgotten_from <= self.plan.oldest();
             if is_forgotten || self.plan.unobserved || rt::mutant!(TombstoneCollectedAtOnce) {
                 self.dropped += 1;
                 return;
@@ -273,7 +280,7 @@ pub(super) fn separator(last: &[u8], first: &[u8]) -> Box<[u8]> {
 /// Returns a leaf whose page differs in the values of some entries only, which take as many bytes as before:
 /// it is copied as a whole, and written over. `None` if there is more to do than that.
 pub(super) fn patch(leaf: &Leaf, plan: &Plan) -> Option<Leaf> {
-    let is_needed = leaf.newest() > plan.oldest && !rt::mutant!(PatchForgetsSnapshots);
+    let is_needed = leaf.newest() > plan.oldest() && !rt::mutant!(PatchForgetsSnapshots);
     if is_needed || leaf.history.is_some() {
         return None;
     }
@@ -309,7 +316,7 @@ pub(super) fn keep_newest(leaf: &Leaf, plan: &Plan) -> (Leaf, usize) {
         let mut successor = first.version();
         newest.push((first, place));
         for record in records {
-            if successor > plan.oldest {
+            if plan.active.may_see(record.version(), successor) {
                 old.push(Old { record: record.clone(), successor, forgotten_from: Version::ZERO });
             } else {
                 dropped += 1;

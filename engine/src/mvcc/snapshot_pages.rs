@@ -73,6 +73,7 @@ fn is_seen_whole(leaf: &Leaf, at: Version) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mvcc::ActiveSnapshots;
     use crate::mvcc::index::{Hint, Sizes};
     use crate::mvcc::record::Record;
     use crate::types::{RunNumber, TxnId};
@@ -85,7 +86,7 @@ mod tests {
             let by = (TxnId::new(version), RunNumber::ZERO);
             let at = Version::new(version);
             let record = Record::new(&mut Vec::new(), key.as_bytes(), Some(&value), at, by, None.into());
-            writer.install(&index, Hint::NONE, record, &mut || Version::ZERO);
+            writer.install(&index, Hint::NONE, record, &mut || ActiveSnapshots::from(Version::ZERO));
         }
         let mut pages = Vec::new();
         let mut from = Some(Box::default());
@@ -106,7 +107,7 @@ mod tests {
             for version in 1..=5 {
                 let (by, at) = ((TxnId::new(version), RunNumber::ZERO), Version::new(version));
                 let record = Record::new(&mut Vec::new(), b"hot", Some(&[0]), at, by, None.into());
-                writer.install(&index, Hint::NONE, record, &mut || Version::new(2));
+                writer.install(&index, Hint::NONE, record, &mut || ActiveSnapshots::from(Version::new(2)));
             }
             let mut found = Vec::new();
             let visit = |page: &Page| {

@@ -7,7 +7,7 @@ use rt::sync::Arc;
 use rt::sync::atomic::{AtomicU64, Ordering};
 
 use super::page::EntryRef;
-use super::{Hint, Index, PackedBeside, Record, Sizes, Writer};
+use super::{ActiveSnapshots, Hint, Index, PackedBeside, Record, Sizes, Writer};
 use crate::store::SnapshotRegistry;
 use crate::types::{RunNumber, TxnId, Version};
 
@@ -105,6 +105,15 @@ impl Model {
         Version::new(self.snapshots.iter().map(|(at, _)| *at).min().unwrap_or(self.published))
     }
 
+    /// Returns where snapshots are, exactly.
+    fn active(&self) -> ActiveSnapshots {
+        let mut at: Vec<u64> = self.snapshots.iter().map(|(at, _)| *at).collect();
+        at.sort_unstable();
+        at.dedup();
+        let spans = at.into_iter().map(|at| (Version::new(at), Version::new(at)));
+        ActiveSnapshots::of(spans.chain([(Version::new(self.published), Version::MAX)]))
+    }
+
     /// Commits a group, or fails to.
     fn commit(&mut self) {
         let before = self.published;
@@ -134,7 +143,8 @@ impl Model {
         }
         self.published = last;
         self.writer.end_group();
-        self.writer.collect_some(&self.index, self.oldest(), Version::new(last + 1));
+        let active = self.active();
+        self.writer.collect_some(&self.index, &active, Version::new(last + 1));
     }
 
     fn install(&mut self, key: &[u8], value: Option<&[u8]>, version: u64) {
@@ -142,8 +152,8 @@ impl Model {
         let expires = (version.is_multiple_of(3)).then_some(env::UnixMillis(version)).into();
         let record = Record::new(&mut Vec::new(), key, value, Version::new(version), by, expires);
         let hint = self.hints.get(key).copied().unwrap_or(Hint::NONE);
-        let oldest = self.oldest();
-        let hint = self.writer.install(&self.index, hint, record, &mut || oldest);
+        let active = self.active();
+        let hint = self.writer.install(&self.index, hint, record, &mut || active.clone());
         self.hints.insert(key.to_vec(), hint);
     }
 
@@ -166,10 +176,10 @@ impl Model {
     }
 
     fn collect_all(&mut self) {
-        let (oldest, next, idle) =
-            (self.oldest(), Version::new(self.published + 1), self.snapshots.is_empty());
+        let (active, next, idle) =
+            (self.active(), Version::new(self.published + 1), self.snapshots.is_empty());
         let mut pass = self.writer.begin_pass(&self.index, self.random.chance(3));
-        while self.writer.collect_next(&self.index, &mut pass, oldest, next, || idle).is_some() {}
+        while self.writer.collect_next(&self.index, &mut pass, &active, next, || idle).is_some() {}
     }
 
     /// Returns what the model says a snapshot sees.
@@ -306,9 +316,9 @@ impl Model {
     /// Without snapshots, nothing but the newest values is left.
     fn finish(mut self) -> [u64; 2] {
         self.snapshots.clear();
-        let (oldest, next) = (self.oldest(), Version::new(self.published + 1));
+        let (active, next) = (self.active(), Version::new(self.published + 1));
         let mut pass = self.writer.begin_pass(&self.index, false);
-        while self.writer.collect_next(&self.index, &mut pass, oldest, next, || true).is_some() {}
+        while self.writer.collect_next(&self.index, &mut pass, &active, next, || true).is_some() {}
         let live = self.versions.keys().filter(|key| self.expected(key, u64::MAX).1.is_some()).count();
         assert_eq!((self.index.len(), self.writer.surplus()), (live, 0));
         self.packed
@@ -352,7 +362,7 @@ fn the_directory_of_keys_that_were_deleted_shrinks_with_them() {
         let (key, at) = (number.to_be_bytes(), Version::new(version));
         let record =
             Record::new(&mut Vec::new(), &key, value, at, (TxnId::ZERO, RunNumber::ZERO), None.into());
-        writer.install(&index, Hint::NONE, record, &mut || at);
+        writer.install(&index, Hint::NONE, record, &mut || ActiveSnapshots::from(at));
         writer.end_group();
         at
     };
@@ -366,7 +376,8 @@ fn the_directory_of_keys_that_were_deleted_shrinks_with_them() {
         let last = write(&mut writer, number, None);
         if number % 50 == 49 {
             let mut pass = writer.begin_pass(&index, false);
-            while writer.collect_next(&index, &mut pass, last, last.next(), || true).is_some() {}
+            let all = ActiveSnapshots::from(last);
+            while writer.collect_next(&index, &mut pass, &all, last.next(), || true).is_some() {}
         }
     }
     let (chunks, leaves) = index.directory.counts();
@@ -416,13 +427,13 @@ fn readers_beside_a_writer_see_whole_commits_whatever_splits_and_merges() {
             }
             published.store(version, Ordering::SeqCst);
             writer.end_group();
-            let oldest = snapshots.advance();
-            writer.collect_some(&index, oldest, Version::new(version + 1));
+            let active = snapshots.advance();
+            writer.collect_some(&index, &active, Version::new(version + 1));
             if random.chance(5) {
                 let mut pass = writer.begin_pass(&index, false);
                 let next = Version::new(version + 1);
-                while writer.collect_next(&index, &mut pass, oldest, next, || snapshots.is_idle()).is_some() {
-                }
+                let idle = || snapshots.is_idle();
+                while writer.collect_next(&index, &mut pass, &active, next, idle).is_some() {}
             }
         }
         stop.store(1, Ordering::SeqCst);

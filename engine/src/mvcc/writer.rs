@@ -6,6 +6,7 @@ use rt::lockfree::pin;
 use rt::sync::atomic::Ordering;
 use smallvec::SmallVec;
 
+use super::active_snapshots::ActiveSnapshots;
 use super::bulk_load::Journaled;
 use super::directory::{Numbers, Replaced};
 use super::index::{Hint, Index};
@@ -38,8 +39,8 @@ pub(crate) struct Writer {
     pub(super) credit: usize,
     /// Leaves that the group under way has written, or that took keys from those. Some may come twice.
     touched: SmallVec<[u32; 8]>,
-    /// The oldest snapshot, if the group under way had to know.
-    oldest: Option<Version>,
+    /// Where snapshots are, if the group under way had to know.
+    active: Option<ActiveSnapshots>,
     /// Number of the last pass over all leaves.
     pub(super) pass: u32,
 }
@@ -71,13 +72,12 @@ impl Writer {
             surplus: 0,
             credit: 0,
             touched: SmallVec::new(),
-            oldest: None,
+            active: None,
             pass: 0,
         }
     }
 
-    /// Adds a version to a key. Returns the key's leaf. `oldest` tells a version at or below every snapshot
-    /// in use.
+    /// Adds a version to a key. Returns the key's leaf. `active` tells where the snapshots in use are.
     ///
     /// # Panics
     /// When the key has a version at or above it (INV-MVCC-1).
@@ -86,7 +86,7 @@ impl Writer {
         index: &Index,
         hint: Hint,
         record: Record,
-        oldest: &mut impl FnMut() -> Version,
+        active: &mut impl FnMut() -> ActiveSnapshots,
     ) -> Hint {
         loop {
             let pin = pin();
@@ -97,9 +97,10 @@ impl Writer {
             if len >= index.sizes.journal || is_heavy {
                 // Looked up when a journal is full, so that no history comes to be without a reader; once
                 // in a group.
-                let oldest = *self.oldest.get_or_insert_with(&mut *oldest);
-                let plan = Plan::collecting(oldest, record.version().next());
+                let seen = self.active.take().unwrap_or_else(&mut *active);
+                let plan = Plan::collecting(seen, record.version().next());
                 self.make_room(index, number, leaf, &plan, is_heavy);
+                self.active = Some(plan.active);
                 continue;
             }
             let fingerprint = record.fingerprint();
@@ -178,12 +179,12 @@ impl Writer {
     /// Notes that the group under way is published, and will not be rolled back.
     pub(crate) fn end_group(&mut self) {
         self.touched.clear();
-        self.oldest = None;
+        self.active = None;
     }
 
     /// Removes all versions above `published`, which the group under way has added.
     pub(crate) fn roll_back(&mut self, index: &Index, published: Version) {
-        self.oldest = None;
+        self.active = None;
         for number in std::mem::take(&mut self.touched) {
             let pin = pin();
             if let Some(leaf) = index.directory.leaf(number, &pin)

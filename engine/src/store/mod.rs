@@ -17,7 +17,7 @@ pub(crate) use snapshot_registry::{Registered, SnapshotRegistry};
 use crate::error::Result;
 use crate::expiry::{ExpiryTable, WallTime};
 use crate::key::Key;
-use crate::mvcc::{Hint, Index, Record, Writer};
+use crate::mvcc::{ActiveSnapshots, Hint, Index, Record, Writer};
 use crate::run::RunTable;
 use crate::types::Version;
 use crate::value::Value;
@@ -118,9 +118,11 @@ impl Store {
             self.runs.follow(key, value);
         }
         self.expiry.set(key, record.expires().at());
-        let oldest =
-            &mut || if rt::mutant!(RepackAtPublished) { self.published() } else { self.snapshots.advance() };
-        writer.install(&self.index, hint, record, oldest);
+        let active = &mut || match rt::mutant!(RepackAtPublished) {
+            true => ActiveSnapshots::from(self.published()),
+            false => self.snapshots.advance(),
+        };
+        writer.install(&self.index, hint, record, active);
     }
 
     /// Removes all versions above `published`, which were installed and will not be published. `keys` are

@@ -165,6 +165,16 @@ mutants! {
         bug: "a snapshot registered in an epoch that is over",
         contract: "V4"
     }
+    SnapshotAboveItsGeneration {
+        breaks: "reads a snapshot's version after it was checked that its generation is still current",
+        bug: "check and act in separate steps, in the registration of a reader",
+        contract: "V1"
+    }
+    GapTakesLastSnapshot {
+        breaks: "takes the last version of a span of snapshots for one that none of them reads",
+        bug: "a bound taken for exclusive in one place and inclusive in another, in garbage collection",
+        contract: "V1"
+    }
     ReleaseUnprotectsEqual {
         breaks: "releases all snapshots of a generation with the first of them",
         bug: "snapshots tracked in a set, so one drop unprotects an equal one",

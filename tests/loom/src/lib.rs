@@ -7,5 +7,7 @@
 #[path = "../../../engine/src/types.rs"]
 mod types;
 
+mod mvcc;
+
 #[path = "../../../engine/src/store/snapshot_registry.rs"]
 mod registry;

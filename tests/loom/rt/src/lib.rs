@@ -5,9 +5,25 @@
 //! of them has a sequentially consistent fence on either side, which loom does honour. Where all accesses to
 //! some variables are sequentially consistent, as in the engine, that orders them as the language does.
 
-/// Atomics.
+/// Locks and atomics.
 pub mod sync {
     pub use std::sync::Arc;
+
+    /// Mutual exclusion.
+    #[derive(Debug)]
+    pub struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        /// Creates an unlocked mutex; the label is for simulations.
+        pub fn new(_label: &'static str, value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+
+        /// Locks, waiting for as long as it takes.
+        pub fn lock(&self) -> loom::sync::MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        }
+    }
 
     /// Atomic integers.
     pub mod atomic {
