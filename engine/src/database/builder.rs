@@ -329,8 +329,7 @@ impl DatabaseBuilder {
     }
 
     /// Sets into how many generations, which are spans of versions, snapshots in use are sorted, 2 to
-    /// 65,536:
-    /// the more, the more exactly collection goes around long readers. Default: 64.
+    /// 65,536: the more, the more exactly collection goes around long readers. Default: 64.
     pub const fn snapshot_generations(mut self, generations: usize) -> Self {
         self.snapshot_generations = generations;
         self

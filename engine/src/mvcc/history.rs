@@ -127,7 +127,8 @@ impl History {
     }
 
     /// Returns what is here and in `more`, without what no snapshot sees, and without what was taken out
-    /// again: versions that `keeps` refuses. `thorough` looks at every version and not only at whole segments.
+    /// again: versions that `keeps` refuses. `thorough` looks at every version and not only at whole
+    /// segments.
     pub(crate) fn with(
         &self,
         more: Vec<Old>,
