@@ -2,6 +2,9 @@
 
 #[path = "support/clients.rs"]
 mod clients;
+#[path = "../examples/corpus/polygraphs.rs"]
+#[expect(dead_code, reason = "nothing is written to files, and of hot keys only")]
+mod polygraphs;
 #[path = "support/versioned.rs"]
 mod versioned;
 
@@ -157,4 +160,34 @@ fn reads_last(line: &str) -> u32 {
     let read = line.rsplit_once("[:r ").and_then(|(_, rest)| rest.split_once(']'));
     let value = read.and_then(|(read, _)| read.split(' ').nth(1)).and_then(|value| value.parse().ok());
     value.unwrap_or(0)
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Returns a text history with the transactions of one session after those of the other.
+fn by_session(text: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    let session = |line: &str| line.rsplit(',').nth(1).and_then(|session| session.parse::<u32>().ok());
+    lines.sort_by_key(|line| session(line));
+    lines.join("\n")
+}
+
+/// The order of a file's lines tells when transactions ran only by chance: a history of hot keys was decided
+/// at once if its file was ordered by time, and not at all if it was ordered by session.
+#[test]
+fn hot_keys_are_decided_whatever_the_order_of_their_file() {
+    let cases = [(100, true, Standing::Holds), (32, false, Standing::Violated), (8, true, Standing::Holds)];
+    for (seed, (sessions, serializable, standing)) in (1..).zip(cases) {
+        let text = polygraphs::history(seed, polygraphs::Kind::Hot, 100, serializable, 1_000, sessions);
+        for (order, text) in [("time", text.clone()), ("session", by_session(&text))] {
+            let input = read(text.as_bytes(), Format::Text).expect("well formed");
+            let expected = [(Level::Serializable, &standing), (Level::SnapshotIsolation, &Standing::Holds)];
+            for (level, expected) in expected {
+                let table = check_input(&input, &CheckOptions::at(level)).table;
+                assert_eq!(table.standing(level), Some(expected), "{sessions} sessions, by {order}: {level}");
+                let steps = table.steps;
+                assert!(steps < 30_000_000, "{sessions} sessions, by {order}: {level} took {steps} steps");
+            }
+        }
+    }
 }

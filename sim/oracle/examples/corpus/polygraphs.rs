@@ -15,7 +15,7 @@ const OPERATIONS: usize = 8;
 
 /// How transactions write.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+pub(crate) enum Kind {
     /// Reads, and writes of what was not read.
     Blind,
     /// Every second write is of what the transaction has read before.
@@ -40,12 +40,24 @@ pub(crate) fn write(folder: &Path, sizes: &[usize]) -> Result<(), Failure> {
                     seed += 1;
                     let store = if serializable { "serializable" } else { "snapshot" };
                     let file = folder.join(format!("{name}-{store}-{txns}-{sessions}-{keys}.txt"));
-                    fs::write(file, Store::new(seed, kind, keys, serializable).history(txns, sessions))?;
+                    fs::write(file, history(seed, kind, keys, serializable, txns, sessions))?;
                 }
             }
         }
     }
     Ok(())
+}
+
+/// Returns the history of a store, as text.
+pub(crate) fn history(
+    seed: u64,
+    kind: Kind,
+    keys: usize,
+    serializable: bool,
+    txns: usize,
+    sessions: usize,
+) -> String {
+    Store::new(seed, kind, keys, serializable).history(txns, sessions)
 }
 
 #[derive(Debug)]

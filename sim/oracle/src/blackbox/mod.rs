@@ -12,7 +12,8 @@
 //! 4. else add implied edges ([`saturate`]): a cycle is violated;
 //! 5. else guess the rest by a simulated schedule ([`schedule`]) or by time; an acyclic guess proves that it
 //!    holds;
-//! 6. else search, within limits; past a limit the answer is [`Standing::Unknown`].
+//! 6. else try levels that keep more order, which leave less to decide;
+//! 7. else search, within limits; past a limit the answer is [`Standing::Unknown`].
 //!
 //! Invariants: INV-BB-1: "violated" is never based on a guess. INV-BB-2: "holds" is always backed by an order
 //! that was checked to be acyclic.

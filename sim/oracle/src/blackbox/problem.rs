@@ -166,6 +166,11 @@ impl<'v, 'h> Problem<'v, 'h> {
         self.places.get(txn as usize).copied().unwrap_or_else(|| self.acked(txn))
     }
 
+    /// Returns whether any ack is known.
+    pub(super) fn is_timed(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// Returns the time before which what a transaction read likely took effect.
     pub(super) fn likely_begun(&self, txn: TxnIndex) -> Time {
         self.places.get(txn as usize).copied().unwrap_or_else(|| self.view.txn(txn).begun)

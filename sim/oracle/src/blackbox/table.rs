@@ -90,6 +90,9 @@ pub struct Table {
     /// By name: the number of anomalies, described or not; empty unless all levels were asked for.
     #[serde(default)]
     pub counts: BTreeMap<String, u64>,
+    /// The steps that searches took, of all levels together.
+    #[serde(default)]
+    pub steps: u64,
 }
 
 impl Table {

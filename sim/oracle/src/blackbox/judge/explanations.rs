@@ -5,7 +5,7 @@ use stormproof_workloads::history::TxnIndex;
 
 use super::super::events::Events;
 use super::super::orders::{Guess, Orders, orders_by, undecided_keys};
-use super::super::problem::ByKey;
+use super::super::problem::{ByKey, Problem};
 use super::super::resolve::Source;
 use super::super::rule::Rule;
 use super::super::search::{Found, search};
@@ -30,13 +30,39 @@ pub(super) const LIKELIEST: &str =
     " (in the likeliest order of the writes; no other order is without a cycle)";
 
 impl Judge<'_, '_> {
-    /// Returns whether a short search finds an order.
-    pub(super) fn finds(&self, level: Level, by_key: &ByKey, events: &Events, undecided: &[KeyId]) -> bool {
-        let mut limits = Limits::of(self.terms);
+    /// Searches, and counts the steps.
+    pub(super) fn search(
+        &self,
+        problem: &Problem<'_, '_>,
+        (events, by_key): (&Events, &ByKey),
+        undecided: &[KeyId],
+        expected: Option<&[u32]>,
+        limits: &mut Limits,
+    ) -> Found {
+        let before = limits.steps;
+        let found = search(problem, events, by_key, undecided, expected, limits);
+        self.steps.set(self.steps.get() + (before - limits.steps));
+        found
+    }
+
+    /// Returns the steps of a short search.
+    pub(super) fn short_search(&self, events: &Events) -> u64 {
         let short = events.graph.nodes() as u64 * SHORT_SEARCH;
-        limits.steps = short.min(limits.steps / SHORT_SEARCH_SHARE);
+        short.min(self.terms.steps_max / SHORT_SEARCH_SHARE)
+    }
+
+    /// Returns whether a search finds an order in so few steps.
+    pub(super) fn finds(
+        &self,
+        level: Level,
+        by_key: &ByKey,
+        events: &Events,
+        undecided: &[KeyId],
+        steps: u64,
+    ) -> bool {
+        let mut limits = Limits { steps, ..Limits::of(self.terms) };
         self.is_searched_whole(level)
-            && match search(&self.problem, events, by_key, undecided, &mut limits) {
+            && match self.search(&self.problem, (events, by_key), undecided, None, &mut limits) {
                 found @ Found::Order { .. } => matches!(self.found(level, found), Answer::Holds),
                 Found::None | Found::Limit(_) => false,
             }
@@ -63,6 +89,7 @@ impl Judge<'_, '_> {
                 // The search has its own graph; that it holds is said of the one that everything else is
                 // judged by.
                 if self.is_acyclic(level, &assigned, &by_key, orders) {
+                    self.stronger.explained(places);
                     Answer::Holds
                 } else {
                     // The search leaves the places of repeated elements open, which no order can confirm.
@@ -138,7 +165,7 @@ impl Judge<'_, '_> {
             return Answer::Holds;
         }
         let fixed = self.problem.without_open_reads();
-        match search(&fixed, &events, &by_key, &undecided, limits) {
+        match self.search(&fixed, (&events, &by_key), &undecided, None, limits) {
             Found::Order { .. } => Answer::Holds,
             Found::None => Answer::Violated(Vec::new()),
             Found::Limit(which) => Answer::Unknown(format!("reads do not order some writes, and {which}")),

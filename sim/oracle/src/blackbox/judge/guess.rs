@@ -1,5 +1,7 @@
 //! Guesses: an explanation of the open reads and an order of all writes, which is a proof if it is acyclic.
 
+use stormproof_workloads::history::TxnIndex;
+
 use super::super::events::Events;
 use super::super::orders::{Guess, Orders, orders_by, undecided_keys};
 use super::super::problem::{Assigned, ByKey};
@@ -25,6 +27,7 @@ impl Judge<'_, '_> {
         }
         let orders = orders_by(&self.problem, &by_key, |txn| guess.rank(&self.problem, txn));
         if self.is_acyclic(level, &assigned, &by_key, Orders::Total(&orders)) {
+            self.stronger.explained(self.places_by(guess));
             return true;
         }
         if self.problem.choices.is_empty() {
@@ -50,8 +53,23 @@ impl Judge<'_, '_> {
         chosen
             && schedule(problem, assigned, by_key, events, undecided).is_some_and(|places| {
                 let orders = orders_by(problem, by_key, |txn| places[txn as usize]);
-                self.is_acyclic(level, assigned, by_key, Orders::Total(&orders))
+                let holds = self.is_acyclic(level, assigned, by_key, Orders::Total(&orders));
+                if holds {
+                    self.stronger.explained(places);
+                }
+                holds
             })
+    }
+
+    /// Returns, by transaction, its place in a guessed order.
+    fn places_by(&self, guess: Guess) -> Vec<u32> {
+        let mut places = vec![0; self.problem.included.len()];
+        let mut txns: Vec<TxnIndex> = (0..).take(places.len()).collect();
+        txns.sort_by_cached_key(|&txn| guess.rank(&self.problem, txn));
+        for (place, txn) in (0..).zip(txns) {
+            places[txn as usize] = place;
+        }
+        places
     }
 
     pub(super) fn is_acyclic(

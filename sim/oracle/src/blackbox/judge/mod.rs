@@ -3,6 +3,9 @@
 mod explanations;
 mod guess;
 mod lattice;
+mod stronger;
+
+use std::cell::Cell;
 
 use super::census;
 use super::classify_cycle;
@@ -14,7 +17,6 @@ use super::problem::{Assigned, ByKey, Problem};
 use super::resolve::{Assumed, resolve};
 use super::rule::Rule;
 use super::saturate::saturate;
-use super::search::search;
 use super::single;
 use super::table::{Anomaly, Table};
 use super::terms::{Limits, Terms};
@@ -25,6 +27,7 @@ use crate::verdict::AnomalyClass;
 use crate::view::{KeyId, View, is_committed};
 use explanations::LIKELIEST;
 use lattice::Lattice;
+use stronger::Stronger;
 
 /// Maximum number of anomalies that are described per level.
 const ANOMALIES_MAX: usize = 8;
@@ -69,8 +72,10 @@ pub(crate) fn judge_at(view: &View<'_>, asked: &[Level], terms: &Terms) -> Table
     let (vague, assumed) = (resolved.vague.take(), resolved.assumed.take());
     let direct = std::mem::take(&mut resolved.anomalies);
     let counts = std::mem::take(&mut resolved.counts);
-    let judge = Judge { problem: Problem::new(view, resolved, terms), direct, vague, assumed, terms };
+    let (problem, stronger) = (Problem::new(view, resolved, terms), Stronger::default());
+    let judge = Judge { problem, direct, vague, assumed, terms, stronger, steps: Cell::new(0) };
     let mut table = judge.table(asked);
+    table.steps = judge.steps.get();
     if terms.census && table.weakest_violated().is_some() {
         table.counts = counts.into_iter().map(|(class, count)| (class.elle().to_owned(), count)).collect();
         census::describe(&judge.direct, &mut table);
@@ -85,12 +90,27 @@ struct Judge<'v, 'h> {
     vague: Option<String>,
     assumed: Option<Assumed>,
     terms: &'v Terms,
+    /// What is known of levels that keep more order than the one at hand.
+    stronger: Stronger,
+    /// The steps that searches took so far.
+    steps: Cell<u64>,
 }
 
 enum Answer {
     Holds,
     Violated(Vec<Anomaly>),
     Unknown(String),
+}
+
+/// An answer without a long search, or what that has to begin with.
+enum Quick {
+    Decided(Answer),
+    Open {
+        events: Events,
+        by_key: ByKey,
+        /// The keys whose writers are not ordered by reads alone.
+        undecided: Vec<KeyId>,
+    },
 }
 
 impl Judge<'_, '_> {
@@ -139,10 +159,31 @@ impl Judge<'_, '_> {
     }
 
     fn answer_as_assumed(&self, level: Level) -> Answer {
+        let (events, by_key, undecided) = match self.quick(level) {
+            Quick::Decided(answer) => return answer,
+            Quick::Open { events, by_key, undecided } => (events, by_key, undecided),
+        };
+        // More order leaves less to decide: the order of sessions or time may be the way out of a search.
+        if self.stronger_holds(level) {
+            return Answer::Holds;
+        }
+        let mut limits = Limits::of(self.terms);
+        if self.is_searched_whole(level) {
+            let expected = self.stronger.order();
+            let graph = (&events, &by_key);
+            let found = self.search(&self.problem, graph, &undecided, expected.as_deref(), &mut limits);
+            return self.found(level, found);
+        }
+        drop((events, by_key));
+        self.try_choices(level, &mut limits)
+    }
+
+    /// Decides a level without a long search, if it can.
+    fn quick(&self, level: Level) -> Quick {
         let direct: Vec<Anomaly> =
             self.direct.iter().filter(|anomaly| level.implies(anomaly.level)).cloned().collect();
         if !direct.is_empty() {
-            return Answer::Violated(direct);
+            return Quick::Decided(Answer::Violated(direct));
         }
         let problem = &self.problem;
         let rule = Rule::of(level);
@@ -153,26 +194,26 @@ impl Judge<'_, '_> {
         let by_key = ByKey::new(problem, &known);
         let mut extra = match self.extra(level, &known, &by_key) {
             Ok(extra) => extra,
-            Err(why) => return Answer::Unknown(why),
+            Err(why) => return Quick::Decided(Answer::Unknown(why)),
         };
         let events = Events::build(problem, &known, &by_key, Orders::Known, rule, &extra);
         let cycles = self.cycles(&events, level);
         if !cycles.is_empty() {
-            return Answer::Violated(cycles);
+            return Quick::Decided(Answer::Violated(cycles));
         }
         let undecided = self.undecided(rule, &by_key);
         if problem.choices.is_empty() && undecided.is_empty() {
-            return Answer::Holds;
+            return Quick::Decided(Answer::Holds);
         }
         if self.plays(level, &known, &by_key, &events, &undecided) {
-            return Answer::Holds;
+            return Quick::Decided(Answer::Holds);
         }
         // With open reads a guess explains those too, and is cheaper than proofs. Otherwise proofs come
         // first: a history that they convict needs no guess, and what they prove leaves the search less to
         // decide.
         let guess = || Guess::ALL.into_iter().any(|guess| self.guess_holds(level, guess));
         if !problem.choices.is_empty() && guess() {
-            return Answer::Holds;
+            return Quick::Decided(Answer::Holds);
         }
         let mut events = events;
         // Near paths are cheap and prove most; all paths are worth their memory only where those did not
@@ -187,26 +228,21 @@ impl Judge<'_, '_> {
                 events = Events::build(problem, &known, &by_key, Orders::Known, rule, &forced);
                 let cycles = self.cycles(&events, level);
                 if !cycles.is_empty() {
-                    return Answer::Violated(cycles);
+                    return Quick::Decided(Answer::Violated(cycles));
                 }
                 if self.plays(level, &known, &by_key, &events, &undecided) {
-                    return Answer::Holds;
+                    return Quick::Decided(Answer::Holds);
                 }
                 extra = forced;
             }
             // Most that holds is guessed or found at once. What is not deserves a proof before a long search.
             let guessed = || problem.choices.is_empty() && guess();
-            if memory == near && (guessed() || self.finds(level, &by_key, &events, &undecided)) {
-                return Answer::Holds;
+            let short = self.short_search(&events);
+            if memory == near && (guessed() || self.finds(level, &by_key, &events, &undecided, short)) {
+                return Quick::Decided(Answer::Holds);
             }
         }
-        let mut limits = Limits::of(self.terms);
-        if self.is_searched_whole(level) {
-            let found = search(problem, &events, &by_key, &undecided, &mut limits);
-            return self.found(level, found);
-        }
-        drop((events, by_key, known));
-        self.try_choices(level, &mut limits)
+        Quick::Open { events, by_key, undecided }
     }
 
     /// The keys whose writers are not ordered by reads alone.

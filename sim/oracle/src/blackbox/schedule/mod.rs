@@ -19,7 +19,7 @@ use super::events::Events;
 use super::problem::{Assigned, ByKey, Problem};
 use crate::graph::topological;
 use crate::view::KeyId;
-pub(super) use due::{by_urgency, due};
+pub(super) use due::{by_likelihood, by_urgency, due};
 use play::Play;
 
 /// Returns, by transaction, its place in a schedule in which all reads find what they saw, if one was found;

@@ -218,7 +218,7 @@ fn compare(problem: &Problem<'_, '_>, level: Level, terms: &Terms, name: &str) -
     let sorted = by_urgency(problem, &events, &events.graph)?;
     let mut costs = <[Cost; 3]>::default();
     let start = cpu_seconds();
-    let found = search(problem, &events, &by_key, &open, &mut Limits::of(terms));
+    let found = search(problem, &events, &by_key, &open, None, &mut Limits::of(terms));
     let own = match found {
         Found::Order { .. } => Some(true),
         Found::None => Some(false),

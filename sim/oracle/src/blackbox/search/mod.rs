@@ -31,6 +31,7 @@ use stormproof_workloads::history::TxnIndex;
 use super::events::Events;
 use super::problem::{ByKey, Problem};
 use super::resolve::Source;
+use super::schedule::{by_likelihood, by_urgency};
 use super::terms::Limits;
 use crate::view::KeyId;
 use clauses::Clauses;
@@ -55,15 +56,20 @@ pub(super) enum Found {
 }
 
 /// Searches for an order of the writers of `keys` and for a writer of each open read; the graph has all known
-/// edges.
+/// edges. The search begins as `expected` says, by transaction, and by urgency without it.
 pub(super) fn search(
     problem: &Problem<'_, '_>,
     events: &Events,
     by_key: &ByKey,
     keys: &[KeyId],
+    expected: Option<&[u32]>,
     limits: &mut Limits,
 ) -> Found {
-    let Some(sorted) = super::schedule::by_urgency(problem, events, &events.graph) else {
+    let sorted = match expected {
+        Some(places) => by_likelihood(events, &events.graph, |txn| places[txn as usize].into()),
+        None => by_urgency(problem, events, &events.graph),
+    };
+    let Some(sorted) = sorted else {
         return Found::None;
     };
     let order = Order::new(&events.graph, &sorted);
@@ -78,6 +84,12 @@ pub(super) fn search(
         open: (0..problem.choices.len()).rev().collect(),
     };
     let found = search.run(limits);
+    eprintln!(
+        "DBG search {} of {} {}",
+        search.order.steps,
+        limits.steps,
+        matches!(found, Found::Order { .. })
+    );
     limits.steps = limits.steps.saturating_sub(search.order.steps);
     found
 }

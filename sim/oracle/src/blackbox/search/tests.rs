@@ -39,7 +39,7 @@ fn found(problem: &Problem<'_, '_>, level: Level, terms: &Terms) -> Option<Found
     let keys = u32::try_from(problem.view.keys.len()).expect("few");
     let open: Vec<KeyId> = (0..keys).filter(|&key| !by_key.writers(key).is_empty()).collect();
     let acyclic = components(&events.graph, Kinds::ALL).is_empty();
-    acyclic.then(|| search(problem, &events, &by_key, &open, &mut Limits::of(terms)))
+    acyclic.then(|| search(problem, &events, &by_key, &open, None, &mut Limits::of(terms)))
 }
 
 #[test]
