@@ -7,7 +7,7 @@ use super::tracking::Walked;
 use crate::range::KeyRange;
 
 /// Takes a part of a range, whether it was walked backwards, and the entries in it, in that order.
-type Tell<'a> = Box<dyn FnMut(&KeyRange, bool, Vec<Entry>) + 'a>;
+type Tell<'a> = Box<dyn FnMut(&KeyRange, bool, Vec<Entry>) + Send + 'a>;
 
 /// What was given since the last report, if a simulation observes.
 #[derive(Default)]
@@ -20,7 +20,7 @@ struct Parts<'a> {
 }
 
 impl<'a> Seen<'a> {
-    pub(crate) fn told_to(tell: impl FnMut(&KeyRange, bool, Vec<Entry>) + 'a) -> Self {
+    pub(crate) fn told_to(tell: impl FnMut(&KeyRange, bool, Vec<Entry>) + Send + 'a) -> Self {
         Self(Some(Box::new(Parts { front: Vec::new(), back: Vec::new(), tell: Box::new(tell) })))
     }
 
