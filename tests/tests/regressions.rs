@@ -8,9 +8,10 @@
 
 use std::path::{Path, PathBuf};
 
+use stormproof_sim::invariants;
 use stormproof_sim::plan::CrashAt;
 use stormproof_sim::registry::Registry;
-use stormproof_sim::run::run;
+use stormproof_sim::run::{rest_rules, run};
 use stormproof_sim::trace::Trace;
 use stormproof_workloads::plan::{Payload, Step, Transaction};
 use stormproof_workloads::store::Pull;
@@ -55,6 +56,22 @@ fn what_once_failed_fails_with_its_bug_and_holds_without() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A rule that no bug was ever seen to break may be one that can't fail.
+#[test]
+fn every_rule_of_rest_has_a_bug_that_breaks_it() {
+    let all = traces();
+    let failures = all.iter().flat_map(|(_, trace)| &trace.findings);
+    let broken: Vec<&str> = failures
+        .filter(|finding| finding.invariant == invariants::REST)
+        .map(|finding| finding.class.as_str())
+        .collect();
+    // Closing waits for snapshots, and says so before the rule is asked.
+    let is_seen_elsewhere = |rule: &str| rule == "no snapshot is registered";
+    let unbroken: Vec<_> =
+        rest_rules().filter(|rule| !broken.contains(rule) && !is_seen_elsewhere(rule)).collect();
+    assert!(unbroken.is_empty(), "no trace is kept that breaks {unbroken:?}");
 }
 
 /// A kill drops iterators wherever they are. One that has given an entry, and is on its way through leaves of

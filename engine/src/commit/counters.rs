@@ -31,7 +31,8 @@ impl CommitCounters {
 
     /// Counts the members that are told of a conflict.
     pub(super) fn count_conflicts(&mut self, group: &[Member]) {
-        for member in group {
+        let members = if rt::mutant!(ConflictsOfFollowersUncounted) { 1 } else { group.len() };
+        for member in group.iter().take(members) {
             let Err(Error::Conflict(conflicts)) = &member.result else { continue };
             let counted = |kind: fn(&ConflictInfo) -> bool| u64::from(conflicts.iter().any(kind));
             self.conflicted += 1;

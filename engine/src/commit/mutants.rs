@@ -38,6 +38,9 @@ pub(super) fn suppress(conflicts: &mut Vec<ConflictInfo>, request: &Request) {
     if rt::mutant!(SkipRangeValidation) {
         conflicts.retain(|conflict| !matches!(conflict, ConflictInfo::RangeConflict { .. }));
     }
+    if rt::mutant!(ExpiryNotValidated) {
+        conflicts.retain(|conflict| !matches!(conflict, ConflictInfo::Expired { .. }));
+    }
 }
 
 /// Returns whether it is a conflict about one key of that kind.

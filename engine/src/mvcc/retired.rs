@@ -73,7 +73,7 @@ impl Retired {
     /// Frees all that waits, unless a reader is in the way.
     pub(super) fn free(&mut self) {
         if self.waiting() > 0 {
-            self.free_beyond(0);
+            self.free_beyond(if rt::mutant!(RetiredKeptIdle) { waiting_max() } else { 0 });
         }
     }
 

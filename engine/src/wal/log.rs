@@ -13,6 +13,7 @@ use super::flush::indeterminate;
 use super::flusher::run_flusher;
 use super::format::DatabaseId;
 use super::metrics::LogMetrics;
+use super::mutants;
 use super::options::LogOptions;
 use super::waiters::Waiter;
 use super::writer::SealedSegment;
@@ -343,7 +344,7 @@ impl Log {
             durable_version: state.durable_version,
             durable_lsn: state.durable_lsn,
             unsynced_commits: state.unsynced(),
-            unsynced_bytes: state.pending.bytes.len() as u64,
+            unsynced_bytes: mutants::unsynced_bytes(&state.pending) as u64,
             waiting: state.waiters.len() as u64,
             sealed_segments: state.sealed.len() as u64,
             ..state.metrics

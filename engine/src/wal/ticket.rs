@@ -147,7 +147,9 @@ impl Future for TicketFuture {
 
 impl Drop for TicketFuture {
     fn drop(&mut self) {
-        if let (Some(log), Some(key)) = (&self.ticket.log, self.waiting) {
+        if let (Some(log), Some(key)) = (&self.ticket.log, self.waiting)
+            && !rt::mutant!(WokenTaskStays)
+        {
             log.core.state.lock().waiters.remove(key);
         }
     }

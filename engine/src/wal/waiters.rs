@@ -7,6 +7,7 @@ use std::task::Waker;
 
 use rt::sync::{Arc, Condvar};
 
+use super::mutants;
 use crate::types::Version;
 
 /// A thread or a task that waits.
@@ -67,7 +68,9 @@ impl Waiters {
             return Vec::new();
         }
         let rest = self.by_version.split_off(&(durable.next(), 0));
-        std::mem::replace(&mut self.by_version, rest).into_values().collect()
+        let woken = std::mem::replace(&mut self.by_version, rest);
+        mutants::keep_woken_tasks(&woken, &mut self.by_version);
+        woken.into_values().collect()
     }
 
     /// Removes and returns the first waiting thread: it leads the next sync.

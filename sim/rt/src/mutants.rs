@@ -670,6 +670,31 @@ mutants! {
         bug: "a gauge that only ever grows",
         contract: "V4"
     }
+    ExpiryNotValidated {
+        breaks: "commits although a key that was read has expired since the snapshot",
+        bug: "a lease that was seen just before its end is used after another has taken over",
+        contract: "V7"
+    }
+    WokenTaskStays {
+        breaks: "leaves a task in the queue for the log that was woken, as each side takes it for the other's to remove",
+        bug: "wakers of futures that are gone pile up",
+        contract: "§4"
+    }
+    UnsyncedBytesKept {
+        breaks: "counts the memory of the log's buffer as bytes that wait to be written",
+        bug: "a gauge of what is allocated in the place of what is used",
+        contract: "§4"
+    }
+    RetiredKeptIdle {
+        breaks: "keeps what was replaced as long as it is little, though no reader is in the way",
+        bug: "memory that is given back under pressure only",
+        contract: "V4"
+    }
+    ConflictsOfFollowersUncounted {
+        breaks: "counts the conflict of the first member of a group, and not of those behind it",
+        bug: "a leader that keeps the books for itself alone",
+        contract: "§3"
+    }
 }
 
 impl fmt::Display for Mutant {

@@ -11,13 +11,14 @@ use rand::RngExt;
 use stormproof_faults::{CrashOdds, FaultKind, FaultPlan, FaultRule, Odds};
 use stormproof_rt_shuttle::life::PointKey;
 use stormproof_rt_shuttle::strategy::Kind;
-use stormproof_workloads::catalogue::{Hotspot, RetryStorm, StepMix};
+use stormproof_workloads::catalogue::{Hotspot, RetryStorm, StepMix, TtlCache};
 use stormproof_workloads::plan::Action;
+use stormproof_workloads::store::Isolation;
 use stormproof_workloads::workload::{Scale, Workload as _};
 
 use super::{CrashAt, DurabilityPlan, Plan, Storage, StrategyPlan, TIMEOUTS_AT_WILL};
 use crate::landmarks::{CHECKPOINT_PUBLISHED, ENGINE_WINDOWS};
-use crate::options::{DurabilityKind, Faults, Options};
+use crate::options::{DurabilityKind, Faults, IsolationKind, Options};
 use crate::seed::Stream;
 
 /// A combination of faults, sizes and schedules.
@@ -38,12 +39,15 @@ enum Scenario {
     Deleting,
     /// A checkpoint is written beside commits to few keys, and the power goes out when it has its name.
     Checkpointing,
+    /// Few clients act on whether one key is there, which expires every few milliseconds and is not swept.
+    Expiring,
 }
 
 /// Applies a scenario to some seeds.
 pub(super) fn apply(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     let drawn = stream.weighted(&[
-        (77, None),
+        (74, None),
+        (3, Some(Scenario::Expiring)),
         (3, Some(Scenario::Recycled)),
         (2, Some(Scenario::Rotten)),
         (3, Some(Scenario::Failing)),
@@ -55,6 +59,7 @@ pub(super) fn apply(plan: &mut Plan, options: &Options, stream: &mut Stream) {
     match drawn {
         Some(Scenario::Rereading) => return rereading(plan, options, stream),
         Some(Scenario::Deleting) => return deleting(plan, options, stream),
+        Some(Scenario::Expiring) => return expiring(plan, options, stream),
         _ => {}
     }
     let wanted = match options.faults {
@@ -69,7 +74,7 @@ pub(super) fn apply(plan: &mut Plan, options: &Options, stream: &mut Stream) {
         return;
     }
     match drawn {
-        None | Some(Scenario::Rereading | Scenario::Deleting) => {}
+        None | Some(Scenario::Rereading | Scenario::Deleting | Scenario::Expiring) => {}
         Some(Scenario::Recycled) => recycled(plan, stream),
         Some(Scenario::Rotten) => rotten(plan, stream),
         Some(Scenario::Failing) => failing(plan, options, stream),
@@ -221,6 +226,27 @@ fn deleting(plan: &mut Plan, options: &Options, stream: &mut Stream) {
 /// The workload whose clients lose to deletes.
 const RETRY_STORM: &str = "retry-storm";
 
+/// Two clients or three give one key a few milliseconds to live, and write down that it is there, or that it
+/// is gone. A sweep would make a deletion of that, which is seen as such.
+fn expiring(plan: &mut Plan, options: &Options, stream: &mut Stream) {
+    let wanted = matches!(options.isolation, None | Some(IsolationKind::Serializable));
+    let may_choose = may_choose_workload(options, TTL_CACHE) && wanted;
+    if !may_choose || options.recording.is_some() || !options.set.is_empty() {
+        return;
+    }
+    plan.engine.isolation = Isolation::Serializable;
+    let ttl_ms_max = stream.weighted(&[(1, 2), (2, 4)]);
+    let workload = TtlCache { keys: 1, ttl_ms_max, note_percent: 70, ..TtlCache::default() };
+    let clients = options.clients.unwrap_or_else(|| stream.weighted(&[(1, 2), (2, 3)]));
+    let transactions = options.transactions.unwrap_or(90 / clients.max(1));
+    let scale = Scale { clients, transactions, isolation: plan.engine.isolation };
+    plan.workload = workload.plan(&scale, stream.generator());
+    plan.engine.maintenance_interval_micros = stream.weighted(&[(1, 20_000), (2, 1_000_000)]);
+}
+
+/// The workload whose keys expire.
+const TTL_CACHE: &str = "ttl-cache";
+
 /// One client or two raise one number over and over, and flush now and then; the power goes out when a
 /// checkpoint has its name. What was committed since its snapshot may be gone then, if that was durable.
 fn checkpointing(plan: &mut Plan, options: &Options, stream: &mut Stream) {
@@ -320,6 +346,10 @@ mod tests {
         plan.workload.parameters["collect_percent"] == 30
     }
 
+    fn is_expiring(plan: &Plan) -> bool {
+        plan.workload.parameters["note_percent"] == 70
+    }
+
     fn is_checkpointing(plan: &Plan) -> bool {
         plan.lives.iter().any(|life| matches!(&life.crash, Some(CrashAt::Point(_))))
     }
@@ -327,7 +357,7 @@ mod tests {
     #[test]
     fn every_scenario_comes_up_and_most_seeds_have_none() {
         let background = [is_recycled, is_rotten, is_failing, is_in_the_background];
-        for is in background.into_iter().chain([is_rereading, is_deleting, is_checkpointing]) {
+        for is in background.into_iter().chain([is_rereading, is_deleting, is_checkpointing, is_expiring]) {
             let found = count(Options::default(), is);
             assert!((8..150).contains(&found), "{found}");
         }

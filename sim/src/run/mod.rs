@@ -32,6 +32,7 @@ pub use application::{Application, Program, ProgramLife};
 use execution::Execution;
 pub use hook::WorldHook;
 pub use life::Role;
+pub use rest::rest_rules;
 pub(crate) use scripted::{Cut, ScriptedLife, run_scripted};
 
 pub use crate::inspector::INSPECTOR;

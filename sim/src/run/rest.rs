@@ -11,6 +11,11 @@ use super::world::SimWorld;
 use crate::plan::{Ending, LifePlan, Plan, Storage, TIMEOUTS_AT_WILL};
 use crate::store::simulated::EngineStore;
 
+/// Returns the names of all rules of rest, by which failures are grouped.
+pub fn rest_rules() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|rule| rule.name)
+}
+
 /// One rule of rest.
 struct Rule {
     /// What holds, in a few words that never change: failures are grouped by it.

@@ -18,11 +18,13 @@ pub(super) const NAME: &str = "ttl-cache";
 const SLACK_MICROS: u64 = 1_000;
 
 /// Clients fill a small cache with values that live a few milliseconds, replace some by values that stay,
-/// delete some, and read them, twice in one transaction with a wait between.
+/// delete some, and read them, twice in one transaction with a wait between. Now and then they write down what
+/// they saw, as the holder of a lease does that works on, and another one that takes over.
 ///
-/// Stresses: expiry at snapshot time, its index and sweep, lifetimes in log and recovery. Invariant: a key
-/// does not expire between two reads of one transaction; it is gone when its time is over, and not before,
-/// whatever its clock does meanwhile.
+/// Stresses: expiry at snapshot time and at commit, its index and sweep, lifetimes in log and recovery.
+/// Invariant: a key does not expire between two reads of one transaction; it is gone when its time is over,
+/// and not before, whatever its clock does meanwhile. What was written because a key was there does not
+/// follow, in commit order, what was written because it was gone, which the oracle sees.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TtlCache {
@@ -30,11 +32,15 @@ pub struct TtlCache {
     pub keys: u32,
     /// The longest lifetime.
     pub ttl_ms_max: u64,
+    /// How many notes on what was seen.
+    pub notes: u32,
+    /// How many of a hundred transactions write notes.
+    pub note_percent: u32,
 }
 
 impl Default for TtlCache {
     fn default() -> Self {
-        Self { keys: 4, ttl_ms_max: 8 }
+        Self { keys: 4, ttl_ms_max: 8, notes: 2, note_percent: 25 }
     }
 }
 
@@ -45,7 +51,7 @@ impl Workload for TtlCache {
 
     fn about(&self) -> About {
         About {
-            stresses: "expiry at snapshot time, its index, its sweep, its recovery",
+            stresses: "expiry at snapshot time and at commit, its index, its sweep, its recovery",
             invariant: "a key expires in its time, and never between two reads",
         }
     }
@@ -62,6 +68,9 @@ impl Workload for TtlCache {
         let mut plan = Plan::new(NAME, self.parameters());
         clients(&mut plan, scale, rng, |_, _, rng| {
             let key = key(rng.random_range(0..self.keys.max(1)));
+            if rng.random_range(0..100) < self.note_percent {
+                return self.note_what_is_seen(key, rng).into();
+            }
             let half = self.ttl_ms_max * 500;
             let step = match rng.random_range(0..10) {
                 0..=2 => Step::PutTtl { key, ttl_ms: rng.random_range(1..=self.ttl_ms_max.max(1)) },
@@ -92,6 +101,23 @@ impl Workload for TtlCache {
             }
         }
         findings
+    }
+}
+
+impl TtlCache {
+    /// Creates a transaction that looks at a key, and writes a note: one that is slow writes it blindly, and
+    /// one that is not has read another note. Of two of them, the first may have seen the key, and the second
+    /// that it was gone, and what the first writes: they have nothing in common but that key, which neither
+    /// of them writes.
+    fn note_what_is_seen(&self, key: String, rng: &mut ChaCha8Rng) -> Transaction {
+        let is_slow = rng.random_bool(0.5);
+        let wait_micros = if is_slow { rng.random_range(0..=self.ttl_ms_max * 500) } else { 0 };
+        let notes = self.notes.max(1);
+        let number = rng.random_range(0..notes);
+        let note = |number: u32| format!("note/{}", number % notes);
+        let read = (!is_slow).then(|| Step::Get { key: note(number + 1) });
+        let write = Step::Put { key: note(number), value: Payload::Unique { len: 0 } };
+        Transaction::of([Step::GetTtl { key, wait_micros }].into_iter().chain(read).chain([write]))
     }
 }
 
