@@ -18,7 +18,7 @@ use crate::digest::DigestValue;
 use crate::finding::Finding;
 use crate::plan::{Plan, StrategyPlan};
 use crate::registry::Registry;
-use crate::run::{Run, RunError, Watched, limit, run, run_watched};
+use crate::run::{Run, RunError, Watched, run, run_watched};
 
 /// The version of the format that this code writes. It reads this one only.
 pub const FORMAT: u32 = 1;
@@ -237,7 +237,7 @@ pub fn explicit(plan: &Plan, run: &Run) -> Plan {
     let fired = FaultPlan::replaying(&run.faults);
     plan.disk.faults = FaultPlan { seed: plan.disk.faults.seed, ..fired };
     if let Some(clients) = &run.clients {
-        limit(&mut plan, clients);
+        plan.limit_program(clients);
     }
     for (life, ran) in plan.lives.iter_mut().zip(&run.lives) {
         life.strategy = StrategyPlan::Directed { forced_switches: ran.life.schedule.forced_switches() };

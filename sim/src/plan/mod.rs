@@ -10,6 +10,7 @@
 mod draw;
 mod edges;
 mod parameters;
+mod program;
 mod strategy;
 mod scenario;
 
@@ -21,6 +22,7 @@ use stormproof_workloads::store::Isolation;
 
 pub use draw::{draw, fault_kinds};
 pub use edges::Edge;
+pub use program::ProgramSize;
 pub use strategy::StrategyPlan;
 
 use crate::digest::DigestValue;
@@ -313,7 +315,11 @@ impl Plan {
             _ => 1,
         });
         PlanSize {
-            clients: clients.iter().filter(|client| !client.actions.is_empty()).count(),
+            // A client of an application runs, whatever is left of its list.
+            clients: clients
+                .iter()
+                .filter(|client| self.limits_program() || !client.actions.is_empty())
+                .count(),
             transactions: actions().filter(|action| matches!(action, Action::Transaction(_))).count(),
             operations: steps.sum(),
             lives: self.lives.len(),

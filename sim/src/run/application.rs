@@ -58,15 +58,15 @@ impl ProgramLife {
     pub fn client(&self, number: u32) -> Option<Session> {
         let session = FIRST_CLIENT + number;
         self.world.application.note_client(session);
-        let allowed = !is_limited(&self.plan) || self.program_of(session).is_some();
+        let allowed = !self.plan.limits_program() || self.program_of(session).is_some();
         allowed.then_some(session)
     }
 
     /// Returns the first item of a client's list that it may do and has not done; `None` after the last one.
     pub fn next_item(&self, session: Session, items: u32) -> Option<u32> {
-        let done = self.world.application.done(session);
+        let done = self.world.application.begin_list(session);
         let may = |item: &u32| match self.program_of(session) {
-            Some(client) if is_limited(&self.plan) => {
+            Some(client) if self.plan.limits_program() => {
                 client.actions.contains(&Action::Item { number: *item })
             }
             _ => true,
@@ -92,14 +92,23 @@ pub struct Application(Mutex<ApplicationState>);
 #[derive(Debug, Default)]
 struct ApplicationState {
     promises: Vec<String>,
-    /// Items of each client that are done, counted from the first; and the most that it was asked to do.
-    items: BTreeMap<Session, (u32, u32)>,
+    /// The clients that were asked for.
+    clients: BTreeMap<Session, Progress>,
     /// Tasks that are no clients and have used the database, in the order in which they first did.
     others: Vec<&'static str>,
     /// In which mode the database was opened, if in another one than the plan says.
     durability: Option<DurabilityPlan>,
     /// How often the database was opened in this life, and not closed.
     open: u32,
+}
+
+/// What a client has done of its list.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    /// Items that are done, counted from the first.
+    done: u32,
+    /// Whether it asked for a list at all.
+    has_list: bool,
 }
 
 impl Application {
@@ -177,51 +186,37 @@ impl Application {
     /// Notes that the items of a client before `items` are done.
     pub fn finish(&self, session: Session, items: u32) {
         let mut state = self.0.lock();
-        let (done, most) = state.items.entry(session).or_default();
-        *done = items.max(*done);
-        *most = items.max(*most);
+        let progress = state.clients.entry(session).or_default();
+        progress.done = items.max(progress.done);
     }
 
     /// Counts items that were begun or done.
     pub(super) fn progress(&self) -> u64 {
-        self.0.lock().items.values().map(|(done, _)| u64::from(*done) + 1).sum()
+        self.0.lock().clients.values().map(|progress| u64::from(progress.done) + 1).sum()
     }
 
-    fn done(&self, session: Session) -> u32 {
-        self.0.lock().items.get(&session).map_or(0, |(done, _)| *done)
+    /// Notes that a client asks for its list; returns how many items of it are done.
+    fn begin_list(&self, session: Session) -> u32 {
+        let mut state = self.0.lock();
+        let progress = state.clients.entry(session).or_default();
+        progress.has_list = true;
+        progress.done
     }
 
     fn note_client(&self, session: Session) {
-        self.0.lock().items.entry(session).or_default();
+        self.0.lock().clients.entry(session).or_default();
     }
 
     /// Returns the clients that the application asked for, each with all items that it reached.
     pub(super) fn clients(&self) -> Vec<Client> {
-        let client = |(&session, &(_, items)): (&Session, &(u32, u32))| Client {
-            session,
-            seed: 0,
+        let item = |number| Action::Item { number };
+        let client = |(&session, progress): (&Session, &Progress)| {
             // One more than were done: the item at which the last life was cut.
-            actions: (0..=items).map(|number| Action::Item { number }).collect(),
+            let items = if progress.has_list { (0..=progress.done).map(item).collect() } else { Vec::new() };
+            Client { session, seed: 0, actions: items }
         };
-        self.0.lock().items.iter().map(client).collect()
+        self.0.lock().clients.iter().map(client).collect()
     }
-}
-
-/// Returns whether a plan lists the clients and items that a program may have.
-fn is_limited(plan: &Plan) -> bool {
-    plan.workload.parameters == limits()
-}
-
-/// Lists in a plan what a program may have: what it had in a run.
-pub(crate) fn limit(plan: &mut Plan, clients: &[Client]) {
-    if !is_limited(plan) {
-        plan.workload.parameters = limits();
-        plan.workload.clients = clients.to_vec();
-    }
-}
-
-fn limits() -> serde_json::Value {
-    serde_json::json!({ "limited": true })
 }
 
 /// Runs a life of a program, as its main task. Never returns if the power goes out.

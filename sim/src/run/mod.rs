@@ -27,7 +27,6 @@ use stormproof_workloads::notebook::Note;
 use stormproof_workloads::plan::Client;
 use stormproof_workloads::{About, History};
 
-pub(crate) use application::limit;
 pub use application::{Application, Program, ProgramLife};
 use execution::Execution;
 pub use hook::WorldHook;

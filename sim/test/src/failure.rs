@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use stormproof_reports::{Document, Format};
 use stormproof_sim::finding::Finding;
 use stormproof_sim::invariants;
-use stormproof_sim::plan::Plan;
+use stormproof_sim::plan::{Plan, ProgramSize};
 use stormproof_sim::registry::Registry;
 use stormproof_sim::report::{Origin, crash_words, report};
 use stormproof_sim::run::{Run, run_watched};
@@ -72,8 +72,11 @@ impl Failure<'_> {
             let _ = writeln!(text, "page:   {page} (open it in a browser)");
         }
         if let Some(shrunk) = &shrunk {
-            let _ = writeln!(text, "shrunk: {} ({} runs)", shrunk.after, shrunk.runs);
-            let _ = writeln!(text, "before: {}", shrunk.before);
+            let size = |plan, run: &Run| ProgramSize::of(plan, run.clients.as_deref().unwrap_or_default());
+            let before = size(plan, run);
+            let after = size(&shrunk.plan, &shrunk.run).left_of(before);
+            let _ = writeln!(text, "shrunk: {after} ({} runs)", shrunk.runs);
+            let _ = writeln!(text, "before: {before}");
         }
         for (number, life) in plan_shown.lives.iter().enumerate() {
             if let Some(crash) = &life.crash {
