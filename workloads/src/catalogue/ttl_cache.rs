@@ -18,8 +18,8 @@ pub(super) const NAME: &str = "ttl-cache";
 const SLACK_MICROS: u64 = 1_000;
 
 /// Clients fill a small cache with values that live a few milliseconds, replace some by values that stay,
-/// delete some, and read them, twice in one transaction with a wait between. Now and then they write down what
-/// they saw, as the holder of a lease does that works on, and another one that takes over.
+/// delete some, and read them, twice in one transaction with a wait between. Now and then they write down
+/// what they saw, as the holder of a lease does that works on, and another one that takes over.
 ///
 /// Stresses: expiry at snapshot time and at commit, its index and sweep, lifetimes in log and recovery.
 /// Invariant: a key does not expire between two reads of one transaction; it is gone when its time is over,
