@@ -75,6 +75,18 @@ fn jepsens_json_is_read_as_its_edn() {
     assert_eq!(error.line, 2, "{error}");
 }
 
+#[test]
+fn operations_of_a_json_array_tell_their_lines_and_errors_behind_them_their_place() {
+    let array = "[{\"type\":\"ok\",\"process\":0,\"f\":\"txn\",\"value\":[[\"append\",\"x\",1]]},\n\n {\"type\":\"ok\",\
+                 \"process\":1,\"f\":\"txn\",\n\"value\":[[\"r\",\"x\",[1]]]}";
+    let input = read(format!("{array}\n]\n").as_bytes(), Format::Json).expect("reads");
+    assert_eq!(input.origins.iter().map(|origin| origin.line).collect::<Vec<_>>(), [1, 3]);
+    for (behind, line, column) in [("", 4, 25), (" x]", 4, 26), (",\n]", 5, 1), ("] [", 4, 27)] {
+        let error = read(format!("{array}{behind}").as_bytes(), Format::Json).expect_err("no JSON");
+        assert_eq!((error.line, error.column), (line, column), "behind {behind:?}: {error}");
+    }
+}
+
 fn written(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, bytes).expect("written");

@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::FormatError;
 use super::edn::{Edn, atom};
 
-/// Reads all operations, each with its line if every line holds one.
+/// Reads all operations, each with its line.
 ///
 /// # Errors
 /// When the text is no JSON, with its place.
@@ -17,30 +17,81 @@ pub(super) fn operations(
     each: &mut impl FnMut(Edn<'static>, usize) -> Result<(), FormatError>,
 ) -> Result<(), FormatError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    if bytes.trim_ascii_start().first() == Some(&b'[') {
-        let operations: Vec<Edn<'static>> =
-            serde_json::from_slice(bytes).map_err(|error| located(&error, 0))?;
-        return operations.into_iter().try_for_each(|operation| each(operation, 0));
+    let mut place = Place { rest: bytes, line: 1, column: 1 };
+    if place.blank() != Some(b'[') {
+        while place.blank().is_some() {
+            let line = place.line;
+            each(place.value()?, line)?;
+        }
+        return Ok(());
     }
-    let mut line = 1;
-    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<Edn<'static>>();
-    let mut from = 0;
-    while let Some(value) = values.next() {
-        let value = value.map_err(|error| located(&error, 0))?;
-        let to = values.byte_offset();
-        let blank = bytes[from..to].iter().take_while(|byte| byte.is_ascii_whitespace());
-        let start = line + blank.filter(|byte| **byte == b'\n').count();
-        each(value, start)?;
-        line += bytes[from..to].iter().filter(|byte| **byte == b'\n').count();
-        from = to;
+    place.skip(1);
+    if place.blank() != Some(b']') {
+        loop {
+            let line = place.line;
+            each(place.value()?, line)?;
+            match place.blank() {
+                Some(b']') => break,
+                Some(b',') => place.skip(1),
+                Some(_) => return Err(place.error("expected , or ] behind an operation")),
+                None => return Err(place.error("the array is never closed: the file is cut off")),
+            }
+            place.blank();
+        }
     }
-    Ok(())
+    place.skip(1);
+    place.blank().map_or(Ok(()), |_| Err(place.error("something follows behind the array")))
 }
 
-fn located(error: &serde_json::Error, lines: usize) -> FormatError {
-    let message = error.to_string();
-    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what).to_owned();
-    FormatError::new(lines + error.line().max(1), error.column().max(1), message)
+/// What is left of a text, and where it begins.
+struct Place<'t> {
+    rest: &'t [u8],
+    line: usize,
+    column: usize,
+}
+
+impl Place<'_> {
+    /// Skips blanks; returns the byte behind them.
+    fn blank(&mut self) -> Option<u8> {
+        let blank = self.rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        self.skip(blank);
+        self.rest.first().copied()
+    }
+
+    fn skip(&mut self, length: usize) {
+        let (skipped, rest) = self.rest.split_at(length);
+        self.line += skipped.iter().filter(|byte| **byte == b'\n').count();
+        self.column = match skipped.iter().rposition(|byte| *byte == b'\n') {
+            Some(at) => length - at,
+            None => self.column + length,
+        };
+        self.rest = rest;
+    }
+
+    fn value(&mut self) -> Result<Edn<'static>, FormatError> {
+        let mut values = serde_json::Deserializer::from_slice(self.rest).into_iter();
+        match values.next() {
+            Some(Ok(value)) => {
+                let length = values.byte_offset();
+                self.skip(length);
+                Ok(value)
+            }
+            Some(Err(error)) => Err(self.located(&error)),
+            None => Err(self.error("expected an operation")),
+        }
+    }
+
+    fn error(&self, message: &str) -> FormatError {
+        FormatError::new(self.line, self.column, message)
+    }
+
+    fn located(&self, error: &serde_json::Error) -> FormatError {
+        let message = error.to_string();
+        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what).to_owned();
+        let (line, column) = (error.line().max(1), error.column().max(1));
+        let column = if line == 1 { self.column + column - 1 } else { column };
+        FormatError::new(self.line + line - 1, column, message)
+    }
 }
 
 impl<'de> Deserialize<'de> for Edn<'static> {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::svg::{escape, one};
-use super::text::{lattice, word};
+use super::text::{lattice, none_found, word};
 use super::{CheckReport, Conclusion};
 use crate::blackbox::Standing;
 
@@ -34,7 +34,7 @@ pub(super) fn html(report: &CheckReport, title: &str) -> String {
         let _ = writeln!(page, "<tr><td>{level}</td><td class=\"{class}\">{word}</td></tr>");
     }
     page.push_str("</table>\n");
-    for line in lattice(report).lines() {
+    for line in [lattice(report), none_found(report)].iter().flat_map(|text| text.lines()) {
         let _ = writeln!(page, "<p>{}</p>", escape(line));
     }
     if !report.table.counts.is_empty() {

@@ -29,10 +29,20 @@ pub(super) fn text(report: &CheckReport) -> String {
             report.table.counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
         let _ = writeln!(text, "anomalies: {}", counts.join(", "));
     }
+    text.push_str(&none_found(report));
     for anomaly in &report.table.anomalies {
         describe(&mut text, report, anomaly);
     }
     text
+}
+
+/// Returns that there are none of the anomalies that were asked for, where that is so: only they count.
+pub(super) fn none_found(report: &CheckReport) -> String {
+    let none = report.table.anomalies.is_empty() && report.table.counts.is_empty();
+    match report.wanted.as_slice() {
+        wanted @ [_, ..] if none => format!("anomalies that count: none found of {}\n", wanted.join(", ")),
+        _ => String::new(),
+    }
 }
 
 /// Returns what is violated, what follows of it, and what is left.
@@ -68,7 +78,8 @@ pub(super) fn lattice(report: &CheckReport) -> String {
 
 fn describe(text: &mut String, report: &CheckReport, anomaly: &Anomaly) {
     let Anomaly { class, level, name, .. } = anomaly;
-    let _ = writeln!(text, "\n{class} (forbidden from {level} on), {name}");
+    let name = if *name == class.to_string() { String::new() } else { format!(", {name}") };
+    let _ = writeln!(text, "\n{class} (forbidden from {level} on){name}");
     if anomaly.cycle.is_empty() || anomaly.message.contains("likeliest") {
         let _ = writeln!(text, "  {}", anomaly.message);
     }
@@ -82,5 +93,36 @@ fn describe(text: &mut String, report: &CheckReport, anomaly: &Anomaly) {
         if let Some(evidence) = report.evidence.get(&txn) {
             let _ = writeln!(text, "    T{txn}: {}", evidence.sentence());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{CheckOptions, HistoryBuilder, check_input};
+
+    #[test]
+    fn that_none_of_the_anomalies_asked_for_was_found_is_said() {
+        let mut history = HistoryBuilder::new();
+        let (alice, bob) = (history.begin("alice"), history.begin("bob"));
+        history.read(alice, "x", None::<u32>).write(alice, "y", 1).commit(alice);
+        history.read(bob, "y", None::<u32>).write(bob, "x", 1).commit(bob);
+        let input = history.build();
+        let report = |name: &str| {
+            let options = CheckOptions { anomalies: vec![name.to_owned()], ..CheckOptions::default() };
+            check_input(&input, &options)
+        };
+        let said = "anomalies that count: none found of G1a\n";
+        assert!(report("G1a").text().contains(said), "{}", report("G1a").text());
+        assert!(report("G1a").html("skew").contains(said.trim()));
+        assert!(!report("G2-item").text().contains("none found"), "{}", report("G2-item").text());
+    }
+
+    #[test]
+    fn an_anomaly_that_has_one_name_is_named_once() {
+        let mut history = HistoryBuilder::new();
+        let alice = history.begin("alice");
+        history.read(alice, "x", Some(1)).write(alice, "x", 1).commit(alice);
+        let text = check_input(&history.build(), &CheckOptions::default()).text();
+        assert!(text.contains("\nfuture-read (forbidden from read-uncommitted on)\n"), "{text}");
     }
 }
