@@ -63,7 +63,6 @@ pub struct Transaction {
 /// # Ok::<(), stormproof::Error>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "in the modes other than strict, the commit may not be durable yet: the ticket tells"]
 pub struct Commit {
     version: Option<Version>,
     ticket: Ticket,

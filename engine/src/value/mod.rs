@@ -297,6 +297,35 @@ macro_rules! nested {
 
 nested!(Array(Vec<Value>), Map(BTreeMap<String, Value>));
 
+/// Lists of plain values are arrays; of bytes they are bytes.
+macro_rules! lists {
+    ($($item:ty),*) => {$(
+        impl From<Vec<$item>> for Value {
+            fn from(values: Vec<$item>) -> Self {
+                values.into_iter().map(Self::from).collect::<Vec<_>>().into()
+            }
+        }
+
+        impl TryFrom<Value> for Vec<$item> {
+            type Error = ValueError;
+
+            fn try_from(value: Value) -> Result<Self, ValueError> {
+                Array::try_from(value)?.into_iter().map(<$item>::try_from).collect()
+            }
+        }
+
+        optional!(Vec<$item>);
+    )*};
+}
+
+lists!(bool, i8, i16, i32, i64, i128, isize, u16, u32, u64, u128, usize, f32, f64, String);
+
+impl From<Vec<&str>> for Value {
+    fn from(texts: Vec<&str>) -> Self {
+        texts.into_iter().map(Self::from).collect::<Vec<_>>().into()
+    }
+}
+
 optional!(Vec<u8>);
 
 impl TryFrom<Value> for Vec<u8> {
@@ -318,6 +347,21 @@ impl From<f32> for Value {
         Self::F64(f64::from(number))
     }
 }
+
+impl TryFrom<Value> for f32 {
+    type Error = ValueError;
+
+    fn try_from(value: Value) -> Result<Self, ValueError> {
+        let number = f64::try_from(value)?;
+        let narrow = number as Self;
+        if f64::from(narrow) == number || number.is_nan() {
+            return Ok(narrow);
+        }
+        Err(ValueError::Range { number: number.to_string(), target: "f32" })
+    }
+}
+
+optional!(f32);
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
@@ -439,6 +483,30 @@ pub(crate) mod tests {
         }
         assert_eq!(u128::try_from(Value::from(u128::MAX)), Ok(u128::MAX));
         assert_eq!(usize::try_from(Value::from(usize::MAX)), Ok(usize::MAX));
+    }
+
+    #[test]
+    fn lists_of_plain_values_are_arrays_and_come_back() {
+        let names = vec!["a".to_owned(), "b".to_owned()];
+        assert_eq!(Value::from(names.clone()), Value::from(vec!["a", "b"]));
+        assert_eq!(Value::from(names.clone()).to_string(), r#"["a", "b"]"#);
+        assert_eq!(Vec::<String>::try_from(Value::from(names)), Ok(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(Vec::<u64>::try_from(Value::from(vec![1_u64, u64::MAX])), Ok(vec![1, u64::MAX]));
+        assert_eq!(Option::<Vec<f64>>::try_from(Value::Null), Ok(None));
+        let narrow = Vec::<i8>::try_from(Value::from(vec![1_i64, 300])).unwrap_err();
+        assert!(narrow.to_string().contains("300 does not fit in i8"), "{narrow}");
+        assert!(Vec::<i64>::try_from(Value::from(vec!["a"])).is_err());
+        // Bytes are no list of numbers.
+        assert_eq!(Value::from(vec![1_u8]).type_name(), "Bytes");
+    }
+
+    #[test]
+    fn a_narrow_number_comes_back_and_a_wider_one_is_refused() {
+        assert_eq!(f32::try_from(Value::from(1.1_f32)), Ok(1.1_f32));
+        assert!(f32::try_from(Value::from(f32::NAN)).unwrap().is_nan());
+        assert_eq!(f32::try_from(Value::from(f64::INFINITY)), Ok(f32::INFINITY));
+        let refused = f32::try_from(Value::from(1.1_f64)).unwrap_err();
+        assert!(refused.to_string().contains("1.1 does not fit in f32"), "{refused}");
     }
 
     #[test]
