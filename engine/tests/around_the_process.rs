@@ -88,6 +88,18 @@ fn a_relative_path_means_the_same_directory_after_a_change_of_the_working_direct
 }
 
 #[test]
+fn a_file_where_the_directory_should_be_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("notes.txt");
+    fs::write(&file, b"mine").unwrap();
+    for path in [file.clone(), file.join("db")] {
+        let error = try_open(&path).unwrap_err().to_string();
+        assert!(error.contains(&format!("{} is not a directory", file.display())), "{error}");
+    }
+    assert_eq!(fs::read(&file).unwrap(), b"mine");
+}
+
+#[test]
 fn a_removed_directory_is_noticed_before_the_next_ack() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().join("d");

@@ -50,6 +50,13 @@ impl StdDisk {
     /// When a directory can't be created or synced.
     pub fn create(dir: impl AsRef<Path>) -> io::Result<Self> {
         let dir = std::path::absolute(dir)?;
+        // The system says "exists" of the first, which is no help.
+        if let Some(file) = dir.ancestors().find(|path| path.exists()).filter(|path| !path.is_dir()) {
+            return Err(io::Error::new(
+                io::ErrorKind::NotADirectory,
+                format!("{} is not a directory, so give another path", file.display()),
+            ));
+        }
         let missing: Vec<&Path> = dir.ancestors().take_while(|path| !path.exists()).collect();
         fs::create_dir_all(&dir)?;
         for parent in missing.into_iter().filter_map(Path::parent) {
