@@ -1,6 +1,7 @@
 //! A node of the directory: separators, and the numbers of what lies between them.
 
-use super::page::compare;
+use super::page::{compare, is_same};
+use super::record::padded;
 
 /// Children between separators: child `i` holds the keys from separator `i - 1` up to, but not including,
 /// separator `i`. Never changes.
@@ -72,7 +73,7 @@ impl Node {
         let Some(rest) = self.after_prefix(key) else {
             return partition(0, self.heads.len(), is_below);
         };
-        let head = head_of(rest);
+        let head = head_of(rest, key);
         let low = self.heads.partition_point(|other| *other < head);
         if self.heads.get(low).is_none_or(|other| *other != head) {
             return low;
@@ -81,11 +82,11 @@ impl Node {
         partition(low, high, is_below)
     }
 
-    /// Returns what comes after the prefix in a key that begins with it. Most nodes near the root have none,
-    /// and comparing nothing is not for free (`compare`).
+    /// Returns what comes after the prefix in a key that begins with it.
     #[inline]
     fn after_prefix<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
-        if self.prefix.is_empty() { Some(key) } else { key.strip_prefix(&*self.prefix) }
+        let (prefix, rest) = key.split_at_checked(self.prefix.len())?;
+        is_same(prefix, &self.prefix).then_some(rest)
     }
 
     /// Returns this node with one more child after the one at `position`.
@@ -134,20 +135,23 @@ fn shared_prefix<'a>(separators: &[&'a [u8]]) -> &'a [u8] {
 /// Orders separators as they are ordered, or leaves them equal.
 fn head(separator: &[u8], prefix: &[u8]) -> u64 {
     match separator.strip_prefix(prefix) {
-        Some(rest) => head_of(rest),
-        None if separator < prefix => 0,
+        Some(rest) => head_of(rest, separator),
+        None if compare(separator, prefix).is_lt() => 0,
         None => u64::MAX,
     }
 }
 
+/// Returns the first eight bytes of the rest of a key, with zeros behind a shorter one.
 #[inline]
-fn head_of(rest: &[u8]) -> u64 {
+fn head_of(rest: &[u8], key: &[u8]) -> u64 {
     if let Some(head) = rest.first_chunk::<8>() {
         return u64::from_be_bytes(*head);
     }
-    let mut head = [0; 8];
-    head[..rest.len()].copy_from_slice(rest);
-    u64::from_be_bytes(head)
+    match key.last_chunk::<8>() {
+        // What comes before the rest is shifted out: a copy of a few bytes is a call.
+        Some(last) if !rest.is_empty() => u64::from_be_bytes(*last) << (64 - 8 * rest.len()),
+        _ => u64::from_be_bytes(padded(rest)),
+    }
 }
 
 #[inline]

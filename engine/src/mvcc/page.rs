@@ -442,14 +442,20 @@ fn compare_rests(left: &[u8], right: &[u8]) -> Ordering {
 /// Returns whether two keys are the same, faster than strings are compared.
 #[inline]
 pub(super) fn is_same(left: &[u8], right: &[u8]) -> bool {
-    match (left.first_chunk::<8>(), right.first_chunk::<8>()) {
-        (Some(first), Some(other)) if left.len() == right.len() => {
-            // Of up to sixteen bytes these two words are all.
-            first == other
+    if left.len() != right.len() {
+        return false;
+    }
+    // The first and the last word are all that there is of up to two.
+    match left.len() {
+        8..=16 => {
+            left.first_chunk::<8>() == right.first_chunk::<8>()
                 && left.last_chunk::<8>() == right.last_chunk::<8>()
-                && (left.len() <= 16 || left == right)
         }
-        _ => left == right,
+        17..=32 => {
+            left.first_chunk::<16>() == right.first_chunk::<16>()
+                && left.last_chunk::<16>() == right.last_chunk::<16>()
+        }
+        _ => left.is_empty() || left == right,
     }
 }
 

@@ -215,11 +215,19 @@ pub(crate) fn fingerprint(key: &[u8]) -> u8 {
         mix(u64::from_le_bytes(*word));
     }
     if !rest.is_empty() {
-        let mut word = [0; 8];
-        word[..rest.len()].copy_from_slice(rest);
-        mix(u64::from_le_bytes(word));
+        // With some bytes twice, where there are enough: a copy of a few bytes is a call.
+        let last = key.last_chunk::<8>().copied().unwrap_or_else(|| padded(rest));
+        mix(u64::from_le_bytes(last));
     }
     (hash >> 56) as u8 ^ hash as u8
+}
+
+/// Returns fewer than eight bytes with zeros behind them.
+#[inline]
+pub(super) fn padded(bytes: &[u8]) -> [u8; 8] {
+    let mut word = [0; 8];
+    word[..bytes.len()].copy_from_slice(bytes);
+    word
 }
 
 /// Calls `check` with the positions in `words` whose byte may be `fingerprint`, in rising order, until it
