@@ -79,7 +79,10 @@ impl<I: Iterator<Item = io::Result<String>>> Lines<I> {
             if text.trim().is_empty() {
                 continue;
             }
-            let line = serde_json::from_str(&text).map_err(|error| wrong(self.line, &error))?;
+            let line = serde_json::from_str(&text).map_err(|error| match error.is_data() {
+                true => wrong(self.line, &"it is no key with its value, and neither begins nor ends a dump"),
+                false => wrong(self.line, &error),
+            })?;
             match line {
                 _ if self.ended => return Err(wrong(self.line, &"something after the end")),
                 Line::Start(start) if start.format > FORMAT => {
