@@ -73,14 +73,21 @@ impl<'v, 'h> Guess<'v, 'h> {
                 of_key
                     .filter(|(at, content)| self.unanswered[*at].life <= *life && fits(view, *content, read))
             });
-            let likeliest = candidates
+            let mut candidates: Vec<usize> = candidates
                 .map(|(at, _)| *at)
                 .filter(|&at| self.choice[at].is_none() && self.unanswered[at].domain.contains(&version))
-                .map(|at| (self.plausibility(at, version, &reads), at))
-                .max();
-            let Some((likelihood, at)) = likeliest else { continue };
+                .collect();
+            candidates.sort_unstable();
+            candidates.dedup();
             // A sweep of an expired value leaves such a version too, and belongs to no transaction.
             let only_absences = reads.iter().all(|(_, read)| matches!(read.seen, Seen::Absent));
+            if let ([only], false) = (candidates.as_slice(), only_absences) {
+                self.place(*only, version);
+                continue;
+            }
+            let likeliest =
+                candidates.into_iter().map(|at| (self.plausibility(at, version, &reads), at)).max();
+            let Some((likelihood, at)) = likeliest else { continue };
             if !only_absences || likelihood.0 {
                 self.place(at, version);
             }
