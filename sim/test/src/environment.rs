@@ -10,6 +10,8 @@ pub(crate) struct Environment {
     pub(crate) seeds: Option<Range<u64>>,
     /// `STORMPROOF_FOR`.
     pub(crate) time: Option<Duration>,
+    /// `STORMPROOF_SHRINK_FOR`.
+    pub(crate) shrink_time: Option<Duration>,
     /// `STORMPROOF_CHECK`.
     pub(crate) check: bool,
     /// `STORMPROOF_COUNT`.
@@ -36,13 +38,11 @@ impl Environment {
             })?),
             (None, None) => None,
         };
-        let time =
-            match value("STORMPROOF_FOR") {
-                Some(time) => Some(duration(&time).ok_or_else(|| {
-                    format!("STORMPROOF_FOR={time} is no time: give one as in 60s, 10m or 2h")
-                })?),
-                None => None,
-            };
+        let time_of = |name: &str| {
+            let wrong = |time: &str| format!("{name}={time} is no time: give one as in 60s, 10m or 2h");
+            value(name).map(|time| duration(&time).ok_or_else(|| wrong(&time))).transpose()
+        };
+        let (time, shrink_time) = (time_of("STORMPROOF_FOR")?, time_of("STORMPROOF_SHRINK_FOR")?);
         let jobs =
             match value("STORMPROOF_JOBS") {
                 Some(jobs) => jobs.trim().parse().ok().filter(|jobs| *jobs > 0).ok_or_else(|| {
@@ -52,7 +52,7 @@ impl Environment {
             };
         let is_set = |name| value(name).is_some_and(|value| value != "0");
         let (check, count) = (is_set("STORMPROOF_CHECK"), is_set("STORMPROOF_COUNT"));
-        Ok(Self { seeds, time, check, count, jobs })
+        Ok(Self { seeds, time, shrink_time, check, count, jobs })
     }
 }
 
@@ -92,6 +92,8 @@ mod tests {
         assert_eq!(read(&[("STORMPROOF_SEED", "17")]).unwrap().seeds, Some(17..18));
         assert_eq!(read(&[("STORMPROOF_SEEDS", "5..9")]).unwrap().seeds, Some(5..9));
         assert_eq!(read(&[("STORMPROOF_FOR", "2m")]).unwrap().time, Some(Duration::from_secs(120)));
+        let shrinks = read(&[("STORMPROOF_SHRINK_FOR", "1h")]).unwrap();
+        assert_eq!((shrinks.time, shrinks.shrink_time), (None, Some(Duration::from_secs(3_600))));
         assert!(read(&[("STORMPROOF_CHECK", "1")]).unwrap().check);
         assert!(!read(&[("STORMPROOF_CHECK", "0")]).unwrap().check);
         assert!(read(&[("STORMPROOF_COUNT", "1")]).unwrap().count);
@@ -105,5 +107,7 @@ mod tests {
         assert!(read(&[("STORMPROOF_SEED", "x")]).is_err());
         assert!(read(&[("STORMPROOF_JOBS", "0")]).is_err());
         assert!(read(&[("STORMPROOF_FOR", "soon")]).is_err());
+        let wrong = read(&[("STORMPROOF_SHRINK_FOR", "long")]).unwrap_err();
+        assert_eq!(wrong, "STORMPROOF_SHRINK_FOR=long is no time: give one as in 60s, 10m or 2h");
     }
 }

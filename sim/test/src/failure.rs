@@ -22,8 +22,8 @@ use crate::options::Options;
 use crate::regressions::Regressions;
 use crate::watchdog::Pulse;
 
-/// For how long a failure is shrunk, at most.
-const SHRINK_TIME: Duration = Duration::from_secs(20);
+/// For how long a failure is shrunk, at most, if the environment does not say it.
+pub(crate) const SHRINK_TIME: Duration = Duration::from_secs(20);
 
 /// In how many runs.
 const SHRINK_RUNS: u64 = 4_000;
@@ -37,6 +37,8 @@ pub(crate) struct Failure<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) regressions: &'a Regressions,
     pub(crate) pulse: &'a Pulse,
+    /// For how long it is shrunk, at most.
+    pub(crate) shrink_time: Duration,
     /// The file that held it, if it was kept before.
     pub(crate) kept: Option<&'a Path>,
 }
@@ -97,7 +99,7 @@ impl Failure<'_> {
         let begun = Instant::now();
         let go_on = &mut |_: &_, _| {
             self.pulse.beat();
-            begun.elapsed() < SHRINK_TIME
+            begun.elapsed() < self.shrink_time
         };
         let budget = Budget { runs: SHRINK_RUNS, schedules: SHRINK_SCHEDULES, ..Budget::default() };
         shrink(plan, run, self.registry, budget, go_on)

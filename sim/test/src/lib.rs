@@ -34,7 +34,8 @@
 //! the disk kept. The last life is calm: no fault, no power cut. Panics and errors are failures.
 //!
 //! In the environment: `STORMPROOF_SEED=17` (this one), `STORMPROOF_SEEDS=0..10000`, `STORMPROOF_FOR=60s`,
-//! `STORMPROOF_CHECK=1` (every seed twice), `STORMPROOF_COUNT=1` (how many fail), `STORMPROOF_JOBS=4`.
+//! `STORMPROOF_CHECK=1` (every seed twice), `STORMPROOF_COUNT=1` (how many fail), `STORMPROOF_JOBS=4`,
+//! `STORMPROOF_SHRINK_FOR=10m` (20 seconds otherwise).
 //!
 //! Not its job: threads, locks and sleeps of `std`, which are not simulated. [`stormproof::runtime`] has
 //! those that are; a test that leaves the simulation is ended with an error that says so.

@@ -25,7 +25,7 @@ use stormproof_workloads::workload::{About, Scale};
 use stormproof_workloads::{Evidence, Plan, Workload};
 
 use crate::environment::Environment;
-use crate::failure::Failure;
+use crate::failure::{Failure, SHRINK_TIME};
 use crate::options::Options;
 use crate::outcome::Outcome;
 use crate::regressions::Regressions;
@@ -102,6 +102,7 @@ struct Campaign {
     /// Seeds that run however long they take.
     seeds_min: u64,
     time: Option<Duration>,
+    shrink_time: Duration,
     check: bool,
     /// Whether seeds that fail are counted, and nothing else is done about them.
     count: bool,
@@ -142,6 +143,7 @@ impl Campaign {
             seeds,
             seeds_min: if asked.is_none() && environment.time.is_none() { DEFAULT_SEEDS_MIN } else { 0 },
             time,
+            shrink_time: environment.shrink_time.unwrap_or(SHRINK_TIME),
             check: environment.check || options.check,
             count: environment.count,
             begun: Instant::now(),
@@ -283,6 +285,7 @@ impl<'a> Worker<'a> {
             registry: self.runner.registry(),
             regressions: &self.campaign.regressions,
             pulse: &self.pulse,
+            shrink_time: self.campaign.shrink_time,
             kept: None,
         }
     }
