@@ -230,11 +230,7 @@ impl LifePlan {
 impl LifePlan {
     /// Returns how many switches and injected events it lists.
     pub(crate) fn switches(&self) -> usize {
-        let injected_events = match &self.injected_events {
-            InjectedEvents::Random => 0,
-            InjectedEvents::Only(injected_events) => injected_events.len(),
-        };
-        self.strategy.preemptions() + injected_events
+        self.strategy.preemptions() + self.injected_events.list().len()
     }
 }
 

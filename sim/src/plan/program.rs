@@ -41,6 +41,8 @@ pub struct ProgramSize {
     pub faults: Option<usize>,
     /// Forced switches; `None` if the strategy draws them.
     pub forced_switches: Option<usize>,
+    /// Wake-ups, timeouts and jumps of time that are forced; `None` if there are none, or if they are drawn.
+    pub forced_events: Option<usize>,
 }
 
 impl ProgramSize {
@@ -51,6 +53,7 @@ impl ProgramSize {
         let items = clients.iter().flat_map(|client| &client.actions).filter(is_item).count();
         let size = plan.size();
         let is_drawn = plan.lives.iter().any(|life| !matches!(life.strategy, StrategyPlan::Directed { .. }));
+        let events = plan.lives.iter().map(|life| life.injected_events.list().len()).sum();
         let some = |count: usize| (count > 0).then_some(count);
         Self {
             clients: some(clients.len()),
@@ -58,7 +61,8 @@ impl ProgramSize {
             lives: size.lives,
             power_cuts: some(size.crashes),
             faults: some(size.faults),
-            forced_switches: (!is_drawn).then_some(size.preemptions),
+            forced_switches: (!is_drawn).then_some(size.preemptions - events),
+            forced_events: some(events).filter(|_| !is_drawn),
         }
     }
 
@@ -85,6 +89,7 @@ impl fmt::Display for ProgramSize {
             (self.power_cuts, "power cut", "power cuts"),
             (self.faults, "fault", "faults"),
             (self.forced_switches, "forced switch", "forced switches"),
+            (self.forced_events, "forced wake-up or timeout", "forced wake-ups and timeouts"),
         ];
         let counted = parts.iter().filter_map(|&(count, one, many)| {
             let count = count?;
@@ -108,11 +113,14 @@ mod tests {
             power_cuts: Some(1),
             faults: None,
             forced_switches: None,
+            forced_events: None,
         };
         assert_eq!(before.to_string(), "3 clients, 2 lives, 1 power cut, switches as they were drawn");
         let after =
             ProgramSize { clients: Some(2), lives: 1, power_cuts: None, forced_switches: Some(1), ..before };
         let shown = after.left_of(before).to_string();
         assert_eq!(shown, "2 clients, 1 life, 0 power cuts, 1 forced switch");
+        let woken = ProgramSize { forced_events: Some(2), ..after }.to_string();
+        assert_eq!(woken, "2 clients, 1 life, 1 forced switch, 2 forced wake-ups and timeouts");
     }
 }

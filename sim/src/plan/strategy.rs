@@ -73,10 +73,12 @@ impl StrategyPlan {
 
     /// Draws one of several strategies that seldom switch.
     pub(crate) fn with_few_switches(attempt: u64) -> Self {
-        Self::Drawn(match attempt % 4 {
+        Self::Drawn(match attempt % 6 {
             0 => Kind::Pct { depth: 2, steps: 200 },
             1 => Kind::Pct { depth: 4, steps: 1_000 },
             2 => Kind::Sticky { burst_mean: 64 },
+            3 => Kind::Sticky { burst_mean: 256 },
+            4 => Kind::Sticky { burst_mean: 1_024 },
             _ => Kind::Pct { depth: 3, steps: 4_000 },
         })
     }

@@ -104,8 +104,7 @@ pub fn shrink(
         if search.cost() < easiest.0 {
             easiest = (search.cost(), search.plan().clone());
         }
-        let at_full_effort = search.effort == schedules;
-        if at_full_effort && search.cost() >= before || search.is_over() {
+        if search.is_thorough() && search.cost() >= before || search.is_over() {
             break;
         }
     }
@@ -198,6 +197,11 @@ impl Search<'_> {
         &self.best.as_ref().expect("the search has started").0
     }
 
+    /// Whether as much is tried for each plan as the budget has.
+    const fn is_thorough(&self) -> bool {
+        self.effort == self.budget.schedules
+    }
+
     fn is_over(&self) -> bool {
         self.stopped || self.runs + self.reserve >= self.budget.runs
     }
@@ -238,17 +242,43 @@ impl Search<'_> {
         self.try_exactly(earlier);
     }
 
+    /// Returns the plan with another schedule of one life, made explicit, if it fails in the same way.
+    fn rescheduled(&mut self, life: usize, attempt: u64, strategy: StrategyPlan) -> Option<Plan> {
+        let mut other = self.plan().clone();
+        let changed = other.lives.get_mut(life)?;
+        changed.schedule_seed ^= (attempt + 1) << 32;
+        changed.strategy = strategy;
+        // Some need the wake-ups and timeouts that are forced, and some have them because of this schedule.
+        if attempt.is_multiple_of(2) {
+            changed.injected_events = InjectedEvents::Only(Vec::new());
+        }
+        let run = self.fails(&other)?;
+        Some(explicit(&other, &run))
+    }
+
     /// Takes another schedule of one life if the plan fails in the same way with at most half the switches.
     fn try_fewer(&mut self, life: usize, attempt: u64) -> bool {
-        let mut other = self.plan().clone();
-        let before = other.lives[life].switches();
-        let Some(changed) = other.lives.get_mut(life) else { return false };
-        changed.schedule_seed ^= (attempt + 1) << 32;
-        changed.strategy = StrategyPlan::with_few_switches(attempt);
-        changed.injected_events = InjectedEvents::Only(Vec::new());
-        let Some(run) = self.fails(&other) else { return false };
-        let direct = explicit(&other, &run);
-        direct.lives[life].switches() * 2 <= before && self.try_exactly(&direct)
+        let before = self.plan().lives[life].switches();
+        let direct = self.rescheduled(life, attempt, StrategyPlan::with_few_switches(attempt));
+        direct.is_some_and(|direct| direct.lives[life].switches() * 2 <= before && self.try_exactly(&direct))
+    }
+
+    /// Takes another schedule of one life if fewer switches than now are left of it once `reduce` has taken
+    /// out those that it does not need.
+    fn try_reduced(&mut self, life: usize, attempt: u64, reduce: impl FnOnce(&mut Self)) {
+        let before = (self.cost(), self.plan().clone());
+        // Those that switch often fail more often, and are reduced for longer.
+        let strategy = match attempt % 3 {
+            0 => StrategyPlan::for_search(attempt / 3),
+            _ => StrategyPlan::with_few_switches(attempt),
+        };
+        let direct = self.rescheduled(life, attempt, strategy);
+        if direct.is_some_and(|direct| self.try_exactly(&direct)) {
+            reduce(self);
+            if self.cost() >= before.0 {
+                self.go_back_to(&before.1);
+            }
+        }
     }
 
     /// Takes `candidate` if it fails in the same way, as it is.

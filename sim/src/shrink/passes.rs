@@ -26,6 +26,9 @@ pub(super) fn structure(search: &mut Search<'_>) {
 pub(super) fn schedule(search: &mut Search<'_>) {
     simpler(search);
     switches(search);
+    if search.is_thorough() {
+        fewest(search);
+    }
     crash_points(search);
 }
 
@@ -164,24 +167,47 @@ const SWITCHES_MANY: usize = 24;
 /// How many schedules are tried.
 const SIMPLER_SCHEDULES: u64 = 48;
 
+/// Tries other schedules where a few switches are left, and what is needed of each: the first that was found
+/// is seldom the one that is easiest to follow.
+fn fewest(search: &mut Search<'_>) {
+    for number in 0..search.plan().lives.len() {
+        for tried in 0..FEWEST_SCHEDULES {
+            if search.plan().lives[number].switches() <= SWITCHES_FEW || search.is_over() {
+                break;
+            }
+            search.try_reduced(number, SIMPLER_SCHEDULES + tried, |search| switches_of(search, number));
+        }
+    }
+}
+
+/// How many schedules are tried for that.
+const FEWEST_SCHEDULES: u64 = 240;
+
+/// The number of switches that is easy to follow.
+const SWITCHES_FEW: usize = 2;
+
 /// Takes out forced switches: without one, the running task goes on without preemption.
 fn switches(search: &mut Search<'_>) {
     for number in 0..search.plan().lives.len() {
-        if !matches!(search.plan().lives[number].strategy, StrategyPlan::Directed { .. }) {
-            let quiet = StrategyPlan::Directed { forced_switches: Vec::new() };
-            attempt_exactly(search, |plan| plan.lives[number].strategy = quiet.clone());
-            continue;
-        }
-        list_exactly(search, |plan| match &mut plan.lives[number].strategy {
-            StrategyPlan::Directed { forced_switches } => forced_switches,
-            _ => unreachable!("checked above"),
+        switches_of(search, number);
+    }
+}
+
+fn switches_of(search: &mut Search<'_>, number: usize) {
+    if !matches!(search.plan().lives[number].strategy, StrategyPlan::Directed { .. }) {
+        let quiet = StrategyPlan::Directed { forced_switches: Vec::new() };
+        attempt_exactly(search, |plan| plan.lives[number].strategy = quiet.clone());
+        return;
+    }
+    list_exactly(search, |plan| match &mut plan.lives[number].strategy {
+        StrategyPlan::Directed { forced_switches } => forced_switches,
+        _ => unreachable!("checked above"),
+    });
+    if matches!(search.plan().lives[number].injected_events, InjectedEvents::Only(_)) {
+        list_exactly(search, |plan| match &mut plan.lives[number].injected_events {
+            InjectedEvents::Only(injected_events) => injected_events,
+            InjectedEvents::Random => unreachable!("checked above"),
         });
-        if matches!(search.plan().lives[number].injected_events, InjectedEvents::Only(_)) {
-            list_exactly(search, |plan| match &mut plan.lives[number].injected_events {
-                InjectedEvents::Only(injected_events) => injected_events,
-                InjectedEvents::Random => unreachable!("checked above"),
-            });
-        }
     }
 }
 

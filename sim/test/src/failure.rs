@@ -87,6 +87,9 @@ impl Failure<'_> {
             for switch in life.strategy.forced_switches().iter().take(SWITCHES_SHOWN) {
                 let _ = writeln!(text, "life {number}: {switch}");
             }
+            for event in life.injected_events.list().iter().take(SWITCHES_SHOWN) {
+                let _ = writeln!(text, "life {number}: {event}");
+            }
         }
         text
     }
@@ -119,7 +122,7 @@ impl Failure<'_> {
     }
 }
 
-/// How many forced switches of a life are printed.
+/// How many forced switches of a life are printed, and how many forced wake-ups and timeouts.
 const SWITCHES_SHOWN: usize = 8;
 
 /// Returns whether the application or the store is to blame.

@@ -4,6 +4,9 @@
 //! Drawn by seed in campaigns, and recorded. A trace lists those that matter, by name; then nothing is drawn
 //! at all, and together with [`Directed`](crate::strategy::Directed) the life no longer depends on any seed.
 
+use std::fmt;
+use std::time::Duration;
+
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
@@ -51,6 +54,27 @@ pub enum InjectedEvents {
     Random,
     /// These, and no others.
     Only(Vec<InjectedEvent>),
+}
+
+impl InjectedEvents {
+    /// Returns those that are listed.
+    pub fn list(&self) -> &[InjectedEvent] {
+        match self {
+            Self::Random => &[],
+            Self::Only(events) => events,
+        }
+    }
+}
+
+impl fmt::Display for InjectedEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SpuriousWakeup { at } => write!(f, "{at}: woken for no reason"),
+            Self::EarlyTimeout { at } => write!(f, "{at}: its timeout runs out at once"),
+            Self::Stall { at, nanos } => write!(f, "{at}: time jumps by {:?}", Duration::from_nanos(*nanos)),
+            Self::Notify { at, to } => write!(f, "{at}: wakes {to}"),
+        }
+    }
 }
 
 /// An [`InjectedEvent`] in numbers.
