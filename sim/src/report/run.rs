@@ -45,7 +45,8 @@ pub fn report(plan: &Plan, run: &Run, watched: &Watched, origin: Origin<'_>) -> 
         reproduce: origin.reproduce.to_owned(),
         seed: Some(plan.seed.0),
         workload: workload.clone(),
-        about: about_words(run.about),
+        // An application says what it does by its test's name, and nothing else.
+        about: if run.clients.is_some() { String::new() } else { about_words(run.about) },
         subject: subject(plan),
         trace_file: origin.trace_file.map(|path| path.display().to_string()),
         digest: Some(run.digest.to_string()),
@@ -131,9 +132,16 @@ fn first_line(text: &str) -> &str {
 
 fn violation(finding: &Finding, ended: impl Fn(u32) -> Option<u64>) -> Violation {
     let mut lines = finding.message.lines();
+    // An application's failure breaks no row of the store's contract, and its class is its message once more,
+    // without the numbers in it.
+    let (invariant, contract) = if finding.invariant == invariants::APPLICATION {
+        ("what it promises itself".to_owned(), "application".to_owned())
+    } else {
+        (format!("{} ({})", finding.invariant, finding.class), finding.contract.clone())
+    };
     Violation {
-        invariant: format!("{} ({})", finding.invariant, finding.class),
-        contract: finding.contract.clone(),
+        invariant,
+        contract,
         message: lines.next().unwrap_or_default().to_owned(),
         explanation: lines.map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),
         at: finding.txns.first().and_then(|&txn| ended(txn)),
@@ -258,4 +266,23 @@ fn omitted(run: &Run, watched: &Watched) -> Vec<String> {
     }
     omitted.extend(run.verdict.undecided.iter().map(|what| format!("a verdict on this: {what}")));
     omitted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::violation;
+    use crate::finding::Finding;
+    use crate::invariants;
+
+    #[test]
+    fn a_failure_of_an_application_is_headed_by_no_row_of_the_contract_and_no_pattern() {
+        let message = "life 2: 1 seats are sold, and the ledger has 2 lines".to_owned();
+        let class = "# seats are sold, and the ledger has # lines";
+        let own = violation(&Finding::of_world(invariants::APPLICATION, class, message), |_| None);
+        assert_eq!((&*own.contract, &*own.invariant), ("application", "what it promises itself"));
+        assert_eq!(own.message, "life 2: 1 seats are sold, and the ledger has 2 lines");
+        let stores =
+            violation(&Finding::of_world(invariants::REST, "nothing waits", String::new()), |_| None);
+        assert_eq!(stores.invariant, "rest (nothing waits)");
+    }
 }
