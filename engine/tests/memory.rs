@@ -82,7 +82,7 @@ fn an_idle_database_gives_back_by_itself_what_a_long_snapshot_held() {
     let snapshot = db.snapshot();
     (1..20).for_each(write);
     assert!(db.metrics().surplus_versions >= 200, "the snapshot's versions are there");
-    assert_eq!(snapshot.value("key 7"), Some(Value::from(vec![0; 4_000])));
+    assert_eq!(snapshot.value("key 7"), Some(Value::from(vec![0_u8; 4_000])));
     drop(snapshot);
     // No call that would collect: the background thread alone. In several of its turns, as versions of
     // commits in whose generation the snapshot was go later.

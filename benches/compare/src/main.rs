@@ -29,6 +29,11 @@ use clap::{Args, Parser, Subcommand};
 use outcome::Result;
 use work::Work;
 
+/// For all databases alike.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures Stormproof and other embedded databases side by side.
 #[derive(Debug, Parser)]
 #[command(version)]

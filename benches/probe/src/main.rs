@@ -36,6 +36,11 @@ struct Arguments {
     times: Option<u64>,
 }
 
+/// The system's allocator makes threads wait for each other that free what the other has allocated.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> stormproof::Result<()> {
     let arguments = Arguments::parse();
     let mut bench =
