@@ -99,7 +99,7 @@ fn an_idle_database_gives_back_by_itself_what_a_long_snapshot_held() {
 fn a_reader_that_takes_long_is_shown_and_what_it_held_is_freed_behind_it() {
     let (_turn, db, run) = database();
     for number in 0..100_u32 {
-        db.put(run, format!("key {number}"), vec![1; 50_000]).unwrap();
+        db.put(run, format!("key {number}"), vec![1_u8; 50_000]).unwrap();
     }
     // One: it reads. Two: it may end.
     let stage = Arc::new(AtomicU64::new("stage", 0));
@@ -121,7 +121,7 @@ fn a_reader_that_takes_long_is_shown_and_what_it_held_is_freed_behind_it() {
     };
     until(&stage, 1);
     for number in 0..100_u32 {
-        db.put(run, format!("key {number}"), vec![2; 50_000]).unwrap();
+        db.put(run, format!("key {number}"), vec![2_u8; 50_000]).unwrap();
     }
     db.collect();
     let waiting = db.metrics().retired_bytes;

@@ -151,8 +151,11 @@ fn a_campaign_with_a_missing_doubled_empty_or_foreign_shard_is_not_green() {
     fs::write(path.join("no-end.jsonl"), torn[..torn.len() - 1].join("\n") + "\n").unwrap();
     let no_end = doubts(path, &["0.jsonl", "no-end.jsonl", "2.jsonl"]);
     assert!(no_end.contains("no-end.jsonl is cut off after 20 of 20 seeds"), "{no_end}");
-    fs::write(path.join("torn.jsonl"), &lines[..lines.len() * 2 / 3]).unwrap();
-    assert!(doubts(path, &["0.jsonl", "torn.jsonl", "2.jsonl"]).contains("cut off within a line"));
+    // Within a line, wherever lines end.
+    let within = lines[..lines.len() * 2 / 3].rfind('\n').expect("several lines") + 10;
+    fs::write(path.join("torn.jsonl"), &lines[..within]).unwrap();
+    let torn = doubts(path, &["0.jsonl", "torn.jsonl", "2.jsonl"]);
+    assert!(torn.contains("cut off within a line"), "{torn}");
 }
 
 #[test]

@@ -337,7 +337,7 @@ mod tests {
 
     fn records(content: &Content) -> Vec<Record> {
         let record = |(key, (version, is_put)): (&Vec<u8>, &(u64, bool))| {
-            let value = is_put.then(|| Value::from(vec![1; *version as usize % 3]).encoded());
+            let value = is_put.then(|| Value::from(vec![1_u8; *version as usize % 3]).encoded());
             let by = (TxnId::new(*version), RunNumber::ZERO);
             Record::new(&mut Vec::new(), key, value.as_deref(), Version::new(*version), by, None.into())
         };

@@ -307,7 +307,7 @@ mod tests {
 
     fn records(entries: &Entries) -> Vec<Record> {
         let record = |(number, (key, length, expires)): (u64, &(Vec<u8>, Option<usize>, bool))| {
-            let value = length.map(|length| Value::from(vec![7; length]).encoded());
+            let value = length.map(|length| Value::from(vec![7_u8; length]).encoded());
             let at = expires.then_some(env::UnixMillis(number)).into();
             let by = (TxnId::new(number * 3), RunNumber::new(number % 4));
             Record::new(&mut Vec::new(), key, value.as_deref(), Version::new(number), by, at)
