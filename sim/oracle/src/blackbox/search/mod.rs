@@ -84,12 +84,6 @@ pub(super) fn search(
         open: (0..problem.choices.len()).rev().collect(),
     };
     let found = search.run(limits);
-    eprintln!(
-        "DBG search {} of {} {}",
-        search.order.steps,
-        limits.steps,
-        matches!(found, Found::Order { .. })
-    );
     limits.steps = limits.steps.saturating_sub(search.order.steps);
     found
 }
