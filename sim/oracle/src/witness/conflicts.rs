@@ -77,6 +77,10 @@ impl<'h> Witness<'_, 'h> {
                 };
                 let mut txns = vec![condition.txn];
                 txns.extend(current.map(|entry| entry.txn));
+                // Who is said to have that version is a reason too: without it, it may be a sweep's.
+                if let Expected::Version(expected) = condition.expected {
+                    txns.extend(self.commits.at(*expected).map(|commit| commit.txn));
+                }
                 Violation {
                     invariant: Invariant::Conflicts,
                     class: AnomalyClass::BrokenCondition,
