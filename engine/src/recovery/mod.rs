@@ -40,7 +40,7 @@ use crate::wal::format::DatabaseId;
 use crate::wal::listing::refuse_link;
 use crate::wal::manifest::Manifest;
 use crate::wal::segment::{SEGMENT_HEADER_BYTES, SegmentHeader};
-use crate::wal::{DirectoryListing, Log, LogOptions, Resume, SealedSegment, SegmentWriter};
+use crate::wal::{DirectoryListing, Log, LogOptions, Resume, SealedSegment, SegmentWriter, SharedDirectory};
 
 /// Versions and transaction ids in an epoch.
 const EPOCH_BITS: u32 = 40;
@@ -70,6 +70,7 @@ pub(crate) fn open(
     sink: &mut dyn RecoverySink,
 ) -> Result<Opened> {
     let RecoveryOptions { log: options, salvage } = options.into();
+    let disk: Arc<dyn Disk> = Arc::new(SharedDirectory::new(disk));
     // A link would lock the file of another directory, and leave this one unlocked.
     refuse_link(&*disk, LOCK)?;
     // Before anything is read: another process may be about to change it.
