@@ -322,7 +322,8 @@ mod tests {
             prop_assert_eq!(backwards, expected);
             prop_assert_eq!(set.in_range(&KeyRange::between(key(40), key(10))).count(), 0);
             let conditional = model.values().filter(|(_, condition)| condition.is_some()).count();
-            let deletes = model.values().filter(|(value, condition)| value.is_none() && condition.is_none()).count();
+            let plain = model.values().filter(|(_, condition)| condition.is_none());
+            let deletes = plain.filter(|(value, _)| value.is_none()).count();
             let puts = model.len() - conditional - deletes;
             prop_assert_eq!(set.counts(), Counts { puts, deletes, conditional });
             prop_assert!(set.iter().map(|(key, _)| key).eq(model.keys()));

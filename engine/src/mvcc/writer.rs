@@ -97,8 +97,8 @@ impl Writer {
             if len >= index.sizes.journal || is_heavy {
                 // Looked up when a journal is full, so that no history comes to be without a reader; once
                 // in a group.
-                let seen = self.active.take().unwrap_or_else(&mut *active);
-                let plan = Plan::collecting(seen, record.version().next());
+                let known = self.active.take().unwrap_or_else(&mut *active);
+                let plan = Plan::collecting(known, record.version().next());
                 self.make_room(index, number, leaf, &plan, is_heavy);
                 self.active = Some(plan.active);
                 continue;

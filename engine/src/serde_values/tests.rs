@@ -126,7 +126,10 @@ fn fitting_json(value: Value) -> Value {
 
 proptest! {
     #[test]
-    fn values_as_fields_of_serde_types_come_back(value in crate::value::tests::values(), number in any::<u64>()) {
+    fn values_as_fields_of_serde_types_come_back(
+        value in crate::value::tests::values(),
+        number in any::<u64>(),
+    ) {
         #[derive(Debug, PartialEq, Serialize, Deserialize)]
         struct Job {
             payload: Value,

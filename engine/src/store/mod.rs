@@ -118,9 +118,11 @@ impl Store {
             self.runs.follow(key, value);
         }
         self.expiry.set(key, record.expires().at());
-        let active = &mut || match rt::mutant!(RepackAtPublished) {
-            true => ActiveSnapshots::from(self.published()),
-            false => self.snapshots.advance(),
+        let active = &mut || {
+            if rt::mutant!(RepackAtPublished) {
+                return ActiveSnapshots::from(self.published());
+            }
+            self.snapshots.advance()
         };
         writer.install(&self.index, hint, record, active);
     }

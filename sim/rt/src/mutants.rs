@@ -676,7 +676,7 @@ mutants! {
         contract: "V7"
     }
     WokenTaskStays {
-        breaks: "leaves a task in the queue for the log that was woken, as each side takes it for the other's to remove",
+        breaks: "leaves a task that was woken in the queue for the log, as each side leaves it to the other",
         bug: "wakers of futures that are gone pile up",
         contract: "§4"
     }
